@@ -1,0 +1,121 @@
+"""What each iteration is evaluated on: fresh collocation and condition points, and all the data.
+
+`BatchSource` stands between the problem with its observation sets and the optimizers. Observations
+come whole every time, in fresh random order (the grouped statistics need random groups). Where the
+data state standard deviations s_i, residuals are weighted by s̄/s_i with 1/s̄² the mean of 1/s_i², so
+that they stay in data units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pinngate.observations import ObservationSet
+from pinngate.problem import Problem
+from pinngate.residuals import Batch, Term, problem_terms
+from pinngate.sampling import SobolSampler
+from pinngate.streams import torch_seed
+
+
+class BatchSource:
+    """Draws one batch for every term of a problem.
+
+    Args:
+        problem: the problem.
+        observations: its data.
+        num_collocation: points for the equations; rounded up to a power of two.
+        num_condition: points for each condition; rounded up likewise.
+        seed: the run's seed; streams ``collocation``, ``condition_k`` and ``order`` are its own.
+        dtype: of all batches.
+        device: of all batches.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        observations: Sequence[ObservationSet],
+        *,
+        num_collocation: int,
+        num_condition: int,
+        seed: int,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> None:
+        self.dtype, self.device = dtype, device
+        self.terms: list[Term] = problem_terms(problem, [o.of for o in observations])
+        self.equation_names = [t.name for t in self.terms if t.kind == "equation"]
+        self.collocation = SobolSampler(problem.domain, num_collocation, seed, "collocation")
+        self.conditions = {
+            f"condition_{k}": SobolSampler(
+                problem.domain, num_condition, seed, f"condition_{k}", condition.where
+            )
+            for k, condition in enumerate(problem.conditions, 1)
+        }
+        self.observations = {
+            f"observation_{k}": self._batch_of(o) for k, o in enumerate(observations, 1)
+        }
+        self._order = torch.Generator().manual_seed(torch_seed(seed, "order"))
+
+    def _batch_of(self, observations: ObservationSet) -> Batch:
+        weight = relative_weights(observations)
+        columns = {"@value": observations.values, "@weight": weight}
+        return Batch(
+            self._tensor(observations.points), {k: self._tensor(v) for k, v in columns.items()}
+        )
+
+    def _tensor(self, array: np.ndarray) -> Tensor:
+        return torch.as_tensor(array, dtype=self.dtype, device=self.device)
+
+    def draw(self) -> dict[str, Batch]:
+        """Return fresh points for every term and the data in a new order."""
+        points = Batch(self.collocation.draw(self.dtype, self.device))
+        batches = dict.fromkeys(self.equation_names, points)
+        for name, sampler in self.conditions.items():
+            batches[name] = Batch(sampler.draw(self.dtype, self.device))
+        for name, data in self.observations.items():
+            order = torch.randperm(len(data), generator=self._order).to(self.device)
+            batches[name] = Batch(
+                data.points[order], {k: c[order] for k, c in data.columns.items()}
+            )
+        return batches
+
+    def in_order(self) -> dict[str, Batch]:
+        """Return the data as they were given, one batch for each observation set."""
+        return dict(self.observations)
+
+    def num_points(self) -> dict[str, int]:
+        """Return how many points of each kind a batch holds."""
+        return {
+            "collocation": self.collocation.num_points,
+            "conditions": sum(s.num_points for s in self.conditions.values()),
+            "observations": sum(len(b) for b in self.observations.values()),
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the places of all random streams."""
+        return {
+            "collocation": self.collocation.num_drawn,
+            "conditions": {name: s.num_drawn for name, s in self.conditions.items()},
+            "order": self._order.get_state(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue where `state_dict` was taken; the next batches are bitwise the same."""
+        self.collocation.skip(state["collocation"])
+        for name, num_drawn in state["conditions"].items():
+            self.conditions[name].skip(num_drawn)
+        self._order.set_state(state["order"])
+
+
+def relative_weights(observations: ObservationSet) -> np.ndarray:
+    """Return s̄/s_i, (n,): ones where no standard deviations are stated."""
+    if observations.std is None:
+        return np.ones(len(observations.values))
+    precision = 1 / observations.std**2
+    weights: np.ndarray = np.sqrt(precision / precision.mean())
+    return weights

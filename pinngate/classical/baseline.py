@@ -1,0 +1,197 @@
+"""The classical baseline: spline smoothing of the data, then the reference solver.
+
+Last step of `pinngate.classical`. With a noisy initial condition: cubic smoothing spline
+(generalised cross-validation), then finite differences, or a spectral solver on periodic domains.
+With data scattered over the domain instead: a thin-plate spline of the data alone, which ignores
+the equation. Coefficients are not estimated: a regression on derivatives of the smoothed field
+(second derivatives of a thin-plate spline are singular at the data) is no fair baseline.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pinngate.classical.smoothing_spline import smoothing_spline
+from pinngate.classical.thin_plate import thin_plate
+from pinngate.errors import InputError, SolveError
+from pinngate.expression import coefficients_of, evaluate, names
+from pinngate.limits.linearisation import time_orders
+from pinngate.problem import Condition, Derivative, Problem, derivative_name
+
+if TYPE_CHECKING:
+    from pinngate.observations import ObservationSet
+
+Array = NDArray[np.float64]
+Initial = Callable[[dict[str, Array]], Array]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Classical:
+    """The baseline's fields: call it with points (n, axes) for each unknown's values (n,)."""
+
+    evaluate: Callable[[Array], dict[str, Array]]
+    method: str
+
+    def __call__(self, points: Array) -> dict[str, Array]:
+        """Return the values (n,) of each unknown at points (n, axes)."""
+        return self.evaluate(np.asarray(points, dtype=np.float64))
+
+
+def classical(problem: Problem, observations: Sequence[ObservationSet]) -> Classical | None:
+    """Return what a careful numerical analyst would make of the data; None with a logged reason.
+
+    The spline of a noisy initial condition passes exactly through the boundary values that the
+    problem states for the initial time (an analyst uses what is known, and the solver then starts
+    from data that agree with its boundary conditions) and is periodic where the problem is. Only
+    the observations at the initial time enter; exact initial data are used as they are.
+
+    Args:
+        problem: the problem; its truth is never read.
+        observations: the noisy values; their standard deviations weight them where stated.
+
+    Cost: that of one reference solution, or of a 2,000 × 2,000 eigendecomposition.
+    """
+    try:
+        initial = _initial_data(problem, observations)
+        if initial is None:
+            return _smoothed(problem, observations)
+        fields, is_smoothed = initial
+        solution, name = _solve(problem, fields)
+        smoother = "smoothing spline" if len(problem.space_axes) == 1 else "thin-plate spline"
+        return Classical(solution, f"{smoother} + {name}" if is_smoothed else name)
+    except (InputError, SolveError) as reason:
+        logger.info("no classical baseline for %s: %s", problem.name, reason)
+        return None
+
+
+def _solve(
+    problem: Problem, fields: dict[str, Initial]
+) -> tuple[Callable[[Array], dict[str, Array]], str]:
+    # the solvers are loaded only where one runs: they are heavy
+    from pinngate.reference import finite_difference
+
+    if set(problem.space_axes) <= set(problem.periodic):
+        from pinngate.reference import spectral
+
+        try:
+            return spectral.solve(problem, fields), "spectral solver"
+        except InputError as reason:
+            logger.info("no spectral solution of %s: %s", problem.name, reason)
+    return finite_difference.solve(problem, fields), "finite differences"
+
+
+def _initial_data(
+    problem: Problem, observations: Sequence[ObservationSet]
+) -> tuple[dict[str, Initial], bool] | None:
+    """Return a function for every initial datum; None where one is neither known nor observed."""
+    if not problem.has_time or problem.coefficients:
+        return None
+    at_t, start = problem.axes.index("t"), problem.domain["t"][0]
+    fields: dict[str, Initial] = {}
+    is_smoothed = False
+    for f, top in time_orders(problem).items():
+        if top == 0:
+            return None
+        for order in range(top):
+            orders = tuple(order if i == at_t else 0 for i in range(len(problem.axes)))
+            name = derivative_name(Derivative(f, orders), problem.axes)
+            exact = _exact(problem, "t", start, name)
+            seen = [
+                data
+                for data in observations
+                if data.of == f
+                and data.where is not None
+                and (data.where.axis, data.where.value) == ("t", start)
+            ]
+            if exact is not None:
+                fields[name] = exact
+            elif order == 0 and seen:
+                fields[name] = _smooth_initial(problem, f, seen)
+                is_smoothed = True
+            else:
+                return None
+    return fields, is_smoothed
+
+
+def _exact(problem: Problem, axis: str, value: float, name: str) -> Initial | None:
+    """Return the values that a condition on axis = value gives one derivative outright."""
+    for condition in problem.conditions:
+        if condition.where.axis == axis and condition.where.value == value:
+            solved = _solved_for(problem, condition, name)
+            if solved is not None:
+                return solved
+    return None
+
+
+def _solved_for(problem: Problem, condition: Condition, name: str) -> Initial | None:
+    if set(problem.derivatives(condition.residual)) != {name}:
+        return None
+    linear, rest = coefficients_of(condition.residual, {name})
+    if name not in linear or name in names(rest):
+        return None
+    slope = linear[name]
+
+    def values(axes: dict[str, Array]) -> Array:
+        known = {**problem.constants, condition.where.axis: condition.where.value, **axes}
+        shape = np.broadcast_shapes(*(np.shape(a) for a in axes.values()))
+        quotient = -evaluate(rest, known, np) / evaluate(slope, known, np)
+        return np.broadcast_to(np.asarray(quotient, dtype=float), shape)
+
+    return values
+
+
+def _smooth_initial(problem: Problem, f: str, seen: Sequence[ObservationSet]) -> Initial:
+    points = np.concatenate([data.points for data in seen])
+    values = np.concatenate([data.values for data in seen])
+    precision = _precision(seen)
+    columns = [problem.axes.index(a) for a in problem.space_axes]
+    if len(columns) > 1:
+        bounds = [problem.domain[a] for a in problem.space_axes]
+        surface = thin_plate(points[:, columns], values, precision, bounds=bounds)
+        return lambda axes: surface(np.column_stack([axes[a] for a in problem.space_axes]))
+    axis, start = problem.space_axes[0], problem.domain["t"][0]
+    fixed: dict[float, float] = {}
+    for end in problem.domain[axis]:
+        given = _exact(problem, axis, end, f)
+        if given is not None:
+            fixed[end] = float(given({"t": np.array([start])})[0])
+    spline = smoothing_spline(
+        points[:, columns[0]],
+        values,
+        precision,
+        interval=problem.domain[axis],
+        is_periodic=axis in problem.periodic,
+        fixed=fixed,
+    )
+    return lambda axes: spline(axes[axis])
+
+
+def _smoothed(problem: Problem, observations: Sequence[ObservationSet]) -> Classical:
+    surfaces = {}
+    bounds = list(problem.domain.values())
+    for f in problem.unknowns:
+        seen = [data for data in observations if data.of == f]
+        if not seen:
+            raise InputError(f"{f} was not observed and its initial data are not known")
+        points = np.concatenate([data.points for data in seen])
+        values = np.concatenate([data.values for data in seen])
+        surfaces[f] = thin_plate(points, values, _precision(seen), bounds=bounds)
+    return Classical(
+        lambda points: {f: surface(points) for f, surface in surfaces.items()},
+        "thin-plate spline, generalised cross-validation",
+    )
+
+
+def _precision(seen: Sequence[ObservationSet]) -> Array | None:
+    """Return 1/variance of each value; None, equal weights, unless every set states it."""
+    if any(data.std is None for data in seen):
+        return None
+    return np.concatenate([np.broadcast_to(data.std, len(data.values)) for data in seen]) ** -2.0

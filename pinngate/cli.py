@@ -1,0 +1,255 @@
+"""The command line: thin, lazy, every answer on standard output, everything else on standard error.
+
+Exit status: 0 solved; 1 the run failed or did not converge; 2 the input is wrong; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pinngate import __version__
+from pinngate.errors import InputError, Interrupted, PinngateError
+
+if TYPE_CHECKING:
+    from pinngate.problem import Problem
+    from pinngate.runs import Solution
+
+app = typer.Typer(
+    name="pinngate",
+    help="Partial differential equations from noisy observations.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ProblemArgument = Annotated[
+    str, typer.Argument(metavar="PROBLEM", help="a problem file, or the name of a shipped problem")
+]
+FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="the folder of a run")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", help="override a key, as in solve.iterations=2000")
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="no progress")]
+JsonOption = Annotated[bool, typer.Option("--json", help="print metrics.json in place of a table")]
+
+
+def _version(is_asked: bool) -> None:
+    if is_asked:
+        print(f"pinngate {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="show tracebacks")] = False,
+) -> None:
+    """Partial differential equations from noisy observations."""
+
+
+@app.command()
+def run(
+    problem: ProblemArgument,
+    out: Annotated[
+        Path | None, typer.Option(help="folder to write [default: results/<name>/<stamp>]")
+    ] = None,
+    set_: SetOption = None,
+    seed: Annotated[int | None, typer.Option(help="seed of all random streams")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda")] = None,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Solve a problem, judge the answer, draw it and write a report."""
+    stated = _load(problem, set_, seed, device)
+    from pinngate import runs
+    from pinngate.progress import ProgressDisplay
+
+    with ProgressDisplay(quiet) as display:
+        solution = runs.run(stated, out, on_progress=display.show)
+    _show(solution, json)
+
+
+@app.command()
+def resume(folder: FolderArgument, quiet: QuietOption = False, json: JsonOption = False) -> None:
+    """Continue an interrupted run; the result is that of an uninterrupted one, bit for bit."""
+    from pinngate import runs
+    from pinngate.progress import ProgressDisplay
+
+    with ProgressDisplay(quiet) as display:
+        solution = runs.resume(folder, on_progress=display.show)
+    _show(solution, json)
+
+
+@app.command()
+def check(problem: ProblemArgument, set_: SetOption = None) -> None:
+    """Print a problem as it was understood and verify its truth; nothing is trained."""
+    stated = _load(problem, set_, None, None)
+    from pinngate.inspection import describe, multiply_adds, verify_truth
+    from pinngate.observations import collect
+    from pinngate.optim.registry import resolve
+    from pinngate.reference import truth
+
+    print(f"{stated.name}: {stated.title}" if stated.title else stated.name)
+    last = ""
+    for heading, line in describe(stated):
+        print(f"  {heading if heading != last else '':<14}{line}")
+        last = heading
+    findings = verify_truth(stated)
+    for finding in findings:
+        verdict = "holds" if finding.is_satisfied else "DOES NOT HOLD"
+        print(f"  {'truth':<14}{finding.statement}: {verdict} (residual {finding.residual:.1e})")
+    reference = truth(stated)
+    if reference is not None:
+        print(f"  {'truth':<14}{reference.method}")
+    for made in collect(stated, reference, stated.solve.seed):
+        print(f"  {'data':<14}{made.name}: {len(made.values)} values of {made.of}")
+    solve = resolve(stated).solve
+    if solve.network is not None and solve.collocation is not None:
+        width, depth = solve.network.width, solve.network.depth
+        work = multiply_adds(stated, width, depth, solve.collocation) * (solve.iterations or 1)
+        print(f"  {'solve':<14}{solve.optimizer}, {solve.iterations} iterations on {solve.device}")
+        print(f"  {'cost':<14}{work / 1e9:.3g} billion multiply-adds on collocation points")
+    wrong = [f for f in findings if not f.is_satisfied]
+    if wrong:
+        raise InputError(
+            f"the stated truth does not satisfy {wrong[0].statement!r}",
+            expected=f"a residual of zero, found {wrong[0].residual:.2e} of the terms' size",
+        )
+
+
+@app.command()
+def predict(
+    folder: FolderArgument,
+    at: Annotated[Path, typer.Option(help="CSV with a column for each axis")],
+    out: Annotated[Path, typer.Option(help="CSV to write")] = Path("predictions.csv"),
+) -> None:
+    """Evaluate a finished run anywhere: each unknown and its standard deviation."""
+    from pinngate import runs
+
+    count = runs.predict_file(folder, at, out)
+    print(f"{count} points written to {out}")
+
+
+@app.command("list")
+def list_() -> None:
+    """List the shipped problems."""
+    from pinngate.config import catalog
+
+    for name, title in catalog.describe().items():
+        print(f"{name:<20} {title}")
+
+
+@app.command()
+def new(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="the file to write")],
+    from_: Annotated[str | None, typer.Option("--from", help="a shipped problem")] = None,
+) -> None:
+    """Write a commented problem file to start from."""
+    from pinngate.config.documentation import template
+
+    text = template(from_)
+    if file.exists():
+        raise InputError(f"{file} exists already", hint="choose another name")
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"cannot write {file}: {error.strerror}") from None
+    print(f"{file} written; solve it with: pinngate run {file}")
+
+
+@app.command()
+def cite(
+    optimizer: Annotated[str | None, typer.Argument(help="name of an optimizer")] = None,
+) -> None:
+    """Print BibTeX of what was used."""
+    from pinngate.citation import USED_BY, citation
+    from pinngate.errors import nearest
+
+    if optimizer is not None and optimizer not in USED_BY:
+        raise InputError(f"unknown optimizer '{optimizer}'", hint=nearest(optimizer, USED_BY))
+    print(citation(optimizer))
+
+
+def _load(
+    problem: str, overrides: list[str] | None, seed: int | None, device: str | None
+) -> Problem:
+    from pinngate import config
+
+    every = list(overrides or [])
+    every += [f"solve.seed={seed}"] if seed is not None else []
+    every += [f"solve.device={device}"] if device is not None else []
+    return config.load(config.resolve(problem), overrides=every)
+
+
+def _show(solution: Solution, is_json: bool) -> None:
+    metrics = solution.metrics
+    if is_json:
+        import json
+
+        print(json.dumps(metrics, indent=2, allow_nan=False))
+        return
+    for line in verdict_lines(metrics):
+        print(line)
+    if solution.folder is not None:
+        print(f"report: {solution.folder / 'report.html'}")
+
+
+def verdict_lines(metrics: dict[str, Any]) -> list[str]:
+    """Return the verdict of a run as lines of text."""
+    seconds = metrics["seconds"]["total"]
+    lines = [
+        f"{metrics['problem']}: {metrics['status']} after {seconds:.1f} s: {metrics['reason']}"
+    ]
+    for name, field in metrics["fields"].items():
+        if field["relative_l2"] is None:
+            continue
+        parts = [f"{name}: relative L2 error {field['relative_l2']:.4f}"]
+        rival, bound = metrics["classical"].get(name), metrics["limit"].get(name)
+        if rival:
+            parts.append(f"classical {rival['relative_l2']:.4f} ({rival['method']})")
+        if bound and bound["relative_l2"] is not None:
+            parts.append(f"statistical limit {bound['relative_l2']:.4f}")
+        lines.append(", ".join(parts))
+    for name, c in metrics["coefficients"].items():
+        text = f"{name}: {c['estimate']:.6g}"
+        if c["std"] is not None:
+            text += f" ± {c['std']:.2g}"
+        if c["truth"] is not None:
+            text += f", true value {c['truth']:.6g}"
+        lines.append(text)
+    for name, std in metrics["noise_std"].items():
+        lines.append(f"{name}: noise {std:.4g} (standard deviation)")
+    return lines
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    is_debugging = "--debug" in sys.argv
+    arguments = ["--debug", *(a for a in sys.argv[1:] if a != "--debug")]
+    try:
+        app(args=arguments if is_debugging else sys.argv[1:], standalone_mode=True)
+    except PinngateError as error:
+        if is_debugging:
+            raise
+        print(error, file=sys.stderr)
+        status = {InputError: 2, Interrupted: 130}
+        sys.exit(next((s for kind, s in status.items() if isinstance(error, kind)), 1))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        if is_debugging:
+            raise
+        print(f"internal error: {type(error).__name__}: {error}", file=sys.stderr)
+        print("  run again with --debug for the traceback", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,323 @@
+"""From a checked problem file to a `Problem`: everything that takes more than one key to judge.
+
+The third and last stage of reading a problem file. Names are declared in the order axes, constants,
+unknowns, coefficients; then equations, conditions and observations are read; `judge` reads the
+truth and `determinacy` decides whether anything determines the fields.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pinngate.config.determinacy import given_conditions, needed_conditions
+from pinngate.config.observation_sets import build_observations
+from pinngate.config.schema import ProblemFile, SolveSection
+from pinngate.config.scope import AXES, Scope
+from pinngate.config.truth import RESERVED, build_truth
+from pinngate.config.yaml_source import Place, Source
+from pinngate.errors import InputError, Span
+from pinngate.expression import names
+from pinngate.problem import (
+    Coefficient,
+    Condition,
+    Equation,
+    NetworkOptions,
+    Problem,
+    SolveOptions,
+    Truth,
+)
+
+
+@dataclass(frozen=True)
+class Located:
+    """A problem, and for each data file that it names the place in the problem file."""
+
+    problem: Problem
+    files: dict[Path, Span] = field(default_factory=dict)
+
+
+class Builder:
+    """Reads one validated file; the methods stand in the order in which they are called."""
+
+    def __init__(self, source: Source, file: ProblemFile, folder: Path) -> None:
+        self.source = source
+        self.file = file
+        self.folder = folder
+        self.scope = Scope(source)
+        self.domain: dict[str, tuple[float, float]] = {}
+        self.files: dict[Path, Span] = {}
+
+    def build(self) -> Located:
+        """Return the problem.
+
+        Raises:
+            InputError: the file contradicts itself; see the methods.
+        """
+        file = self.file
+        self.axes()
+        for name, value in file.constants.items():
+            place: Place = ("constants", name)
+            self.scope.declare(name, "a constant", place)
+            self.scope.constants[name] = self.scope.number(value, place, f"the constant '{name}'")
+        self.bounds()
+        self.scope.domain = self.domain
+        self.unknowns()
+        coefficients = self.coefficients()
+        equations = tuple(
+            Equation(" ".join(text.split()), self.scope.residual(text, place, "an equation"))
+            for place, text in self._items("equations", file.equations)
+        )
+        self.every_unknown_appears(equations)
+        conditions, periodic = self.conditions()
+        self.every_coefficient_appears(coefficients, equations, conditions)
+        observations = build_observations(self.scope, file.observations, self.folder, self.files)
+        truth = build_truth(
+            self.scope, file.truth, self.folder, coefficients, equations, self.files
+        )
+        self.synthetic_needs_truth(truth)
+        if not observations:
+            self.determined(equations, conditions, periodic, coefficients)
+        problem = Problem(
+            name=file.name,
+            domain=self.domain,
+            unknowns=self.scope.unknowns,
+            equations=equations,
+            conditions=conditions,
+            periodic=periodic,
+            observations=observations,
+            constants=dict(self.scope.constants),
+            coefficients=coefficients,
+            truth=truth,
+            solve=_solve_options(file.solve),
+            title=" ".join(file.title.split()),
+            description=file.description.strip(),
+            source=file.source.strip(),
+        )
+        return Located(problem, self.files)
+
+    def _items(self, section: str, items: list[str]) -> list[tuple[Place, str]]:
+        return [((section, i), item) for i, item in enumerate(items)]
+
+    def axes(self) -> None:
+        """Declare the axes: one to three of x, y, z, and perhaps t."""
+        for axis in self.file.domain:
+            place: Place = ("domain", axis)
+            if axis not in AXES:
+                raise InputError(
+                    f"unknown axis '{axis}'",
+                    span=self.source.key(place),
+                    expected="the axes are x, y, z in space and t, which is time",
+                )
+            self.scope.declare(axis, "an axis", place)
+        self.scope.axes = tuple(self.file.domain)
+        if not set(self.scope.axes) - {"t"}:
+            raise InputError(
+                "the domain has no space axis",
+                span=self.source.key(("domain",)),
+                expected="one to three of x, y, z, and t where there is time",
+            )
+
+    def bounds(self) -> None:
+        """Evaluate the bounds of the domain."""
+        for axis, pair in self.file.domain.items():
+            place: Place = ("domain", axis)
+            low, high = (
+                self.scope.number(value, (*place, i), f"a bound of {axis}")
+                for i, value in enumerate(pair)
+            )
+            if not low < high:
+                raise InputError(
+                    f"the lower bound of {axis}, {low:g}, is not below the upper, {high:g}",
+                    span=self.source.span(place),
+                    expected="[low, high] with low < high",
+                )
+            self.domain[axis] = (low, high)
+
+    def unknowns(self) -> None:
+        """Declare the fields."""
+        for i, name in enumerate(self.file.unknowns):
+            place: Place = ("unknowns", i)
+            if name in RESERVED:
+                raise InputError(
+                    f"'{name}' cannot name an unknown: it is a key of 'truth'",
+                    span=self.source.span(place),
+                    expected="another name",
+                )
+            self.scope.declare(name, "an unknown", place)
+            self.scope.unknowns = (*self.scope.unknowns, name)
+        self.scope.refuse_derivatives()
+
+    def coefficients(self) -> tuple[Coefficient, ...]:
+        """Read `estimate`."""
+        found = []
+        for name, section in self.file.estimate.items():
+            place: Place = ("estimate", name)
+            self.scope.declare(name, "an estimated coefficient", place)
+            values = {
+                key: self.scope.number(value, (*place, key), f"'{key}' of '{name}'")
+                for key in ("initial", "lower", "upper", "truth")
+                if (value := getattr(section, key)) is not None
+            }
+            if section.positive and "lower" in values:
+                raise InputError(
+                    f"'{name}' has both 'positive' and 'lower'",
+                    span=self.source.key((*place, "lower")),
+                    expected="one of the two; 'positive: true' is a lower bound of 0",
+                )
+            if section.positive:
+                values["lower"] = 0.0
+            coefficient = Coefficient(name, **values)
+            lower, upper = coefficient.lower, coefficient.upper
+            if (lower is not None and coefficient.initial <= lower) or (
+                upper is not None and coefficient.initial >= upper
+            ):
+                raise InputError(
+                    f"'{name}' starts at {coefficient.initial:g}, outside its bounds",
+                    span=self.source.span((*place, "initial")),
+                    expected=f"a value between {lower if lower is not None else '-inf'} and "
+                    f"{upper if upper is not None else 'inf'}, bounds excluded",
+                )
+            found.append(coefficient)
+        self.scope.coefficients = tuple(self.file.estimate)
+        return tuple(found)
+
+    def every_unknown_appears(self, equations: tuple[Equation, ...]) -> None:
+        """Refuse an unknown that no equation mentions."""
+        for i, unknown in enumerate(self.scope.unknowns):
+            if not any(
+                self.scope.fields_in(equation.residual) & {unknown} for equation in equations
+            ):
+                raise InputError(
+                    f"no equation mentions the unknown '{unknown}'",
+                    span=self.source.span(("unknowns", i)),
+                    expected="each unknown, or a derivative of it, in one equation at least",
+                )
+
+    def every_coefficient_appears(
+        self,
+        coefficients: tuple[Coefficient, ...],
+        equations: tuple[Equation, ...],
+        conditions: tuple[Condition, ...],
+    ) -> None:
+        """Refuse a coefficient that nothing could determine."""
+        residuals = [item.residual for item in equations] + [item.residual for item in conditions]
+        used = {name for residual in residuals for name in names(residual)}
+        for coefficient in coefficients:
+            if coefficient.name not in used:
+                raise InputError(
+                    f"no equation or condition mentions the coefficient '{coefficient.name}'",
+                    span=self.source.key(("estimate", coefficient.name)),
+                    expected="an equation that holds it, since nothing else determines it",
+                )
+
+    def conditions(self) -> tuple[tuple[Condition, ...], tuple[str, ...]]:
+        """Read `conditions`: those on planes, and the periodic axes."""
+        found: list[Condition] = []
+        periodic: list[str] = []
+        for i, section in enumerate(self.file.conditions):
+            place: Place = ("conditions", i)
+            if section.periodic is not None:
+                periodic.append(self.periodic(section.periodic, (*place, "periodic"), periodic))
+                if section.where is not None or section.equation is not None:
+                    raise InputError(
+                        "a periodic condition has no 'where' and no 'equation'",
+                        span=self.source.span(place),
+                        expected="{periodic: x} alone",
+                    )
+                continue
+            if section.where is None or section.equation is None:
+                missing = "where" if section.where is None else "equation"
+                raise InputError(
+                    f"the key '{missing}' is missing in a condition",
+                    span=self.source.span(place),
+                    expected="{where: x = 0, equation: u = 0} or {periodic: x}",
+                )
+            where = self.scope.plane(section.where, (*place, "where"))
+            residual = self.scope.residual(section.equation, (*place, "equation"), "a condition")
+            found.append(Condition(where, " ".join(section.equation.split()), residual))
+        return tuple(found), tuple(periodic)
+
+    def periodic(self, axis: str, place: Place, earlier: list[str]) -> str:
+        """Check one periodic axis."""
+        if axis not in self.scope.axes:
+            raise InputError(
+                f"the domain has no axis '{axis}'",
+                span=self.source.span(place),
+                expected=f"the domain has the axes {', '.join(self.scope.axes)}",
+            )
+        if axis in earlier:
+            raise InputError(
+                f"{axis} is periodic already",
+                span=self.source.span(place),
+                expected="each axis once at most",
+            )
+        return axis
+
+    def synthetic_needs_truth(self, truth: Truth | None) -> None:
+        """Refuse synthetic observations of what nothing states."""
+        for i, section in enumerate(self.file.observations):
+            if section.file is None and (
+                truth is None or not (truth.fields or truth.solver or truth.file)
+            ):
+                raise InputError(
+                    "a synthetic observation needs the truth, and there is none",
+                    span=self.source.span(("observations", i)),
+                    expected="truth: with a formula for each unknown, a solver or a file",
+                    hint="measured values are stated with 'file'",
+                )
+
+    def determined(
+        self,
+        equations: tuple[Equation, ...],
+        conditions: tuple[Condition, ...],
+        periodic: tuple[str, ...],
+        coefficients: tuple[Coefficient, ...],
+    ) -> None:
+        """Refuse a problem without observations that has too few conditions."""
+        unknowns, axes = self.scope.unknowns, self.scope.axes
+        span = self.source.key(("conditions",) if self.file.conditions else ("equations",))
+        what = "nothing determines this problem: it has no observations and "
+        needed = needed_conditions(equations, unknowns, axes)
+        if needed is None:
+            raise InputError(
+                what + f"{len(equations)} equation(s) for {len(unknowns)} unknowns",
+                span=span,
+                expected="an equation for each unknown, or observations",
+            )
+        given = given_conditions(conditions, periodic, needed)
+        for axis, count in needed.items():
+            if given[axis] < count:
+                raise InputError(
+                    what
+                    + f"{given[axis] or 'no'} condition{'s' * (given[axis] != 1)} along {axis}",
+                    span=span,
+                    expected=f"{count} along {axis} at least, the order of the equations in {axis}"
+                    + ("" if axis == "t" else f"; {{periodic: {axis}}} counts as all"),
+                    hint="or observations",
+                )
+        spare = sum(given.values()) - sum(needed.values())
+        if spare < len(coefficients):
+            raise InputError(
+                what + f"nothing from which to infer '{coefficients[0].name}'",
+                span=self.source.key(("estimate", coefficients[0].name)),
+                expected="observations, or more conditions than the fields need",
+            )
+
+
+def build(source: Source, file: ProblemFile, folder: Path) -> Located:
+    """Make a problem from a validated file; `folder` is where relative paths start.
+
+    Raises:
+        InputError: the file contradicts itself.
+    """
+    return Builder(source, file, folder).build()
+
+
+def _solve_options(section: SolveSection | None) -> SolveOptions:
+    if section is None:
+        return SolveOptions()
+    values = {key: getattr(section, key) for key in SolveSection.model_fields}
+    values["network"] = NetworkOptions(**section.network.model_dump()) if section.network else None
+    values["weights"] = section.weights.model_dump(exclude_none=True) if section.weights else {}
+    return SolveOptions(**values)

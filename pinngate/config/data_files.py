@@ -1,0 +1,38 @@
+"""Whether a data file that a problem file names is there; its content is read by `observations`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pinngate.errors import DataError, Span, nearest
+
+SUFFIXES = (".csv", ".npz")
+
+
+def data_file(name: str, folder: Path, span: Span) -> Path:
+    """Return the absolute path of a file named relative to `folder`.
+
+    Raises:
+        DataError: it does not exist, cannot be read, is empty or is neither CSV nor NPZ.
+    """
+    try:
+        path = (folder / name).resolve()
+        if path.suffix.lower() not in SUFFIXES:
+            raise DataError(
+                f"'{name}' is neither a .csv nor a .npz file", span=span, expected="one of the two"
+            )
+        if not path.is_file():
+            beside = path.parent.iterdir() if path.parent.is_dir() else ()
+            raise DataError(
+                f"there is no file '{name}'" if not path.exists() else f"'{name}' is a folder",
+                span=span,
+                expected=f"a data file in {path.parent}",
+                hint=nearest(path.name, [p.name for p in beside if p.suffix in SUFFIXES]),
+            )
+        if path.stat().st_size == 0:
+            raise DataError(
+                f"the file '{name}' is empty", span=span, expected="a header and values"
+            )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise DataError(f"the file '{name}' cannot be read ({error})", span=span) from None
+    return path

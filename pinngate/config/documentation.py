@@ -1,0 +1,246 @@
+"""The reference of the problem file, made from the schema, and the template of a new problem.
+
+``python -m pinngate.config.documentation docs/problem-file.md`` writes the reference; a test keeps
+it equal to the schema.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from pydantic.fields import FieldInfo
+
+from pinngate.config import catalog
+from pinngate.config.loading import loads
+from pinngate.config.schema import (
+    ConditionSection,
+    EstimateSection,
+    NetworkSection,
+    NoiseSection,
+    ObservationSection,
+    ProblemFile,
+    Section,
+    SolveSection,
+    TruthSection,
+    WeightsSection,
+    describe,
+)
+from pinngate.config.yaml_source import read
+from pinngate.errors import InputError
+from pinngate.expression import CONSTANTS, FUNCTIONS
+from pinngate.problem import MAX_ORDER
+
+SECTIONS: list[tuple[str, type[Section]]] = [
+    ("`estimate`: one mapping for each coefficient", EstimateSection),
+    ("`conditions`: a list", ConditionSection),
+    ("`observations`: a list", ObservationSection),
+    ("`noise`", NoiseSection),
+    ("`truth`", TruthSection),
+    ("`solve`", SolveSection),
+    ("`network`, in `solve`", NetworkSection),
+    ("`weights`, in `solve`", WeightsSection),
+]
+
+TEMPLATE = """\
+# A problem for pinngate: what holds exactly, what was measured, what is not known.
+# `pinngate check FILE` shows how it is understood; every key is in docs/problem-file.md.
+pinngate: 1                     # version of this format
+name: my-problem                # letters, digits, - and _
+title: Heat on a rod whose initial temperature was measured with noise
+# description: more prose
+# source: the paper or the data set it comes from
+
+# Axes and their bounds: one to three of x, y, z; t is time. Bounds may be formulas: [0, 2*pi]
+domain: {x: [0, 1], t: [0, 1]}
+unknowns: [u]
+
+# Known numbers, or formulas in constants stated before.
+constants: {kappa: 0.05}
+
+# Coefficients to infer from the observations together with the fields (then not in constants):
+# estimate:
+#   kappa: {initial: 0.1, positive: true}
+
+# left = right, or one expression with `= 0` understood. Derivatives, up to order 4: u_t, u_xx, u_xt
+equations:
+  - u_t = kappa*u_xx
+
+# What holds exactly. Also: u_x = 0, u + 2*u_x = 1, {where: t = 0, equation: u_t = 0}, {periodic: x}
+conditions:
+  - {where: x = 0, equation: u = 0}
+  - {where: x = 1, equation: u = 0}
+
+# What is known with noise. Measured values stand in a file with the columns x, t, u, and u_std
+# where the standard deviation of each value is known:
+#   - {of: u, file: measured.csv}
+# Synthetic values are made from the truth:
+observations:
+  - {of: u, where: t = 0, count: 200, layout: random, noise: {std: 0.3}}
+
+# The answer to judge by, never used in training. Leave it out for real data.
+truth:
+  u: exp(-kappa*pi**2*t)*sin(pi*x) + 0.5*exp(-9*kappa*pi**2*t)*sin(3*pi*x)
+
+# How to solve. Every key has a default that works.
+# solve:
+#   optimizer: auto
+#   seed: 0
+"""
+
+
+def template(name: str | None = None) -> str:
+    """Return the text of a problem file to start from, which itself loads.
+
+    Args:
+        name: a shipped problem; without one, a problem with a comment at each key. Data files of a
+            shipped problem are named by their absolute paths.
+
+    Raises:
+        InputError: there is no such problem.
+    """
+    if name is None:
+        return TEMPLATE
+    file = catalog.path(name)
+    text = file.read_text(encoding="utf-8")
+    source = read(text, str(file))
+    lines = text.splitlines()
+    for place, span in source.values.items():
+        if place[-1:] == ("file",):
+            line, column = lines[span.line - 1], span.column - 1
+            absolute = json.dumps(str(file.parent / source.scalars[place].node.value))
+            lines[span.line - 1] = line[:column] + absolute + line[column + span.length :]
+    head = f"# From the shipped problem {name}; every key is in docs/problem-file.md."
+    return "\n".join([head, *lines]) + "\n"
+
+
+def reference() -> str:
+    """Return ``docs/problem-file.md``."""
+    parts = [_INTRODUCTION, "## Keys\n", _table(ProblemFile)]
+    for title, section in SECTIONS:
+        summary = " ".join((section.__doc__ or "").split())
+        parts += [f"## {title}\n", summary + "\n", _table(section)]
+        if section is TruthSection:
+            parts.append(_TRUTH)
+    parts.append(_FORMULAS)
+    parts.append("## Examples\n")
+    for title, name in _EXAMPLES:
+        text = catalog.path(name).read_text(encoding="utf-8").strip()
+        parts.append(f"### {title}\n\n```yaml\n{text}\n```\n")
+    parts.append(_ERRORS.replace("{message}", _sample_message()))
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(parts))
+
+
+def _sample_message() -> str:
+    text = catalog.path("heat-noisy-ic").read_text(encoding="utf-8")
+    try:
+        loads(text.replace("u_xx", "u_xz"), file="heat.yaml")
+    except InputError as error:
+        return str(error)
+    raise AssertionError(text)
+
+
+def _table(section: type[Section]) -> str:
+    rows = ["| key | what it takes | default | meaning |", "|---|---|---|---|"]
+    for key, info in section.model_fields.items():
+        what = describe(info.annotation, tuple(info.metadata))
+        none = "the optimizer's" if section is SolveSection else "–"
+        cells = [f"`{key}`", what, _default(info, none), info.description or ""]
+        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    if section is TruthSection:
+        rows.insert(2, "| `<unknown>` | a formula | – | the field, in the axes and constants |")
+    return "\n".join(rows) + "\n"
+
+
+def _default(info: FieldInfo, none: str) -> str:
+    extra: Any = info.json_schema_extra
+    if info.is_required():
+        return "required"
+    if isinstance(extra, dict) and "default" in extra:
+        return str(extra["default"])
+    value = info.get_default(call_default_factory=True, validated_data={})
+    if value is None or value in ("", {}, []):
+        return none
+    return f"`{json.dumps(value)}`".replace('"', "")
+
+
+_INTRODUCTION = """\
+# The problem file, format 1
+
+<!-- Made from the schema by `python -m pinngate.config.documentation docs/problem-file.md`. -->
+
+One YAML file states one problem: the equations, where they hold, what is known exactly, what was
+measured with noise, what is unknown, and, where it is known, the truth to judge the answer by.
+`pinngate new FILE` writes one to start from, `pinngate check FILE` shows how it is understood.
+
+The file is read strictly, as YAML 1.2: `1e-3` is a number, `yes` and `on` are text, a duplicate or
+unknown key is an error. Text that holds `: ` or ` #`, or starts with one of ``*&!|>@%`{}[],"'``,
+goes in quotes. Nothing in the file is ever executed.
+"""
+
+_TRUTH = """\
+The formulas of `truth` may use the axes, the constants, and those coefficients whose true values
+are stated. With `solver` the domain needs the axis `t`, and the formulas in `clean` hold at its
+start.
+"""
+
+_FORMULAS = f"""\
+## Formulas
+
+Numbers, names, brackets and the operators `+ - * / **` (a power is `x**2`, not `x^2`), the constant
+{" ".join(f"`{name}`" for name in CONSTANTS)}, and the functions of one argument
+{" ".join(f"`{name}`" for name in FUNCTIONS)}.
+`heaviside(0)` is 1/2.
+
+Names are ASCII letters, digits and `_`, and each has one meaning: an axis, a constant, an unknown
+or an estimated coefficient. A derivative is an unknown, `_` and one axis for each differentiation,
+in any order and up to {MAX_ORDER} in all: `u_t`, `u_xx`, `u_xt`, `v_xxyy`.
+
+| where | what a formula may name |
+|---|---|
+| `constants` | constants stated before it |
+| bounds, `where`, `noise`, `estimate`, `truth.constants` | constants |
+| `equations`, `conditions` | unknowns, derivatives, axes, constants, coefficients |
+| `truth.<unknown>` | axes, constants, coefficients with a true value |
+| `truth.clean` | the same without `t` |
+
+Wherever a table says *a number or a formula*, `0.01/pi` is as good as `0.003183`.
+"""
+
+_EXAMPLES = [
+    ("Synthetic observations, exact solution", "heat-noisy-ic"),
+    ("Unknown coefficients, numerical truth", "burgers-inverse"),
+    ("Measured values", "heat-sensors"),
+    ("A periodic domain", "advection-noisy-ic"),
+]
+
+_ERRORS = """\
+## What bad input gets
+
+Exit status 2, nothing written, and one message on standard error: file, line and column, what was
+found, the line with a caret, what was expected and, where a name is nearly right, the right one.
+
+```
+{message}
+```
+
+A problem without observations needs enough conditions: along each axis as many as the order of the
+equations there, counted over both ends; `{periodic: x}` counts as all of them along `x`. Every
+unknown stands in an equation, every estimated coefficient in an equation or a condition.
+
+Single values can be set from the command line: `--set solve.seed=3`,
+`--set observations.0.noise.std=0.1` (items of a list by number, from 0). They are checked like the
+file.
+"""
+
+
+def write_reference(file: Path) -> None:
+    """Write the reference to a file."""
+    file.write_text(reference(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_reference(Path(sys.argv[1]))

@@ -1,0 +1,73 @@
+"""A problem file, or its text, to a `Problem`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pinngate.config.build import Located, build
+from pinngate.config.overrides import apply_overrides
+from pinngate.config.validation import validate
+from pinngate.config.yaml_source import read
+from pinngate.errors import InputError
+from pinngate.problem import Problem
+
+MAX_BYTES = 4_000_000  # more is a data file in the wrong place
+
+
+def load(path: Path | str, *, overrides: Sequence[str] = ()) -> Problem:
+    """Read a problem file.
+
+    Args:
+        path: the file. `catalog.resolve` turns names of shipped problems into paths.
+        overrides: values set before the file is checked, ``solve.optimizer=adam``.
+
+    Raises:
+        InputError: the file cannot be read or is wrong; the message says where and why.
+    """
+    return load_located(path, overrides=overrides).problem
+
+
+def load_located(path: Path | str, *, overrides: Sequence[str] = ()) -> Located:
+    """Read a problem file as `load` does; keep the places at which it names data files."""
+    path = Path(path)
+    try:
+        if path.is_file() and path.stat().st_size > MAX_BYTES:
+            raise InputError(f"{path} is too large to be a problem file")
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path} is not text in UTF-8 (byte {error.start})", expected="a problem file in YAML"
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise InputError(f"{path} cannot be read: {reason}") from None
+    return loads_located(text, file=str(path), folder=path.parent, overrides=overrides)
+
+
+def loads(
+    text: str,
+    *,
+    file: str = "<text>",
+    folder: Path = Path(),
+    overrides: Sequence[str] = (),
+) -> Problem:
+    """Read the text of a problem file.
+
+    Args:
+        text: the YAML text.
+        file: what messages call it.
+        folder: where relative paths of data files start.
+        overrides: as in `load`.
+
+    Raises:
+        InputError: the text is wrong; the message says where and why.
+    """
+    return loads_located(text, file=file, folder=folder, overrides=overrides).problem
+
+
+def loads_located(text: str, *, file: str, folder: Path, overrides: Sequence[str] = ()) -> Located:
+    """Read the text of a problem file as `loads` does; keep the places of data files."""
+    source = read(text, file)
+    apply_overrides(source, overrides)
+    return build(source, validate(source), folder)

@@ -1,0 +1,198 @@
+"""The `truth` of a problem file: the answer to judge by.
+
+Part of `build`. A truth is stated by a formula for each unknown, by a solver with clean data at the
+initial time, or by a file; and it may give the true values of estimated coefficients.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pinngate.config.data_files import data_file
+from pinngate.config.schema import TruthSection
+from pinngate.config.scope import Scope
+from pinngate.config.yaml_source import Place
+from pinngate.errors import InputError, Span, nearest
+from pinngate.expression import Expression, names
+from pinngate.problem import Coefficient, Equation, Truth, parse_derivative
+
+RESERVED = tuple(TruthSection.model_fields)
+
+
+def build_truth(
+    scope: Scope,
+    section: TruthSection | None,
+    folder: Path,
+    coefficients: tuple[Coefficient, ...],
+    equations: tuple[Equation, ...],
+    files: dict[Path, Span],
+) -> Truth | None:
+    """Read the truth; the file it names is entered in `files`.
+
+    Raises:
+        InputError: it is stated in no way or in two ways, lacks an unknown, or names what is not
+            declared.
+    """
+    if section is None:
+        return None
+    stated: dict[str, float | str] = section.model_extra or {}
+    _check_kind(scope, section, stated)
+    constants = _constants(scope, section, stated)
+    known = dict(constants) | {c.name: c.truth for c in coefficients if c.truth is not None}
+    if section.solver is not None:
+        for name in scope.coefficients:
+            if name not in known:
+                raise InputError(
+                    f"the truth is computed, and the true value of '{name}' is not stated",
+                    span=scope.source.key(("truth",)),
+                    expected=f"constants: {{{name}: value}} in truth",
+                )
+    allowed = [*scope.constants, *known]
+    fields = {
+        unknown: _formula(scope, stated[unknown], ("truth", unknown), [*scope.axes, *allowed])
+        for unknown in scope.unknowns
+        if unknown in stated
+    }
+    clean = _clean(scope, section, equations, allowed) if section.solver else {}
+    file = None
+    if section.file is not None:
+        span = scope.source.span(("truth", "file"))
+        file = data_file(section.file, folder, span)
+        files[file] = span
+    return Truth(fields, section.solver, clean, file, constants)
+
+
+def _check_kind(scope: Scope, section: TruthSection, stated: dict[str, float | str]) -> None:
+    for key in stated:
+        if key not in scope.unknowns:
+            raise InputError(
+                f"unknown key '{key}'",
+                span=scope.source.key(("truth", key)),
+                expected=f"the keys here are {', '.join([*scope.unknowns, *RESERVED])}",
+                hint=nearest(key, [*scope.unknowns, *RESERVED]),
+            )
+    span = scope.source.key(("truth",))
+    kinds = ["formulas"] * bool(stated)
+    kinds += [key for key in ("solver", "file") if getattr(section, key) is not None]
+    if len(kinds) > 1:
+        raise InputError(
+            f"the truth is stated in {len(kinds)} ways: {', '.join(kinds)}",
+            span=span,
+            expected="a formula for each unknown, or a solver, or a file",
+        )
+    if not kinds and not section.constants:
+        raise InputError(
+            "the truth states nothing",
+            span=span,
+            expected="a formula for each unknown, or a solver, or a file",
+            hint="leave 'truth' out where it is not known",
+        )
+    missing = [unknown for unknown in scope.unknowns if unknown not in stated]
+    if stated and missing:
+        raise InputError(
+            f"the truth lacks the unknown '{missing[0]}'",
+            span=span,
+            expected=f"a formula for each of {', '.join(scope.unknowns)}",
+        )
+    if section.solver is None and section.clean:
+        raise InputError(
+            "'clean' goes with 'solver' only",
+            span=scope.source.key(("truth", "clean")),
+            expected="solver: finite-difference, spectral or cole-hopf",
+        )
+    if section.solver is not None and not section.clean:
+        raise InputError(
+            "a solver needs the exact initial data",
+            span=scope.source.span(("truth", "solver")),
+            expected="clean: {u: formula at the initial time}",
+        )
+    if section.solver is not None and "t" not in scope.axes:
+        raise InputError(
+            "a solver marches in time, and the domain has no axis t",
+            span=scope.source.span(("truth", "solver")),
+            expected="a formula for each unknown, or a file",
+        )
+
+
+def _constants(
+    scope: Scope, section: TruthSection, stated: dict[str, float | str]
+) -> dict[str, float]:
+    """Evaluate `truth.constants`; each is an estimated coefficient or used by a formula here."""
+    formulas: list[tuple[Place, float | str]] = [
+        (("truth", key), value) for key, value in stated.items()
+    ]
+    formulas += [(("truth", "clean", key), value) for key, value in section.clean.items()]
+    used = {name for place, text in formulas for name in names(scope.formula(text, place))}
+    constants: dict[str, float] = {}
+    for name, value in section.constants.items():
+        place: Place = ("truth", "constants", name)
+        number = scope.number(value, place, f"the true value of '{name}'")
+        if name in scope.constants:
+            if number != scope.constants[name]:
+                raise InputError(
+                    f"'{name}' is {number:g} here and {scope.constants[name]:g} in 'constants'",
+                    span=scope.source.span(place),
+                    expected="one value; true values are stated of estimated coefficients",
+                )
+        elif name not in scope.coefficients:
+            if name not in used:
+                raise InputError(
+                    f"'{name}' is no estimated coefficient, and no formula of the truth uses it",
+                    span=scope.source.key(place),
+                    expected="the estimated coefficients are "
+                    + (", ".join(scope.coefficients) or "none"),
+                    hint=nearest(name, scope.coefficients),
+                )
+            scope.declare(name, "a constant of the truth", place)
+        constants[name] = number
+    return constants
+
+
+def _formula(scope: Scope, text: float | str, place: Place, allowed: list[str]) -> Expression:
+    expression = scope.formula(text, place)
+    scope.check_names(expression, place, "the truth", allowed, "the names here")
+    return expression
+
+
+def _clean(
+    scope: Scope, section: TruthSection, equations: tuple[Equation, ...], allowed: list[str]
+) -> dict[str, Expression]:
+    required, known = _initial_data(scope, equations)
+    space = [axis for axis in scope.axes if axis != "t"]
+    clean = {}
+    for key, text in section.clean.items():
+        place: Place = ("truth", "clean", key)
+        if key not in known:
+            raise InputError(
+                f"unknown key '{key}'",
+                span=scope.source.key(place),
+                expected=f"the initial data of these equations are {', '.join(known)}",
+                hint=nearest(key, known),
+            )
+        clean[key] = _formula(scope, text, place, [*space, *allowed])
+    for name in required:
+        if name not in clean:
+            raise InputError(
+                f"'clean' lacks '{name}'",
+                span=scope.source.key(("truth", "clean")),
+                expected=f"the initial data of these equations: {', '.join(required)}",
+            )
+    return clean
+
+
+def _initial_data(scope: Scope, equations: tuple[Equation, ...]) -> tuple[list[str], list[str]]:
+    """Return the initial data that the orders in time require, u, u_t …, and those they allow."""
+    time = scope.axes.index("t")
+    orders = dict.fromkeys(scope.unknowns, 0)
+    for equation in equations:
+        for name in names(equation.residual):
+            derivative = parse_derivative(name, scope.unknowns, scope.axes)
+            if derivative is not None:
+                order = derivative.orders[time]
+                orders[derivative.field] = max(order, orders[derivative.field])
+    data = {
+        unknown: [unknown, *(f"{unknown}_{'t' * k}" for k in range(1, order))]
+        for unknown, order in orders.items()
+    }
+    required = [name for unknown, order in orders.items() if order for name in data[unknown]]
+    return required, [name for listed in data.values() for name in listed]

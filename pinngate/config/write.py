@@ -1,0 +1,209 @@
+"""A `Problem` back to the text of a problem file, with every default written out.
+
+The run folder keeps this text, so that running it again gives the same numbers:
+``loads(dumps(problem))`` equals the problem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pinngate.config.yaml_source import CORE_SCHEMA
+from pinngate.expression import Binary, Call, Expression, Name, Number
+from pinngate.problem import (
+    Coefficient,
+    MeasuredObservations,
+    Noise,
+    Observations,
+    Plane,
+    Problem,
+    SolveOptions,
+    Truth,
+)
+
+_SUM, _PRODUCT, _SIGN, _POWER, _ATOM = range(5)
+_PRECEDENCE = {"+": _SUM, "-": _SUM, "*": _PRODUCT, "/": _PRODUCT, "**": _POWER}
+
+
+def number_text(value: float) -> str:
+    """Return the shortest text that reads back to exactly this number."""
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+
+
+def to_text(expression: Expression) -> str:
+    """Return the formula of a tree; parsing it gives the same tree again."""
+    return _render(expression)[0]
+
+
+def _render(node: Expression) -> tuple[str, int]:
+    """Return text and precedence."""
+    match node:
+        case Number(value):
+            return number_text(value), _SIGN if value < 0 else _ATOM
+        case Name():
+            return node.id, _ATOM
+        case Call(function, argument):
+            return f"{function}({to_text(argument)})", _ATOM
+        case Binary("*", Number(-1.0), right) if not isinstance(right, Number):
+            return f"-{_bracketed(right, _SIGN)}", _SIGN
+        case Binary("**", left, right):
+            return f"{_bracketed(left, _ATOM)}**{_bracketed(right, _SIGN)}", _POWER
+        case Binary(operator, left, right):
+            own = _PRECEDENCE[operator]
+            sign = f" {operator} " if own == _SUM else operator
+            return f"{_bracketed(left, own)}{sign}{_bracketed(right, own + 1)}", own
+    raise AssertionError(node)
+
+
+def _bracketed(node: Expression, at_least: int) -> str:
+    text, precedence = _render(node)
+    return text if precedence >= at_least else f"({text})"
+
+
+class _Line(dict[str, Any]):
+    """A mapping that is written on one line."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes what either YAML 1.1 or 1.2 would not read as text; keeps line breaks visible."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - declared so by PyYAML
+        **yaml.SafeDumper.yaml_implicit_resolvers,
+        None: CORE_SCHEMA,
+    }
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> Any:
+        return super().increase_indent(flow, False)
+
+    def text_scalar(self, value: str) -> yaml.ScalarNode:
+        style = "|" if "\n" in value else None
+        return self.represent_scalar("tag:yaml.org,2002:str", value, style)
+
+    def number_scalar(self, value: float) -> yaml.ScalarNode:
+        shown = number_text(value)
+        kind = "int" if shown.lstrip("-").isdigit() else "float"
+        return self.represent_scalar(f"tag:yaml.org,2002:{kind}", shown)
+
+    def mapping_line(self, value: _Line) -> yaml.MappingNode:
+        return self.represent_mapping("tag:yaml.org,2002:map", value.items(), flow_style=True)
+
+    def sequence_line(self, value: tuple[Any, ...]) -> yaml.SequenceNode:
+        return self.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=True)
+
+
+_Dumper.add_representer(str, _Dumper.text_scalar)
+_Dumper.add_representer(float, _Dumper.number_scalar)
+_Dumper.add_representer(_Line, _Dumper.mapping_line)
+_Dumper.add_representer(tuple, _Dumper.sequence_line)
+
+
+def dumps(problem: Problem, *, files: Mapping[Path, str] | None = None) -> str:
+    """Return the text of a problem file that `loads` reads back to an equal problem.
+
+    Args:
+        problem: the problem.
+        files: what to call data files instead of by their own paths; relative names are relative
+            to where the text will be saved.
+    """
+    names = files or {}
+    tree: dict[str, Any] = {"pinngate": 1, "name": problem.name}
+    for key in ("title", "description", "source"):
+        if text := getattr(problem, key):
+            tree[key] = text
+    tree["domain"] = _Line(problem.domain)
+    tree["unknowns"] = problem.unknowns
+    if problem.constants:
+        tree["constants"] = _Line(problem.constants)
+    if problem.coefficients:
+        tree["estimate"] = {c.name: _coefficient(c) for c in problem.coefficients}
+    tree["equations"] = [equation.text for equation in problem.equations]
+    tree["conditions"] = [
+        _Line(where=_plane_text(condition.where), equation=condition.text)
+        for condition in problem.conditions
+    ]
+    tree["conditions"] += [_Line(periodic=axis) for axis in problem.periodic]
+    tree["observations"] = [_observations(item, names) for item in problem.observations]
+    if problem.truth is not None:
+        tree["truth"] = _truth(problem.truth, names)
+    tree["solve"] = _solve(problem.solve)
+    return yaml.dump(
+        tree,
+        Dumper=_Dumper,
+        sort_keys=False,
+        default_flow_style=False,
+        allow_unicode=True,
+        width=2**31 - 1,  # a formula stays on its line
+    )
+
+
+def _plane_text(plane: Plane) -> str:
+    return f"{plane.axis} = {number_text(plane.value)}"
+
+
+def _present(values: Mapping[str, Any]) -> _Line:
+    return _Line({key: value for key, value in values.items() if value is not None})
+
+
+def _coefficient(coefficient: Coefficient) -> _Line:
+    values = {key: value for key, value in asdict(coefficient).items() if key != "name"}
+    if coefficient.lower == 0.0:
+        values = {"initial": values["initial"], "positive": True} | values | {"lower": None}
+    return _present(values)
+
+
+def _noise(noise: Noise | None) -> _Line | None:
+    if noise is None:
+        return None
+    values = asdict(noise)
+    if noise.kind != "outliers":
+        del values["fraction"], values["scale"]
+    return _present(values)
+
+
+def _file_text(path: Path, names: Mapping[Path, str]) -> str:
+    return names.get(path, str(path))
+
+
+def _observations(item: Observations, names: Mapping[Path, str]) -> _Line:
+    noise = _noise(item.noise)
+    if isinstance(item, MeasuredObservations):
+        return _present({"of": item.of, "file": _file_text(item.file, names), "noise": noise})
+    return _present(
+        {
+            "of": item.of,
+            "where": _plane_text(item.where) if item.where else None,
+            "count": item.count,
+            "layout": item.layout,
+            "noise": noise,
+        }
+    )
+
+
+def _truth(truth: Truth, names: Mapping[Path, str]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    if truth.constants:
+        tree["constants"] = _Line(truth.constants)
+    tree |= {unknown: to_text(formula) for unknown, formula in truth.fields.items()}
+    if truth.solver is not None:
+        tree["solver"] = truth.solver
+        tree["clean"] = {key: to_text(formula) for key, formula in truth.clean.items()}
+    if truth.file is not None:
+        tree["file"] = _file_text(truth.file, names)
+    return tree
+
+
+def _solve(options: SolveOptions) -> dict[str, Any]:
+    tree: dict[str, Any] = {
+        entry.name: getattr(options, entry.name) for entry in fields(SolveOptions)
+    }
+    tree["network"] = _Line(asdict(options.network)) if options.network else None
+    tree["weights"] = _Line(options.weights)
+    return tree

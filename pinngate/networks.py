@@ -1,0 +1,148 @@
+"""Fully connected networks and what surrounds them: input scaling, features, output scaling.
+
+A network maps points (N, axes) to fields (N, unknowns). Axes are scaled to [−1, 1]. The first layer
+may be a sine layer of stated bandwidth (random Fourier features that are trained, Tancik et al.
+2020, arXiv 2006.10739). It always is where an axis is periodic: that axis then has whole wave
+numbers as its weights, which are held fixed and make the fields exactly periodic. Outputs are
+scaled and shifted to the size of the data. Derivatives are not taken here: `pinngate.channels`
+propagates them through the same weights.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from pinngate.problem import NetworkOptions
+
+PERIODIC_BANDWIDTH = 2.0  # standard deviation of the wave numbers drawn for a periodic axis
+
+
+def activation_derivatives(name: str, z: Tensor, order: int) -> list[Tensor]:
+    """Return [σ(z), σ′(z), …, σ^(order)(z)] for ``tanh`` or ``sin``, order ≤ 5."""
+    if name == "sin":
+        sine, cosine = torch.sin(z), torch.cos(z)
+        cycle = [sine, cosine, -sine, -cosine] if order > 1 else [sine, cosine]
+        return [cycle[k % 4] for k in range(order + 1)]
+    s = torch.tanh(z)
+    derivatives = [s]
+    if order >= 1:
+        q = s * s
+        first = 1 - q
+        derivatives.append(first)
+    if order >= 2:
+        s_first = s * first
+        derivatives.append(-2 * s_first)
+    if order >= 3:
+        derivatives.append(first * (6 * q - 2))
+    if order >= 4:
+        derivatives.append(s_first * (16 - 24 * q))
+    if order >= 5:
+        derivatives.append(first * (16 - 120 * q + 120 * q * q))
+    return derivatives
+
+
+class Network(nn.Module):
+    """A fully connected network on a box.
+
+    Args:
+        domain: (low, high) of each axis, in the order of the points' columns.
+        num_outputs: number of fields.
+        options: width, depth, activation, bandwidth of a sine first layer.
+        is_periodic: for each axis, whether the fields repeat after high − low.
+        output_scale: size of each field; the last layer's output is multiplied by it.
+        output_shift: centre of each field, added after scaling.
+        generator: source of the random initial weights (Glorot normal; a sine first layer has
+            normal weights of the stated bandwidth and uniform phases).
+    """
+
+    low: Tensor
+    high: Tensor
+    output_scale: Tensor
+    output_shift: Tensor
+
+    def __init__(
+        self,
+        domain: Sequence[tuple[float, float]],
+        num_outputs: int,
+        options: NetworkOptions,
+        *,
+        is_periodic: Sequence[bool] = (),
+        output_scale: Sequence[float] = (),
+        output_shift: Sequence[float] = (),
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype = torch.float64,
+    ) -> None:
+        super().__init__()
+        self.options = options
+        self.is_periodic = tuple(is_periodic) or (False,) * len(domain)
+        self.register_buffer("low", torch.tensor([d[0] for d in domain], dtype=dtype))
+        self.register_buffer("high", torch.tensor([d[1] for d in domain], dtype=dtype))
+        scale = list(output_scale) or [1.0] * num_outputs
+        shift = list(output_shift) or [0.0] * num_outputs
+        self.register_buffer("output_scale", torch.tensor(scale, dtype=dtype))
+        self.register_buffer("output_shift", torch.tensor(shift, dtype=dtype))
+
+        has_features = options.features is not None or any(self.is_periodic)
+        widths = [len(domain)] + [options.width] * options.depth + [num_outputs]
+        self.layers = nn.ModuleList(
+            nn.Linear(a, b, dtype=dtype) for a, b in itertools.pairwise(widths)
+        )
+        self.activations = [options.activation] * options.depth
+        if has_features:
+            self.activations[0] = "sin"
+        with torch.no_grad():
+            for layer in self.linears:
+                nn.init.xavier_normal_(layer.weight, generator=generator)
+                layer.bias.zero_()
+            if has_features:
+                first = self.linears[0]
+                first.weight.normal_(0.0, options.features or 1.0, generator=generator)
+                first.bias.uniform_(0.0, 2 * math.pi, generator=generator)
+                for k, is_periodic in enumerate(self.is_periodic):
+                    if is_periodic:
+                        numbers = torch.randn(options.width, generator=generator, dtype=dtype)
+                        first.weight[:, k] = math.pi * torch.round(PERIODIC_BANDWIDTH * numbers)
+
+    @property
+    def linears(self) -> list[nn.Linear]:
+        """The linear layers, first to last."""
+        return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
+
+    @property
+    def num_parameters(self) -> int:
+        """Number of weights and biases."""
+        return sum(p.numel() for p in self.parameters())
+
+    def input_derivative(self, points: Tensor, orders: Sequence[int]) -> Tensor:
+        """Return ∂^α of the scaled axes at the points, (N, axes), in 1/(axis units)^|α|."""
+        if not any(orders):
+            return (2 * points - self.low - self.high) / (self.high - self.low)
+        derivative = torch.zeros_like(points)
+        if sum(orders) == 1:
+            axis = list(orders).index(1)
+            derivative[:, axis] = 2 / (self.high[axis] - self.low[axis])
+        return derivative
+
+    def hold_periodic(self, gradient: Tensor) -> Tensor:
+        """Return the gradient of the first layer's weight with the held wave numbers' part zero.
+
+        Acts on the last axis, (…, inputs), so it serves means, variances and rows alike.
+        """
+        if not any(self.is_periodic):
+            return gradient
+        free = torch.tensor([not p for p in self.is_periodic], device=gradient.device)
+        return gradient * free.to(gradient.dtype)
+
+    def forward(self, points: Tensor) -> Tensor:
+        """Return the fields at the points: (N, axes) → (N, unknowns)."""
+        a = self.input_derivative(points, (0,) * points.shape[1])
+        for layer, activation in zip(self.linears[:-1], self.activations, strict=True):
+            z = layer(a)
+            a = torch.sin(z) if activation == "sin" else torch.tanh(z)
+        output: Tensor = self.linears[-1](a)
+        return output * self.output_scale + self.output_shift

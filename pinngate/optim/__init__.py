@@ -1,0 +1,1 @@
+"""Optimizers that tell signal from noise: the gates, and the methods built on them."""

@@ -1,0 +1,151 @@
+"""First-order training of a network on all terms: PopulationRiskAdam and any `torch.optim` class.
+
+One iteration: draw a batch, compute every term's gradient (with its per-point variance where the
+optimizer's gate uses it) through the channels' own backward, join the terms, step. The learning
+rate warms up over the first iterations and then follows a cosine to zero; the weight of the physics
+may rise from a fraction of its final value, so that the data are met first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from pinngate.batches import BatchSource
+from pinngate.coefficients import Coefficients
+from pinngate.errors import SolveError
+from pinngate.moments import Mode, gradient_moments, stratified
+from pinngate.networks import Network
+from pinngate.optim.population_risk_adam import PopulationRiskAdam
+from pinngate.residuals import ResidualModel
+
+OptimizerFactory = Callable[[Iterable[nn.Parameter], float], torch.optim.Optimizer]
+
+
+@dataclass(frozen=True)
+class FirstOrderOptions:
+    """How a first-order run goes.
+
+    `weights` maps a kind of term (equations, conditions, observations) to its weight in the loss;
+    `statistics` is how per-point variances are computed, None for none; `is_gating_data_alone`
+    compares the data terms' mean gradient with the data terms' variance in place of the sum's.
+    """
+
+    iterations: int
+    learning_rate: float
+    weights: dict[str, float] = field(default_factory=dict)
+    statistics: Mode | None = None
+    is_gating_data_alone: bool = False
+    warmup: int = 100
+
+
+class FirstOrder:
+    """Steps a `torch.optim` optimizer on the weighted sum of all terms."""
+
+    def __init__(
+        self,
+        model: ResidualModel,
+        network: Network,
+        coefficients: Coefficients,
+        batches: BatchSource,
+        options: FirstOrderOptions,
+        factory: OptimizerFactory,
+    ) -> None:
+        self.model, self.network, self.coefficients = model, network, coefficients
+        self.batches, self.options = batches, options
+        self.parameters = list(network.parameters())
+        if coefficients.names:
+            self.parameters.append(coefficients.raw)
+        self.optimizer = factory(self.parameters, options.learning_rate)
+        self.iteration = 0
+        self.row: dict[str, Tensor | float] = {}
+
+    def step(self) -> None:
+        """Do one iteration.
+
+        Raises:
+            SolveError: the loss is no longer finite.
+        """
+        options = self.options
+        rate = self._learning_rate()
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        kinds = {t.name: t.kind for t in self.model.terms}
+        weights = {name: options.weights.get(kind + "s", 1.0) for name, kind in kinds.items()}
+        moments = gradient_moments(
+            self.model, self.network, self.coefficients, self.batches.draw(), options.statistics
+        )
+        total = stratified(moments, weights)
+        for parameter, gradient in zip(self.parameters, total.mean, strict=False):
+            parameter.grad = gradient
+        if isinstance(self.optimizer, PopulationRiskAdam) and total.variance_of_mean is not None:
+            num = len(self.parameters)
+            if options.is_gating_data_alone:
+                data = {n: w for n, w in weights.items() if kinds[n] == "observation"}
+                alone = stratified(moments, data)
+                spread = cast(list[Tensor], alone.variance_of_mean)
+                self.optimizer.attach_statistics(means=alone.mean[:num], variances=spread[:num])
+            else:
+                self.optimizer.attach_statistics(variances=total.variance_of_mean[:num])
+        self.optimizer.step()
+        self.iteration += 1
+        self.row = {"loss": total.loss}
+        self.row |= {f"loss_{name}": m.loss for name, m in moments.items()}
+        self.row["learning_rate"] = rate
+
+    def _learning_rate(self) -> float:
+        done = self.iteration / self.options.iterations
+        warm = min(1.0, (self.iteration + 1) / self.options.warmup)
+        return self.options.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * done))
+
+    def log_row(self) -> dict[str, float]:
+        """Return the last iteration's figures.
+
+        Raises:
+            SolveError: the loss is no longer finite.
+        """
+        row = {name: float(value) for name, value in self.row.items()}
+        if not math.isfinite(row["loss"]):
+            raise SolveError(
+                f"the loss is not finite at iteration {self.iteration}: "
+                "a smaller solve.learning_rate may help"
+            )
+        optimizer = self.optimizer
+        if isinstance(optimizer, PopulationRiskAdam) and optimizer.defaults["gate"] is not None:
+            row["open_fraction"] = optimizer.gate_statistics()["mean"]
+        for name, value in self.coefficients.values().items():
+            row[f"coefficient_{name}"] = float(value)
+        return row
+
+    @property
+    def reason(self) -> str | None:
+        """Why to stop now, or None to go on."""
+        if self.iteration >= self.options.iterations:
+            return f"the learning rate has come to zero after {self.iteration} iterations"
+        return None
+
+    def finish(self) -> None:
+        """Nothing is left to do: the last iterate is the answer."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything needed to go on."""
+        return {
+            "iteration": self.iteration,
+            "network": self.network.state_dict(),
+            "coefficients": self.coefficients.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "batches": self.batches.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from `state_dict`; the following iterations are bitwise the same."""
+        self.iteration = state["iteration"]
+        self.network.load_state_dict(state["network"])
+        self.coefficients.load_state_dict(state["coefficients"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.batches.load_state_dict(state["batches"])

@@ -1,0 +1,206 @@
+"""Optimizers by name, ours and the plain ones, each with the defaults it works with.
+
+A new first-order optimizer is one entry here. `resolve` writes every default out, so that a
+resolved problem solved again gives the same numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, Protocol
+
+import torch
+from torch import nn
+
+from pinngate.batches import BatchSource
+from pinngate.coefficients import Coefficients
+from pinngate.errors import InputError, nearest
+from pinngate.networks import Network
+from pinngate.optim.first_order import FirstOrder, FirstOrderOptions
+from pinngate.optim.population_risk_adam import PopulationRiskAdam
+from pinngate.problem import NetworkOptions, Problem, SolveOptions
+from pinngate.residuals import ResidualModel
+
+
+class Stepper(Protocol):
+    """What the training loop drives. Every optimizer of the registry builds one."""
+
+    network: Network
+    coefficients: Coefficients
+    iteration: int
+
+    def step(self) -> None:
+        """Do one iteration."""
+
+    def log_row(self) -> dict[str, float]:
+        """Return the last iteration's figures for the history."""
+
+    @property
+    def reason(self) -> str | None:
+        """Why to stop now, in words, or None."""
+
+    def finish(self) -> None:
+        """Leave the answer in `network` and `coefficients`."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return plain containers and tensors."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from `state_dict`."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a stepper is built from."""
+
+    problem: Problem
+    model: ResidualModel
+    network: Network
+    coefficients: Coefficients
+    batches: BatchSource
+
+
+@dataclass(frozen=True)
+class Method:
+    """One optimizer: its name, defaults for every `solve` key and how its stepper is built."""
+
+    name: str
+    defaults: SolveOptions
+    build: Callable[[Parts], Stepper]
+    citation: Literal["population-risk", "adam", "adamw"]
+
+
+FIRST_ORDER_DEFAULTS = SolveOptions(
+    # A sine first layer of bandwidth 4 meets wave and advection in some thousand iterations, where
+    # a plain tanh network stays at 40 % error (docs/decisions.md).
+    network=NetworkOptions(width=64, depth=2, activation="tanh", features=4.0),
+    collocation=256,
+    iterations=4000,
+    learning_rate=2e-3,
+    gate="none",
+    statistics="streaming",
+    gated_terms="all",
+    # The equation's residual is in units of its largest term: weight 1 makes a relative error of
+    # the equation count as much as one of the data. Conditions are exact: five times that.
+    weights={"equations": 1.0, "conditions": 5.0, "observations": 1.0},
+    precision="float32",
+)
+
+
+def _first_order(
+    factory: Callable[[Iterable[nn.Parameter], float, SolveOptions], torch.optim.Optimizer],
+) -> Callable[[Parts], Stepper]:
+    def build(parts: Parts) -> Stepper:
+        solve = parts.problem.solve
+        uses_statistics = solve.gate != "none" and solve.statistics != "streaming"
+        options = FirstOrderOptions(
+            iterations=solve.iterations or 1,
+            learning_rate=solve.learning_rate or 0.0,
+            weights=solve.weights,
+            statistics=solve.statistics if uses_statistics else None,  # type: ignore[arg-type]
+            is_gating_data_alone=solve.gated_terms == "data",
+        )
+        return FirstOrder(
+            parts.model,
+            parts.network,
+            parts.coefficients,
+            parts.batches,
+            options,
+            lambda parameters, rate: factory(parameters, rate, solve),
+        )
+
+    return build
+
+
+def _population_risk_adam(
+    parameters: Iterable[nn.Parameter], rate: float, solve: SolveOptions
+) -> torch.optim.Optimizer:
+    is_streaming = solve.statistics == "streaming"
+    return PopulationRiskAdam(
+        parameters,
+        lr=rate,
+        gate=None if solve.gate == "none" else solve.gate,
+        variance="streaming" if is_streaming else "per-point",
+    )
+
+
+METHODS = {
+    method.name: method
+    for method in (
+        Method(
+            "population-risk-adam",
+            replace(FIRST_ORDER_DEFAULTS, gate="snr", statistics="grouped"),
+            _first_order(_population_risk_adam),
+            "population-risk",
+        ),
+        Method(
+            "adam",
+            FIRST_ORDER_DEFAULTS,
+            _first_order(lambda p, rate, _: torch.optim.Adam(p, lr=rate)),
+            "adam",
+        ),
+        Method(
+            "adamw",
+            FIRST_ORDER_DEFAULTS,
+            _first_order(lambda p, rate, _: torch.optim.AdamW(p, lr=rate)),
+            "adamw",
+        ),
+    )
+}
+AUTO = "population-risk-adam"
+
+
+def method(name: str) -> Method:
+    """Return the optimizer of that name; ``auto`` is the package's choice.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    chosen = AUTO if name == "auto" else name
+    if chosen not in METHODS:
+        raise InputError(
+            f"unknown optimizer '{name}'",
+            expected="the optimizers are auto, " + ", ".join(METHODS),
+            hint=nearest(name, METHODS),
+        )
+    return METHODS[chosen]
+
+
+def resolve(problem: Problem) -> Problem:
+    """Return the problem with every `solve` key filled in.
+
+    Raises:
+        InputError: unknown optimizer or device.
+    """
+    given, defaults = problem.solve, method(problem.solve.optimizer).defaults
+    filled = {
+        key.name: getattr(defaults, key.name)
+        for key in fields(SolveOptions)
+        if getattr(given, key.name) is None
+    }
+    solve = replace(
+        given,
+        **filled,
+        optimizer=method(given.optimizer).name,
+        weights=defaults.weights | given.weights,
+        device=choose_device(given.device),
+    )
+    return replace(problem, solve=solve)
+
+
+def choose_device(name: str) -> str:
+    """Return ``cpu`` or ``cuda`` for ``auto``, or the device asked for.
+
+    Raises:
+        InputError: the device does not exist on this machine.
+    """
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name not in ("cpu", "cuda"):
+        raise InputError(f"unknown device '{name}'", expected="auto, cpu or cuda")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError(
+            "this machine has no CUDA device", hint="use --device cpu, or leave the choice to auto"
+        )
+    return name

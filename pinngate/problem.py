@@ -1,0 +1,243 @@
+"""A stated problem: equations, exact conditions, noisy observations, unknowns and truth.
+
+`Problem` is what the rest of the package works on. It is made from a YAML file by `pinngate.config`
+or directly in Python; it is immutable, holds no arrays and reads no files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from pinngate.expression import Expression, Name, names, substitute
+
+MAX_ORDER = 4
+
+
+@dataclass(frozen=True)
+class Derivative:
+    """∂^|α| field / ∂axes^α. `orders` is α: one count for each axis of the domain, in its order."""
+
+    field: str
+    orders: tuple[int, ...]
+
+    @property
+    def order(self) -> int:
+        """Total order |α|."""
+        return sum(self.orders)
+
+
+def parse_derivative(
+    name: str, unknowns: tuple[str, ...], axes: tuple[str, ...]
+) -> Derivative | None:
+    """Read ``u``, ``u_x``, ``u_xt`` … ; None where `name` is no field or derivative of one."""
+    if name in unknowns:
+        return Derivative(name, (0,) * len(axes))
+    stem, underscore, letters = name.rpartition("_")
+    if not underscore or stem not in unknowns or not letters or set(letters) - set(axes):
+        return None
+    return Derivative(stem, tuple(letters.count(axis) for axis in axes))
+
+
+def derivative_name(derivative: Derivative, axes: tuple[str, ...]) -> str:
+    """Return the canonical name: axes in the order of the domain, ``u_tx → u_xt``."""
+    letters = "".join(a * k for a, k in zip(axes, derivative.orders, strict=True))
+    return f"{derivative.field}_{letters}" if letters else derivative.field
+
+
+@dataclass(frozen=True)
+class Plane:
+    """The part of the domain's closure where one axis has one value, ``x = 0``."""
+
+    axis: str
+    value: float
+
+    def __str__(self) -> str:
+        return f"{self.axis} = {self.value:g}"
+
+
+@dataclass(frozen=True)
+class Equation:
+    """``residual = 0`` inside the domain; derivative names are canonical."""
+
+    text: str
+    residual: Expression
+
+
+@dataclass(frozen=True)
+class Condition:
+    """``residual = 0`` exactly on a plane: Dirichlet, Neumann, Robin, initial value or velocity."""
+
+    where: Plane
+    text: str
+    residual: Expression
+
+
+@dataclass(frozen=True)
+class Coefficient:
+    """A scalar to infer. Bounds are None where there is none; `positive` means lower bound 0."""
+
+    name: str
+    initial: float
+    lower: float | None = None
+    upper: float | None = None
+    truth: float | None = None
+
+    @property
+    def is_positive(self) -> bool:
+        """Whether the coefficient is searched for through its logarithm."""
+        return self.lower == 0.0 and self.upper is None
+
+
+@dataclass(frozen=True)
+class Noise:
+    """How observations scatter about the field.
+
+    `std` is in data units; `relative` is a fraction of the standard deviation of the clean values
+    (exactly one of the two is given). ``student-t`` has three degrees of freedom, scaled to the
+    stated standard deviation. ``outliers`` replaces a `fraction` of gaussian errors by errors of
+    `scale` standard deviations.
+    """
+
+    std: float | None = None
+    relative: float | None = None
+    kind: Literal["gaussian", "student-t", "outliers"] = "gaussian"
+    fraction: float = 0.1
+    scale: float = 10.0
+
+
+@dataclass(frozen=True)
+class SyntheticObservations:
+    """Values of one field made from the truth plus noise; `where` None is the whole domain."""
+
+    of: str
+    count: int
+    noise: Noise
+    where: Plane | None = None
+    layout: Literal["random", "grid"] = "random"
+
+
+@dataclass(frozen=True)
+class MeasuredObservations:
+    """Values of one field from a CSV or NPZ file; `noise` is what is assumed of them."""
+
+    of: str
+    file: Path
+    noise: Noise | None = None
+
+
+Observations = SyntheticObservations | MeasuredObservations
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The answer to judge by; never seen in training.
+
+    Exactly one of: `fields` (an expression of the axes for each unknown), `solver` with the exact
+    initial data in `clean` (keys such as ``u`` and ``u_t``: expressions at t = 0), `file`.
+    `constants` holds true values of estimated coefficients.
+    """
+
+    fields: dict[str, Expression] = field(default_factory=dict)
+    solver: Literal["finite-difference", "spectral", "cole-hopf"] | None = None
+    clean: dict[str, Expression] = field(default_factory=dict)
+    file: Path | None = None
+    constants: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """A fully connected network.
+
+    `features` is the bandwidth of a sine first layer (standard deviation of its weights on inputs
+    scaled to [−1, 1]); None means a plain first layer with `activation`.
+    """
+
+    width: int = 64
+    depth: int = 3
+    activation: Literal["tanh", "sin"] = "tanh"
+    features: float | None = 2.0
+
+
+@dataclass(frozen=True)
+class SolveOptions:
+    """How to solve. None stands for the default of the optimizer that is used."""
+
+    optimizer: str = "auto"
+    network: NetworkOptions | None = None
+    collocation: int | None = None
+    iterations: int | None = None
+    learning_rate: float | None = None
+    gate: Literal["hard", "soft", "snr", "none"] | None = None
+    statistics: Literal["pairs", "grouped", "loop", "vmap", "streaming"] | None = None
+    gated_terms: Literal["all", "data"] | None = None
+    weights: dict[str, float] = field(default_factory=dict)
+    seed: int = 0
+    precision: Literal["float32", "float64"] | None = None
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One problem. `domain` maps axis names to (low, high) in the order in which arrays hold them.
+
+    Every array of points in the package has shape (points, axes) with columns in that order.
+    """
+
+    name: str
+    domain: dict[str, tuple[float, float]]
+    unknowns: tuple[str, ...]
+    equations: tuple[Equation, ...]
+    conditions: tuple[Condition, ...] = ()
+    periodic: tuple[str, ...] = ()
+    observations: tuple[Observations, ...] = ()
+    constants: dict[str, float] = field(default_factory=dict)
+    coefficients: tuple[Coefficient, ...] = ()
+    truth: Truth | None = None
+    solve: SolveOptions = SolveOptions()
+    title: str = ""
+    description: str = ""
+    source: str = ""
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """Axis names in order."""
+        return tuple(self.domain)
+
+    @property
+    def space_axes(self) -> tuple[str, ...]:
+        """Axis names without time."""
+        return tuple(a for a in self.domain if a != "t")
+
+    @property
+    def has_time(self) -> bool:
+        """Whether one axis is time."""
+        return "t" in self.domain
+
+    def derivatives(self, expression: Expression) -> dict[str, Derivative]:
+        """Return the fields and derivatives that an expression names, in order of their place."""
+        found = {}
+        for name, _ in sorted(names(expression).items(), key=lambda item: item[1]):
+            derivative = parse_derivative(name, self.unknowns, self.axes)
+            if derivative is not None:
+                found[name] = derivative
+        return found
+
+    def true_coefficients(self) -> dict[str, float]:
+        """Return the true values of the estimated coefficients that are known."""
+        given = dict(self.truth.constants) if self.truth else {}
+        own = {c.name: c.truth for c in self.coefficients if c.truth is not None}
+        return given | own
+
+
+def canonical(
+    expression: Expression, unknowns: tuple[str, ...], axes: tuple[str, ...]
+) -> Expression:
+    """Rename every derivative to its canonical name, so that ``u_tx`` and ``u_xt`` are one."""
+    renamed: dict[str, Expression] = {}
+    for name, offset in names(expression).items():
+        derivative = parse_derivative(name, unknowns, axes)
+        if derivative is not None:
+            renamed[name] = Name(derivative_name(derivative, axes), offset)
+    return substitute(expression, renamed)

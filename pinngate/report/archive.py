@@ -1,0 +1,197 @@
+"""The files of a finished run, read back.
+
+A run leaves a folder (`problem.yaml`, `metrics.json`, `history.csv`, `solution.npz`,
+`observations.csv`, `environment.json`). `read` turns it into a `RunArchive` and checks what the
+figures and the page rely on: columns, shapes, numbers. Nothing is computed here.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pinngate.errors import InputError
+from pinngate.problem import Problem
+
+_TEXT_COLUMNS = {"set", "of"}
+
+
+@dataclass(frozen=True)
+class RunArchive:
+    """One finished run.
+
+    Attributes:
+        folder: where its files lie.
+        problem: what was solved.
+        metrics: the verdict, as in ``metrics.json``; None where a value does not apply.
+        history: column name to values (rows,), NaN where a value is missing.
+        solution: each axis (m_a,) and, on their grid in the order of the problem's axes, each
+            unknown and where known ``<unknown>_std`` and ``<unknown>_truth``.
+        observations: column name to values (n,); ``set`` and ``of`` hold text.
+        environment: versions, device, seed, as in ``environment.json``.
+    """
+
+    folder: Path
+    problem: Problem
+    metrics: dict[str, Any]
+    history: dict[str, NDArray[np.float64]]
+    solution: dict[str, NDArray[np.float64]]
+    observations: dict[str, NDArray[Any]] = field(default_factory=dict)
+    environment: dict[str, Any] = field(default_factory=dict)
+
+    def number(self, *path: str) -> float | None:
+        """Return the finite number at a path of `metrics`; None where there is none."""
+        value: Any = self.metrics
+        for key in path:
+            value = value.get(key) if isinstance(value, dict) else None
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return None
+        return float(value) if math.isfinite(value) else None
+
+    def std(self, unknown: str) -> NDArray[np.float64] | None:
+        """Return the standard deviation of a field on the grid, where there is one."""
+        return self.solution.get(f"{unknown}_std")
+
+    def truth(self, unknown: str) -> NDArray[np.float64] | None:
+        """Return the true field on the grid, where it is known."""
+        return self.solution.get(f"{unknown}_truth")
+
+    def observation_sets(self) -> list[tuple[str, str, dict[str, NDArray[Any]]]]:
+        """Return (set, field observed, its columns) for each set, in order of appearance."""
+        if not self.observations:
+            return []
+        sets, of = self.observations["set"].astype(str), self.observations["of"].astype(str)
+        found = []
+        for key in dict.fromkeys(zip(sets.tolist(), of.tolist(), strict=True)):
+            rows = (sets == key[0]) & (of == key[1])
+            found.append((*key, {name: v[rows] for name, v in self.observations.items()}))
+        return found
+
+
+def read(folder: str | Path) -> RunArchive:
+    """Read the files of a finished run.
+
+    Raises:
+        InputError: `folder` is no run, or one of its files is missing, damaged or disagrees with
+            the others.
+    """
+    from pinngate.config import load
+
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(
+            f"{folder} is not a folder",
+            expected="the folder of a finished run, such as results/heat-noisy-ic/<stamp>",
+        )
+    missing = [
+        name
+        for name in ("problem.yaml", "metrics.json", "history.csv", "solution.npz")
+        if not (folder / name).is_file()
+    ]
+    if missing:
+        unfinished = (folder / "checkpoint.pt").is_file()
+        raise InputError(
+            f"{folder} is not a finished run: {', '.join(missing)} missing",
+            expected="the folder that 'pinngate run' wrote",
+            hint=f"finish it with 'pinngate resume {folder}'" if unfinished else "",
+        )
+    problem = load(folder / "problem.yaml")
+    has_data = bool(problem.observations) or (folder / "observations.csv").is_file()
+    has_environment = (folder / "environment.json").is_file()
+    return RunArchive(
+        folder=folder,
+        problem=problem,
+        metrics=_read_json(folder / "metrics.json"),
+        history=_read_csv(folder / "history.csv", ["iteration"]),
+        solution=_read_solution(folder / "solution.npz", problem),
+        observations=_read_csv(
+            folder / "observations.csv",
+            ["set", "of", *problem.axes, "value", "fitted", "residual"],
+        )
+        if has_data
+        else {},
+        environment=_read_json(folder / "environment.json") if has_environment else {},
+    )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        # None for NaN and Infinity: the format writes null where a value does not apply.
+        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda _: None)
+    except (ValueError, OSError) as error:
+        raise InputError(f"{path} cannot be read as JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path} holds {type(content).__name__}", expected="a JSON object")
+    return content
+
+
+def _read_csv(path: Path, required: list[str]) -> dict[str, NDArray[Any]]:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            header, *rows = csv.reader(file)
+    except (ValueError, OSError, csv.Error) as error:
+        raise InputError(f"{path} cannot be read: {error}") from None
+    absent = [name for name in required if name not in header]
+    if absent:
+        raise InputError(
+            f"{path} lacks the column {', '.join(absent)}",
+            expected=f"a header with {', '.join(required)}",
+        )
+    for number, row in enumerate(rows, start=2):
+        if len(row) != len(header):
+            raise InputError(f"{path}:{number}: {len(row)} values under {len(header)} columns")
+    columns: dict[str, NDArray[Any]] = {}
+    for index, name in enumerate(header):
+        cells = [row[index] for row in rows]
+        convert: Callable[[str, Path, int, str], Any]
+        convert = _text if name in _TEXT_COLUMNS else _float
+        values = [convert(c, path, i, name) for i, c in enumerate(cells, start=2)]
+        columns[name] = np.array(values, dtype=str if name in _TEXT_COLUMNS else np.float64)
+    return columns
+
+
+def _text(cell: str, path: Path, line: int, name: str) -> str:
+    return cell
+
+
+def _float(cell: str, path: Path, line: int, name: str) -> float:
+    if not cell.strip():
+        return math.nan
+    try:
+        return float(cell)
+    except ValueError:
+        raise InputError(
+            f"{path}:{line}: {cell!r} in the column '{name}' is not a number"
+        ) from None
+
+
+def _read_solution(path: Path, problem: Problem) -> dict[str, NDArray[np.float64]]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: np.asarray(file[name], dtype=np.float64) for name in file.files}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} cannot be read: {error}") from None
+    absent = [name for name in (*problem.axes, *problem.unknowns) if name not in arrays]
+    if absent:
+        raise InputError(
+            f"{path} lacks {', '.join(absent)}",
+            expected="an array for each axis and each unknown of problem.yaml",
+        )
+    grid = tuple(arrays[axis].size for axis in problem.axes)
+    for unknown in problem.unknowns:
+        for name in (unknown, f"{unknown}_std", f"{unknown}_truth"):
+            if name in arrays and arrays[name].shape != grid:
+                raise InputError(
+                    f"{path}: '{name}' has the shape {arrays[name].shape}",
+                    expected=f"{grid}, the lengths of the axes {', '.join(problem.axes)}",
+                )
+    return arrays

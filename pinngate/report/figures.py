@@ -1,0 +1,39 @@
+"""All figures of a run: which apply, under which names.
+
+A figure's name is its kind (`solution`, `slices`, `error`, `fit`, `training`, `gate`,
+`coefficients`), followed by the field or the set of observations where there are several.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pinngate.report.archive import RunArchive
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def figures_of(archive: RunArchive) -> dict[str, Figure]:
+    """Make the figures that apply to a run, in the order in which they are read.
+
+    Returns:
+        Name to figure; names are file names without extension.
+    """
+    from pinngate.report import course, fields, fit
+
+    found: dict[str, Figure | None] = {}
+    unknowns = archive.problem.unknowns
+    for unknown in unknowns:
+        suffix = f"_{unknown}" if len(unknowns) > 1 else ""
+        found[f"solution{suffix}"] = fields.solution(archive, unknown)
+        found[f"slices{suffix}"] = fields.slices(archive, unknown)
+        found[f"error{suffix}"] = fields.error(archive, unknown)
+    sets = archive.observation_sets()
+    for number, (_, of, columns) in enumerate(sets, start=1):
+        suffix = f"_{number}" if len(sets) > 1 else ""
+        found[f"fit{suffix}"] = fit.fit(archive, of, columns)
+    found["coefficients"] = course.coefficients(archive)
+    found["training"] = course.training(archive)
+    found["gate"] = course.gate(archive)
+    return {name: figure for name, figure in found.items() if figure is not None}

@@ -1,0 +1,112 @@
+"""The figure of one set of observations: values against the fit, and what is left over.
+
+Part of the report. If the solution is right and the noise as assumed, the points scatter evenly
+about the diagonal and the residuals follow the normal curve of the estimated noise.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from pinngate.report.archive import RunArchive
+from pinngate.report.notation import mathtext, significant
+from pinngate.report.style import (
+    CLASSICAL,
+    ESTIMATE,
+    INK,
+    label,
+    legend,
+    new_figure,
+    open_frame,
+)
+
+_REACH = 5.0  # half-width of the histogram in standard deviations of the noise
+
+
+def fit(archive: RunArchive, of: str, columns: dict[str, NDArray[Any]]) -> Figure | None:
+    """Draw the observed against the fitted values and the histogram of their residuals.
+
+    Args:
+        archive: the run, for the estimated noise.
+        of: the field observed.
+        columns: the rows of one set, as from `RunArchive.observation_sets`.
+
+    Returns:
+        The figure; None where no residual is finite.
+    """
+    value, fitted, residual = (columns[name] for name in ("value", "fitted", "residual"))
+    is_known = np.isfinite(value) & np.isfinite(fitted) & np.isfinite(residual)
+    if not is_known.any():
+        return None
+    value, fitted, residual = value[is_known], fitted[is_known], residual[is_known]
+    noise, name = _noise(archive, of, columns, residual)
+    figure = new_figure(3.0)
+    left, right = figure.subplots(1, 2)
+
+    ends = np.array([fitted.min(), fitted.max()])
+    ends = ends + (0.05 * np.ptp(ends) or 1.0) * np.array([-1, 1])
+    half = 1.96 * noise
+    band = f"±1.96 × {significant(noise)}"
+    left.fill_between(ends, ends - half, ends + half, color=CLASSICAL, alpha=0.12, lw=0, label=band)
+    left.plot(ends, ends, color=INK, lw=1, label="observed = fitted")
+    small = value.size > 300
+    left.plot(
+        fitted,
+        value,
+        ls="none",
+        marker="o",
+        ms=2 if small else 3,
+        mew=0,
+        color=ESTIMATE,
+        alpha=0.35 if small else 0.6,
+    )
+    # An outlier must not shrink the rest; those cut off are counted in the other panel.
+    low, high = ends[0] - (_REACH + 0.5) * noise, ends[1] + (_REACH + 0.5) * noise
+    pad = 0.2 * noise
+    bottom, top = min(value.min(), ends[0] - half) - pad, max(value.max(), ends[1] + half) + pad
+    left.set_ylim(max(low, bottom), min(high, top))
+    label(left, f"fitted {mathtext(of)}", f"observed {mathtext(of)}", f"{value.size:,} values")
+    open_frame(left)
+    legend(left, loc="best")
+
+    reach = _REACH * noise if np.abs(residual).max() > 4 * noise else 4 * noise
+    is_inside = np.abs(residual) <= reach
+    num_bins = int(np.clip(np.sqrt(value.size) * 1.6, 8, 40))
+    weights = np.full(int(is_inside.sum()), num_bins / (2 * reach * value.size))
+    right.hist(
+        residual[is_inside],
+        bins=num_bins,
+        range=(-reach, reach),
+        weights=weights,
+        color=ESTIMATE,
+        alpha=0.55,
+        label="residuals",
+    )
+    r = np.linspace(-reach, reach, 201)
+    density = np.exp(-0.5 * (r / noise) ** 2) / (noise * np.sqrt(2 * np.pi))
+    right.plot(r, density, color=CLASSICAL, lw=1.6, label=f"normal, {name} {significant(noise)}")
+    num_beyond = int((~is_inside).sum())
+    spread = f"residual std {significant(float(residual.std()))}"
+    beyond = f", {num_beyond} beyond ±{_REACH:g} std" if num_beyond else ""
+    right.set_ylim(top=1.35 * max(right.get_ylim()[1], float(density.max())))
+    label(right, "observed − fitted", "density", spread + beyond)
+    open_frame(right)
+    legend(right, loc="upper right")
+    return figure
+
+
+def _noise(
+    archive: RunArchive, of: str, columns: dict[str, NDArray[Any]], residual: NDArray[Any]
+) -> tuple[float, str]:
+    """Return the standard deviation to judge residuals by, and what it is."""
+    estimated = archive.number("noise_std", of)
+    if estimated:
+        return estimated, "estimated noise"
+    std = columns.get("std")
+    if std is not None and np.isfinite(std).any():
+        return float(np.sqrt(np.nanmean(std**2))), "stated noise"
+    return float(residual.std()) or 1.0, "own std"

@@ -1,0 +1,95 @@
+"""How numbers and names are written for a person, in text and in figures.
+
+Shared by the figures and the page so that a value reads the same in both.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+_LETTERS = (
+    "alpha α beta β gamma γ delta δ epsilon ε zeta ζ eta η theta θ iota ι kappa κ lambda λ mu μ "
+    "nu ν xi ξ pi π rho ρ sigma σ tau τ upsilon υ phi φ chi χ psi ψ omega ω "
+    "Gamma Γ Delta Δ Theta Θ Lambda Λ Xi Ξ Pi Π Sigma Σ Phi Φ Psi Ψ Omega Ω"
+)
+GREEK = dict(zip(_LETTERS.split()[::2], _LETTERS.split()[1::2], strict=True))
+ABSENT = "–"
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_SUBSCRIPTED = re.compile(r"([A-Za-z]+?)_?(\d+)|([A-Za-z]+)_([A-Za-z0-9]+)")
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Split a name into stem and subscript: ``k1`` and ``k_1`` → (k, 1), ``nu`` → (ν, '')."""
+    match = _SUBSCRIPTED.fullmatch(name)
+    stem, subscript = (match[1] or match[3], match[2] or match[4]) if match else (name, "")
+    return GREEK.get(stem, stem), GREEK.get(subscript, subscript)
+
+
+def mathtext(name: str) -> str:
+    """Return a name as matplotlib mathtext; words of several letters stand upright."""
+
+    def face(text: str) -> str:
+        return text if len(text) == 1 else rf"\mathrm{{{text}}}".replace("_", r"\_")
+
+    stem, subscript = split_name(name)
+    return f"${face(stem)}_{{{face(subscript)}}}$" if subscript else f"${face(stem)}$"
+
+
+def significant(value: float | None, digits: int = 3) -> str:
+    """Return a number with `digits` significant digits; a dash for None and NaN."""
+    if value is None or math.isnan(value):
+        return ABSENT
+    mantissa, _, exponent = f"{value:.{digits}g}".partition("e")
+    mantissa = mantissa.replace("-", "−")
+    if not exponent:
+        return mantissa
+    if abs(value) < 1e7 and float(f"{value:.{digits}g}").is_integer():
+        return f"{float(f'{value:.{digits}g}'):,.0f}".replace("-", "−")
+    return f"{mantissa} × 10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
+
+
+def percent(fraction: float | None) -> str:
+    """Return a fraction in percent, two significant digits, never rounding 0.996 to 100."""
+    if fraction is None or math.isnan(fraction):
+        return ABSENT
+    value = 100 * fraction
+    if abs(value) >= 1000:
+        text = significant(value)
+    elif 99 < value < 100:
+        text = f"{math.floor(10 * value) / 10:.1f}"
+    else:
+        text = f"{value:.0f}" if abs(value) >= 10 else f"{value:.2g}"
+    return f"{text}\N{NO-BREAK SPACE}%"
+
+
+def with_uncertainty(value: float | None, std: float | None) -> str:
+    """Return ``value ± std``, both to the second significant digit of `std`."""
+    if value is None or std is None or not math.isfinite(std) or std <= 0:
+        return significant(value, 4)
+    exponent = math.floor(math.log10(max(abs(value), std)))
+    if -5 <= exponent <= 5:
+        decimals = max(0, 1 - math.floor(math.log10(std)))
+        return f"{value:.{decimals}f} ± {std:.{decimals}f}".replace("-", "−")
+    scale = 10.0**exponent
+    decimals = max(0, 1 - math.floor(math.log10(std / scale)))
+    both = f"{value / scale:.{decimals}f} ± {std / scale:.{decimals}f}".replace("-", "−")
+    return f"({both}) × 10{str(exponent).translate(_SUPERSCRIPTS)}"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """Return ``[low, high]`` with enough digits to tell the ends apart."""
+    if low is None or high is None:
+        return ABSENT
+    width, size = abs(high - low), max(abs(low), abs(high))
+    digits = 4 if width <= 0 else max(3, 2 + math.ceil(math.log10(max(size / width, 1))))
+    return f"[{significant(low, digits)}, {significant(high, digits)}]"
+
+
+def seconds(value: float | None) -> str:
+    """Return a duration in seconds, minutes or hours."""
+    if value is None:
+        return ABSENT
+    if value < 120:
+        return f"{significant(value)} s"
+    return f"{value / 60:.0f} min" if value < 7200 else f"{value / 3600:.1f} h"

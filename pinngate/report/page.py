@@ -1,0 +1,235 @@
+"""One self-contained HTML page: what a person reads first about a run.
+
+The last stage of the report. The page holds its figures, its style and its formulas (MathML) and
+asks nothing of the network, so that it can be mailed and kept. Words come from `verdict` and
+`statement`; the layout is ``page.html.j2``, where every value is escaped.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from pinngate.report import mathml, statement, verdict
+from pinngate.report.archive import RunArchive, read
+from pinngate.report.notation import (
+    interval,
+    percent,
+    seconds,
+    significant,
+    with_uncertainty,
+)
+
+CAPTIONS = {
+    "solution": (
+        "The solution",
+        "The estimated field and, where the method gives one, its standard deviation: how far off "
+        "the estimate may be at each place. Dots are observations; those coloured on the scale of "
+        "the field stand out from it by their noise. With several times, each observation is shown "
+        "at the nearest.",
+    ),
+    "slices": (
+        "Slices",
+        "The estimate (blue) with its 95 % interval (shaded), the truth where known (dashed) and "
+        "the observations within 1 % of the slice. Axes that do not vary are held where the field "
+        "is largest. The dashed line should leave the shading at about one place in twenty.",
+    ),
+    "error": (
+        "The error",
+        "The distance from the truth, and the relative L2 error over time or its size in standard "
+        "deviations. The error at each time is relative to the whole field, so that it compares "
+        "with the dashed whole-domain errors. A dotted line well below the solid one means "
+        "intervals that are too narrow.",
+    ),
+    "fit": (
+        "The fit to the data",
+        "Left: observed against fitted values; about 95 % should lie in the band. Right: the "
+        "residuals, which should follow the normal curve of the noise. A histogram narrower than "
+        "the curve means that noise was fitted, a wider one that signal was missed.",
+    ),
+    "coefficients": (
+        "Coefficients",
+        "Each estimated number over the iterations with its 95 % interval. It should have settled "
+        "before the end.",
+    ),
+    "training": (
+        "Training",
+        "Loss terms as they were minimised; where recorded, the leave-one-out risk, which needs no "
+        "truth: it should fall to the noise variance and stay. A loss that falls while the risk "
+        "rises is fitting noise.",
+    ),
+    "gate": (
+        "The gate and the step",
+        "How much of the network the data could move: the share of coordinates in which the signal "
+        "of the gradient exceeded its noise, or the number of directions that carry signal; and "
+        "the quantities that set the size of the step.",
+    ),
+}
+
+
+def write(folder: str | Path) -> Path:
+    """Write ``figures/*.png`` and ``report.html`` of a finished run, replacing earlier ones.
+
+    Each file appears complete or not at all.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        InputError: `folder` is no finished run.
+    """
+    from pinngate.report.figures import figures_of
+    from pinngate.report.style import png
+
+    archive = read(folder)
+    figures = {name: png(figure) for name, figure in figures_of(archive).items()}
+    images = archive.folder / "figures"
+    images.mkdir(exist_ok=True)
+    for name, content in figures.items():
+        _replace(images / f"{name}.png", content)
+    page = archive.folder / "report.html"
+    _replace(page, render(archive, figures).encode("utf-8"))
+    return page
+
+
+def render(archive: RunArchive, figures: Mapping[str, bytes]) -> str:
+    """Return the page.
+
+    Args:
+        archive: the run.
+        figures: name to PNG, as `figures_of` names them.
+    """
+    import jinja2
+
+    source = files("pinngate.report").joinpath("page.html.j2").read_text(encoding="utf-8")
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    problem = archive.problem
+    file = archive.folder / "problem.yaml"
+    return environment.from_string(source).render(
+        title=problem.title or problem.name,
+        problem=problem,
+        verdict=verdict.verdict(archive),
+        domain=statement.domain(problem),
+        equations=statement.equations(problem),
+        numbers=list(statement.numbers(problem)),
+        conditions=list(statement.conditions(problem)),
+        observations=list(statement.observations(problem, _counts(archive))),
+        truth=list(statement.truth(problem)),
+        accuracy=_accuracy(archive),
+        coefficients=_coefficients(archive),
+        noise=verdict.noise_rows(archive),
+        figures=[_figure(name, content) for name, content in figures.items()],
+        solving=list(_solving(archive)),
+        environment=list(_flat(archive.environment)),
+        source_file=file.read_text(encoding="utf-8") if file.is_file() else None,
+    )
+
+
+def _replace(path: Path, content: bytes) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(temporary).chmod(0o644)  # mkstemp makes files for their owner's eyes only
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _counts(archive: RunArchive) -> list[int]:
+    return [len(columns["value"]) for _, _, columns in archive.observation_sets()]
+
+
+def _accuracy(archive: RunArchive) -> list[dict[str, Any]]:
+    tables = []
+    for unknown in archive.problem.unknowns:
+        rows = verdict.accuracy_rows(archive, unknown)
+        entry = (archive.metrics.get("classical") or {}).get(unknown) or {}
+        if rows:
+            table = {"symbol": mathml.symbol(unknown), "rows": rows, "method": entry.get("method")}
+            tables.append(table)
+    return tables
+
+
+def _coefficients(archive: RunArchive) -> list[dict[str, Any]]:
+    rows = []
+    for name, entry in (archive.metrics.get("coefficients") or {}).items():
+        if not entry:
+            continue
+        at = ("coefficients", name)
+        rows.append(
+            {
+                "symbol": mathml.symbol(name),
+                "estimate": with_uncertainty(
+                    archive.number(*at, "estimate"), archive.number(*at, "std")
+                ),
+                "interval": interval(*verdict.interval_of(archive, name)),
+                "truth": significant(archive.number(*at, "truth"), 4),
+                "error": percent(archive.number(*at, "relative_error")),
+                "inside": {True: "inside", False: "outside", None: "–"}[
+                    verdict.truth_inside(archive, name)
+                ],
+            }
+        )
+    return rows
+
+
+def _figure(name: str, content: bytes) -> dict[str, str]:
+    kind, _, suffix = name.partition("_")
+    heading, caption = CAPTIONS.get(kind, (kind.capitalize(), ""))
+    if suffix:
+        heading += f" (set {suffix})" if kind == "fit" else f" of {suffix}"
+    return {
+        "name": name,
+        "heading": heading,
+        "caption": caption,
+        "data": b64encode(content).decode("ascii"),
+    }
+
+
+def _solving(archive: RunArchive) -> Iterator[tuple[str, str]]:
+    metrics, options = archive.metrics, archive.problem.solve
+    yield "optimizer", str(metrics.get("optimizer") or options.optimizer)
+    yield "stopped because", str(metrics.get("reason") or "not recorded")
+    for key in ("iterations", "parameters"):
+        count = archive.number(key)
+        if count is not None:
+            yield key, f"{count:,.0f}"
+    network = options.network
+    if network is not None:
+        layers = f"{network.depth} hidden layers of {network.width}, {network.activation}"
+        first = f", sine first layer of bandwidth {network.features:g}" if network.features else ""
+        yield "network", layers + first
+    points = metrics.get("points") or {}
+    if points:
+        yield "points", ", ".join(f"{n:,} {what}" for what, n in points.items() if n is not None)
+    stages = metrics.get("seconds") or {}
+    total = archive.number("seconds", "total")
+    parts = [
+        f"{stage} {seconds(archive.number('seconds', stage))}"
+        for stage in stages
+        if stage != "total"
+    ]
+    if total is not None:
+        yield "time", seconds(total) + (f" ({', '.join(parts)})" if parts else "")
+    seed = metrics.get("seed")
+    yield "seed", str(options.seed if seed is None else seed)
+
+
+def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, entry in value.items():
+        name = f"{prefix}{key}".replace("_", " ")
+        if isinstance(entry, dict):
+            yield from _flat(entry, f"{name}: ")
+        elif isinstance(entry, list):
+            yield name, ", ".join(map(str, entry))
+        else:
+            yield name, "–" if entry is None else str(entry)

@@ -1,0 +1,102 @@
+"""How figures look: palette, sizes, axes.
+
+Figures are made without pyplot and without touching matplotlib's global settings; every size and
+colour is set on the figure itself. The line colours are those of Okabe and Ito (2008), the colour
+maps viridis, cividis and RdBu; all survive the common colour blindnesses.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any, Literal
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+WIDTH = 7.0  # inches: a text column
+FONT = 9.0
+DPI = 150
+
+BLUE, VERMILION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
+PURPLE, SKY, INK, GREY = "#CC79A7", "#56B4E9", "#222222", "#767676"
+
+ESTIMATE, TRUTH, DATA = BLUE, INK, GREY
+CLASSICAL, LIMIT = VERMILION, GREEN
+CYCLE = [BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY]
+DASHES = ["-", "--", ":", "-."]
+
+
+def new_figure(height: float, is_tight: bool = False) -> Figure:
+    """Return an empty figure one column wide and `height` inches high.
+
+    A tight one moves plots of a fixed aspect ratio together, with colour bars of their height.
+    """
+    layout: Literal["compressed", "constrained"] = "compressed" if is_tight else "constrained"
+    figure = Figure(figsize=(WIDTH, height), layout=layout, facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def line_style(index: int) -> dict[str, Any]:
+    """Return colour and dash pattern of the line number `index`, distinct for the first 24."""
+    return {
+        "color": CYCLE[index % len(CYCLE)],
+        "linestyle": DASHES[index // len(CYCLE) % len(DASHES)],
+    }
+
+
+def label(axes: Axes, x: str, y: str, title: str = "") -> None:
+    """Label a plot and give it the common look."""
+    axes.set_xlabel(x, fontsize=FONT)
+    axes.set_ylabel(y, fontsize=FONT)
+    if title:
+        axes.set_title(title, fontsize=FONT, loc="left", color=INK)
+    axes.tick_params(labelsize=FONT - 1, color=GREY, labelcolor=INK, length=3)
+    axes.tick_params(which="minor", color=GREY, length=1.8)
+    for spine in axes.spines.values():
+        spine.set_color("#AAAAAA")
+        spine.set_linewidth(0.8)
+
+
+def open_frame(axes: Axes) -> None:
+    """Remove the upper and right line of a line plot and give it a faint grid."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(color="#E6E6E6", linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
+def whole_iterations(axes: Axes) -> None:
+    """Put ticks of an iteration axis on whole numbers."""
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True, min_n_ticks=1))
+
+
+def legend(axes: Axes, **options: Any) -> None:
+    """Add a legend with the common look, if anything has a label."""
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        axes.legend(handles, labels, fontsize=FONT - 1, frameon=False, **options)
+
+
+def field_colours(*fields: NDArray[np.float64]) -> tuple[str, Normalize]:
+    """Return colour map and limits for fields that share them.
+
+    A field with both signs gets a diverging map that is white at zero, one of one sign viridis.
+    """
+    values = np.concatenate([f[np.isfinite(f)].ravel() for f in fields])
+    low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
+    reach = max(-low, high)
+    if min(-low, high) > 0.1 * reach:
+        return "RdBu_r", Normalize(-reach, reach)
+    return "viridis", Normalize(low, high if high > low else low + 1.0)
+
+
+def png(figure: Figure) -> bytes:
+    """Return the figure as a PNG of `DPI` dots an inch."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=DPI)
+    return stream.getvalue()

@@ -1,0 +1,328 @@
+"""Per-point residuals of every loss term, and their derivatives by channel and by coefficient.
+
+A *term* is one equation, one condition or one set of observations; its loss is w·mean(r²). Terms
+that need the same channels share one propagation: the equations share the collocation points, and
+conditions and observations of plain field values travel together. Derivatives of the residuals are
+exact expressions (`expression.differentiate`), so nothing here builds an autograd graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from pinngate.channels import LayerFactors, Plan, Propagation, backward, forward, plan_channels
+from pinngate.coefficients import Coefficients
+from pinngate.expression import Expression, Name, differentiate, evaluate, multiply, names, subtract
+from pinngate.networks import Network
+from pinngate.problem import Problem
+
+Kind = Literal["equation", "condition", "observation"]
+TILE = 4096  # points propagated at once: bounds memory and keeps a layer's arrays in cache
+
+
+@dataclass(frozen=True)
+class Term:
+    """One loss term. `residual` may name the columns that its batch carries beside the axes."""
+
+    name: str
+    kind: Kind
+    residual: Expression
+    scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Points (n, axes) of one term and further columns (n,) that its residual names."""
+
+    points: Tensor
+    columns: dict[str, Tensor] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return self.points.shape[0]
+
+
+@dataclass(frozen=True)
+class TermEvaluation:
+    """A term at the points of one tile.
+
+    `residual` is (n,), divided by the term's scale; `by_channel` maps (channel, field) to ∂r (n,);
+    `by_coefficient` is (n, num_coefficients), with respect to the raw parameters; `start` is the
+    first point's place in the term's batch.
+    """
+
+    term: Term
+    residual: Tensor
+    by_channel: dict[tuple[int, int], Tensor]
+    by_coefficient: Tensor
+    start: int
+
+
+@dataclass(frozen=True)
+class _Block:
+    plan: Plan
+    terms: tuple[Term, ...]
+    residuals: tuple[Expression, ...]
+    is_shared: bool
+
+
+def problem_terms(problem: Problem, num_observation_sets: Sequence[str]) -> list[Term]:
+    """Return the terms of a problem: equations, conditions, then one for each observed field.
+
+    Args:
+        problem: the problem.
+        num_observation_sets: the observed field of each observation set, in order.
+
+    An observation's residual is ``(field − value)·weight`` with both columns in its batch.
+    """
+    scales = equation_scales(problem)
+    terms = [
+        Term(f"equation_{k}", "equation", equation.residual, scale)
+        for k, (equation, scale) in enumerate(zip(problem.equations, scales, strict=True), 1)
+    ]
+    terms += [
+        Term(f"condition_{k}", "condition", c.residual, _jet_size(problem, c.residual, {}))
+        for k, c in enumerate(problem.conditions, 1)
+    ]
+    terms += [
+        Term(
+            f"observation_{k}",
+            "observation",
+            multiply(subtract(Name(of), Name("@value")), Name("@weight")),
+        )
+        for k, of in enumerate(num_observation_sets, 1)
+    ]
+    return terms
+
+
+def equation_scales(problem: Problem) -> list[float]:
+    """Return a characteristic size of each equation's residual, in its own units.
+
+    The size is the largest |∂r/∂s|·S_s over the derivatives s in the equation, for fields of size
+    one and lengths of half the domain: S = Π (2/L_axis)^order. Dividing by it makes the weight of
+    the physics independent of the units in which a problem is stated.
+    """
+    initial = {c.name: c.initial for c in problem.coefficients}
+    return [_jet_size(problem, e.residual, initial) for e in problem.equations]
+
+
+def _jet_size(problem: Problem, residual: Expression, coefficients: Mapping[str, float]) -> float:
+    centre = {a: torch.tensor((lo + hi) / 2) for a, (lo, hi) in problem.domain.items()}
+    derivatives = problem.derivatives(residual)
+    half = [(hi - lo) / 2 for lo, hi in problem.domain.values()]
+    sizes = {}
+    for name, derivative in derivatives.items():
+        size = 1.0
+        for length, order in zip(half, derivative.orders, strict=True):
+            size /= length**order
+        sizes[name] = size
+    values = {**problem.constants, **coefficients, **centre}
+    values |= {name: torch.tensor(size) for name, size in sizes.items()}
+    largest = 0.0
+    for name, size in sizes.items():
+        slope = float(evaluate(differentiate(residual, name), values, torch))
+        if abs(slope) * size > largest and abs(slope) < float("inf"):
+            largest = abs(slope) * size
+    return largest or 1.0
+
+
+class ResidualModel:
+    """All terms of a problem, planned once and evaluated at any points.
+
+    Args:
+        terms: the loss terms.
+        problem: supplies unknowns, axes and constants.
+    """
+
+    def __init__(self, terms: Sequence[Term], problem: Problem) -> None:
+        self.terms = tuple(terms)
+        self.axes = problem.axes
+        self.constants = dict(problem.constants)
+        estimated = tuple(c.name for c in problem.coefficients)
+        self.blocks: list[_Block] = []
+        equations = [t for t in terms if t.kind == "equation"]
+        if equations:
+            plan = plan_channels(
+                [t.residual for t in equations], problem.unknowns, problem.axes, estimated
+            )
+            self.blocks.append(_Block(plan, tuple(equations), plan.residuals, True))
+        merged: dict[object, list[tuple[Term, Plan]]] = {}
+        for term in terms:
+            if term.kind != "equation":
+                plan = plan_channels(
+                    [term.residual], problem.unknowns, problem.axes, estimated, is_collapsing=False
+                )
+                merged.setdefault(plan.derivatives, []).append((term, plan))
+        for group in merged.values():
+            plans = [plan for _, plan in group]
+            symbols = {name: place for plan in plans for name, place in plan.symbols.items()}
+            residuals = tuple(plan.residuals[0] for plan in plans)
+            joint = Plan(problem.axes, plans[0].derivatives, (), residuals, symbols)
+            self.blocks.append(_Block(joint, tuple(t for t, _ in group), residuals, False))
+
+    def sweep(
+        self,
+        network: Network,
+        coefficients: Coefficients,
+        batches: Mapping[str, Batch],
+        *,
+        tile: int = TILE,
+    ) -> Iterator[Tile]:
+        """Evaluate all terms, tile by tile.
+
+        Args:
+            network: the network.
+            coefficients: the unknown coefficients (may be empty).
+            batches: term name → its points. Equations share one batch: that of the first.
+            tile: most points propagated at once.
+
+        Yields:
+            Tiles; together they cover every point of every term once.
+
+        Cost: one forward propagation; the caller pays for each backward.
+        """
+        values, slopes = coefficients.values_and_slopes()
+        known: dict[str, float | Tensor] = dict(self.constants)
+        known |= dict(zip(coefficients.names, values, strict=True))
+        for block in self.blocks:
+            if block.is_shared:
+                shared = batches[block.terms[0].name]
+                for start in range(0, len(shared), tile):
+                    part = slice(start, start + tile)
+                    points = shared.points[part]
+                    spans = [slice(0, points.shape[0])] * len(block.terms)
+                    columns = [{k: c[part] for k, c in shared.columns.items()}] * len(block.terms)
+                    starts = [start] * len(block.terms)
+                    yield self._tile(
+                        block, network, points, spans, columns, starts, known, coefficients, slopes
+                    )
+                continue
+            for members in _packed(block.terms, batches, tile):
+                points = torch.cat([batches[t.name].points[part] for t, part in members])
+                spans, begin = [], 0
+                for _, part in members:
+                    spans.append(slice(begin, begin + part.stop - part.start))
+                    begin += part.stop - part.start
+                columns = [
+                    {k: c[part] for k, c in batches[t.name].columns.items()} for t, part in members
+                ]
+                starts = [part.start for _, part in members]
+                chosen = [block.terms.index(t) for t, _ in members]
+                sub = _Block(
+                    block.plan,
+                    tuple(t for t, _ in members),
+                    tuple(block.residuals[k] for k in chosen),
+                    False,
+                )
+                yield self._tile(
+                    sub, network, points, spans, columns, starts, known, coefficients, slopes
+                )
+
+    def _tile(
+        self,
+        block: _Block,
+        network: Network,
+        points: Tensor,
+        spans: Sequence[slice],
+        columns: Sequence[dict[str, Tensor]],
+        starts: Sequence[int],
+        known: Mapping[str, float | Tensor],
+        coefficients: Coefficients,
+        slopes: Tensor,
+    ) -> Tile:
+        propagation = forward(network, block.plan, points, known)
+        evaluations = []
+        for k, term in enumerate(block.terms):
+            span = spans[k]
+            values = dict(known) | columns[k]
+            values |= {axis: points[span, i] for i, axis in enumerate(self.axes)}
+            residual = block.residuals[k]
+            present = names(residual)
+            for name, (channel, f) in block.plan.symbols.items():
+                if name in present:
+                    values[name] = propagation.outputs[channel, span, f]
+            size = span.stop - span.start
+
+            def column(
+                expression: Expression, values: dict[str, float | Tensor] = values, size: int = size
+            ) -> Tensor:
+                value = evaluate(expression, values, torch)
+                return torch.as_tensor(value, dtype=points.dtype, device=points.device).expand(size)
+
+            by_channel = {
+                place: column(differentiate(residual, name)) / term.scale
+                for name, place in block.plan.symbols.items()
+                if name in present
+            }
+            by_coefficient = points.new_zeros(size, len(coefficients.names))
+            for j, name in enumerate(coefficients.names):
+                if name in present:
+                    by_coefficient[:, j] = column(differentiate(residual, name))
+            by_coefficient = by_coefficient * (slopes / term.scale)
+            evaluations.append(
+                TermEvaluation(
+                    term, column(residual) / term.scale, by_channel, by_coefficient, starts[k]
+                )
+            )
+        return Tile(propagation, tuple(evaluations), tuple(spans), block.is_shared)
+
+
+def _packed(
+    terms: Sequence[Term], batches: Mapping[str, Batch], tile: int
+) -> Iterator[list[tuple[Term, slice]]]:
+    members: list[tuple[Term, slice]] = []
+    room = tile
+    for term in terms:
+        start, size = 0, len(batches[term.name])
+        while start < size:
+            stop = min(size, start + room)
+            members.append((term, slice(start, stop)))
+            room -= stop - start
+            start = stop
+            if room == 0:
+                yield members
+                members, room = [], tile
+    if members:
+        yield members
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Some points of some terms, propagated; `backward` gives each term's gradient factors."""
+
+    propagation: Propagation
+    evaluations: tuple[TermEvaluation, ...]
+    spans: tuple[slice, ...]
+    is_shared: bool
+
+    def backward(
+        self, multiplier: Callable[[TermEvaluation], Tensor]
+    ) -> list[tuple[TermEvaluation, Tensor, list[LayerFactors]]]:
+        """Return for each term its multipliers m (n,) and the factors of m_n ∂r_n/∂weights.
+
+        With m = 2r that is the gradient of each point's squared residual, with m = 1 the Jacobian's
+        rows.
+        """
+        outputs = self.propagation.outputs
+        multipliers = [multiplier(e) for e in self.evaluations]
+        if self.is_shared:
+            found = []
+            for evaluation, m in zip(self.evaluations, multipliers, strict=True):
+                adjoints = torch.zeros_like(outputs)
+                for (channel, f), slope in evaluation.by_channel.items():
+                    adjoints[channel, :, f] += m * slope
+                found.append((evaluation, m, backward(self.propagation, adjoints)))
+            return found
+        adjoints = torch.zeros_like(outputs)
+        for evaluation, m, span in zip(self.evaluations, multipliers, self.spans, strict=True):
+            for (channel, f), slope in evaluation.by_channel.items():
+                adjoints[channel, span, f] += m * slope
+        factors = backward(self.propagation, adjoints)
+        return [
+            (e, m, [LayerFactors(d[:, span], a[:, span]) for d, a in factors])
+            for e, m, span in zip(self.evaluations, multipliers, self.spans, strict=True)
+        ]

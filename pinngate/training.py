@@ -1,0 +1,220 @@
+"""From a problem to a solution: the parts of a run, the loop, and what comes out.
+
+`Session` holds everything a run is made of, built from the problem and its seed alone, so that the
+same problem gives the same session on the same machine. `train` is the loop: step, log, checkpoint,
+until the optimizer gives a reason to stop.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from pinngate.batches import BatchSource
+from pinngate.coefficients import Coefficients
+from pinngate.errors import Interrupted
+from pinngate.metrics import Grid, evaluation_grid, relative_l2
+from pinngate.networks import Network
+from pinngate.observations import ObservationSet, collect
+from pinngate.optim.registry import Parts, Stepper, method, resolve
+from pinngate.problem import NetworkOptions, Problem
+from pinngate.reference import Reference, truth
+from pinngate.residuals import ResidualModel
+from pinngate.streams import torch_seed
+
+logger = logging.getLogger(__name__)
+
+NUM_CONDITION = 64  # points for each condition; a power of two keeps the Sobol batch a net
+NUM_LOGGED = 100  # rows of the history
+CHECKPOINT_SECONDS = 10.0  # at most this much work is lost when a process is killed
+LOG_GRID_FRACTION = 0.4  # of the evaluation grid along each axis, for errors in the history
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a progress display is told at each logged iteration."""
+
+    iteration: int
+    iterations: int
+    row: dict[str, float]
+    seconds_left: float
+
+
+@dataclass
+class Session:
+    """A run in memory.
+
+    Attributes:
+        problem: with every default written out.
+        reference: the truth, where known; judging only.
+        observations: the noisy data.
+        network: the fields.
+        coefficients: the unknown coefficients.
+        stepper: the optimizer at work.
+        history: logged rows so far.
+        seconds: time spent training so far.
+    """
+
+    problem: Problem
+    reference: Reference | None
+    observations: list[ObservationSet]
+    network: Network
+    coefficients: Coefficients
+    batches: BatchSource
+    model: ResidualModel
+    stepper: Stepper
+    history: list[dict[str, float]] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def evaluate(self, points: np.ndarray, *, block: int = 65536) -> dict[str, np.ndarray]:
+        """Return every unknown at the points: (n, axes) → name → (n,)."""
+        network = self.network
+        parts = []
+        with torch.no_grad():
+            for start in range(0, len(points), block):
+                chunk = torch.as_tensor(points[start : start + block])
+                parts.append(network(chunk.to(network.low)).double().cpu().numpy())
+        values = np.concatenate(parts) if parts else np.empty((0, len(self.problem.unknowns)))
+        return {name: values[:, k] for k, name in enumerate(self.problem.unknowns)}
+
+    def estimates(self) -> dict[str, float]:
+        """Return the present values of the unknown coefficients."""
+        return {name: float(value) for name, value in self.coefficients.values().items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything needed to go on: optimizer, random streams, history."""
+        return {
+            "stepper": self.stepper.state_dict(),
+            "history": self.history,
+            "seconds": self.seconds,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from `state_dict`."""
+        self.stepper.load_state_dict(state["stepper"])
+        self.history = list(state["history"])
+        self.seconds = state["seconds"]
+
+
+def begin(problem: Problem) -> Session:
+    """Build a session: resolve defaults, make or read the data, initialise the network.
+
+    Raises:
+        InputError: the problem names data, a device or an optimizer that does not exist.
+    """
+    problem = resolve(problem)
+    solve = problem.solve
+    dtype = torch.float64 if solve.precision == "float64" else torch.float32
+    device = torch.device(solve.device)
+    reference = truth(problem)
+    observations = collect(problem, reference, solve.seed)
+    scale, shift = data_size(problem, observations)
+    network = Network(
+        list(problem.domain.values()),
+        len(problem.unknowns),
+        solve.network or NetworkOptions(),
+        is_periodic=[a in problem.periodic for a in problem.axes],
+        output_scale=scale,
+        output_shift=shift,
+        generator=torch.Generator().manual_seed(torch_seed(solve.seed, "initialisation")),
+        dtype=dtype,
+    ).to(device)
+    coefficients = Coefficients(problem.coefficients, dtype).to(device)
+    batches = BatchSource(
+        problem,
+        observations,
+        num_collocation=solve.collocation or 1,
+        num_condition=NUM_CONDITION,
+        seed=solve.seed,
+        dtype=dtype,
+        device=device,
+    )
+    model = ResidualModel(batches.terms, problem)
+    stepper = method(solve.optimizer).build(Parts(problem, model, network, coefficients, batches))
+    return Session(problem, reference, observations, network, coefficients, batches, model, stepper)
+
+
+def data_size(
+    problem: Problem, observations: Sequence[ObservationSet]
+) -> tuple[list[float], list[float]]:
+    """Return a size and a centre for each unknown from its data: 1 and 0 where it has none.
+
+    Median and spread between the quartiles, so that outliers do not set the scale.
+    """
+    scales, shifts = [], []
+    for unknown in problem.unknowns:
+        sets = [o.values for o in observations if o.of == unknown]
+        values = np.concatenate(sets) if sets else np.zeros(1)
+        low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
+        spread = float(high - low) / 1.349
+        scales.append(spread or float(np.std(values)) or 1.0)
+        shifts.append(float(middle))
+    return scales, shifts
+
+
+def train(
+    session: Session,
+    *,
+    on_progress: Callable[[Progress], None] | None = None,
+    on_checkpoint: Callable[[Session], None] | None = None,
+) -> str:
+    """Train until the optimizer gives a reason to stop, and return that reason.
+
+    Args:
+        session: from `begin`, or continued from a checkpoint.
+        on_progress: called at every logged iteration.
+        on_checkpoint: called every ten seconds, at the end and when the user interrupts.
+
+    Raises:
+        Interrupted: the user pressed Ctrl-C; the checkpoint is up to date.
+        SolveError: the computation failed.
+    """
+    stepper = session.stepper
+    iterations = session.problem.solve.iterations or 1
+    every = max(1, iterations // NUM_LOGGED)
+    grid = evaluation_grid(session.problem, fraction=LOG_GRID_FRACTION)
+    expected = session.reference(grid.points) if session.reference is not None else None
+    began = time.perf_counter() - session.seconds
+    saved = time.perf_counter()
+    try:
+        while (reason := stepper.reason) is None:
+            stepper.step()
+            if stepper.iteration % every == 0 or stepper.reason is not None:
+                session.seconds = time.perf_counter() - began
+                row = _logged(session, grid, expected)
+                session.history.append(row)
+                if on_progress is not None:
+                    left = session.seconds * (iterations / stepper.iteration - 1)
+                    on_progress(Progress(stepper.iteration, iterations, row, max(0.0, left)))
+            if on_checkpoint is not None and time.perf_counter() - saved > CHECKPOINT_SECONDS:
+                session.seconds = time.perf_counter() - began
+                on_checkpoint(session)
+                saved = time.perf_counter()
+    except KeyboardInterrupt:
+        if on_checkpoint is not None:
+            on_checkpoint(session)
+        raise Interrupted(f"interrupted at iteration {stepper.iteration}") from None
+    stepper.finish()
+    session.seconds = time.perf_counter() - began
+    if on_checkpoint is not None:
+        on_checkpoint(session)
+    logger.info("stopped after %d iterations: %s", stepper.iteration, reason)
+    return reason
+
+
+def _logged(
+    session: Session, grid: Grid, expected: dict[str, np.ndarray] | None
+) -> dict[str, float]:
+    row = {"iteration": float(session.stepper.iteration), "seconds": session.seconds}
+    row |= session.stepper.log_row()
+    if expected is not None:
+        values = session.evaluate(grid.points)
+        for name, known in expected.items():
+            row[f"relative_l2_{name}"] = relative_l2(values[name], known)
+    return row

@@ -1,0 +1,89 @@
+"""Numbers and names as a person reads them."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pinngate.report.notation import (
+    interval,
+    mathtext,
+    percent,
+    seconds,
+    significant,
+    with_uncertainty,
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.298, "0.298"),
+        (1234567.0, "1,230,000"),
+        (1.5e-7, "1.5 × 10⁻⁷"),
+        (-0.5, "−0.5"),
+        (0.0, "0"),
+        (3e12, "3 × 10¹²"),
+        (None, "–"),
+        (math.nan, "–"),
+    ],
+)
+def test_significant(value: float | None, text: str) -> None:
+    assert significant(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.027, "2.7"), (0.96, "96"), (1.0, "100"), (0.9999, "99.9"), (0.0, "0"), (2.5, "250")],
+)
+def test_percent(value: float, text: str) -> None:
+    assert percent(value) == f"{text}\N{NO-BREAK SPACE}%"
+
+
+@given(st.floats(0, 1, exclude_max=True))
+def test_percent_says_100_of_the_whole_only(value: float) -> None:
+    assert not percent(value).startswith("100")
+
+
+@pytest.mark.parametrize(
+    ("value", "std", "text"),
+    [
+        (0.00318, 0.00004, "0.003180 ± 0.000040"),
+        (12.3456, 0.5, "12.35 ± 0.50"),
+        (1234.5, 100.0, "1234 ± 100"),
+        (3.2e-8, 1e-9, "(3.20 ± 0.10) × 10⁻⁸"),
+        (0.7, None, "0.7"),
+        (0.7, 0.0, "0.7"),
+        (None, 0.1, "–"),
+    ],
+)
+def test_with_uncertainty(value: float | None, std: float | None, text: str) -> None:
+    assert with_uncertainty(value, std) == text
+
+
+@given(st.floats(-1e6, 1e6), st.floats(1e-6, 1e3))
+def test_interval_tells_its_ends_apart(middle: float, half: float) -> None:
+    low, high = interval(middle - half, middle + half)[1:-1].split(", ")
+    assert low != high
+
+
+def test_seconds() -> None:
+    assert [seconds(s) for s in (3.14, 310.0, 9000.0, None)] == ["3.14 s", "5 min", "2.5 h", "–"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("u", "$u$"),
+        ("nu", "$ν$"),
+        ("k1", "$k_{1}$"),
+        ("D_x", "$D_{x}$"),
+        ("speed", r"$\mathrm{speed}$"),
+        ("a_b_c", r"$\mathrm{a\_b\_c}$"),
+    ],
+)
+def test_mathtext(name: str, text: str) -> None:
+    assert mathtext(name) == text

@@ -1,0 +1,186 @@
+"""The page: valid, self-contained, holds the numbers, lets no value through as markup."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from conftest import MAKERS
+
+from pinngate.errors import InputError
+from pinngate.report import RunArchive, read, render, write
+
+Make = Callable[[str], RunArchive]
+PICTURES = {"solution": b"\x89PNG one", "fit_2": b"\x89PNG two", "novel": b"\x89PNG three"}
+VOID = {"meta", "img", "mspace"}
+
+
+class Page(HTMLParser):
+    """Collects tags and text; fails on a tag that is closed out of order."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(source)
+        self.close()
+
+    def handle_starttag(self, tag, attrs) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data) -> None:
+        if self.open and self.open[-1] != "style":
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        joined = " ".join(self.words).replace("\N{NO-BREAK SPACE}", " ")
+        return re.sub(r"\s+", " ", joined)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_every_run_gives_a_well_formed_page_that_needs_nothing(
+    make_archive: Make, name: str
+) -> None:
+    source = render(make_archive(name), PICTURES)
+    page = Page(source)
+    assert page.open == []
+    assert source.startswith("<!DOCTYPE html>")
+    names = {tag for tag, _ in page.tags}
+    assert {"h1", "math", "figure", "details"} <= names
+    assert not names & {"script", "link", "iframe", "object", "b"}
+    for _, attributes in page.tags:
+        assert not {"onload", "onerror", "onclick"} & set(attributes)
+        assert (attributes.get("src") or "data:").startswith("data:")
+    assert "url(" not in source
+    assert "@import" not in source
+    assert "None" not in page.text
+    assert "nan" not in page.text.split()
+
+
+def test_the_numbers_are_there(make_archive: Make) -> None:
+    text = Page(render(make_archive("heat"), {})).text
+    for part in (
+        "Heat on a rod whose initial temperature was measured with noise",
+        "0 ≤ x ≤ 1, 0 ≤ t ≤ 1",
+        "fixed value, Dirichlet",
+        "200 noisy values of u at t = 0, at random points, made from the truth; "
+        "Gaussian noise, standard deviation 0.3",
+        "relative L2 error 2.8 % 3.3 % 2.1 % 1.31",
+        "smoothing spline + finite differences",
+        "0.298 (stated: 0.3)",
+        "0.0912 = 0.302²",
+        "population-risk-gauss-newton",
+        "the leave-one-out risk stopped falling",
+        "2,241",
+        "1,000 collocation, 200 conditions, 200 observations",
+        "3.1 s (setup 0.6 s, solve 1.9 s, evaluate 0.6 s)",
+        "packages: torch 2.6.0",
+    ):
+        assert part in text, part
+
+
+def test_coefficients_have_their_interval_and_truth(make_archive: Make) -> None:
+    text = Page(render(make_archive("decay"), {})).text
+    assert "0.720 ± 0.021 [0.679, 0.761] 0.7 2.9 % inside" in text
+    assert "25 measured values of u from decay.csv" in text
+    assert "starting from 0.3, kept positive" in text
+
+
+def test_the_kinds_of_conditions_are_named(make_archive: Make) -> None:
+    assert "mixed, Robin" in Page(render(make_archive("membrane"), {})).text
+    bare = Page(render(make_archive("bare"), {})).text
+    assert "initial value" in bare
+    assert "every field is periodic in x" in bare
+    assert "No true field is known" in bare
+    assert "No observations" in bare
+
+
+def test_pictures_are_inside_in_order_with_captions(make_archive: Make) -> None:
+    source = render(make_archive("heat"), PICTURES)
+    page = Page(source)
+    assert [a["id"] for tag, a in page.tags if tag == "figure"] == list(PICTURES)
+    assert "data:image/png;base64,iVBORyBvbmU=" in source
+    assert "about 95 % should lie in the band" in page.text
+    assert "The fit to the data (set 2)" in page.text
+    assert all(a.get("alt") for tag, a in page.tags if tag == "img")
+
+
+def test_values_are_escaped_wherever_they_come_from(make_archive: Make) -> None:
+    evil = '<script>alert("1")</script>'
+    archive = make_archive("heat")
+    archive = replace(
+        archive,
+        problem=replace(archive.problem, title=evil, description=evil, source=evil),
+        metrics=archive.metrics
+        | {
+            "status": evil,
+            "reason": evil,
+            "optimizer": evil,
+            "classical": {"u": {"relative_l2": 0.1, "method": evil}},
+            "coefficients": {evil: {"estimate": 1.0}},
+            "points": {evil: 3},
+        },
+        environment={evil: {evil: [evil]}},
+    )
+    (archive.folder / "problem.yaml").write_text(evil, encoding="utf-8")
+    source = render(archive, {'"><script>': b"x"})
+    assert "<script" not in source
+    assert Page(source).text.count("alert(") >= 12
+
+
+def test_the_exact_problem_file_is_quoted(make_archive: Make) -> None:
+    archive = make_archive("heat")
+    page = Page(render(archive, {}))
+    assert (archive.folder / "problem.yaml").read_text() in "".join(page.words)
+    (archive.folder / "problem.yaml").unlink()
+    assert "details" not in [tag for tag, _ in Page(render(archive, {})).tags]
+
+
+def test_write_makes_the_files_and_can_be_repeated(run_folder: Path) -> None:
+    kept = {p.name: p.read_bytes() for p in run_folder.iterdir()}
+    page = write(run_folder)
+    assert page == run_folder / "report.html"
+    names = ["solution", "slices", "error", "fit", "training", "gate"]
+    assert {p.name for p in (run_folder / "figures").iterdir()} == {f"{n}.png" for n in names}
+    first = page.read_bytes()
+    write(run_folder)
+    assert page.read_bytes() == first
+    left = {p.name: p.read_bytes() for p in run_folder.iterdir() if p.is_file() and p != page}
+    assert left == kept  # the run itself is untouched and no temporary file stays
+    text = Page(page.read_text(encoding="utf-8")).text
+    assert read(run_folder).problem.title in text
+    assert "Solved: the field u is within 2.8 %" in text
+
+
+def test_a_failed_write_leaves_the_old_page(
+    run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = run_folder / "report.html"
+    page.write_text("the old page", encoding="utf-8")
+
+    def full_disk(self: Path, target: Path) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(Path, "replace", full_disk)
+    with pytest.raises(OSError, match="no space"):
+        write(run_folder)
+    assert page.read_text(encoding="utf-8") == "the old page"
+    assert not list(run_folder.rglob(".*"))
+
+
+def test_write_refuses_what_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is not a finished run"):
+        write(tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,186 @@
+"""Figures: those that apply are made, labelled, drawn without a warning, and show the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.collections import PathCollection, QuadMesh
+from matplotlib.figure import Figure
+
+from pinngate.report import RunArchive
+from pinngate.report.figures import figures_of
+from pinngate.report.style import png
+
+Make = Callable[[str], RunArchive]
+
+EXPECTED = {
+    "heat": ["solution", "slices", "error", "fit", "training", "gate"],
+    "decay": ["solution", "error", "fit", "coefficients", "training", "gate"],
+    "membrane": ["solution", "slices", "error", "fit", "training"],
+    "bare": ["solution_u", "slices_u", "solution_v", "slices_v"],
+    "plate": ["solution", "slices", "error", "fit"],
+    "volume": ["solution", "slices"],
+}
+
+
+def _plots(figure: Figure) -> list:
+    return [a for a in figure.axes if a.get_visible() and a.get_label() != "<colorbar>"]
+
+
+def _line(figure: Figure, label: str) -> tuple[np.ndarray, np.ndarray]:
+    for axes in figure.axes:
+        for line in axes.lines:
+            if line.get_label() == label:
+                return np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
+    raise AssertionError(label)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_those_that_apply_are_drawn_and_labelled(make_archive: Make, name: str) -> None:
+    settings = dict(mpl.rcParams)
+    figures = figures_of(make_archive(name))
+    assert list(figures) == EXPECTED[name]
+    for figure in figures.values():
+        assert png(figure).startswith(b"\x89PNG")  # a warning while drawing is an error here
+        plots = _plots(figure)
+        assert all(p.get_title(loc="left") or p.get_ylabel() for p in plots)
+        # Panels that share an axis are labelled once: at the foot of a column, left of a row.
+        bottom = min(p.get_position().y0 for p in plots)
+        left = min(p.get_position().x0 for p in plots)
+        assert all(p.get_xlabel() for p in plots if p.get_position().y0 < bottom + 0.01)
+        assert all(p.get_ylabel() for p in plots if p.get_position().x0 < left + 0.01)
+        bars = [a for a in figure.axes if a.get_label() == "<colorbar>"]
+        assert all(bar.get_ylabel() for bar in bars)
+    assert dict(mpl.rcParams) == settings
+
+
+def test_the_image_holds_the_field_with_time_across(make_archive: Make) -> None:
+    archive = make_archive("heat")
+    plot = figures_of(archive)["solution"].axes[0]
+    (mesh,) = [c for c in plot.collections if isinstance(c, QuadMesh)]
+    shown = np.asarray(mesh.get_array()).reshape(archive.solution["u"].shape)
+    np.testing.assert_array_equal(shown, archive.solution["u"])  # rows are x, columns are t
+    assert (plot.get_xlabel(), plot.get_ylabel()) == ("$t$", "$x$")
+    (dots,) = [c for c in plot.collections if isinstance(c, PathCollection)]
+    at = archive.observations
+    np.testing.assert_array_equal(dots.get_offsets(), np.column_stack([at["t"], at["x"]]))
+
+
+def test_slices_show_the_data_where_they_live(make_archive: Make) -> None:
+    archive = make_archive("heat")
+    with_data = {
+        plot.get_title(loc="left"): sum(
+            len(line.get_xdata()) for line in plot.lines if line.get_label() == "observations"
+        )
+        for plot in _plots(figures_of(archive)["slices"])
+    }
+    assert with_data["$t$ = 0"] == 200
+    assert sum(with_data.values()) == 200
+
+
+def test_slices_move_to_the_time_of_the_data(make_archive: Make) -> None:
+    archive = make_archive("heat")
+    t = np.full(200, archive.solution["t"][17])
+    moved = replace(archive, observations=archive.observations | {"t": t})
+    titles = [p.get_title(loc="left") for p in _plots(figures_of(moved)["slices"])]
+    assert "$t$ = 0.283" in titles
+
+
+def test_each_observation_of_a_moving_plane_is_drawn_once(make_archive: Make) -> None:
+    archive = make_archive("plate")
+    dots = [
+        c
+        for axes in figures_of(archive)["solution"].axes
+        for c in axes.collections
+        if isinstance(c, PathCollection)
+    ]
+    assert sum(len(c.get_offsets()) for c in dots) == archive.observations["value"].size
+
+
+def test_slices_avoid_a_nodal_plane(make_archive: Make) -> None:
+    archive = make_archive("plate")  # zero at y = 0.5
+    _, u = _line(figures_of(archive)["slices"], "estimate")
+    assert np.abs(u).max() > 0.9
+
+
+def test_mean_square_of_the_error_over_time_is_the_relative_l2(make_archive: Make) -> None:
+    archive = make_archive("heat")
+    figure = figures_of(archive)["error"]
+    _, error = _line(figure, "this run")
+    stated = archive.number("fields", "u", "relative_l2")
+    # The truth's share of each time is equal on the uniform grid, so this is an identity.
+    assert np.sqrt(np.mean(error**2)) == pytest.approx(stated, rel=1e-12)
+    labels = [text.get_text() for axes in figure.axes[:2] for text in _legend_texts(axes)]
+    assert "classical, whole domain 3.3\N{NO-BREAK SPACE}%" in labels
+    assert "best possible, whole domain 2.1\N{NO-BREAK SPACE}%" in labels
+
+
+def _legend_texts(axes) -> list:
+    return axes.get_legend().get_texts() if axes.get_legend() else []
+
+
+def test_the_residual_histogram_has_the_area_of_the_shown_share(make_archive: Make) -> None:
+    archive = make_archive("membrane")
+    right = figures_of(archive)["fit"].axes[1]
+    area = sum(bar.get_height() * bar.get_width() for bar in right.patches)
+    assert area == pytest.approx(147 / 150, rel=1e-9)  # three outliers lie outside the axis
+    assert "3 beyond ±5 std" in right.get_title(loc="left")
+    r, density = _line(figures_of(archive)["fit"], "normal, estimated noise 0.1")
+    # Normal curve of standard deviation 0.1 cut at five of them: 6e-7 of its area is missing.
+    assert np.trapezoid(density, r) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_the_coefficient_shows_its_truth_and_final_interval(make_archive: Make) -> None:
+    plot = figures_of(make_archive("decay"))["coefficients"].axes[0]
+    assert plot.get_title(loc="left") == "$k$ = 0.720 ± 0.021"
+    low, high = plot.get_ylim()
+    assert low < 0.3  # where the estimate began
+    assert 0.761 < high < 1.0  # the last interval's end, but not the first one's
+
+
+def test_two_sets_have_two_fits(make_archive: Make) -> None:
+    archive = make_archive("heat")
+    sets = np.where(np.arange(200) < 50, "1", "2")
+    names = figures_of(replace(archive, observations=archive.observations | {"set": sets}))
+    assert {"fit_1", "fit_2"} <= set(names)
+
+
+@pytest.mark.parametrize("absent", [["iteration"], ["loss"], ["leave_one_out_risk", "ridge"]])
+def test_any_history_column_may_be_absent(make_archive: Make, absent: list[str]) -> None:
+    archive = make_archive("heat")
+    history = {name: v for name, v in archive.history.items() if name not in absent}
+    figures = figures_of(replace(archive, history=history))
+    assert {"training", "gate"} <= set(figures)
+    lines = [line for name in ("training", "gate") for a in figures[name].axes for line in a.lines]
+    assert all(np.isfinite(line.get_ydata()).all() for line in lines)
+
+
+@pytest.mark.parametrize("value", [np.nan, 0.0, -1.0])
+def test_a_loss_that_is_no_number_is_left_out(make_archive: Make, value: float) -> None:
+    archive = make_archive("membrane")
+    history = {"iteration": np.arange(4.0), "loss": np.array([1.0, value, 0.5, 0.2])}
+    x, _ = _line(figures_of(replace(archive, history=history))["training"], "total")
+    np.testing.assert_array_equal(x, [0, 2, 3])
+
+
+def test_a_field_with_gaps_is_drawn(make_archive: Make) -> None:
+    archive = make_archive("heat")
+    u = archive.solution["u"].copy()
+    u[3, 4] = np.nan
+    gappy = replace(archive, solution=archive.solution | {"u": u})
+    figures = figures_of(gappy)
+    assert list(figures) == EXPECTED["heat"]
+    for name in ("solution", "slices", "error"):
+        figures[name].draw_without_rendering()
+
+
+def test_very_many_observations_are_thinned(make_archive: Make) -> None:
+    archive = make_archive("heat")
+    many = {name: np.resize(v, 5000) for name, v in archive.observations.items()}
+    plot = figures_of(replace(archive, observations=many))["solution"].axes[0]
+    (dots,) = [c for c in plot.collections if isinstance(c, PathCollection)]
+    assert len(dots.get_offsets()) == 1000
