@@ -1,3 +1,67 @@
-"""pinngate."""
+"""Partial differential equations from noisy observations.
+
+    import pinngate
+
+    problem = pinngate.load("problems/heat-noisy-ic.yaml")
+    solution = pinngate.solve(problem)
+    solution([[0.5, 0.1]])["u"]
+
+Names are loaded when they are first used: importing the package imports nothing else.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pinngate.citation import citation
+    from pinngate.config import load, loads
+    from pinngate.errors import InputError, PinngateError, SolveError
+    from pinngate.optim.population_risk_adam import PopulationRiskAdam
+    from pinngate.problem import Problem
+    from pinngate.runs import Solution, predict, resume, run, solve
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "InputError": "errors",
+    "PinngateError": "errors",
+    "PopulationRiskAdam": "optim.population_risk_adam",
+    "Problem": "problem",
+    "Solution": "runs",
+    "SolveError": "errors",
+    "citation": "citation",
+    "load": "config",
+    "loads": "config",
+    "predict": "runs",
+    "resume": "runs",
+    "run": "runs",
+    "solve": "runs",
+}
+
+__all__ = [
+    "InputError",
+    "PinngateError",
+    "PopulationRiskAdam",
+    "Problem",
+    "Solution",
+    "SolveError",
+    "citation",
+    "load",
+    "loads",
+    "predict",
+    "resume",
+    "run",
+    "solve",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"pinngate.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'pinngate' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

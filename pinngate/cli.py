@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pinngate import __version__
-from pinngate.errors import InputError, Interrupted, PinngateError
+from pinngate.errors import DataError, InputError, Interrupted, PinngateError
 
 if TYPE_CHECKING:
-    from pinngate.problem import Problem
+    from pinngate.config import Located
     from pinngate.runs import Solution
 
 app = typer.Typer(
@@ -68,12 +70,12 @@ def run(
     json: JsonOption = False,
 ) -> None:
     """Solve a problem, judge the answer, draw it and write a report."""
-    stated = _load(problem, set_, seed, device)
+    located = _load(problem, set_, seed, device)
     from pinngate import runs
     from pinngate.progress import ProgressDisplay
 
-    with ProgressDisplay(quiet) as display:
-        solution = runs.run(stated, out, on_progress=display.show)
+    with _pointing_to(located), ProgressDisplay(quiet) as display:
+        solution = runs.run(located.problem, out, on_progress=display.show)
     _show(solution, json)
 
 
@@ -91,7 +93,8 @@ def resume(folder: FolderArgument, quiet: QuietOption = False, json: JsonOption 
 @app.command()
 def check(problem: ProblemArgument, set_: SetOption = None) -> None:
     """Print a problem as it was understood and verify its truth; nothing is trained."""
-    stated = _load(problem, set_, None, None)
+    located = _load(problem, set_, None, None)
+    stated = located.problem
     from pinngate.inspection import describe, multiply_adds, verify_truth
     from pinngate.observations import collect
     from pinngate.optim.registry import resolve
@@ -109,8 +112,10 @@ def check(problem: ProblemArgument, set_: SetOption = None) -> None:
     reference = truth(stated)
     if reference is not None:
         print(f"  {'truth':<14}{reference.method}")
-    for made in collect(stated, reference, stated.solve.seed):
-        print(f"  {'data':<14}{made.name}: {len(made.values)} values of {made.of}")
+    with _pointing_to(located):
+        observations = collect(stated, reference, stated.solve.seed)
+    for made in observations:
+        print(f"  {'data':<14}{made.name}: {len(made.values)} values of {made.of}, {made.source}")
     solve = resolve(stated).solve
     if solve.network is not None and solve.collocation is not None:
         width, depth = solve.network.width, solve.network.depth
@@ -136,6 +141,38 @@ def predict(
 
     count = runs.predict_file(folder, at, out)
     print(f"{count} points written to {out}")
+
+
+@app.command()
+def bench(
+    suite: Annotated[str, typer.Argument(metavar="SUITE", help="a name or a YAML file")] = "quick",
+    seeds: Annotated[int | None, typer.Option(help="seeds of every cell")] = None,
+    workers: Annotated[int, typer.Option(help="processes")] = 1,
+    out: Annotated[Path | None, typer.Option(help="folder [default: results/bench/SUITE]")] = None,
+    set_: SetOption = None,
+) -> None:
+    """Run problems x optimizers x seeds; resumes where it stopped, ends in tables."""
+    from dataclasses import replace
+
+    from pinngate.bench import load_suite, run_matrix, write_tables
+
+    stated = load_suite(suite)
+    if seeds is not None:
+        stated = replace(stated, num_seeds=seeds)
+    if set_:
+        every = {label: (*given, *set_) for label, given in stated.settings.items()}
+        stated = replace(stated, settings=every)
+    folder = out or Path("results/bench") / stated.name
+
+    def show(row: dict[str, Any], done: int, total: int) -> None:
+        error = row.get("fields.u.relative_l2")
+        text = row.get("reason") if error is None else f"relative L2 {error:.4f}"
+        cell = f"{row['problem']} {row['setting']} {row['optimizer']} seed {row['seed']}"
+        print(f"{done}/{total}  {cell}: {text}", file=sys.stderr)
+
+    rows = run_matrix(stated, folder, num_workers=workers, on_row=show)
+    command = " ".join(["pinngate", *sys.argv[1:]])
+    print(write_tables(stated, rows, folder, command).read_text(encoding="utf-8"))
 
 
 @app.command("list")
@@ -180,13 +217,24 @@ def cite(
 
 def _load(
     problem: str, overrides: list[str] | None, seed: int | None, device: str | None
-) -> Problem:
+) -> Located:
     from pinngate import config
 
     every = list(overrides or [])
     every += [f"solve.seed={seed}"] if seed is not None else []
     every += [f"solve.device={device}"] if device is not None else []
-    return config.load(config.resolve(problem), overrides=every)
+    return config.load_located(config.resolve(problem), overrides=every)
+
+
+@contextmanager
+def _pointing_to(located: Located) -> Iterator[None]:
+    """Let faults of a data file point to the place where the problem names it."""
+    try:
+        yield
+    except DataError as error:
+        if error.file in located.files:
+            raise error.at(located.files[error.file]) from None
+        raise
 
 
 def _show(solution: Solution, is_json: bool) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-
+from pathlib import Path
 
 LINE_WIDTH = 100  # of a source line as it is shown
 
@@ -114,7 +114,22 @@ class ExpressionError(InputError):
 
 
 class DataError(InputError):
-    """A data file is missing, empty, lacks a column or holds a value that cannot be used."""
+    """A data file is missing, empty, lacks a column or holds a value that cannot be used.
+
+    `file` is that file, so that whoever knows where a problem names it can point there with `at`.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        span: Span | None = None,
+        expected: str = "",
+        hint: str = "",
+        file: Path | None = None,
+    ) -> None:
+        super().__init__(what, span=span, expected=expected, hint=hint)
+        self.file = file
 
 
 class SolveError(PinngateError):

@@ -109,10 +109,7 @@ class _Sums:
         by_coefficient = m[:, None] * evaluation.by_coefficient
         first.append(by_coefficient.sum(0))
         if self.mode is not None:
-            parts = torch.split(by_coefficient, groups) if self.mode == "grouped" else ()
-            squares = [part.sum(0) ** 2 / part.shape[0] for part in parts]
-            grouped = torch.stack(squares).sum(0) if squares else by_coefficient.square().sum(0)
-            second.append(grouped)
+            second.append(self._coefficient_squares(by_coefficient, groups))
         if self.first:
             torch._foreach_add_(self.first, first)
             if second:
@@ -148,6 +145,12 @@ class _Sums:
                 weight_square += (d[:, n].T @ a[:, n]) ** 2
                 bias_square += d[0, n] ** 2
             second += [weight_square, bias_square]
+
+    def _coefficient_squares(self, by_coefficient: Tensor, groups: list[int]) -> Tensor:
+        if self.mode != "grouped" or by_coefficient.shape[1] == 0:
+            return by_coefficient.square().sum(0)
+        parts = [p.sum(0) ** 2 / p.shape[0] for p in torch.split(by_coefficient, groups)]
+        return torch.stack(parts).sum(0)
 
     def result(self) -> TermMoments:
         n = self.num_points

@@ -156,6 +156,7 @@ def _measured(problem: Problem, stated: MeasuredObservations, name: str) -> Obse
             raise DataError(
                 f"{stated.file}: row {row + 2}: {label} is {std[row]:g}",
                 expected="a standard deviation above zero",
+                file=stated.file,
             )
     elif stated.noise is not None and stated.noise.std is not None:
         std = np.full(len(points), stated.noise.std)
@@ -192,6 +193,7 @@ def points_of(
                 f"{file}: row {row + 2}: {axis} = {points[row, k]:g} lies outside the domain",
                 expected=f"{axis} from {low:g} to {high:g}",
                 hint="widen the domain, or drop the rows",
+                file=file,
             )
     return points
 
@@ -206,17 +208,20 @@ def read_columns(file: Path) -> dict[str, Array]:
     try:
         columns = _read_npz(file) if file.suffix == ".npz" else _read_csv(file)
     except FileNotFoundError:
-        raise DataError(f"{file}: there is no such file") from None
+        raise DataError(f"{file}: there is no such file", file=file) from None
     except (OSError, UnicodeDecodeError, BadZipFile) as error:
-        raise DataError(f"{file}: cannot be read ({error})") from None
+        raise DataError(f"{file}: cannot be read ({error})", file=file) from None
     if not columns or not len(next(iter(columns.values()))):
-        raise DataError(f"{file}: holds no data", expected="a header and at least one row")
+        raise DataError(
+            f"{file}: holds no data", expected="a header and at least one row", file=file
+        )
     for name, values in columns.items():
         if not np.isfinite(values).all():
             row = int(np.argmin(np.isfinite(values)))
             raise DataError(
                 f"{file}: row {row + 2}: {name} is not finite ({values[row]})",
                 hint="drop rows without a value",
+                file=file,
             )
     return columns
 
@@ -233,6 +238,7 @@ def _read_csv(file: Path) -> dict[str, Array]:
                 raise DataError(
                     f"{file}: row {rows.line_num}: {len(cells)} values",
                     expected=f"{len(header)}, as in the header",
+                    file=file,
                 )
             try:
                 table.append([float(cell) for cell in cells])
@@ -241,10 +247,11 @@ def _read_csv(file: Path) -> dict[str, Array]:
                     (n, c) for n, c in zip(header, cells, strict=True) if not _is_number(c)
                 )
                 raise DataError(
-                    f"{file}: row {rows.line_num}: {name} is {cell.strip()!r}, not a number"
+                    f"{file}: row {rows.line_num}: {name} is {cell.strip()!r}, not a number",
+                    file=file,
                 ) from None
     if len(set(header)) != len(header):
-        raise DataError(f"{file}: two columns of one name", expected="different names")
+        raise DataError(f"{file}: two columns share a name", expected="different names", file=file)
     array = np.array(table, dtype=np.float64).reshape(-1, len(header) or 1)
     return {name: array[:, k].copy() for k, name in enumerate(header)}
 
@@ -262,12 +269,13 @@ def _read_npz(file: Path) -> dict[str, Array]:
         try:
             columns = {name: np.asarray(archive[name], dtype=np.float64) for name in archive.files}
         except (ValueError, TypeError) as error:
-            raise DataError(f"{file}: not numeric ({error})") from None
+            raise DataError(f"{file}: not numeric ({error})", file=file) from None
     shapes = {array.shape for array in columns.values()}
     if len(shapes) > 1 or any(len(shape) != 1 for shape in shapes):
         raise DataError(
             f"{file}: arrays of the shapes {', '.join(str(s) for s in sorted(shapes))}",
             expected="one-dimensional arrays of one length",
+            file=file,
         )
     return columns
 
@@ -278,6 +286,7 @@ def _require(columns: Mapping[str, Array], name: str, file: Path, role: str) -> 
             f"{file}: has no column '{name}' ({role})",
             expected="its columns are " + ", ".join(columns),
             hint=nearest(name, columns),
+            file=file,
         )
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -175,6 +176,25 @@ def train(
         Interrupted: the user pressed Ctrl-C; the checkpoint is up to date.
         SolveError: the computation failed.
     """
+    with _threads(session.stepper.num_threads):
+        return _loop(session, on_progress, on_checkpoint)
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(min(before, count or before))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _loop(
+    session: Session,
+    on_progress: Callable[[Progress], None] | None,
+    on_checkpoint: Callable[[Session], None] | None,
+) -> str:
     stepper = session.stepper
     iterations = session.problem.solve.iterations or 1
     every = max(1, iterations // NUM_LOGGED)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from pinngate.classical.smoothing_spline import smoothing_spline
 from pinngate.classical.thin_plate import thin_plate
 from pinngate.config import loads
 from pinngate.errors import InputError
+from pinngate.observations import ObservationSet
 from pinngate.problem import Plane
 
 INITIAL = Plane("t", 0.0)
@@ -53,10 +53,10 @@ def test_reproduces_straight_lines_and_extends_them(smoothing):
     assert fit(GRID) == pytest.approx(3 - 2 * GRID, abs=1e-7)
 
 
-def test_reproduces_a_natural_cubic_without_noise():
-    """x³ − 3x² has no curvature at x = 1; fixed ends supply the other condition by f'' = 0."""
+def test_reproduces_a_cubic_without_noise_where_its_end_condition_holds():
+    """(x³ − x)/6 has the curvature x: zero at 0 as in a natural spline, not at 1."""
     x = np.linspace(0.01, 0.99, 150)
-    exact = GRID**3 / 6 - GRID / 6  # curvature x: zero at 0, not at 1
+    exact = GRID**3 / 6 - GRID / 6
     fit = smoothing_spline(x, x**3 / 6 - x / 6, interval=UNIT)
     # the natural end condition costs O(h²) next to x = 1
     assert np.abs(fit(GRID) - exact).max() < 1e-3
@@ -233,7 +233,7 @@ def initial_data(problem, truth, sigma, seed, count=200):
     x = rng.uniform(*problem.domain["x"], count)
     points = np.column_stack([x, np.zeros(count)])
     values = truth(points) + sigma * rng.normal(size=count)
-    return SimpleNamespace(name="u", of="u", points=points, values=values, std=None, where=INITIAL)
+    return ObservationSet("u", "u", points, values, where=INITIAL)
 
 
 CASES = [
@@ -288,8 +288,7 @@ def test_scattered_data_get_a_thin_plate_spline():
     rng = np.random.default_rng(0)
     points = rng.uniform(size=(400, 2))
     values = heat_truth(points) + 0.3 * rng.normal(size=400)
-    data = SimpleNamespace(name="u", of="u", points=points, values=values, std=None, where=None)
-    found = classical(HEAT, [data])
+    found = classical(HEAT, [ObservationSet("u", "u", points, values)])
     assert found.method == "thin-plate spline, generalised cross-validation"
     error = relative(found(mesh(HEAT))["u"], heat_truth(mesh(HEAT)))
     assert error < 0.35  # 0.3/0.54 = 0.56 is the noise; about 30 of 400 degrees of freedom stay
@@ -308,6 +307,19 @@ def test_an_exact_velocity_and_inhomogeneous_ends_are_used():
     edge = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 0.7], [1.0, 0.7]])
     assert found(edge)["u"] == pytest.approx([1, 2, 1, 2], abs=1e-6)
     assert relative(found(mesh(problem))["u"], truth(mesh(problem))) < 0.03
+
+
+def test_stated_standard_deviations_weight_the_values():
+    rng = np.random.default_rng(0)
+    clean = initial_data(HEAT, heat_truth, 0.0, 0)
+    values, std = clean.values.copy(), np.full(200, 0.01)
+    values[::4] += 3 * rng.normal(size=50)
+    std[::4] = 3.0
+    told = classical(HEAT, [ObservationSet("u", "u", clean.points, values, std, INITIAL)])
+    untold = classical(HEAT, [ObservationSet("u", "u", clean.points, values, None, INITIAL)])
+    points = mesh(HEAT)
+    errors = [relative(found(points)["u"], heat_truth(points)) for found in (told, untold)]
+    assert errors[0] < 0.02 < 0.1 < errors[1]  # 0.01 of noise against 3 in every fourth value
 
 
 def test_no_baseline_where_a_field_was_never_seen(caplog):

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Initial = Callable[[dict[str, Array]], Array]
 
+# points of the spectral solver along an axis: the coefficients of a cubic spline fall as k⁻⁴, so
+# that more would only chase the kinks of its third derivative
+NUM_WAVES = 256
+
 logger = logging.getLogger(__name__)
 
 
@@ -82,8 +86,9 @@ def _solve(
         from pinngate.reference import spectral
 
         try:
-            return spectral.solve(problem, fields), "spectral solver"
-        except InputError as reason:
+            solution = spectral.solve(problem, fields, num_points=NUM_WAVES)
+            return solution, "spectral solver"
+        except (InputError, SolveError) as reason:
             logger.info("no spectral solution of %s: %s", problem.name, reason)
     return finite_difference.solve(problem, fields), "finite differences"
 
@@ -192,6 +197,5 @@ def _smoothed(problem: Problem, observations: Sequence[ObservationSet]) -> Class
 
 def _precision(seen: Sequence[ObservationSet]) -> Array | None:
     """Return 1/variance of each value; None, equal weights, unless every set states it."""
-    if any(data.std is None for data in seen):
-        return None
-    return np.concatenate([np.broadcast_to(data.std, len(data.values)) for data in seen]) ** -2.0
+    stds = [data.std for data in seen if data.std is not None]
+    return np.concatenate(stds) ** -2.0 if len(stds) == len(seen) else None

@@ -7,9 +7,8 @@ the file declares and turns faults inside a formula into faults at a line and co
 from __future__ import annotations
 
 import keyword
-import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pinngate.config.yaml_source import Place, Source
@@ -17,8 +16,6 @@ from pinngate.errors import ExpressionError, InputError, nearest
 from pinngate.expression import (
     CONSTANTS,
     FUNCTIONS,
-    Binary,
-    Call,
     Expression,
     Number,
     constant_value,
@@ -120,17 +117,9 @@ class Scope:
             )
         line = re.sub(r"\s", " ", text)
         try:
-            expression = parse_equation(line) if is_equation else parse(line)
-            if not all(math.isfinite(value) for value in _numbers(expression)):
-                raise ExpressionError("a number is too large", length=len(text))
+            return parse_equation(line) if is_equation else parse(line)
         except ExpressionError as error:
             raise self._locate(error, place) from None
-        except (OverflowError, RecursionError):
-            raise InputError(
-                "the formula holds too large a number or is nested too deeply",
-                span=self.source.span(place),
-            ) from None
-        return expression
 
     def _locate(self, error: ExpressionError, place: Place) -> InputError:
         return InputError(
@@ -294,14 +283,3 @@ def _built_in(name: str) -> str | None:
     if name in FUNCTIONS:
         return "a function"
     return "the constant pi" if name in CONSTANTS else None
-
-
-def _numbers(expression: Expression) -> Iterator[float]:
-    match expression:
-        case Number(value):
-            yield value
-        case Binary(_, left, right):
-            yield from _numbers(left)
-            yield from _numbers(right)
-        case Call(_, argument):
-            yield from _numbers(argument)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Sensitivity = Callable[[str, Array], Array]  # field, points (m, axes) → (m, parameters)
 
-NUM_UNKNOWN_MODES = 20  # of an initial condition that no observation shows; 10 to 40 agree
+NUM_UNKNOWN_MODES = 20  # of the initial condition of an inverse problem; 10 to 40 agree
 # ratio of the singular values of J (unit columns) below which data do not tell unknowns apart:
 # 20 modes have 0.05 to 0.3 from well-spread data, 1e-5 and less from a few sensors
 WELL_SPREAD = 1e-3
@@ -65,11 +65,11 @@ def limit(
     """Return the best possible error of the given observations, or None with a logged reason.
 
     The unknowns are the coefficients to estimate and the amplitudes of every initial condition that
-    is not exact. Where it was observed and nothing else is unknown, these are the modes that hold
-    99.99 % of the clean one's energy; otherwise the first 20 modes, or, where the positions of the
-    data cannot tell those apart, again the modes really present. A limit above 100 % says nothing
+    is not exact. Without coefficients these are the modes that hold 99.99 % of the clean one's
+    energy; with coefficients the first 20 modes, or, where the positions of the data cannot tell
+    those apart, again the modes really present. A limit above 100 % says nothing
     (to answer zero is better) and is not returned. Estimators that are biased on purpose can fall
-    below a limit with many modes, such as that of scattered data. Noise that is not gaussian is
+    below a limit with many modes. Noise that is not gaussian is
     entered by its standard deviation, which gives the best *linear* unbiased estimator.
 
     Args:
@@ -111,17 +111,7 @@ def _limit(
     stds = [_std_of(data, noise_std) for data in observations]
     families = _families(problem, truth)
     unknown = _unknown_initial_data(problem)
-    start = problem.domain["t"][0]
-    is_seen = all(
-        order == 0
-        and any(
-            d.of == f and d.where is not None and (d.where.axis, d.where.value) == ("t", start)
-            for d in observations
-        )
-        for f, order in unknown
-    )
-
-    attempts = ["present"] if is_seen and not coefficients else ["first", "present"]
+    attempts = ["first", "present"] if coefficients else ["present"]
     if not unknown:
         attempts = ["none"]
     reason = ""

@@ -45,7 +45,13 @@ class FirstOrderOptions:
 
 
 class FirstOrder:
-    """Steps a `torch.optim` optimizer on the weighted sum of all terms."""
+    """Steps a `torch.optim` optimizer on the weighted sum of all terms.
+
+    `num_threads` is one: a step is a hundred small operations, for which waking further threads
+    costs more than they do, and on a busy machine ten times more.
+    """
+
+    num_threads: int | None = 1
 
     def __init__(
         self,

@@ -1,0 +1,57 @@
+"""Reference solutions: the truth that runs are judged by, and the solvers that compute it.
+
+`truth` builds what a problem states: formulas (`analytic`), a file (`tabulated`) or a solver
+(`finite_difference`, `spectral`, `cole_hopf`). Nothing here is seen in training, except that
+synthetic observations are made from it.
+"""
+
+from __future__ import annotations
+
+from pinngate.problem import Problem
+from pinngate.reference.evolution import initial_from, known_values
+from pinngate.reference.solution import Initial, Reference
+
+__all__ = ["Initial", "Reference", "initial_from", "truth"]
+
+
+def truth(problem: Problem) -> Reference | None:
+    """Return the reference solution that a problem states, None where it states none.
+
+    Solvers run here, once; calling the result only interpolates (or, for Cole–Hopf and formulas,
+    evaluates). Cost: typically below a second, a few for sharp fronts.
+
+    Raises:
+        InputError: the stated truth does not apply to this problem, or a coefficient's true value
+            is missing.
+        DataError: the stated file cannot be used.
+        SolveError: the solver does not succeed.
+    """
+    stated = problem.truth
+    if stated is None:
+        return None
+    # The solvers are imported where they are needed: problems with formulas do without them.
+    if stated.fields:
+        from pinngate.reference import analytic
+
+        return analytic.solve(problem, stated.fields)
+    if stated.file is not None:
+        from pinngate.reference import tabulated
+
+        return tabulated.solve(problem, stated.file)
+    if stated.solver is None:
+        return None
+    constants = known_values(problem, None)
+    if problem.has_time:
+        constants["t"] = problem.domain["t"][0]
+    initial = initial_from(stated.clean, constants)
+    if stated.solver == "cole-hopf":
+        from pinngate.reference import cole_hopf
+
+        return cole_hopf.solve(problem, initial)
+    if stated.solver == "spectral":
+        from pinngate.reference import spectral
+
+        return spectral.solve(problem, initial)
+    from pinngate.reference import finite_difference
+
+    return finite_difference.solve(problem, initial)

@@ -41,7 +41,7 @@ Component = tuple[str, int]  # field and order of its time derivative
 
 @dataclass(frozen=True)
 class EndCondition:
-    """``residual = 0`` at one end of a space axis, an equation for components of time order `level`.
+    """``residual = 0`` at one end of a space axis, for components of time order `level`.
 
     The residual is linear in the derivatives; `coefficients` and `rest` are its parts.
     """

@@ -168,7 +168,7 @@ MEANING = [
         "  constants: {kappa: «1»}\n  u: exp(",
         ["'kappa' is 1 here and 0.05"],
     ),
-    ("no value", "kappa: 0.05", "kappa: «1/0»", ["no finite value"]),
+    ("no value", "kappa: 0.05", "kappa: «1/0»", ["no finite real value"]),
     ("complex", "kappa: 0.05", "kappa: «(-1)**0.5»", ["no finite real value"]),
     ("complex in function", "kappa: 0.05", "kappa: «sin((-1)**0.5)»", ["no finite real value"]),
 ]
@@ -198,8 +198,8 @@ WHOLE = [
     ),
     (
         "huge number",
-        HEAT.replace("u_t = kappa*u_xx", "«u_t = 1e999*u_xx»"),
-        ["a number is too large"],
+        HEAT.replace("u_t = kappa*u_xx", "u_t = «1e999»*u_xx"),
+        ["the number is too large"],
     ),
     (
         "time only",

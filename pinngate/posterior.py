@@ -1,0 +1,269 @@
+"""Uncertainty of a fitted network: standard deviations of the fields anywhere, and of coefficients.
+
+Stands after any optimizer. The residuals are linearised at the fitted weights; the posterior
+covariance of weights and coefficients is ``σ̂² (JᵀJ + α I_w)⁻¹`` with J over all rows, the equations
+and conditions being pseudo-observations of zero (Laplace's approximation; D. J. C. MacKay, Neural
+Computation 4, 1992; for splines G. Wahba, J. R. Statist. Soc. B 45, 1983). σ̂² is estimated from
+the observation rows and α is the ridge of least leave-one-out risk, so nothing is assumed of the
+noise; where data state theirs, the larger of the two counts. An interval is only as good as the
+fit: where the risk is far above the noise, it is not to be trusted.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pinngate.channels import Plan, backward, forward
+from pinngate.coefficients import Coefficients
+from pinngate.errors import InputError
+from pinngate.networks import Network
+from pinngate.optim.population_risk_gauss_newton import (
+    Batches,
+    PopulationRiskGaussNewton,
+    flatten,
+    jacobian,
+    write_rows,
+)
+from pinngate.residuals import ResidualModel
+from pinngate.risk import RidgeSpectrum
+
+MAX_TILE = 1 << 22  # numbers in one tile of field gradients: 32 MiB in double precision
+NEGLIGIBLE = 1e-10  # eigenvalues below this fraction of the largest are rounding
+
+
+@dataclass(frozen=True)
+class CoefficientInterval:
+    """Estimate, standard deviation and 95 % interval of one coefficient."""
+
+    estimate: float
+    std: float
+    lower: float
+    upper: float
+
+
+class Posterior:
+    """Gaussian posterior of weights and coefficients at a fit.
+
+    Args:
+        jacobian: rows of all terms (N, P + K), coefficients last.
+        num_unpenalised: K.
+        ridge: α > 0.
+        variance: σ̂², in the units of the rows' squares.
+        degrees_of_freedom: n − d of that estimate, which widens intervals of few data.
+
+    The covariance is never formed: right singular vectors of the penalised columns and the Schur
+    complement of the others suffice.
+
+    Cost: one eigendecomposition of size min(N, P); memory P·min(N, P).
+    """
+
+    def __init__(
+        self,
+        jacobian: Tensor,
+        num_unpenalised: int,
+        ridge: float,
+        variance: float,
+        degrees_of_freedom: float,
+    ) -> None:
+        if not ridge > 0:
+            raise InputError(f"the ridge is {ridge}", expected="a positive number")
+        spectrum = RidgeSpectrum(jacobian, num_unpenalised, slice(0, 0))
+        self.ridge, self.variance = float(ridge), float(variance)
+        self.degrees_of_freedom = float(degrees_of_freedom)
+        eigenvalues, vectors = spectrum.eigenvalues, spectrum.vectors
+        kept = eigenvalues > NEGLIGIBLE * eigenvalues.max().clamp_min(1e-300)
+        eigenvalues, vectors = eigenvalues[kept], vectors[:, kept]
+        if spectrum.is_dual:
+            vectors = spectrum.penalised.T @ (vectors / eigenvalues.sqrt())
+        # directions × √φ: what the data and the physics take away from the prior variance
+        self.directions = vectors * (eigenvalues / (eigenvalues + ridge)).sqrt()
+        self.transfer = spectrum.penalised_weights(ridge, spectrum.unpenalised)
+        self.coefficient_covariance = variance * spectrum.unpenalised_covariance(ridge)
+
+    @property
+    def quantile(self) -> float:
+        """Half width of a 95 % interval in standard deviations (Student's t)."""
+        from scipy.stats import t
+
+        return float(t.ppf(0.975, max(1.0, self.degrees_of_freedom)))
+
+    def variance_of(self, gradient: Tensor) -> Tensor:
+        """Return the variance (n,) of linear functionals g·w with rows g (n, P)."""
+        explained = (gradient @ self.directions).square().sum(1)
+        prior = gradient.square().sum(1)
+        # rounding can make the difference negative where the rows determine g·w fully
+        left = torch.maximum(prior - explained, 1e-14 * prior)
+        shift = gradient @ self.transfer
+        free = torch.sum(shift @ self.coefficient_covariance * shift, 1)
+        return left * (self.variance / self.ridge) + free
+
+    def std(self, network: Network, points: Tensor) -> Tensor:
+        """Return the standard deviation of every field at points (N, axes): (N, fields).
+
+        Cost: N·P·m operations, m directions; memory bounded by tiles of points.
+        """
+        num_fields = len(network.output_scale)
+        zero = (0,) * points.shape[1]
+        plan = Plan(tuple(str(k) for k in range(points.shape[1])), (zero,), (), (), {})
+        std = points.new_empty(len(points), num_fields)
+        tile = max(1, MAX_TILE // network.num_parameters)
+        for start in range(0, len(points), tile):
+            part = points[start : start + tile]
+            propagation = forward(network, plan, part, {})
+            for field in range(num_fields):
+                adjoints = torch.zeros_like(propagation.outputs)
+                adjoints[0, :, field] = 1.0
+                rows = part.new_empty(len(part), network.num_parameters)
+                write_rows(network, backward(propagation, adjoints), rows)
+                std[start : start + tile, field] = self.variance_of(rows).sqrt()
+        return std
+
+    def coefficients(self, coefficients: Coefficients) -> dict[str, CoefficientInterval]:
+        """Return estimates and 95 % intervals; bounds of a coefficient hold for its interval too.
+
+        The interval is symmetric in the raw parameter (the logarithm of a positive coefficient) and
+        mapped from there.
+        """
+        raw_std = self.coefficient_covariance.diagonal().clamp_min(0).sqrt()
+        values, slopes = coefficients.values_and_slopes()
+        ends = []
+        for sign in (-1.0, 1.0):
+            moved = copy.deepcopy(coefficients)
+            with torch.no_grad():
+                moved.raw += sign * self.quantile * raw_std
+            ends.append(moved.values_and_slopes()[0])
+        return {
+            name: CoefficientInterval(
+                float(values[k]),
+                float(slopes[k].abs() * raw_std[k]),
+                float(torch.minimum(ends[0][k], ends[1][k])),
+                float(torch.maximum(ends[0][k], ends[1][k])),
+            )
+            for k, name in enumerate(coefficients.names)
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the posterior as tensors and numbers."""
+        return dict(vars(self))
+
+    @classmethod
+    def from_state_dict(cls, state: Mapping[str, Any]) -> Posterior:
+        """Return the posterior that `state_dict` was taken of."""
+        posterior = cls.__new__(cls)
+        vars(posterior).update(state)
+        return posterior
+
+
+def gauss_newton_posterior(
+    solver: PopulationRiskGaussNewton, batches: Batches, stated_std: float | None = None
+) -> Posterior:
+    """Return the posterior at a solver's present iterate (call `finish` first).
+
+    Args:
+        solver: supplies ridge, row weights and noise model.
+        batches: points; more collocation points than a step's make it less dependent on their draw.
+        stated_std: noise that the data state, in data units: the variance is never taken below it.
+    """
+    weights = solver.row_weights(batches)
+    jac, plain, slices = jacobian(
+        solver.model, solver.network, solver.coefficients, batches, weights
+    )
+    roots = solver.row_roots(plain, slices)
+    jac *= roots[:, None]
+    observed = slice(slices[solver.observation_terms[0].name].start, len(plain))
+    r = (roots * plain)[observed]
+    num_free = solver.coefficients.raw.numel()
+    offset = flatten(solver.network, solver.coefficients)[: jac.shape[1] - num_free] - solver.anchor
+    b = roots * plain - jac[:, : len(offset)] @ offset
+    fit = RidgeSpectrum(jac, num_free, observed).fits([solver.ridge], b)[0]
+    free = max(1.0, len(r) - fit.effective_dimension)
+    variance = float(r.square().sum()) / free
+    variance *= _robust_factor(solver, plain, slices)
+    if stated_std is not None:
+        variance = max(variance, (stated_std / solver.unit) ** 2)
+    return Posterior(jac, num_free, solver.ridge, variance, free)
+
+
+def _robust_factor(
+    solver: PopulationRiskGaussNewton, plain: Tensor, slices: Mapping[str, slice]
+) -> float:
+    """Return the sandwich's correction of Σ ω r² for reweighted rows; 1 for Gaussian noise.
+
+    An M-estimator with ψ(r) = ω(r) r has the variance mean(ψ²)/mean(ψ')² per observation, against
+    mean(ω r²)/mean(ω) from the reweighted rows alone (P. J. Huber, Robust Statistics, 1981).
+    """
+    top = bottom = slope = weight = 0.0
+    for term in solver.observation_terms:
+        noise = solver.noise[term.name]
+        r = plain[slices[term.name]]
+        omega = noise.weights(r)
+        derivative = torch.ones_like(r)
+        if noise.dof is not None and noise.scale is not None:
+            square = (r / noise.scale).square()
+            derivative = (noise.dof + 1) * (noise.dof - square) / (noise.dof + square).square()
+        scale = solver.precision[term.name] ** 2
+        top += float((omega * r).square().sum()) * scale
+        bottom += float((omega * r.square()).sum()) * scale
+        slope += float(derivative.sum())
+        weight += float(omega.sum())
+    n = sum(slices[t.name].stop - slices[t.name].start for t in solver.observation_terms)
+    if bottom == 0.0 or slope <= 0.0:
+        return 1.0
+    return (top / bottom) * (weight / n) / (slope / n) ** 2
+
+
+def laplace_posterior(
+    model: ResidualModel,
+    network: Network,
+    coefficients: Coefficients,
+    batches: Batches,
+    row_weights: Mapping[str, float],
+    anchor: Tensor | None = None,
+    stated_std: float | None = None,
+) -> Posterior:
+    """Return Laplace's posterior at weights that some other optimizer has found.
+
+    Args:
+        model: the terms.
+        network: fitted network, double precision.
+        coefficients: fitted coefficients.
+        batches: points of every term.
+        row_weights: factor on the rows of each term, 1 for observations.
+        anchor: weights the ridge pulls to, (P,); zero by default.
+        stated_std: as in `gauss_newton_posterior`, in the rows' units.
+
+    The ridge is found by scanning the leave-one-out risk over twelve decades.
+    """
+    jac, r, slices = jacobian(model, network, coefficients, batches, row_weights)
+    starts = [slices[t.name].start for t in model.terms if t.kind == "observation"]
+    if not starts:
+        raise InputError("a posterior needs observations")
+    observed = slice(min(starts), len(r))
+    num_weights = network.num_parameters
+    offset = flatten(network, coefficients)[:num_weights]
+    if anchor is not None:
+        offset = offset - anchor
+    spectrum = RidgeSpectrum(jac, coefficients.raw.numel(), observed)
+    size = float(jac[observed, :num_weights].square().sum(1).mean())
+    ridges = [size * 10.0 ** (k / 4) for k in range(-40, 9)]
+    fits = spectrum.fits(ridges, r - jac[:, :num_weights] @ offset)
+    fit = min(fits, key=lambda f: float(f.leave_one_out.square().mean()))
+    free = max(1.0, observed.stop - observed.start - fit.effective_dimension)
+    variance = float(r[observed].square().sum()) / free
+    if stated_std is not None:
+        variance = max(variance, stated_std**2)
+    return Posterior(jac, coefficients.raw.numel(), fit.ridge, variance, free)
+
+
+__all__ = [
+    "CoefficientInterval",
+    "Posterior",
+    "gauss_newton_posterior",
+    "laplace_posterior",
+]

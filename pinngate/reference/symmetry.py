@@ -1,0 +1,155 @@
+"""Continuation of a field on an interval to a periodic one on the whole line.
+
+The periodic references (`spectral`, `cole_hopf`) also solve problems whose fields vanish at both
+ends, or whose slopes do: reflected oddly or evenly about the ends they are periodic with twice the
+length, provided the equations respect that symmetry, which is tested and not assumed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from pinngate.errors import InputError
+from pinngate.expression import Expression
+from pinngate.problem import Plane, Problem
+from pinngate.reference.evolution import Evolution, evaluated, initial_state
+from pinngate.reference.solution import Array, Initial
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """How fields continue beyond [low, low + length], the domain.
+
+    `parity` is −1 (odd about both ends) or +1 (even) for each unknown; None where the fields are
+    periodic by themselves.
+    """
+
+    axis: str
+    low: float
+    period: float
+    parity: dict[str, int] | None
+
+    def nodes(self, count: int) -> Array:
+        """Return `count` (even) equally spaced points of one period, the first at `low`."""
+        return np.asarray(self.low + self.period / count * np.arange(count), dtype=np.float64)
+
+    def state(self, system: Evolution, initial: Mapping[str, Initial], count: int) -> list[Array]:
+        """Return the initial values of each component at `nodes(count)`.
+
+        Raises:
+            InputError: data are missing, or do not vanish at ends where the field is zero.
+        """
+        if self.parity is None:
+            return initial_state(system, initial, {self.axis: self.nodes(count)})
+        half = count // 2
+        # The last point is the far end itself, free of the rounding of low + half · spacing.
+        inside = np.append(self.nodes(count)[:half], system.problem.domain[self.axis][1])
+        values = initial_state(system, initial, {self.axis: inside})
+        extended = []
+        for (field, _), inner in zip(system.components, values, strict=True):
+            sign = self.parity[field]
+            if sign < 0 and abs(inner[[0, -1]]).max() > 1e-8 * (abs(inner).max() or 1.0):
+                raise InputError(
+                    f"the initial data of '{field}' do not vanish at the ends of {self.axis}",
+                    expected="data that agree with the conditions at the ends",
+                    hint="use solver: finite-difference",
+                )
+            extended.append(
+                np.concatenate([inner[:half], [inner[half]], sign * inner[half - 1 : 0 : -1]])
+            )
+        return extended
+
+
+def continuation(system: Evolution, initial: Mapping[str, Initial] | None = None) -> Continuation:
+    """Return how the fields of a problem in one space axis continue periodically.
+
+    Args:
+        system: the problem in evolution form.
+        initial: where the axis has no conditions at all: data that are periodic on the whole line.
+
+    Raises:
+        InputError: they do not, and why.
+    """
+    problem = system.problem
+    if len(problem.space_axes) != 1:
+        raise _refused(problem, f"it has {len(problem.space_axes)} space axes")
+    (axis,) = problem.space_axes
+    low, high = problem.domain[axis]
+    if axis in problem.periodic:
+        return Continuation(axis, low, high - low, None)
+    if not system.ends and initial is not None:
+        return Continuation(axis, low, _period(problem, initial, low, high), None)
+    parity = {f: _parity(system, f, axis) for f in problem.unknowns}
+    if not _is_symmetric(system, axis, parity):
+        raise _refused(problem, "its equation does not keep a field reflected about the ends")
+    return Continuation(axis, low, 2 * (high - low), parity)
+
+
+def _refused(problem: Problem, why: str) -> InputError:
+    return InputError(
+        f"problem '{problem.name}' does not continue periodically: {why}",
+        expected="one periodic space axis, or fields (or slopes) that are zero at both ends",
+        hint="use solver: finite-difference",
+    )
+
+
+def _period(problem: Problem, initial: Mapping[str, Initial], low: float, high: float) -> float:
+    x = np.random.default_rng(0).uniform(low, high, 64)
+    (axis,) = problem.space_axes
+    for period in (high - low, 2 * (high - low)):
+        pairs = [(f({axis: x}), f({axis: x + period})) for f in initial.values()]
+        if all(np.allclose(a, b, rtol=1e-9, atol=1e-9) for a, b in pairs):
+            return period
+    raise _refused(problem, f"it has no conditions along {axis}, and its data are not periodic")
+
+
+def _parity(system: Evolution, field: str, axis: str) -> int:
+    problem = system.problem
+    found = []
+    for value in problem.domain[axis]:
+        here = [
+            e for e in system.ends if (e.where, e.field, e.level) == (Plane(axis, value), field, 0)
+        ]
+        if len(here) != 1 or len(here[0].coefficients) != 1:
+            break
+        times = np.linspace(*problem.domain["t"], 7)
+        coordinates = {axis: np.full(7, value), "t": times}
+        if evaluated(here[0].rest, coordinates, (7,)).any():
+            break
+        name = next(iter(here[0].coefficients))
+        found.append({field: -1, f"{field}_{axis}": 1}.get(name, 0))
+    if len(found) == 2 and found[0] == found[1] != 0:
+        return found[0]
+    raise _refused(
+        problem, f"'{field}' is neither held at zero at both ends of {axis} nor its slope"
+    )
+
+
+def _is_symmetric(system: Evolution, axis: str, parity: Mapping[str, int]) -> bool:
+    """Tell whether every rate changes like its field under reflection about either end."""
+    problem = system.problem
+    rng = np.random.default_rng(0)
+    low, high = problem.domain[axis]
+    x, t = rng.uniform(low, high, 64), rng.uniform(*problem.domain["t"], 64)
+    values = {name: rng.uniform(-1, 1, 64) for name in system.symbols}
+    mirrored = {
+        name: parity[s.field] * (-1) ** s.orders[problem.axes.index(axis)] * values[name]
+        for name, s in system.symbols.items()
+    }
+
+    def rate(expression: Expression, place: Array, derivatives: Mapping[str, Array]) -> Array:
+        return evaluated(expression, {axis: place, "t": t, **derivatives}, (64,))
+
+    return all(
+        np.allclose(
+            rate(expression, 2 * end - x, mirrored),
+            parity[field] * rate(expression, x, values),
+            rtol=1e-9,
+            atol=1e-9,
+        )
+        for field, expression in system.rates.items()
+        for end in (low, high)
+    )

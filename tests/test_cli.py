@@ -1,0 +1,203 @@
+"""The command line: answers on standard output, messages on standard error, exit status."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pinngate import __version__
+from pinngate.cli import main
+
+QUICK = ["solve.iterations=20", "solve.collocation=32", "solve.network={width: 8, depth: 2}"]
+SETTINGS = [part for item in QUICK for part in ("--set", item)]
+ADAM = ["--set", "solve.optimizer=population-risk-adam"]
+
+
+def call(
+    *arguments: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> tuple[int, str, str]:
+    monkeypatch.setattr(sys, "argv", ["pinngate", *arguments])
+    try:
+        main()
+        status = 0
+    except SystemExit as stop:
+        status = int(stop.code or 0)
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+@pytest.fixture
+def pinngate(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    return lambda *arguments: call(*arguments, monkeypatch=monkeypatch, capsys=capsys)
+
+
+def test_import_prints_and_writes_nothing(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", "import pinngate; pinngate.solve"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == done.stderr == ""
+    assert not list(tmp_path.iterdir())
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from pinngate.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'scipy', 'matplotlib', 'numpy', 'pydantic'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--help"], capture_output=True, text=True, check=True
+    )
+    for command in ("run", "check", "predict", "resume", "list", "new", "cite"):
+        assert command in done.stdout
+
+
+def test_version_and_list(pinngate) -> None:
+    assert pinngate("--version")[:2] == (0, f"pinngate {__version__}\n")
+    status, out, _ = pinngate("list")
+    assert status == 0
+    for name in ("heat-noisy-ic", "wave-noisy-ic", "burgers-inverse", "heat-sensors"):
+        assert name in out
+
+
+def test_run_predict_json(pinngate, tmp_path: Path) -> None:
+    folder = str(tmp_path / "run")
+    status, out, err = pinngate("run", "heat-noisy-ic", "--out", folder, *SETTINGS, *ADAM)
+    assert status == 0
+    assert "relative L2 error" in out
+    assert "report.html" in out
+    assert "iteration 20/20" in err
+    at = tmp_path / "points.csv"
+    at.write_text("x,t\n0.25,0.5\n0.5,0.5\n")
+    predictions = tmp_path / "predictions.csv"
+    status, out, _ = pinngate("predict", folder, "--at", str(at), "--out", str(predictions))
+    assert status == 0
+    lines = predictions.read_text().splitlines()
+    assert lines[0] == "x,t,u,u_std"
+    assert len(lines) == 3
+    arguments = ("run", "heat-noisy-ic", "--out", folder + "2", "--quiet", "--json", "--seed", "3")
+    status, out, err = pinngate(*arguments, *SETTINGS, *ADAM)
+    assert json.loads(out)["seed"] == 3
+    assert err == ""
+
+
+@pytest.mark.parametrize("name", ["heat-noisy-ic", "advection-noisy-ic", "burgers-inverse"])
+def test_check_shows_the_problem(pinngate, name: str) -> None:
+    status, out, _ = pinngate("check", name)
+    assert status == 0
+    assert "channels" in out
+    assert "DOES NOT" not in out
+
+
+def test_check_finds_a_wrong_truth(pinngate, tmp_path: Path) -> None:
+    file = tmp_path / "wrong.yaml"
+    pinngate("new", str(file), "--from", "heat-noisy-ic")
+    file.write_text(file.read_text().replace("exp(-kappa*pi**2*t)", "exp(-kappa*pi*t)"))
+    status, out, err = pinngate("check", str(file))
+    assert status == 2
+    assert "DOES NOT HOLD" in out
+    assert "does not satisfy" in err
+
+
+@pytest.mark.parametrize("source", [(), ("--from", "burgers-inverse")])
+def test_new_file_can_be_checked(pinngate, tmp_path: Path, source: tuple[str, ...]) -> None:
+    file = tmp_path / "mine.yaml"
+    assert pinngate("new", str(file), *source)[0] == 0
+    assert "#" in file.read_text()
+    assert pinngate("check", str(file))[0] == 0
+    status, _, err = pinngate("new", str(file), *source)
+    assert status == 2
+    assert "exists already" in err
+
+
+def test_cite(pinngate) -> None:
+    status, out, _ = pinngate("cite")
+    assert status == 0
+    assert "2605.01172" in out
+    assert out.count("{") == out.count("}")
+    assert pinngate("cite", "adm")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("run", "heat-nosy-ic"), "did you mean 'heat-noisy-ic'?"),
+        (("run", "heat-noisy-ic", "--set", "solve.optimizer=adamm"), "did you mean"),
+        (("run", "heat-noisy-ic", "--set", "solve.iteratons=3"), "did you mean"),
+        (("run", "heat-noisy-ic", "--device", "tpu"), "device"),
+        (("resume", "nowhere"), "holds no run"),
+        (("predict", "nowhere", "--at", "points.csv"), "holds no run"),
+        (("new", "no/such/folder/file.yaml"), "cannot write"),
+    ],
+)
+def test_wrong_input_is_status_2_and_writes_nothing(
+    pinngate,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    status, out, err = pinngate(*arguments)
+    assert status == 2
+    assert message in err
+    assert out == ""
+    assert "Traceback" not in err
+    assert not list(tmp_path.iterdir())
+
+
+DATA_FAULTS = {
+    "missing": (None, "there is no"),
+    "empty": ("", "no data"),
+    "no_rows": ("x,t,u\n", "no data"),
+    "no_column": ("x,t,v\n0,0,1\n", "no column 'u'"),
+    "not_finite": ("x,t,u\n0,0,1\n0.5,0,nan\n", "row 3"),
+    "not_a_number": ("x,t,u\n0,0,one\n", "row 2"),
+    "outside": ("x,t,u\n0.5,0,1\n1.5,0,1\n", "row 3"),
+    "std": ("x,t,u,u_std\n0.5,0,1,0\n", "row 2"),
+    "ragged": ("x,t,u\n0.5,0\n", "row 2"),
+}
+
+
+@pytest.mark.parametrize("fault", DATA_FAULTS)
+def test_unusable_data_point_to_the_problem_file(pinngate, tmp_path: Path, fault: str) -> None:
+    text, message = DATA_FAULTS[fault]
+    if text is not None:
+        (tmp_path / "data.csv").write_text(text)
+    problem = tmp_path / "mine.yaml"
+    problem.write_text(
+        "pinngate: 1\nname: mine\ndomain: {x: [0, 1], t: [0, 1]}\nunknowns: [u]\n"
+        "equations:\n  - u_t = u_xx\nobservations:\n  - {of: u, file: data.csv}\n"
+    )
+    status, out, err = pinngate("run", str(problem), "--out", str(tmp_path / "run"))
+    assert status == 2
+    assert message in err
+    assert "mine.yaml:8:" in err
+    assert "^^^^^^^^" in err
+    assert out == ""
+    assert not (tmp_path / "run").exists()
+
+
+def test_internal_error_has_a_traceback_with_debug_only(
+    pinngate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("the unforeseen")
+
+    monkeypatch.setattr("pinngate.config.load", broken)
+    status, _, err = pinngate("check", "heat-noisy-ic")
+    assert status == 1
+    assert "internal error: RuntimeError: the unforeseen" in err
+    assert "Traceback" not in err
+    with pytest.raises(RuntimeError, match="the unforeseen"):
+        pinngate("--debug", "check", "heat-noisy-ic")
