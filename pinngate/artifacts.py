@@ -100,7 +100,7 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write an NPZ file."""
     part = path.with_name(path.name + ".part")
     with part.open("wb") as stream:
-        np.savez_compressed(stream, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+        np.savez_compressed(stream, allow_pickle=False, **arrays)
     os.replace(part, path)
 
 

@@ -46,7 +46,8 @@ class BatchSource:
         dtype: torch.dtype,
         device: torch.device,
     ) -> None:
-        self.dtype, self.device = dtype, device
+        self.dtype, self.device, self.seed = dtype, device, seed
+        self.problem, self.sets = problem, tuple(observations)
         self.terms: list[Term] = problem_terms(problem, [o.of for o in observations])
         self.equation_names = [t.name for t in self.terms if t.kind == "equation"]
         self.collocation = SobolSampler(problem.domain, num_collocation, seed, "collocation")
@@ -87,6 +88,25 @@ class BatchSource:
     def in_order(self) -> dict[str, Batch]:
         """Return the data as they were given, one batch for each observation set."""
         return dict(self.observations)
+
+    def twin(self, label: str, factor: int, dtype: torch.dtype = torch.float64) -> BatchSource:
+        """Return a source on the same data with `factor` times the points, from other streams."""
+        return BatchSource(
+            self.problem,
+            self.sets,
+            num_collocation=factor * self.collocation.num_points,
+            num_condition=max([s.num_points for s in self.conditions.values()], default=1),
+            seed=torch_seed(self.seed, label),
+            dtype=dtype,
+            device=self.device,
+        )
+
+    def stated_std(self) -> float | None:
+        """Return s̄ of the data whose deviations are stated (1/s̄² the mean of 1/s²), or None."""
+        stated = [o.std for o in self.sets if o.std is not None]
+        if len(stated) < len(self.sets) or not stated:
+            return None
+        return float(np.mean(1 / np.concatenate(stated) ** 2) ** -0.5)
 
     def num_points(self) -> dict[str, int]:
         """Return how many points of each kind a batch holds."""

@@ -6,11 +6,13 @@ What comes out is what `pinngate.artifacts` writes: `metrics.json`, `solution.np
 
 from __future__ import annotations
 
+import copy
 import time
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from pinngate.classical import classical
 from pinngate.limits import limit
@@ -21,6 +23,7 @@ from pinngate.metrics import (
     relative_l2,
     true_noise,
 )
+from pinngate.posterior import Posterior
 from pinngate.training import Session
 
 
@@ -45,7 +48,8 @@ def judge(session: Session, reason: str, setup: float) -> Judged:
     problem, reference = session.problem, session.reference
     grid = evaluation_grid(problem)
     values = session.evaluate(grid.points)
-    stds = deviations(session, grid.points)
+    posterior = session.stepper.posterior()
+    stds = deviations(session, posterior, grid.points)
     known = reference(grid.points) if reference is not None else None
     fields: dict[str, Any] = {}
     solution: dict[str, np.ndarray] = dict(grid.axes)
@@ -73,9 +77,10 @@ def judge(session: Session, reason: str, setup: float) -> Judged:
                 error = relative_l2(guess[name], known[name])
                 rivals[name] = {"relative_l2": error, "method": analyst.method}
 
-    observations = _observation_table(session)
-    squares = observations["residual"] ** 2
-    sets = {o.name for o in session.observations}
+    observations = _observation_table(session, posterior)
+    intervals = None
+    if posterior is not None:
+        intervals = posterior.coefficients(session.stepper.coefficients)
     metrics: dict[str, Any] = {
         "format": 1,
         "problem": problem.name,
@@ -86,22 +91,20 @@ def judge(session: Session, reason: str, setup: float) -> Judged:
         "iterations": session.stepper.iteration,
         "seconds": {"setup": setup, "solve": session.seconds},
         "points": session.batches.num_points(),
-        "parameters": session.network.num_parameters + len(problem.coefficients),
+        "parameters": session.stepper.network.num_parameters + len(problem.coefficients),
         "fields": fields,
         "limit": {
             name: None if bound is None else {"relative_l2": bound.relative_l2.get(name)}
             for name in problem.unknowns
         },
         "classical": rivals,
-        "coefficients": coefficient_metrics(problem, session.estimates(), None),
-        "noise_std": {
-            o.of: float(np.sqrt(np.mean(squares[observations["of"] == o.of])))
-            for o in session.observations
-        },
+        "coefficients": coefficient_metrics(problem, session.estimates(), intervals),
+        "noise_std": _noise(observations),
         "risk": {
-            "leave_one_out": None,
-            "training": float(np.mean(squares)) if sets else None,
+            "leave_one_out": _mean_square(observations["leave_one_out_residual"]),
+            "training": _mean_square(observations["residual"]),
         },
+        **session.stepper.describe(),
     }
     evaluate = time.perf_counter() - started
     metrics["seconds"]["evaluate"] = evaluate
@@ -109,17 +112,41 @@ def judge(session: Session, reason: str, setup: float) -> Judged:
     return Judged(metrics, solution, observations)
 
 
-def deviations(session: Session, points: np.ndarray) -> dict[str, np.ndarray]:
-    """Return ``<unknown>_std`` at the points, (n,) each."""
-    return {}
+def deviations(
+    session: Session, posterior: Posterior | None, points: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return ``<unknown>_std`` at the points, (n,) each; nothing without a posterior."""
+    if posterior is None:
+        return {}
+    network = copy.deepcopy(session.stepper.network).double()
+    std = posterior.std(network, torch.as_tensor(points, device=network.low.device)).cpu().numpy()
+    return {f"{name}_std": std[:, k] for k, name in enumerate(session.problem.unknowns)}
 
 
-def _observation_table(session: Session) -> dict[str, np.ndarray]:
+def _mean_square(residuals: np.ndarray) -> float | None:
+    """Return the mean square in data units, None where there are no residuals."""
+    known = residuals[np.isfinite(residuals)]
+    return float(np.mean(known**2)) if len(known) else None
+
+
+def _noise(observations: dict[str, np.ndarray]) -> dict[str, float]:
+    """Return for each observed field the root of Σr²/(n − d), from r²/(1 − h) of each value."""
+    noise = {}
+    for name in dict.fromkeys(observations["of"]):
+        own = observations["of"] == name
+        r, e = (observations[k][own] for k in ("residual", "leave_one_out_residual"))
+        share = np.where(np.isfinite(e) & (e != 0), r / np.where(e == 0, 1.0, e), 1.0)
+        noise[str(name)] = float(np.sqrt(np.sum(r**2) / max(1.0, np.sum(share))))
+    return noise
+
+
+def _observation_table(session: Session, posterior: Posterior | None) -> dict[str, np.ndarray]:
     columns: dict[str, list[np.ndarray]] = {}
 
     def put(name: str, values: np.ndarray) -> None:
         columns.setdefault(name, []).append(values)
 
+    start = 0
     for made in session.observations:
         n = len(made.values)
         fitted = session.evaluate(made.points)[made.of]
@@ -130,9 +157,15 @@ def _observation_table(session: Session) -> dict[str, np.ndarray]:
         put("value", made.values)
         put("fitted", fitted)
         put("residual", made.values - fitted)
-        put("leave_one_out_residual", np.full(n, np.nan))
+        leave_one_out = np.full(n, np.nan)
+        if posterior is not None:
+            leverage = posterior.leverage[start : start + n].cpu().numpy()
+            leave_one_out = (made.values - fitted) / (1 - leverage)
+        start += n
+        put("leave_one_out_residual", leave_one_out)
         put("std", made.std if made.std is not None else np.full(n, np.nan))
     return {name: np.concatenate(parts) for name, parts in columns.items()} or {
         "residual": np.empty(0),
+        "leave_one_out_residual": np.empty(0),
         "of": np.empty(0, dtype=object),
     }

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from pinngate.observations import ObservationSet
+from pinngate.posterior import CoefficientInterval
 from pinngate.problem import Problem, SyntheticObservations
 
 GRID_POINTS = {1: 401, 2: 101, 3: 33, 4: 15}  # along each axis, by number of axes
@@ -87,18 +88,20 @@ def true_noise(problem: Problem, observations: Sequence[ObservationSet]) -> dict
 
 
 def coefficient_metrics(
-    problem: Problem, estimates: Mapping[str, float], stds: Mapping[str, float] | None
+    problem: Problem,
+    estimates: Mapping[str, float],
+    intervals: Mapping[str, CoefficientInterval] | None,
 ) -> dict[str, dict[str, Any]]:
     """Return the entries of every estimated coefficient."""
     truths = problem.true_coefficients()
     found: dict[str, dict[str, Any]] = {}
     for name, estimate in estimates.items():
-        std = None if stds is None else stds[name]
+        interval = None if intervals is None else intervals[name]
         truth = truths.get(name)
         found[name] = {
             "estimate": estimate,
-            "std": std,
-            "interval_95": None if std is None else [estimate - Z_95 * std, estimate + Z_95 * std],
+            "std": None if interval is None else interval.std,
+            "interval_95": None if interval is None else [interval.lower, interval.upper],
             "truth": truth,
             "relative_error": None if not truth else abs(estimate - truth) / abs(truth),
         }

@@ -103,8 +103,8 @@ class Network(nn.Module):
                 first = self.linears[0]
                 first.weight.normal_(0.0, options.features or 1.0, generator=generator)
                 first.bias.uniform_(0.0, 2 * math.pi, generator=generator)
-                for k, is_periodic in enumerate(self.is_periodic):
-                    if is_periodic:
+                for k, is_held in enumerate(self.is_periodic):
+                    if is_held:
                         numbers = torch.randn(options.width, generator=generator, dtype=dtype)
                         first.weight[:, k] = math.pi * torch.round(PERIODIC_BANDWIDTH * numbers)
 

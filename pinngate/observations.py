@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -58,6 +58,11 @@ class ObservationSet:
     clean: Array | None = None
 
     def __post_init__(self) -> None:
+        if self.points.ndim != 2:
+            raise DataError(
+                f"{self.name}: points have the shape {self.points.shape}",
+                expected="(points, axes)",
+            )
         for label in ("values", "std", "clean"):
             array = getattr(self, label)
             if array is not None and array.shape != self.points.shape[:1]:
@@ -142,25 +147,33 @@ def _places(problem: Problem, stated: SyntheticObservations, random: np.random.G
 
 
 def _measured(problem: Problem, stated: MeasuredObservations, name: str) -> ObservationSet:
-    columns = read_columns(stated.file)
-    for axis in problem.axes:
-        _require(columns, axis, stated.file, "an axis of the domain")
-    _require(columns, stated.of, stated.file, "the observed field")
-    points = points_of(columns, problem.domain, stated.file)
-    std = None
     label = f"{stated.of}_std"
-    if label in columns:
-        std = columns[label]
-        if not (std > 0).all():
-            row = int(np.argmax(~(std > 0)))
-            raise DataError(
-                f"{stated.file}: row {row + 2}: {label} is {std[row]:g}",
-                expected="a standard deviation above zero",
-                file=stated.file,
-            )
-    elif stated.noise is not None and stated.noise.std is not None:
-        std = np.full(len(points), stated.noise.std)
-    return ObservationSet(name, stated.of, points, columns[stated.of], std, source=stated.file.name)
+    columns = read_columns(stated.file, [*problem.axes, stated.of], optional=[label])
+    points = _points(columns, problem.domain)
+    values = columns.arrays[stated.of]
+    std = columns.arrays.get(label)
+    if std is not None and not (std > 0).all():
+        i = int(np.argmin(std > 0))
+        raise columns.fault(i, f"{label} is {std[i]:g}", "a standard deviation above zero")
+    if std is None and stated.noise is not None:
+        assumed = stated.noise.std or (stated.noise.relative or 0.0) * float(np.std(values))
+        std = np.full(len(points), assumed) if assumed > 0 else None
+    return ObservationSet(name, stated.of, points, values, std, source=stated.file.name)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Arrays (n,) of finite numbers by name, and where each of the n rows stands in the file."""
+
+    file: Path
+    arrays: dict[str, Array]
+    rows: NDArray[np.int64]
+    row_word: str = "row"
+
+    def fault(self, i: int, what: str, expected: str = "", hint: str = "") -> DataError:
+        """Return the error of one row, as an editor numbers it."""
+        place = f"{self.file}: {self.row_word} {self.rows[i]}"
+        return DataError(f"{place}: {what}", expected=expected, hint=hint, file=self.file)
 
 
 def read_points(file: Path, domain: Mapping[str, tuple[float, float]]) -> Array:
@@ -169,131 +182,154 @@ def read_points(file: Path, domain: Mapping[str, tuple[float, float]]) -> Array:
     Raises:
         DataError: the file cannot be used, or a point lies outside the domain.
     """
-    columns = read_columns(file)
-    for axis in domain:
-        _require(columns, axis, file, "an axis of the domain")
-    return points_of(columns, domain, file)
+    return _points(read_columns(file, list(domain)), domain)
 
 
-def points_of(
-    columns: Mapping[str, Array], domain: Mapping[str, tuple[float, float]], file: Path
-) -> Array:
-    """Join axis columns into points (n, axes).
-
-    Raises:
-        DataError: a point lies outside the domain, with its row.
-    """
-    points = np.stack([columns[axis] for axis in domain], axis=1)
-    for k, (axis, (low, high)) in enumerate(domain.items()):
-        slack = 1e-9 * (high - low)
-        outside = (points[:, k] < low - slack) | (points[:, k] > high + slack)
-        if outside.any():
-            row = int(np.argmax(outside))
-            raise DataError(
-                f"{file}: row {row + 2}: {axis} = {points[row, k]:g} lies outside the domain",
-                expected=f"{axis} from {low:g} to {high:g}",
-                hint="widen the domain, or drop the rows",
-                file=file,
-            )
+def _points(columns: Columns, domain: Mapping[str, tuple[float, float]]) -> Array:
+    points = np.stack([columns.arrays[axis] for axis in domain], axis=1)
+    low, high = np.array(list(domain.values())).T
+    slack = 1e-9 * (high - low)
+    outside = (points < low - slack) | (points > high + slack)
+    if outside.any():
+        i, k = np.argwhere(outside)[0]
+        axis = list(domain)[k]
+        raise columns.fault(
+            int(i),
+            f"{axis} = {points[i, k]:g} lies outside the domain",
+            f"{axis} from {low[k]:g} to {high[k]:g}",
+            "widen the domain, or drop the rows",
+        )
     return points
 
 
-def read_columns(file: Path) -> dict[str, Array]:
-    """Read the columns of a CSV file with a header, or the arrays of an NPZ file.
+def read_columns(file: Path, needed: Sequence[str], optional: Sequence[str] = ()) -> Columns:
+    """Read columns of a CSV file with a header, or one-dimensional arrays of an NPZ file.
+
+    Other columns may hold anything. Rows of a CSV file are numbered as an editor shows them, the
+    header being row 1; entries of NPZ arrays count from 0.
 
     Raises:
-        DataError: the file is missing, empty, ragged, not numeric or not finite; rows are counted
-            as an editor shows them, the header being row 1.
+        DataError: the file is missing, empty or ragged, lacks a needed column, or holds something
+            else than finite numbers in one that is read.
     """
+    is_archive = file.suffix.lower() == ".npz"
     try:
-        columns = _read_npz(file) if file.suffix == ".npz" else _read_csv(file)
+        columns = (_read_npz if is_archive else _read_csv)(file, needed, optional)
     except FileNotFoundError:
         raise DataError(f"{file}: there is no such file", file=file) from None
-    except (OSError, UnicodeDecodeError, BadZipFile) as error:
+    except (OSError, UnicodeDecodeError, BadZipFile, EOFError, csv.Error) as error:
         raise DataError(f"{file}: cannot be read ({error})", file=file) from None
-    if not columns or not len(next(iter(columns.values()))):
-        raise DataError(
-            f"{file}: holds no data", expected="a header and at least one row", file=file
-        )
-    for name, values in columns.items():
-        if not np.isfinite(values).all():
-            row = int(np.argmin(np.isfinite(values)))
-            raise DataError(
-                f"{file}: row {row + 2}: {name} is not finite ({values[row]})",
-                hint="drop rows without a value",
-                file=file,
-            )
+    if not len(columns.rows):
+        raise _no_data(file)
+    for name, values in columns.arrays.items():
+        finite = np.isfinite(values)
+        if not finite.all():
+            i = int(np.argmin(finite))
+            what = f"{name} is not finite ({values[i]:g})"
+            raise columns.fault(i, what, hint="drop rows without a value")
     return columns
 
 
-def _read_csv(file: Path) -> dict[str, Array]:
-    with file.open(newline="", encoding="utf-8-sig") as stream:
-        rows = csv.reader(stream, skipinitialspace=True)
-        header = [cell.strip() for cell in next(rows, [])]
-        table: list[list[float]] = []
-        for cells in rows:
-            if not any(cell.strip() for cell in cells):
-                continue
-            if len(cells) != len(header):
-                raise DataError(
-                    f"{file}: row {rows.line_num}: {len(cells)} values",
-                    expected=f"{len(header)}, as in the header",
-                    file=file,
-                )
-            try:
-                table.append([float(cell) for cell in cells])
-            except ValueError:
-                name, cell = next(
-                    (n, c) for n, c in zip(header, cells, strict=True) if not _is_number(c)
-                )
-                raise DataError(
-                    f"{file}: row {rows.line_num}: {name} is {cell.strip()!r}, not a number",
-                    file=file,
-                ) from None
-    if len(set(header)) != len(header):
-        raise DataError(f"{file}: two columns share a name", expected="different names", file=file)
-    array = np.array(table, dtype=np.float64).reshape(-1, len(header) or 1)
-    return {name: array[:, k].copy() for k, name in enumerate(header)}
+def _no_data(file: Path) -> DataError:
+    return DataError(f"{file}: holds no data", expected="a header and at least one row", file=file)
 
 
-def _is_number(text: str) -> bool:
+def _chosen(
+    file: Path, header: Sequence[str], needed: Sequence[str], optional: Sequence[str]
+) -> list[str]:
+    """Return the names to read, all of them in the header once."""
+    for name in needed:
+        if name not in header:
+            raise DataError(
+                f"{file}: has no column '{name}'",
+                expected="its columns are " + ", ".join(header),
+                hint=nearest(name, header) or f"the columns needed are {', '.join(needed)}",
+                file=file,
+            )
+    chosen = [*needed, *(name for name in optional if name in header)]
+    for name in chosen:
+        if list(header).count(name) > 1:
+            raise DataError(f"{file}: two columns are called '{name}'", file=file)
+    return chosen
+
+
+def _read_csv(file: Path, needed: Sequence[str], optional: Sequence[str]) -> Columns:
+    lines = file.read_text(encoding="utf-8-sig").splitlines()
+    if not lines or not lines[0].strip():
+        raise _no_data(file)
+    header = [cell.strip() for cell in next(csv.reader(lines[:1], skipinitialspace=True))]
+    chosen = _chosen(file, header, needed, optional)
+    rows = np.array([i for i in range(1, len(lines)) if lines[i].strip(" ,\t")], dtype=np.int64)
+    kept = [lines[i] for i in rows]
+    places = [header.index(name) for name in chosen]
+    table = _plain(kept, len(header), places)
+    if table is None:
+        cells = csv.reader(kept, skipinitialspace=True)
+        table = np.array(
+            [
+                _numbers(file, int(row) + 1, values, header, places)
+                for row, values in zip(rows, cells, strict=True)
+            ]
+        ).reshape(-1, len(places))
+    return Columns(file, {name: table[:, k].copy() for k, name in enumerate(chosen)}, rows + 1)
+
+
+def _plain(lines: list[str], width: int, places: list[int]) -> Array | None:
+    """Read lines of unquoted numbers at numpy's speed; None where they need a closer look."""
+    if not lines or any('"' in line or line.count(",") != width - 1 for line in lines):
+        return None
     try:
-        float(text)
+        return np.loadtxt(lines, delimiter=",", comments=None, usecols=places, ndmin=2)
     except ValueError:
-        return False
-    return True
+        return None
 
 
-def _read_npz(file: Path) -> dict[str, Array]:
-    with np.load(file, allow_pickle=False) as archive:
-        try:
-            columns = {name: np.asarray(archive[name], dtype=np.float64) for name in archive.files}
-        except (ValueError, TypeError) as error:
-            raise DataError(f"{file}: not numeric ({error})", file=file) from None
-    shapes = {array.shape for array in columns.values()}
-    if len(shapes) > 1 or any(len(shape) != 1 for shape in shapes):
+def _numbers(
+    file: Path, row: int, cells: list[str], header: list[str], places: list[int]
+) -> list[float]:
+    if len(cells) != len(header):
         raise DataError(
-            f"{file}: arrays of the shapes {', '.join(str(s) for s in sorted(shapes))}",
+            f"{file}: row {row}: {len(cells)} values",
+            expected=f"{len(header)}, as in the header",
+            file=file,
+        )
+    numbers = []
+    for place in places:
+        try:
+            numbers.append(float(cells[place]))
+        except ValueError:
+            found = repr(cells[place].strip()) if cells[place].strip() else "empty"
+            raise DataError(
+                f"{file}: row {row}: {header[place]} is {found}, not a number",
+                expected="a number such as 0.25 or 1e-3",
+                file=file,
+            ) from None
+    return numbers
+
+
+def _read_npz(file: Path, needed: Sequence[str], optional: Sequence[str]) -> Columns:
+    arrays = {}
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            for name in _chosen(file, archive.files, needed, optional):
+                arrays[name] = np.asarray(archive[name]).astype(np.float64, casting="same_kind")
+    except (ValueError, TypeError, AttributeError) as error:
+        raise DataError(f"{file}: not an archive of numbers ({error})", file=file) from None
+    shapes = {array.shape for array in arrays.values()}
+    if len(shapes) > 1 or any(len(shape) != 1 for shape in shapes):
+        found = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
+        raise DataError(
+            f"{file}: arrays of the shapes {found}",
             expected="one-dimensional arrays of one length",
             file=file,
         )
-    return columns
-
-
-def _require(columns: Mapping[str, Array], name: str, file: Path, role: str) -> None:
-    if name not in columns:
-        raise DataError(
-            f"{file}: has no column '{name}' ({role})",
-            expected="its columns are " + ", ".join(columns),
-            hint=nearest(name, columns),
-            file=file,
-        )
+    return Columns(file, arrays, np.arange(len(next(iter(arrays.values())))), "entry")
 
 
 __all__ = [
+    "Columns",
     "ObservationSet",
     "collect",
-    "points_of",
     "read_columns",
     "read_points",
     "standard_errors",

@@ -56,6 +56,7 @@ class Posterior:
         ridge: α > 0.
         variance: σ̂², in the units of the rows' squares.
         degrees_of_freedom: n − d of that estimate, which widens intervals of few data.
+        leverage: h_ii of the observation rows (n,), for their leave-one-out residuals.
 
     The covariance is never formed: right singular vectors of the penalised columns and the Schur
     complement of the others suffice.
@@ -70,12 +71,14 @@ class Posterior:
         ridge: float,
         variance: float,
         degrees_of_freedom: float,
+        leverage: Tensor | None = None,
     ) -> None:
         if not ridge > 0:
             raise InputError(f"the ridge is {ridge}", expected="a positive number")
         spectrum = RidgeSpectrum(jacobian, num_unpenalised, slice(0, 0))
         self.ridge, self.variance = float(ridge), float(variance)
         self.degrees_of_freedom = float(degrees_of_freedom)
+        self.leverage = jacobian.new_empty(0) if leverage is None else leverage
         eigenvalues, vectors = spectrum.eigenvalues, spectrum.vectors
         kept = eigenvalues > NEGLIGIBLE * eigenvalues.max().clamp_min(1e-300)
         eigenvalues, vectors = eigenvalues[kept], vectors[:, kept]
@@ -187,7 +190,7 @@ def gauss_newton_posterior(
     variance *= _robust_factor(solver, plain, slices)
     if stated_std is not None:
         variance = max(variance, (stated_std / solver.unit) ** 2)
-    return Posterior(jac, num_free, solver.ridge, variance, free)
+    return Posterior(jac, num_free, solver.ridge, variance, free, fit.leverage)
 
 
 def _robust_factor(
@@ -258,7 +261,8 @@ def laplace_posterior(
     variance = float(r[observed].square().sum()) / free
     if stated_std is not None:
         variance = max(variance, stated_std**2)
-    return Posterior(jac, coefficients.raw.numel(), fit.ridge, variance, free)
+    num_free = coefficients.raw.numel()
+    return Posterior(jac, num_free, fit.ridge, variance, free, fit.leverage)
 
 
 __all__ = [

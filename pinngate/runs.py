@@ -128,7 +128,7 @@ def load(folder: Path) -> Session:
 def predict(folder: Path, points: np.ndarray) -> dict[str, np.ndarray]:
     """Evaluate a run at points (n, axes): each unknown and its ``<unknown>_std``."""
     session = load(folder)
-    return session.evaluate(points) | deviations(session, points)
+    return session.evaluate(points) | deviations(session, session.stepper.posterior(), points)
 
 
 def _continue(

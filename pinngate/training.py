@@ -18,16 +18,14 @@ import numpy as np
 import torch
 
 from pinngate.batches import BatchSource
-from pinngate.coefficients import Coefficients
 from pinngate.errors import Interrupted
 from pinngate.metrics import Grid, evaluation_grid, relative_l2
-from pinngate.networks import Network
 from pinngate.observations import ObservationSet, collect
-from pinngate.optim.registry import Parts, Stepper, method, resolve
-from pinngate.problem import NetworkOptions, Problem
+from pinngate.optim.parts import Parts, Stepper
+from pinngate.optim.registry import method, resolve
+from pinngate.problem import Problem
 from pinngate.reference import Reference, truth
 from pinngate.residuals import ResidualModel
-from pinngate.streams import torch_seed
 
 logger = logging.getLogger(__name__)
 
@@ -55,9 +53,8 @@ class Session:
         problem: with every default written out.
         reference: the truth, where known; judging only.
         observations: the noisy data.
-        network: the fields.
-        coefficients: the unknown coefficients.
-        stepper: the optimizer at work.
+        batches: what each iteration is evaluated on.
+        stepper: the optimizer at work, with the network and the unknown coefficients.
         history: logged rows so far.
         seconds: time spent training so far.
     """
@@ -65,17 +62,14 @@ class Session:
     problem: Problem
     reference: Reference | None
     observations: list[ObservationSet]
-    network: Network
-    coefficients: Coefficients
     batches: BatchSource
-    model: ResidualModel
     stepper: Stepper
     history: list[dict[str, float]] = field(default_factory=list)
     seconds: float = 0.0
 
     def evaluate(self, points: np.ndarray, *, block: int = 65536) -> dict[str, np.ndarray]:
         """Return every unknown at the points: (n, axes) → name → (n,)."""
-        network = self.network
+        network = self.stepper.network
         parts = []
         with torch.no_grad():
             for start in range(0, len(points), block):
@@ -86,7 +80,7 @@ class Session:
 
     def estimates(self) -> dict[str, float]:
         """Return the present values of the unknown coefficients."""
-        return {name: float(value) for name, value in self.coefficients.values().items()}
+        return {name: float(value) for name, value in self.stepper.coefficients.values().items()}
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything needed to go on: optimizer, random streams, history."""
@@ -109,24 +103,12 @@ def begin(problem: Problem) -> Session:
     Raises:
         InputError: the problem names data, a device or an optimizer that does not exist.
     """
-    problem = resolve(problem)
+    problem, chosen = resolve(problem), method(problem.solve.optimizer)
     solve = problem.solve
     dtype = torch.float64 if solve.precision == "float64" else torch.float32
     device = torch.device(solve.device)
     reference = truth(problem)
     observations = collect(problem, reference, solve.seed)
-    scale, shift = data_size(problem, observations)
-    network = Network(
-        list(problem.domain.values()),
-        len(problem.unknowns),
-        solve.network or NetworkOptions(),
-        is_periodic=[a in problem.periodic for a in problem.axes],
-        output_scale=scale,
-        output_shift=shift,
-        generator=torch.Generator().manual_seed(torch_seed(solve.seed, "initialisation")),
-        dtype=dtype,
-    ).to(device)
-    coefficients = Coefficients(problem.coefficients, dtype).to(device)
     batches = BatchSource(
         problem,
         observations,
@@ -137,8 +119,8 @@ def begin(problem: Problem) -> Session:
         device=device,
     )
     model = ResidualModel(batches.terms, problem)
-    stepper = method(solve.optimizer).build(Parts(problem, model, network, coefficients, batches))
-    return Session(problem, reference, observations, network, coefficients, batches, model, stepper)
+    stepper = chosen.build(Parts(problem, model, batches, *data_size(problem, observations)))
+    return Session(problem, reference, observations, batches, stepper)
 
 
 def data_size(
@@ -196,8 +178,7 @@ def _loop(
     on_checkpoint: Callable[[Session], None] | None,
 ) -> str:
     stepper = session.stepper
-    iterations = session.problem.solve.iterations or 1
-    every = max(1, iterations // NUM_LOGGED)
+    every = max(1, stepper.expected_iterations // NUM_LOGGED)
     grid = evaluation_grid(session.problem, fraction=LOG_GRID_FRACTION)
     expected = session.reference(grid.points) if session.reference is not None else None
     began = time.perf_counter() - session.seconds
@@ -210,8 +191,9 @@ def _loop(
                 row = _logged(session, grid, expected)
                 session.history.append(row)
                 if on_progress is not None:
-                    left = session.seconds * (iterations / stepper.iteration - 1)
-                    on_progress(Progress(stepper.iteration, iterations, row, max(0.0, left)))
+                    expected_iterations = stepper.expected_iterations
+                    left = session.seconds * (expected_iterations / stepper.iteration - 1)
+                    on_progress(Progress(stepper.iteration, expected_iterations, row, left))
             if on_checkpoint is not None and time.perf_counter() - saved > CHECKPOINT_SECONDS:
                 session.seconds = time.perf_counter() - began
                 on_checkpoint(session)

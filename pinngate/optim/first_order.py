@@ -8,9 +8,10 @@ may rise from a fraction of its final value, so that the data are met first.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, cast
 
 import torch
@@ -22,9 +23,14 @@ from pinngate.errors import SolveError
 from pinngate.moments import Mode, gradient_moments, stratified
 from pinngate.networks import Network
 from pinngate.optim.population_risk_adam import PopulationRiskAdam
+from pinngate.optim.population_risk_gauss_newton import flatten
+from pinngate.posterior import Posterior, laplace_posterior
 from pinngate.residuals import ResidualModel
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter], float], torch.optim.Optimizer]
+
+
+POSTERIOR_POINTS = 2  # times the collocation points of a step: less dependence on their draw
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,7 @@ class FirstOrder:
     ) -> None:
         self.model, self.network, self.coefficients = model, network, coefficients
         self.batches, self.options = batches, options
+        self.anchor = flatten(network, coefficients)[: network.num_parameters].double()
         self.parameters = list(network.parameters())
         if coefficients.names:
             self.parameters.append(coefficients.raw)
@@ -135,8 +142,40 @@ class FirstOrder:
             return f"the learning rate has come to zero after {self.iteration} iterations"
         return None
 
+    @property
+    def expected_iterations(self) -> int:
+        """As many as were asked for."""
+        return self.options.iterations
+
     def finish(self) -> None:
         """Nothing is left to do: the last iterate is the answer."""
+
+    def posterior(self) -> Posterior | None:
+        """Return Laplace's posterior at the last iterate.
+
+        Rows are weighted so that their squares sum to n times the loss, n the observations.
+        """
+        if not self.batches.observations:
+            return None
+        source = self.batches.twin("posterior", POSTERIOR_POINTS)
+        batches = source.draw() | source.in_order()
+        num_observations = sum(len(b) for b in source.observations.values())
+        roots = {}
+        for term in self.model.terms:
+            weight = self.options.weights.get(f"{term.kind}s", 1.0)
+            is_data = term.kind == "observation"
+            share = 1.0 if is_data else num_observations / len(batches[term.name])
+            roots[term.name] = 1.0 if is_data else math.sqrt(weight * share)
+        network = copy.deepcopy(self.network).double()
+        coefficients = copy.deepcopy(self.coefficients).double()
+        stated = source.stated_std()
+        return laplace_posterior(
+            self.model, network, coefficients, batches, roots, self.anchor, stated
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """Return the network."""
+        return {"network": asdict(self.network.options)}
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything needed to go on."""

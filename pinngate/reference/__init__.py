@@ -7,9 +7,11 @@ synthetic observations are made from it.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pinngate.problem import Problem
 from pinngate.reference.evolution import initial_from, known_values
-from pinngate.reference.solution import Initial, Reference
+from pinngate.reference.solution import Array, Initial, Reference
 
 __all__ = ["Initial", "Reference", "initial_from", "truth"]
 
@@ -44,14 +46,38 @@ def truth(problem: Problem) -> Reference | None:
     if problem.has_time:
         constants["t"] = problem.domain["t"][0]
     initial = initial_from(stated.clean, constants)
-    if stated.solver == "cole-hopf":
+    return _with_exact_start(problem, _solved(problem, stated.solver, initial), initial)
+
+
+def _solved(problem: Problem, solver: str, initial: dict[str, Initial]) -> Reference:
+    if solver == "cole-hopf":
         from pinngate.reference import cole_hopf
 
         return cole_hopf.solve(problem, initial)
-    if stated.solver == "spectral":
+    if solver == "spectral":
         from pinngate.reference import spectral
 
         return spectral.solve(problem, initial)
     from pinngate.reference import finite_difference
 
     return finite_difference.solve(problem, initial)
+
+
+def _with_exact_start(
+    problem: Problem, solution: Reference, initial: dict[str, Initial]
+) -> Reference:
+    """Return the reference with the stated data, not their interpolation, at the initial time."""
+    time = problem.axes.index("t")
+    start = problem.domain["t"][0]
+
+    def evaluate_at(points: Array) -> dict[str, Array]:
+        fields = solution.evaluate(points)
+        at_start = points[:, time] == start
+        if at_start.any():
+            axes = {a: points[at_start, problem.axes.index(a)] for a in problem.space_axes}
+            for f in fields.keys() & initial.keys():
+                fields[f] = fields[f].copy()
+                fields[f][at_start] = initial[f](axes)
+        return fields
+
+    return replace(solution, evaluate=evaluate_at)

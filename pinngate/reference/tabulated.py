@@ -28,7 +28,10 @@ def solve(problem: Problem, file: Path) -> Reference:
         DataError: the file is missing or unreadable, lacks an array, its points are no full grid,
             do not cover the domain, or hold values that are not finite.
     """
-    arrays = _read_npz(file) if file.suffix.lower() == ".npz" else read_columns(file)
+    if file.suffix.lower() == ".npz":
+        arrays = _read_npz(file)
+    else:
+        arrays = read_columns(file, [*problem.axes, *problem.unknowns]).arrays
     for name in (*problem.axes, *problem.unknowns):
         if name not in arrays:
             kind = "an axis of the domain" if name in problem.axes else "an unknown"

@@ -1,0 +1,109 @@
+"""What every optimizer is built from and what the training loop asks of it.
+
+`Parts` makes networks and coefficients of one problem, all of the right size, type and device;
+`Stepper` is the interface that `pinngate.training` drives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+
+from pinngate.batches import BatchSource
+from pinngate.coefficients import Coefficients
+from pinngate.networks import Network
+from pinngate.posterior import Posterior
+from pinngate.problem import NetworkOptions, Problem
+from pinngate.residuals import ResidualModel
+from pinngate.streams import torch_seed
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A problem ready to be solved.
+
+    Attributes:
+        problem: with every default written out.
+        model: its loss terms.
+        batches: the source of points and data.
+        output_scale: size of each field.
+        output_shift: centre of each field.
+    """
+
+    problem: Problem
+    model: ResidualModel
+    batches: BatchSource
+    output_scale: list[float]
+    output_shift: list[float]
+
+    def network(self, options: NetworkOptions, label: str = "") -> Network:
+        """Return a network with random weights; `label` names its own random stream."""
+        problem = self.problem
+        seed = torch_seed(problem.solve.seed, f"initialisation{label}")
+        network = Network(
+            list(problem.domain.values()),
+            len(problem.unknowns),
+            options,
+            is_periodic=[a in problem.periodic for a in problem.axes],
+            output_scale=self.output_scale,
+            output_shift=self.output_shift,
+            generator=torch.Generator().manual_seed(seed),
+            dtype=self.batches.dtype,
+        )
+        return network.to(self.batches.device)
+
+    def coefficients(self) -> Coefficients:
+        """Return the unknown coefficients at their initial values."""
+        made = Coefficients(self.problem.coefficients, self.batches.dtype)
+        return made.to(self.batches.device)
+
+
+class Stepper(Protocol):
+    """What the training loop drives. Every optimizer of the registry builds one.
+
+    Attributes:
+        iteration: iterations done.
+        num_threads: most threads that are of use, None for no limit.
+    """
+
+    iteration: int
+    num_threads: int | None
+
+    @property
+    def network(self) -> Network:
+        """The network at work, after `finish` the answer."""
+
+    @property
+    def coefficients(self) -> Coefficients:
+        """The coefficients at work, after `finish` the answer."""
+
+    @property
+    def expected_iterations(self) -> int:
+        """How many iterations there will be, as far as is known now."""
+
+    @property
+    def reason(self) -> str | None:
+        """Why to stop now, in words, or None."""
+
+    def step(self) -> None:
+        """Do one iteration."""
+
+    def log_row(self) -> dict[str, float]:
+        """Return the last iteration's figures for the history."""
+
+    def finish(self) -> None:
+        """Leave the answer in `network` and `coefficients`."""
+
+    def posterior(self) -> Posterior | None:
+        """Return the uncertainty at the answer, None where nothing was observed."""
+
+    def describe(self) -> dict[str, Any]:
+        """Return entries for metrics.json: the network, and how it was chosen."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return plain containers and tensors."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from `state_dict`."""
