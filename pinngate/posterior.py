@@ -139,7 +139,7 @@ class Posterior:
         for sign in (-1.0, 1.0):
             moved = copy.deepcopy(coefficients)
             with torch.no_grad():
-                moved.raw += sign * self.quantile * raw_std
+                moved.raw.add_(sign * self.quantile * raw_std)
             ends.append(moved.values_and_slopes()[0])
         return {
             name: CoefficientInterval(

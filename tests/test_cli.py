@@ -158,7 +158,7 @@ def test_wrong_input_is_status_2_and_writes_nothing(
 
 DATA_FAULTS = {
     "missing": (None, "there is no"),
-    "empty": ("", "no data"),
+    "empty": ("", "is empty"),
     "no_rows": ("x,t,u\n", "no data"),
     "no_column": ("x,t,v\n0,0,1\n", "no column 'u'"),
     "not_finite": ("x,t,u\n0,0,1\n0.5,0,nan\n", "row 3"),
@@ -194,7 +194,7 @@ def test_internal_error_has_a_traceback_with_debug_only(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("the unforeseen")
 
-    monkeypatch.setattr("pinngate.config.load", broken)
+    monkeypatch.setattr("pinngate.config.load_located", broken)
     status, _, err = pinngate("check", "heat-noisy-ic")
     assert status == 1
     assert "internal error: RuntimeError: the unforeseen" in err

@@ -30,6 +30,7 @@ from pinngate.risk import NoiseModel, RidgeFit, RidgeSpectrum, fit_student_t
 
 Batches = Mapping[str, Batch]
 Rows = Mapping[str, slice]
+NUM_REWEIGHTINGS = 5  # degrees and scale of a Student-t model settle within three
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class GaussNewtonOptions:
         patience: iterations at full weight without a fall of the risk before stopping.
         tolerance: relative fall of the risk that counts as one; the collocation noise is below it.
         max_iterations: a limit for nets that creep (plain tanh); the others stop long before.
+        creeping: actual over look-ahead risk above which the iteration has not converged and its
+            patience is tripled; 5 % is several times what converged runs show.
         is_robust: whether to fit a Student-t noise model and reweight observations where the data
             have heavy tails. Gaussian data keep weights of one exactly.
     """
@@ -64,6 +67,7 @@ class GaussNewtonOptions:
     patience: int = 6
     tolerance: float = 1e-3
     max_iterations: int = 80
+    creeping: float = 1.05
     is_robust: bool = True
 
 
@@ -217,6 +221,9 @@ class PopulationRiskGaussNewton:
         self.physics_weight = self.options.first_physics_weight
         self.iteration = 0
         self.num_stale = 0
+        self.least_risk = math.inf
+        self.is_reweighting = False
+        self.num_reweightings = 0
         self.noise = {t.name: NoiseModel() for t in self.observation_terms}
         self.precision = {t.name: 1.0 for t in self.observation_terms}
         self.best_state: dict[str, Any] | None = None
@@ -343,22 +350,34 @@ class PopulationRiskGaussNewton:
             rows[f"coefficient_{name}_std"] = float(slope.abs() * std)
         return rows
 
-    def _judge(self, theta: Tensor, risk: float, row: Mapping[str, float]) -> None:
+    def _judge(self, theta: Tensor, score: float, row: Mapping[str, float]) -> None:
+        """Keep the best iterate; stop, or turn robust, when neither risk nor score falls."""
         if not self.is_at_full_weight:
             return
+        options = self.options
+        risk, lookahead = row["leave_one_out_risk"], row["lookahead_risk"]
         best = math.inf if self.best_state is None else float(self.best_state["score"])
-        self.num_stale = 0 if risk < best * (1 - self.options.tolerance) else self.num_stale + 1
-        if risk < best:
+        falls = min(score / best, risk / self.least_risk) < 1 - options.tolerance
+        self.num_stale = 0 if falls else self.num_stale + 1
+        self.least_risk = min(risk, self.least_risk)
+        if score < best:
             self.best_state = {
                 "theta": theta.clone(),
                 "ridge": self.ridge,
-                "score": risk,
-                "risk": row["leave_one_out_risk"],
+                "score": score,
+                "risk": risk,
                 "iteration": self.iteration,
                 "noise": {name: asdict(n) for name, n in self.noise.items()},
+                "precision": dict(self.precision),
             }
-        if self.num_stale >= self.options.patience:
-            self.reason = "the leave-one-out risk stopped falling"
+        # far above the linearised minimiser the iteration creeps: it has not converged
+        is_creeping = risk > options.creeping * lookahead
+        if self.num_stale >= options.patience * (3 if is_creeping else 1):
+            if options.is_robust and not self.is_reweighting and not is_creeping:
+                self.is_reweighting = True
+                self.num_reweightings = 0
+            else:
+                self.reason = "the leave-one-out risk stopped falling"
 
     def _descend(
         self,
@@ -400,23 +419,36 @@ class PopulationRiskGaussNewton:
         return 0.0
 
     def _update_noise(self, plain: Tensor, fit: RidgeFit, slices: Rows, observed: slice) -> None:
-        """Refit the noise of each set to its residuals over √(1 − h), which have its variance."""
-        if not self.is_at_full_weight and len(self.observation_terms) == 1:
-            return
-        inverse, total = 0.0, 0
-        scales = {}
+        """Refit the noise of each set to its residuals over √(1 − h), which have its variance.
+
+        A Student-t model is tried only once the Gaussian fit has converged: before, a misfit that
+        is local (a front) would pass for outliers. Gaussian data then stop where they stood. The
+        model is frozen after a few refits, so that risks of successive iterates can be compared.
+        """
+        is_fitting = self.is_reweighting and self.num_reweightings < NUM_REWEIGHTINGS
+        sizes, inverse, total = {}, 0.0, 0
         for term in self.observation_terms:
             rows = slices[term.name]
             own = slice(rows.start - observed.start, rows.stop - observed.start)
             spread = plain[rows] / (1 - fit.leverage[own]).sqrt()
-            if self.options.is_robust and self.is_at_full_weight:
+            if is_fitting:
                 self.noise[term.name] = fit_student_t(spread)
-            scales[term.name] = self.noise[term.name].scale or float(spread.square().mean().sqrt())
-            inverse += len(spread) / scales[term.name] ** 2
+            model = self.noise[term.name]
+            size = model.scale if model.dof is not None else None
+            sizes[term.name] = size or float(spread.square().mean().sqrt()) or 1.0
+            inverse += len(spread) / sizes[term.name] ** 2
             total += len(spread)
-        if len(scales) > 1:
+        if len(sizes) > 1 and (is_fitting or not self.is_at_full_weight):
             common = math.sqrt(total / inverse)
-            self.precision = {name: common / scale for name, scale in scales.items()}
+            self.precision = {name: common / size for name, size in sizes.items()}
+        if not is_fitting:
+            return
+        self.num_reweightings += 1
+        if all(n.dof is None for n in self.noise.values()):
+            self.num_reweightings = NUM_REWEIGHTINGS
+            self.reason = "the leave-one-out risk stopped falling"
+        elif self.num_reweightings == NUM_REWEIGHTINGS:
+            self.best_state, self.least_risk, self.num_stale = None, math.inf, 0
 
     def finish(self) -> None:
         """Put the best iterate back into the network and the coefficients."""
@@ -424,6 +456,7 @@ class PopulationRiskGaussNewton:
             assign(self.network, self.coefficients, self.best_state["theta"])
             self.ridge = self.best_state["ridge"]
             self.noise = {n: NoiseModel(**v) for n, v in self.best_state["noise"].items()}
+            self.precision = dict(self.best_state["precision"])
             self.physics_weight = 1.0
 
     @property
@@ -453,7 +486,17 @@ class PopulationRiskGaussNewton:
         self.precision = dict(state["precision"])
 
 
-_PLAIN_STATE = ("ridge", "damping", "physics_weight", "iteration", "num_stale", "reason")
+_PLAIN_STATE = (
+    "ridge",
+    "damping",
+    "physics_weight",
+    "iteration",
+    "num_stale",
+    "reason",
+    "least_risk",
+    "is_reweighting",
+    "num_reweightings",
+)
 
 
 @dataclass(frozen=True)

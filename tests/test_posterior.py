@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from pinngate.coefficients import Coefficients
+from pinngate.errors import InputError
+from pinngate.expression import parse, parse_equation
+from pinngate.networks import Network
+from pinngate.optim.population_risk_gauss_newton import PopulationRiskGaussNewton, flatten
+from pinngate.posterior import Posterior, gauss_newton_posterior, laplace_posterior
+from pinngate.problem import (
+    Coefficient,
+    Condition,
+    Equation,
+    NetworkOptions,
+    Plane,
+    Problem,
+    canonical,
+)
+from pinngate.residuals import Batch, ResidualModel, problem_terms
+
+DOUBLE = torch.float64
+
+
+def dense_covariance(jac: Tensor, num_free: int, ridge: float, variance: float) -> Tensor:
+    penalty = torch.full((jac.shape[1],), ridge, dtype=DOUBLE)
+    penalty[jac.shape[1] - num_free :] = 0.0
+    return variance * torch.linalg.inv(jac.T @ jac + torch.diag(penalty))
+
+
+@pytest.mark.parametrize(("rows", "penalised", "free"), [(30, 12, 2), (14, 40, 2), (14, 40, 0)])
+def test_variances_are_those_of_the_dense_inverse(rows, penalised, free):
+    g = torch.Generator().manual_seed(0)
+    jac = torch.randn(rows, penalised + free, generator=g, dtype=DOUBLE)
+    gradient = torch.randn(5, penalised, generator=g, dtype=DOUBLE)
+    covariance = dense_covariance(jac, free, 0.6, 0.09)
+    posterior = Posterior(jac, free, 0.6, 0.09, 20.0)
+    expected = (gradient @ covariance[:penalised, :penalised] * gradient).sum(1)
+    torch.testing.assert_close(posterior.variance_of(gradient), expected, rtol=1e-9, atol=0)
+    torch.testing.assert_close(
+        posterior.coefficient_covariance,
+        covariance[penalised:, penalised:],
+        rtol=1e-9,
+        atol=1e-12,
+    )
+
+
+def test_without_data_the_posterior_is_the_prior():
+    posterior = Posterior(torch.zeros(3, 6, dtype=DOUBLE), 0, 0.5, 0.09, 3.0)
+    gradient = torch.eye(6, dtype=DOUBLE)
+    torch.testing.assert_close(
+        posterior.variance_of(gradient), torch.full((6,), 0.18, dtype=DOUBLE)
+    )
+
+
+def test_field_std_is_the_dense_one_of_every_field_and_survives_its_state():
+    network = Network(
+        [(0.0, 2.0), (0.0, 1.0)],
+        2,
+        NetworkOptions(5, 2, "tanh", 2.0),
+        output_scale=[2.0, 0.5],
+        generator=torch.Generator().manual_seed(1),
+    )
+    g = torch.Generator().manual_seed(2)
+    jac = torch.randn(20, network.num_parameters, generator=g, dtype=DOUBLE)
+    posterior = Posterior(jac, 0, 0.3, 0.04, 15.0)
+    points = torch.rand(6, 2, generator=g, dtype=DOUBLE)
+    covariance = dense_covariance(jac, 0, 0.3, 0.04)
+    expected = torch.empty(6, 2, dtype=DOUBLE)
+    weights = [p for layer in network.linears for p in (layer.weight, layer.bias)]
+    for n in range(6):
+        for field in range(2):
+            gradient = torch.autograd.grad(network(points[n : n + 1])[0, field], weights)
+            row = torch.cat([part.reshape(-1) for part in gradient])
+            expected[n, field] = (row @ covariance @ row).sqrt()
+    torch.testing.assert_close(posterior.std(network, points), expected, rtol=1e-8, atol=0)
+    restored = Posterior.from_state_dict(posterior.state_dict())
+    assert torch.equal(restored.std(network, points), posterior.std(network, points))
+
+
+def test_intervals_respect_bounds_and_map_through_the_logarithm():
+    coefficients = Coefficients([Coefficient("nu", 0.01, lower=0.0), Coefficient("c", 2.0)], DOUBLE)
+    g = torch.Generator().manual_seed(3)
+    jac = torch.randn(30, 6, generator=g, dtype=DOUBLE)
+    posterior = Posterior(jac, 2, 0.1, 40.0, 25.0)
+    found = posterior.coefficients(coefficients)
+    raw = posterior.coefficient_covariance.diagonal().sqrt()
+    nu, c = found["nu"], found["c"]
+    half = posterior.quantile * float(raw[0])
+    assert nu.lower > 0
+    assert math.log(nu.upper / nu.estimate) == pytest.approx(half)
+    assert math.log(nu.estimate / nu.lower) == pytest.approx(half)
+    assert nu.std == pytest.approx(0.01 * float(raw[0]))
+    assert (c.upper + c.lower) / 2 == pytest.approx(2.0)
+    # Student's t with 25 degrees of freedom, from tables
+    assert posterior.quantile == pytest.approx(2.0595, abs=1e-4)
+
+
+def test_a_ridge_that_is_not_positive_is_refused():
+    with pytest.raises(InputError, match="ridge"):
+        Posterior(torch.ones(2, 2, dtype=DOUBLE), 0, 0.0, 1.0, 1.0)
+
+
+def noisy_heat(seed: int) -> tuple[ResidualModel, Network, Batch, Tensor, Tensor]:
+    text = "u_t - 0.05*u_xx"
+    problem = Problem(
+        "heat",
+        {"x": (0.0, 1.0), "t": (0.0, 1.0)},
+        ("u",),
+        (Equation(text, canonical(parse_equation(text), ("u",), ("x", "t"))),),
+        tuple(Condition(Plane("x", v), "u", parse("u")) for v in (0.0, 1.0)),
+    )
+    g = torch.Generator().manual_seed(seed)
+    points = torch.rand(200, 2, generator=g, dtype=DOUBLE)
+    points[:, 1] = 0.0
+    values = exact(points) + 0.3 * torch.randn(200, generator=g, dtype=DOUBLE)
+    network = Network(
+        [(0.0, 1.0), (0.0, 1.0)],
+        1,
+        NetworkOptions(24, 1, "sin", 4.0),
+        output_scale=[float(values.std())],
+        generator=torch.Generator().manual_seed(seed + 100),
+    )
+    observed = Batch(points, {"@value": values, "@weight": torch.ones_like(values)})
+    grid = torch.cartesian_prod(*[torch.linspace(0, 1, 21, dtype=DOUBLE)] * 2)
+    return ResidualModel(problem_terms(problem, ["u"]), problem), network, observed, grid, points
+
+
+def exact(points: Tensor) -> Tensor:
+    x, t, k = points[:, 0], points[:, 1], 0.05 * math.pi**2
+    return torch.exp(-k * t) * torch.sin(math.pi * x) + 0.5 * torch.exp(-9 * k * t) * torch.sin(
+        3 * math.pi * x
+    )
+
+
+def draw(g: torch.Generator, observed: Batch) -> dict[str, Batch]:
+    batches = {"equation_1": Batch(torch.rand(128, 2, generator=g, dtype=DOUBLE))}
+    for k in (1, 2):
+        points = torch.rand(16, 2, generator=g, dtype=DOUBLE)
+        points[:, 0] = k - 1.0
+        batches[f"condition_{k}"] = Batch(points)
+    return batches | {"observation_1": observed}
+
+
+def test_bands_of_the_fitted_field_are_calibrated_for_both_posteriors():
+    scores: dict[str, list[float]] = {"gauss-newton": [], "laplace": []}
+    covered: list[float] = []
+    for seed in range(6):
+        model, network, observed, grid, _ = noisy_heat(seed)
+        coefficients = Coefficients([], DOUBLE)
+        solver = PopulationRiskGaussNewton(model, network, coefficients)
+        g = torch.Generator().manual_seed(seed)
+        start = flatten(network, coefficients)
+        while solver.reason is None:
+            solver.step(draw(g, observed))
+        solver.finish()
+        batches = draw(g, observed)
+        error = (network(grid)[:, 0].detach() - exact(grid)).square().mean()
+        own = gauss_newton_posterior(solver, batches)
+        std = own.std(network, grid)[:, 0]
+        scores["gauss-newton"].append(float(error / std.square().mean()))
+        inside = (network(grid)[:, 0].detach() - exact(grid)).abs() <= own.quantile * std
+        covered.append(float(inside.double().mean()))
+        weights = {n: w * solver.unit for n, w in solver.row_weights(batches).items()}
+        other = laplace_posterior(model, network, coefficients, batches, weights, start)
+        std = other.std(network, grid)[:, 0]
+        scores["laplace"].append(float(error / std.square().mean()))
+    # squared error over variance is about chi-squared of four degrees over four: the mean of six
+    # has a standard deviation of 0.3
+    for values in scores.values():
+        assert 0.2 < sum(values) / 6 < 2.0
+    assert sum(covered) / 6 > 0.85
+
+
+def test_stated_noise_above_the_misfit_widens():
+    model, network, observed, grid, _ = noisy_heat(0)
+    solver = PopulationRiskGaussNewton(model, network, Coefficients([], DOUBLE))
+    g = torch.Generator().manual_seed(0)
+    while solver.iteration < 10:
+        solver.step(draw(g, observed))
+    batches = draw(g, observed)
+    estimated = gauss_newton_posterior(solver, batches)
+    sigma = math.sqrt(estimated.variance) * solver.unit
+    wide = gauss_newton_posterior(solver, batches, stated_std=2 * sigma)
+    narrow = gauss_newton_posterior(solver, batches, stated_std=0.5 * sigma)
+    ratio = wide.std(network, grid) / estimated.std(network, grid)
+    torch.testing.assert_close(ratio, torch.full_like(ratio, 2.0))
+    assert narrow.variance == estimated.variance
