@@ -79,13 +79,12 @@ def problem_terms(problem: Problem, num_observation_sets: Sequence[str]) -> list
 
     An observation's residual is ``(field − value)·weight`` with both columns in its batch.
     """
-    scales = equation_scales(problem)
     terms = [
-        Term(f"equation_{k}", "equation", equation.residual, scale)
-        for k, (equation, scale) in enumerate(zip(problem.equations, scales, strict=True), 1)
+        Term(f"equation_{k}", "equation", e.residual, characteristic_size(problem, e.residual))
+        for k, e in enumerate(problem.equations, 1)
     ]
     terms += [
-        Term(f"condition_{k}", "condition", c.residual, _jet_size(problem, c.residual, {}))
+        Term(f"condition_{k}", "condition", c.residual, characteristic_size(problem, c.residual))
         for k, c in enumerate(problem.conditions, 1)
     ]
     terms += [
@@ -99,18 +98,14 @@ def problem_terms(problem: Problem, num_observation_sets: Sequence[str]) -> list
     return terms
 
 
-def equation_scales(problem: Problem) -> list[float]:
-    """Return a characteristic size of each equation's residual, in its own units.
+def characteristic_size(problem: Problem, residual: Expression) -> float:
+    """Return a characteristic size of a residual, in its own units.
 
-    The size is the largest |∂r/∂s|·S_s over the derivatives s in the equation, for fields of size
-    one and lengths of half the domain: S = Π (2/L_axis)^order. Dividing by it makes the weight of
-    the physics independent of the units in which a problem is stated.
+    The size is the largest |∂r/∂s|·S_s over the derivatives s that it names, for fields of size one
+    and lengths of half the domain: S = Π (2/L_axis)^order, coefficients at their initial values.
+    Dividing by it makes the weight of the physics independent of the units of a problem.
     """
-    initial = {c.name: c.initial for c in problem.coefficients}
-    return [_jet_size(problem, e.residual, initial) for e in problem.equations]
-
-
-def _jet_size(problem: Problem, residual: Expression, coefficients: Mapping[str, float]) -> float:
+    coefficients = {c.name: c.initial for c in problem.coefficients}
     centre = {a: torch.tensor((lo + hi) / 2) for a, (lo, hi) in problem.domain.items()}
     derivatives = problem.derivatives(residual)
     half = [(hi - lo) / 2 for lo, hi in problem.domain.values()]

@@ -7,7 +7,7 @@ import torch
 
 from pinngate.expression import parse
 from pinngate.problem import Condition, Plane, Problem, parse_derivative
-from pinngate.residuals import Batch, ResidualModel, equation_scales, problem_terms
+from pinngate.residuals import Batch, ResidualModel, characteristic_size, problem_terms
 from tests.equations import CASES, coefficients_of, network_of, points_of
 
 
@@ -19,7 +19,7 @@ def test_scaled_residual_does_not_depend_on_units(metres: float, seconds: float)
     stated = Problem(
         "heat", domain, ("u",), problem.equations, constants={"nu": 0.3 * metres**2 / seconds}
     )
-    (scale,) = equation_scales(stated)
+    scale = characteristic_size(stated, stated.equations[0].residual)
     # largest of u_t = 1/1.5 s and nu·u_xx = 0.3/1 per second
     assert scale * seconds == pytest.approx(1 / 1.5, rel=1e-12)
 

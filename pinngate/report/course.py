@@ -1,12 +1,13 @@
-"""Figures of the course of a run: loss and risk, the gate, the coefficients over iterations.
+"""Figures of the course of a run: loss, risk, gate and coefficients over iterations.
 
-Part of the report. Every column of ``history.csv`` but ``iteration`` may be absent; a panel
-appears where its column holds a number, a figure where it has a panel.
+Part of the report. Every column of ``history.csv`` may be absent; a panel appears where its column
+holds a number, a figure where it has a panel. Where networks raced, each has its own count of
+iterations: the winner is drawn in full, the others in grey beneath it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from pinngate.report.archive import RunArchive
+from pinngate.report.candidates import Course, courses, winner_of
 from pinngate.report.notation import mathtext, percent, significant, with_uncertainty
 from pinngate.report.style import (
     CLASSICAL,
@@ -32,46 +34,57 @@ from pinngate.report.style import (
     whole_iterations,
 )
 
-_STEP_CONTROL = {
-    "learning_rate": "learning rate",
-    "ridge": "ridge α",
-    "damping": "trust region μ",
-    "physics_weight": "weight of the physics",
-}
 _MARKED = 40  # up to that many logged steps each is marked
+_OTHERS = "#BDBDBD"
 Array = NDArray[np.float64]
 Panel = Callable[[Axes, RunArchive], None]
 
 
 def training(archive: RunArchive) -> Figure | None:
-    """Draw the loss by term, the leave-one-out risk and the relative L2 error over iterations."""
+    """Draw the loss by term, the risk of each network in a race, and the relative L2 error."""
+    found = courses(archive)
+    best = found[-1]
     panels: list[Panel] = []
-    if _series(archive, ["loss", *_starting(archive, "loss_")]):
+    if best.series(["loss", *best.starting("loss_")], is_log=True):
         panels.append(_loss)
-    if _series(archive, ["leave_one_out_risk"]):
-        panels.append(_risk)
-    if _series(archive, _starting(archive, "relative_l2_")):
+    if len(found) > 1 and best.series(["leave_one_out_risk"], is_log=True):
+        panels.append(_race)
+    if best.series(best.starting("relative_l2_"), is_log=True):
         panels.append(_relative_l2)
     return _stacked(archive, panels)
 
 
-def gate(archive: RunArchive) -> Figure | None:
-    """Draw the open fraction of the gate, the effective dimension and the step control."""
-    panels: list[Panel] = []
-    if _series(archive, _starting(archive, "open_fraction")):
-        panels.append(_open_fraction)
-    if _series(archive, ["effective_dimension"]):
+def risk(archive: RunArchive) -> Figure | None:
+    """Draw the leave-one-out risk with noise and misfit, the effective dimension and the ridge.
+
+    Only the course of the network that gave the answer; None where no risk was recorded.
+    """
+    best = winner_of(archive)
+    if not best.series(["leave_one_out_risk"], is_log=True):
+        return None
+    panels: list[Panel] = [_risk]
+    if best.series(["effective_dimension"]):
         panels.append(_effective_dimension)
-    if _series(archive, list(_STEP_CONTROL)):
-        panels.append(_step_control)
+    if best.series(["ridge"], is_log=True):
+        panels.append(_ridge)
+    return _stacked(archive, panels)
+
+
+def gate(archive: RunArchive) -> Figure | None:
+    """Draw the open fraction of the gate and the learning rate; None where no gate was recorded."""
+    best = winner_of(archive)
+    if not best.series(best.starting("open_fraction")):
+        return None
+    panels: list[Panel] = [_open_fraction]
+    if best.series(["learning_rate"], is_log=True):
+        panels.append(_learning_rate)
     return _stacked(archive, panels)
 
 
 def coefficients(archive: RunArchive) -> Figure | None:
     """Draw each estimated coefficient with its 95 % interval over iterations, and its truth."""
-    names = [
-        c.name for c in archive.problem.coefficients if _series(archive, [f"coefficient_{c.name}"])
-    ]
+    best = winner_of(archive)
+    names = [c.name for c in archive.problem.coefficients if best.series([f"coefficient_{c.name}"])]
     if not names:
         return None
     num_rows = -(-len(names) // 2)
@@ -86,14 +99,15 @@ def coefficients(archive: RunArchive) -> Figure | None:
 
 
 def _coefficient(plot: Axes, archive: RunArchive, name: str) -> None:
-    iteration, value = _series(archive, [f"coefficient_{name}"])[f"coefficient_{name}"]
+    best = winner_of(archive)
+    iteration, value = best.series([f"coefficient_{name}"])[f"coefficient_{name}"]
     plot.plot(iteration, value, color=ESTIMATE, lw=1.6, label="estimate", zorder=3)
     shown = [value]
     std_column = f"coefficient_{name}_std"
-    if _series(archive, [std_column]):
-        order = _iterations(archive)
-        path = archive.history[f"coefficient_{name}"]
-        half = 1.96 * archive.history[std_column]
+    if best.series([std_column]):
+        order = best.columns["iteration"]
+        path = best.columns[f"coefficient_{name}"]
+        half = 1.96 * best.columns[std_column]
         plot.fill_between(
             order, path - half, path + half, color=ESTIMATE, alpha=0.2, lw=0, label="95 % interval"
         )
@@ -118,35 +132,34 @@ def _coefficient(plot: Axes, archive: RunArchive, name: str) -> None:
 
 
 def _loss(plot: Axes, archive: RunArchive) -> None:
-    terms = _series(archive, _starting(archive, "loss_"), is_log=True)
+    *others, best = courses(archive)
+    _beneath(plot, others, "loss", "total, other networks")
+    terms = best.series(best.starting("loss_"), is_log=True)
     for index, (name, (x, y)) in enumerate(terms.items()):
         term = name.removeprefix("loss_").replace("_", " ")
         plot.plot(x, y, lw=1.3, label=term, **line_style(index), **_marks(x))
-    for x, y in _series(archive, ["loss"], is_log=True).values():
+    for x, y in best.series(["loss"], is_log=True).values():
         plot.plot(x, y, color=INK, lw=1.8, label="total", zorder=1.9)
     plot.set_yscale("log")
     label(plot, "iteration", "loss")
 
 
-def _risk(plot: Axes, archive: RunArchive) -> None:
-    for x, y in _series(archive, ["leave_one_out_risk"], is_log=True).values():
-        plot.plot(x, y, color=ESTIMATE, lw=1.6, label="leave-one-out risk", **_marks(x))
-    noise = _starting(archive, "noise_std_")
-    if len(noise) == 1:  # the risk of several fields has no single noise to approach
-        for x, y in _series(archive, noise).values():
-            plot.plot(x, y**2, color=CLASSICAL, lw=1.2, ls="--", label="estimated noise variance")
-    training = archive.number("risk", "training")
-    if training is not None:
-        name = f"training risk at the end {significant(training)}"
-        plot.axhline(training, color=GREY, lw=1, ls=":", label=name)
+def _race(plot: Axes, archive: RunArchive) -> None:
+    *others, best = courses(archive)
+    _beneath(plot, others, "leave_one_out_risk", "other networks")
+    for x, y in best.series(["leave_one_out_risk"], is_log=True).values():
+        name = f"chosen: {best.name}" if best.name else "chosen network"
+        plot.plot(x, y, color=ESTIMATE, lw=1.8, label=name, **_marks(x))
     plot.set_yscale("log")
-    label(plot, "iteration", "risk, in squared data units")
+    label(plot, "iteration", "leave-one-out risk")
 
 
 def _relative_l2(plot: Axes, archive: RunArchive) -> None:
-    found = _series(archive, _starting(archive, "relative_l2_"), is_log=True)
+    *others, best = courses(archive)
+    found = best.series(best.starting("relative_l2_"), is_log=True)
     for index, (name, (x, y)) in enumerate(found.items()):
         unknown = name.removeprefix("relative_l2_")
+        _beneath(plot, others, name, "" if index else "other networks")
         style = {"color": ESTIMATE} if len(found) == 1 else line_style(index)
         plot.plot(x, y, lw=1.6, label=f"this run, {mathtext(unknown)}", **style, **_marks(x))
         for source, colour, what in (
@@ -161,8 +174,74 @@ def _relative_l2(plot: Axes, archive: RunArchive) -> None:
     label(plot, "iteration", "relative L2 error")
 
 
+def _beneath(plot: Axes, others: list[Course], column: str, name: str) -> None:
+    """Draw a column of the networks that were not chosen."""
+    for course in others:
+        for x, y in course.series([column], is_log=True).values():
+            plot.plot(x, y, color=_OTHERS, lw=0.9, label=name, zorder=1.5)
+            name = ""
+
+
+def _risk(plot: Axes, archive: RunArchive) -> None:
+    best = winner_of(archive)
+    ((x, y),) = best.series(["leave_one_out_risk"], is_log=True).values()
+    plot.plot(x, y, color=ESTIMATE, lw=1.8, label="leave-one-out risk", **_marks(x), zorder=3)
+    noise = best.starting("noise_std_")
+    if len(noise) == 1:  # the risk of several sets has no single noise to approach
+        for x, y in best.series(noise, is_log=True).values():
+            plot.plot(x, y**2, color=CLASSICAL, lw=1.3, ls="--", label="noise variance")
+    x, y = _data_misfit(best)
+    plot.plot(x, y, color=GREY, lw=1.3, ls=":", label="training misfit")
+    final = archive.number("risk", "leave_one_out")
+    if final is not None:
+        name = f"risk of the answer {significant(final)}"
+        plot.axhline(final, color=LIMIT, lw=1, label=name, zorder=1.6)
+    _shade_ramp(plot, best)
+    plot.set_yscale("log")
+    label(plot, "iteration", "in squared data units")
+
+
+def _data_misfit(best: Course) -> tuple[Array, Array]:
+    """Return the mean squared residual of all data: the loss without its share of the physics."""
+    columns = best.columns
+    if {"loss", "selection_risk", "leave_one_out_risk"} <= set(columns):
+        physics = columns["selection_risk"] - columns["leave_one_out_risk"]
+        misfit = Course("", True, columns | {"misfit": columns["loss"] - physics})
+        return misfit.series(["misfit"], is_log=True).get("misfit", (np.empty(0), np.empty(0)))
+    sets = list(best.series(best.starting("loss_observation"), is_log=True).values())
+    return sets[0] if len(sets) == 1 else (np.empty(0), np.empty(0))
+
+
+def _effective_dimension(plot: Axes, archive: RunArchive) -> None:
+    best = winner_of(archive)
+    for x, y in best.series(["effective_dimension"]).values():
+        plot.plot(x, y, color=ESTIMATE, lw=1.6, **_marks(x))
+    _shade_ramp(plot, best)
+    plot.set_ylim(bottom=0)
+    label(plot, "iteration", "effective dimension")
+
+
+def _ridge(plot: Axes, archive: RunArchive) -> None:
+    best = winner_of(archive)
+    for x, y in best.series(["ridge"], is_log=True).values():
+        plot.plot(x, y, color=ESTIMATE, lw=1.6, **_marks(x))
+    _shade_ramp(plot, best)
+    plot.set_yscale("log")
+    label(plot, "iteration", "ridge α")
+
+
+def _shade_ramp(plot: Axes, best: Course) -> None:
+    """Shade the iterations at which the physics had less than its full weight."""
+    for x, weight in best.series(["physics_weight"]).values():
+        is_rising = weight < 0.999 * weight.max()
+        if is_rising.any():
+            name = "ramp of the physics"
+            plot.axvspan(x[0], x[is_rising][-1], color="#F0F0F0", lw=0, zorder=0.5, label=name)
+
+
 def _open_fraction(plot: Axes, archive: RunArchive) -> None:
-    found = _series(archive, _starting(archive, "open_fraction"))
+    best = winner_of(archive)
+    found = best.series(best.starting("open_fraction"))
     for index, (name, (x, y)) in enumerate(found.items()):
         part = name.removeprefix("open_fraction").strip("_").replace("_", " ")
         plot.plot(x, y, lw=1.4, label=part or "all weights", **line_style(index), **_marks(x))
@@ -171,19 +250,11 @@ def _open_fraction(plot: Axes, archive: RunArchive) -> None:
     label(plot, "iteration", "open fraction of the gate")
 
 
-def _effective_dimension(plot: Axes, archive: RunArchive) -> None:
-    for x, y in _series(archive, ["effective_dimension"]).values():
+def _learning_rate(plot: Axes, archive: RunArchive) -> None:
+    for x, y in winner_of(archive).series(["learning_rate"], is_log=True).values():
         plot.plot(x, y, color=ESTIMATE, lw=1.6, **_marks(x))
-    plot.set_ylim(bottom=0)
-    label(plot, "iteration", "effective dimension")
-
-
-def _step_control(plot: Axes, archive: RunArchive) -> None:
-    found = _series(archive, list(_STEP_CONTROL), is_log=True)
-    for index, (name, (x, y)) in enumerate(found.items()):
-        plot.plot(x, y, lw=1.4, label=_STEP_CONTROL[name], **line_style(index), **_marks(x))
     plot.set_yscale("log")
-    label(plot, "iteration", _STEP_CONTROL[next(iter(found))] if len(found) == 1 else "value")
+    label(plot, "iteration", "learning rate")
 
 
 def _stacked(archive: RunArchive, panels: list[Panel]) -> Figure | None:
@@ -202,33 +273,6 @@ def _stacked(archive: RunArchive, panels: list[Panel]) -> Figure | None:
             plot.set_xlabel("")
     whole_iterations(plots[-1])
     return figure
-
-
-def _iterations(archive: RunArchive) -> Array:
-    columns = archive.history
-    if "iteration" in columns:
-        return columns["iteration"]
-    return np.arange(max((v.size for v in columns.values()), default=0), dtype=np.float64)
-
-
-def _starting(archive: RunArchive, prefix: str) -> list[str]:
-    return [name for name in archive.history if name.startswith(prefix)]
-
-
-def _series(
-    archive: RunArchive, names: Iterable[str], is_log: bool = False
-) -> dict[str, tuple[Array, Array]]:
-    """Return (iterations, values) of the named columns that hold a number, gaps left out."""
-    order = _iterations(archive)
-    found = {}
-    for name in names:
-        values = archive.history.get(name)
-        if values is None:
-            continue
-        is_shown = np.isfinite(values) & ((values > 0) | (not is_log))
-        if is_shown.any():
-            found[name] = (order[is_shown], values[is_shown])
-    return found
 
 
 def _marks(x: Array) -> dict[str, Any]:

@@ -1,0 +1,153 @@
+"""The candidates of a race: the rows of ``history.csv`` that belong to each, and their table.
+
+Part of the report. Where several networks race, the log holds their iterations in turns; figures
+want the course of each by its own iterations, the winner's above all. A run without a race is one
+candidate that wins.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pinngate.report.archive import RunArchive
+from pinngate.report.notation import ABSENT, significant
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Course:
+    """What was logged of one candidate.
+
+    Attributes:
+        name: of the network in the race; empty without one.
+        is_winner: whether it gave the answer.
+        columns: those of the log, its rows only; ``iteration`` counts the candidate's own.
+    """
+
+    name: str
+    is_winner: bool
+    columns: dict[str, Array]
+
+    def starting(self, prefix: str) -> list[str]:
+        """Return the columns whose name starts so."""
+        return [name for name in self.columns if name.startswith(prefix)]
+
+    def series(self, names: Iterable[str], is_log: bool = False) -> dict[str, tuple[Array, Array]]:
+        """Return (iterations, values) of the named columns that hold a number, gaps left out.
+
+        Args:
+            names: of columns; those that are absent are skipped.
+            is_log: whether values must be above zero too.
+        """
+        found = {}
+        for name in names:
+            values = self.columns.get(name)
+            if values is None:
+                continue
+            is_shown = np.isfinite(values) & ((values > 0) | (not is_log))
+            if is_shown.any():
+                found[name] = (self.columns["iteration"][is_shown], values[is_shown])
+        return found
+
+
+def courses(archive: RunArchive) -> list[Course]:
+    """Return the course of each candidate that was logged, the winner last.
+
+    The log has a row every few steps, so the turn of a candidate is known to that many: its own
+    iterations are counted from the last row of the candidate before it.
+    """
+    history = archive.history
+    num_rows = max((v.size for v in history.values()), default=0)
+    steps = history.get("iteration", np.arange(num_rows, dtype=np.float64))
+    at_work = history.get("candidate")
+    if at_work is None or not np.isfinite(at_work).any():
+        return [Course("", True, history | {"iteration": steps})]
+    race = _entries(archive)
+    winner = next((i for i, e in enumerate(race) if e.get("is_winner")), int(at_work[-1]))
+    numbers = sorted(dict.fromkeys(int(i) for i in at_work if math.isfinite(i)))
+    found = []
+    for number in sorted(numbers, key=lambda i: i == winner):
+        rows = at_work == number
+        own = np.cumsum(np.where(rows, np.diff(steps, prepend=0.0), 0.0))
+        name = str(race[number].get("network") or number + 1) if number < len(race) else ""
+        columns = {key: v[rows] for key, v in history.items()} | {"iteration": own[rows]}
+        found.append(Course(name, number == winner, columns))
+    return found
+
+
+def winner_of(archive: RunArchive) -> Course:
+    """Return the course of the candidate that gave the answer."""
+    return courses(archive)[-1]
+
+
+def race_rows(archive: RunArchive) -> list[dict[str, Any]]:
+    """Return the table of the race, best first; empty where there was none."""
+    race = _entries(archive)
+    if len(race) < 2:
+        return []
+    risks = [_number(entry.get("risk")) for entry in race]
+    best = min((r for r in risks if r is not None), default=None)
+    rows = []
+    for entry, risk in zip(race, risks, strict=True):
+        name, is_winner = str(entry.get("network") or ABSENT), bool(entry.get("is_winner"))
+        options = archive.metrics.get("network") if is_winner else None
+        iterations = _number(entry.get("iterations"))
+        rows.append(
+            {
+                "name": name,
+                "words": network_words(options or _shipped(name)),
+                "risk": significant(risk, 4),
+                "above": f"+{100 * (risk / best - 1):.1f}\N{NO-BREAK SPACE}%"
+                if risk is not None and best and risk > best
+                else ABSENT,
+                "iterations": ABSENT if iterations is None else f"{iterations:,.0f}",
+                "is_winner": is_winner,
+                "rank": (not is_winner, math.inf if risk is None else risk),
+            }
+        )
+    return sorted(rows, key=lambda row: row["rank"])
+
+
+def network_words(options: Mapping[str, Any] | None) -> str:
+    """Return a network in words, ``2 layers of 48: sines of bandwidth 1, then tanh``.
+
+    Args:
+        options: width, depth, activation and features, as in ``metrics.json``; None: a dash.
+    """
+    if not options or not isinstance(options.get("depth"), int):
+        return ABSENT
+    depth, width, activation = options["depth"], options.get("width"), options.get("activation")
+    size = f"{depth} hidden layer{'s' if depth > 1 else ''} of {width}"
+    bandwidth = _number(options.get("features"))
+    kind = "sines" if activation == "sin" else str(activation)
+    if bandwidth is None:
+        return f"{size}, {kind}"
+    first = f"sines of bandwidth {significant(bandwidth)}"
+    return f"{size}, {first}" if depth == 1 else f"{size}: {first}, then {kind}"
+
+
+def _entries(archive: RunArchive) -> list[dict[str, Any]]:
+    race = archive.metrics.get("race")
+    return [e for e in race if isinstance(e, dict)] if isinstance(race, list) else []
+
+
+def _shipped(name: str) -> dict[str, Any] | None:
+    """Return the options of a candidate that the package races by default."""
+    from dataclasses import asdict
+
+    from pinngate.optim.second_order import CANDIDATES
+
+    return asdict(CANDIDATES[name]) if name in CANDIDATES else None
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) else None
