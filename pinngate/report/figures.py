@@ -1,7 +1,7 @@
 """All figures of a run: which apply, under which names.
 
-A figure's name is its kind (`solution`, `slices`, `error`, `fit`, `training`, `gate`,
-`coefficients`), followed by the field or the set of observations where there are several.
+A figure's name is its kind (`solution`, `slices`, `error`, `fit`, `coefficients`, `training`,
+`risk`, `gate`), followed by the field or the set of observations where there are several.
 """
 
 from __future__ import annotations
@@ -35,5 +35,6 @@ def figures_of(archive: RunArchive) -> dict[str, Figure]:
         found[f"fit{suffix}"] = fit.fit(archive, of, columns)
     found["coefficients"] = course.coefficients(archive)
     found["training"] = course.training(archive)
+    found["risk"] = course.risk(archive)
     found["gate"] = course.gate(archive)
     return {name: figure for name, figure in found.items() if figure is not None}

@@ -2,7 +2,7 @@
 
 Part of the report. The sentence says first whether the run converged, then how far the answer can
 be trusted: against the truth where it is known, by the run's own intervals where it is not. It
-never calls good what the numbers do not show.
+never calls good what the numbers do not show, nor a fit that leaves more than the known noise.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 
 from pinngate.problem import Coefficient
 from pinngate.report.archive import RunArchive
+from pinngate.report.misfit import misfit
 from pinngate.report.notation import (
     ABSENT,
     percent,
@@ -42,10 +43,16 @@ def verdict(archive: RunArchive) -> Verdict:
     parts = [words for words, _ in (*fields, *coefficients) if words]
     is_doubtful = any(doubt for _, doubt in (*fields, *coefficients))
     body = "; ".join(parts) or "neither a truth nor an uncertainty is recorded to judge it by"
+    against = misfit(archive)
+    is_wrong = against is not None and against.is_clear
+    wrong = f"the model does not fit the data ({against.words})" if against and is_wrong else ""
+    if is_converged and wrong:
+        return Verdict(f"Converged, but {wrong}: {body}.", "doubtful")
     if is_converged:
         lead = "Converged, but with doubts" if is_doubtful else "Solved"
         return Verdict(f"{lead}: {body}.", "doubtful" if is_doubtful else "good")
     reason = str(archive.metrics.get("reason") or archive.metrics.get("status") or "not recorded")
+    body = f"{wrong}; {body}" if wrong else body
     return Verdict(f"Did not converge ({reason.rstrip('.')}). As it stands, {body}.", "bad")
 
 
@@ -152,4 +159,9 @@ def noise_rows(archive: RunArchive) -> list[tuple[str, str]]:
     training = archive.number("risk", "training")
     if training is not None:
         rows.append(("training risk: mean squared residual of the data", significant(training)))
+    against = misfit(archive)
+    if against is not None:
+        judged = "the model does not fit the data, or its noise is larger than stated"
+        words = f"{against.words}; {judged}" if against.is_clear else against.words
+        rows.append(("fit to the data", words))
     return rows
