@@ -24,7 +24,7 @@ from pinngate.metrics import (
     true_noise,
 )
 from pinngate.posterior import Posterior
-from pinngate.training import Session
+from pinngate.training import Session, limited_threads
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,11 @@ def judge(session: Session, reason: str, setup: float) -> Judged:
         reason: why it stopped.
         setup: seconds spent before training.
     """
+    with limited_threads(session.stepper.num_threads):
+        return _judge(session, reason, setup)
+
+
+def _judge(session: Session, reason: str, setup: float) -> Judged:
     started = time.perf_counter()
     problem, reference = session.problem, session.reference
     grid = evaluation_grid(problem)

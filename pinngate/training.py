@@ -158,12 +158,13 @@ def train(
         Interrupted: the user pressed Ctrl-C; the checkpoint is up to date.
         SolveError: the computation failed.
     """
-    with _threads(session.stepper.num_threads):
+    with limited_threads(session.stepper.num_threads):
         return _loop(session, on_progress, on_checkpoint)
 
 
 @contextmanager
-def _threads(count: int | None) -> Iterator[None]:
+def limited_threads(count: int | None) -> Iterator[None]:
+    """Let torch use at most `count` threads inside the block; None leaves it as it is."""
     before = torch.get_num_threads()
     torch.set_num_threads(min(before, count or before))
     try:

@@ -53,7 +53,7 @@ class SecondOrder:
         options: of every solver.
     """
 
-    num_threads: int | None = None
+    num_threads: int | None = 1  # as for first-order steps: matrices of a few hundred rows
 
     def __init__(
         self, parts: Parts, networks: Mapping[str, NetworkOptions], options: GaussNewtonOptions

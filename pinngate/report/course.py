@@ -29,6 +29,7 @@ from pinngate.report.style import (
     label,
     legend,
     line_style,
+    log_scale,
     new_figure,
     open_frame,
     whole_iterations,
@@ -51,7 +52,8 @@ def training(archive: RunArchive) -> Figure | None:
         panels.append(_race)
     if best.series(best.starting("relative_l2_"), is_log=True):
         panels.append(_relative_l2)
-    return _stacked(archive, panels)
+    of = "each network" if len(found) > 1 else ""
+    return _stacked(archive, panels, of)
 
 
 def risk(archive: RunArchive) -> Figure | None:
@@ -67,7 +69,8 @@ def risk(archive: RunArchive) -> Figure | None:
         panels.append(_effective_dimension)
     if best.series(["ridge"], is_log=True):
         panels.append(_ridge)
-    return _stacked(archive, panels)
+    of = "the chosen network" if len(courses(archive)) > 1 else ""
+    return _stacked(archive, panels, of)
 
 
 def gate(archive: RunArchive) -> Figure | None:
@@ -140,7 +143,7 @@ def _loss(plot: Axes, archive: RunArchive) -> None:
         plot.plot(x, y, lw=1.3, label=term, **line_style(index), **_marks(x))
     for x, y in best.series(["loss"], is_log=True).values():
         plot.plot(x, y, color=INK, lw=1.8, label="total", zorder=1.9)
-    plot.set_yscale("log")
+    log_scale(plot)
     label(plot, "iteration", "loss")
 
 
@@ -150,7 +153,7 @@ def _race(plot: Axes, archive: RunArchive) -> None:
     for x, y in best.series(["leave_one_out_risk"], is_log=True).values():
         name = f"chosen: {best.name}" if best.name else "chosen network"
         plot.plot(x, y, color=ESTIMATE, lw=1.8, label=name, **_marks(x))
-    plot.set_yscale("log")
+    log_scale(plot)
     label(plot, "iteration", "leave-one-out risk")
 
 
@@ -170,7 +173,7 @@ def _relative_l2(plot: Axes, archive: RunArchive) -> None:
             if value:
                 name = f"{what}, {mathtext(unknown)}: {percent(value)}"
                 plot.axhline(value, color=colour, lw=1.2, ls=(0, (5, 2)), label=name)
-    plot.set_yscale("log")
+    log_scale(plot)
     label(plot, "iteration", "relative L2 error")
 
 
@@ -195,10 +198,10 @@ def _risk(plot: Axes, archive: RunArchive) -> None:
     final = archive.number("risk", "leave_one_out")
     if final is not None:
         name = f"risk of the answer {significant(final)}"
-        plot.axhline(final, color=LIMIT, lw=1, label=name, zorder=1.6)
+        plot.axhline(final, color=INK, lw=0.8, label=name, zorder=1.6)
     _shade_ramp(plot, best)
-    plot.set_yscale("log")
-    label(plot, "iteration", "in squared data units")
+    log_scale(plot)
+    label(plot, "iteration", "squared data units")
 
 
 def _data_misfit(best: Course) -> tuple[Array, Array]:
@@ -216,8 +219,8 @@ def _effective_dimension(plot: Axes, archive: RunArchive) -> None:
     best = winner_of(archive)
     for x, y in best.series(["effective_dimension"]).values():
         plot.plot(x, y, color=ESTIMATE, lw=1.6, **_marks(x))
+        plot.set_ylim(0, 1.08 * y.max() or 1.0)
     _shade_ramp(plot, best)
-    plot.set_ylim(bottom=0)
     label(plot, "iteration", "effective dimension")
 
 
@@ -226,7 +229,7 @@ def _ridge(plot: Axes, archive: RunArchive) -> None:
     for x, y in best.series(["ridge"], is_log=True).values():
         plot.plot(x, y, color=ESTIMATE, lw=1.6, **_marks(x))
     _shade_ramp(plot, best)
-    plot.set_yscale("log")
+    log_scale(plot)
     label(plot, "iteration", "ridge α")
 
 
@@ -236,7 +239,7 @@ def _shade_ramp(plot: Axes, best: Course) -> None:
         is_rising = weight < 0.999 * weight.max()
         if is_rising.any():
             name = "ramp of the physics"
-            plot.axvspan(x[0], x[is_rising][-1], color="#F0F0F0", lw=0, zorder=0.5, label=name)
+            plot.axvspan(0, x[is_rising][-1], color="#F0F0F0", lw=0, zorder=0.5, label=name)
 
 
 def _open_fraction(plot: Axes, archive: RunArchive) -> None:
@@ -253,15 +256,19 @@ def _open_fraction(plot: Axes, archive: RunArchive) -> None:
 def _learning_rate(plot: Axes, archive: RunArchive) -> None:
     for x, y in winner_of(archive).series(["learning_rate"], is_log=True).values():
         plot.plot(x, y, color=ESTIMATE, lw=1.6, **_marks(x))
-    plot.set_yscale("log")
+    plot.set_ylim(bottom=0)
     label(plot, "iteration", "learning rate")
 
 
-def _stacked(archive: RunArchive, panels: list[Panel]) -> Figure | None:
+def _stacked(archive: RunArchive, panels: list[Panel], of: str = "") -> Figure | None:
+    """Draw panels under each other, the first the highest; `of`: whose iterations they share."""
     if not panels:
         return None
-    figure = new_figure(0.3 + 2.1 * len(panels))
-    plots = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    heights = [2.1] + [1.7] * (len(panels) - 1)
+    figure = new_figure(0.3 + sum(heights))
+    plots = figure.subplots(
+        len(panels), 1, sharex=True, squeeze=False, gridspec_kw={"height_ratios": heights}
+    )[:, 0]
     for plot, draw in zip(plots, panels, strict=True):
         draw(plot, archive)
         open_frame(plot)
@@ -271,6 +278,9 @@ def _stacked(archive: RunArchive, panels: list[Panel]) -> Figure | None:
             legend(plot, loc="upper left", bbox_to_anchor=(1.0, 1.03), handlelength=1.8)
         if plot is not plots[-1]:
             plot.set_xlabel("")
+    if of:
+        plots[-1].set_xlabel(f"iteration of {of}")
+    plots[-1].set_xlim(left=0)
     whole_iterations(plots[-1])
     return figure
 

@@ -11,11 +11,12 @@ import os
 import tempfile
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from pinngate.report import mathml, statement, verdict
+from pinngate.report import candidates, mathml, statement, verdict
 from pinngate.report.archive import RunArchive, read
 from pinngate.report.notation import (
     interval,
@@ -54,20 +55,28 @@ CAPTIONS = {
     ),
     "coefficients": (
         "Coefficients",
-        "Each estimated number over the iterations with its 95 % interval. It should have settled "
-        "before the end.",
+        "Each estimated number over the iterations with its 95 % interval; of several networks, "
+        "the chosen one's. It should have settled before the end.",
     ),
     "training": (
         "Training",
-        "Loss terms as they were minimised; where recorded, the leave-one-out risk, which needs no "
-        "truth: it should fall to the noise variance and stay. A loss that falls while the risk "
-        "rises is fitting noise.",
+        "What was minimised, by terms, and the error against the truth where it is known. Where "
+        "several networks raced, each starts at iteration 0: the chosen one in colour, the others "
+        "in grey. A line of the others that ends early was dropped for its risk.",
+    ),
+    "risk": (
+        "The risk",
+        "Of the network that was chosen. The leave-one-out risk, which needs no truth, should fall "
+        "to just above the noise variance and stay; a training misfit far below the noise variance "
+        "means that noise was fitted. The ridge α, which keeps directions that carry only noise at "
+        "rest, follows the least risk; the effective dimension counts the directions left to "
+        "move. Iterates count from the end of the shaded ramp, where the physics has its full "
+        "weight.",
     ),
     "gate": (
-        "The gate and the step",
-        "How much of the network the data could move: the share of coordinates in which the signal "
-        "of the gradient exceeded its noise, or the number of directions that carry signal; and "
-        "the quantities that set the size of the step.",
+        "The gate",
+        "The share of coordinates in which the signal of the gradient exceeded its noise, so that "
+        "the data could move them, and the rate at which they moved.",
     ),
 }
 
@@ -127,6 +136,7 @@ def render(archive: RunArchive, figures: Mapping[str, bytes]) -> str:
         noise=verdict.noise_rows(archive),
         figures=[_figure(name, content) for name, content in figures.items()],
         solving=list(_solving(archive)),
+        race=candidates.race_rows(archive),
         environment=list(_flat(archive.environment)),
         source_file=file.read_text(encoding="utf-8") if file.is_file() else None,
     )
@@ -199,15 +209,15 @@ def _solving(archive: RunArchive) -> Iterator[tuple[str, str]]:
     metrics, options = archive.metrics, archive.problem.solve
     yield "optimizer", str(metrics.get("optimizer") or options.optimizer)
     yield "stopped because", str(metrics.get("reason") or "not recorded")
+    race = candidates.race_rows(archive)
     for key in ("iterations", "parameters"):
         count = archive.number(key)
         if count is not None:
-            yield key, f"{count:,.0f}"
-    network = options.network
-    if network is not None:
-        layers = f"{network.depth} hidden layers of {network.width}, {network.activation}"
-        first = f", sine first layer of bandwidth {network.features:g}" if network.features else ""
-        yield "network", layers + first
+            beside = f" of {len(race)} networks together" if race and key == "iterations" else ""
+            yield key, f"{count:,.0f}{beside}"
+    network = metrics.get("network") or (options.network and asdict(options.network))
+    if network:
+        yield "network", candidates.network_words(network)
     points = metrics.get("points") or {}
     if points:
         yield "points", ", ".join(f"{n:,} {what}" for what, n in points.items() if n is not None)

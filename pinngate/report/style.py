@@ -15,8 +15,10 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
+
+from pinngate.report.notation import significant
 
 WIDTH = 7.0  # inches: a text column
 FONT = 9.0
@@ -28,6 +30,7 @@ PURPLE, SKY, INK, GREY = "#CC79A7", "#56B4E9", "#222222", "#767676"
 ESTIMATE, TRUTH, DATA = BLUE, INK, GREY
 CLASSICAL, LIMIT = VERMILION, GREEN
 CYCLE = [BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY]
+_STEPS = [1, 2, 5, 10]
 DASHES = ["-", "--", ":", "-."]
 
 
@@ -72,7 +75,22 @@ def open_frame(axes: Axes) -> None:
 
 def whole_iterations(axes: Axes) -> None:
     """Put ticks of an iteration axis on whole numbers."""
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True, min_n_ticks=1))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True, min_n_ticks=1, steps=_STEPS))
+
+
+def log_scale(axes: Axes) -> None:
+    """Make the vertical axis logarithmic, after drawing.
+
+    Within two decades, where powers of ten leave few ticks or none, ticks are plain numbers.
+    """
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    if high < 100 * low:
+        is_narrow = high < 4 * low
+        evenly, by_decade = MaxNLocator(nbins=6, steps=_STEPS), LogLocator(subs=[1, 2, 5])
+        axes.yaxis.set_major_locator(evenly if is_narrow else by_decade)
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: significant(value)))
+        axes.yaxis.set_minor_locator(NullLocator())
 
 
 def legend(axes: Axes, **options: Any) -> None:

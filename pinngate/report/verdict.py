@@ -161,7 +161,6 @@ def noise_rows(archive: RunArchive) -> list[tuple[str, str]]:
         rows.append(("training risk: mean squared residual of the data", significant(training)))
     against = misfit(archive)
     if against is not None:
-        judged = "the model does not fit the data, or its noise is larger than stated"
-        words = f"{against.words}; {judged}" if against.is_clear else against.words
-        rows.append(("fit to the data", words))
+        judged = "; the model does not fit the data" if against.is_clear else ""
+        rows.append(("fit to the data", f"{against.words}{judged}"))
     return rows
