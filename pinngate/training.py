@@ -29,7 +29,7 @@ from pinngate.residuals import ResidualModel
 
 logger = logging.getLogger(__name__)
 
-NUM_CONDITION = 64  # points for each condition; a power of two keeps the Sobol batch a net
+NUM_CONDITION = 32  # points for each condition; a power of two keeps the Sobol batch a net
 NUM_LOGGED = 100  # rows of the history
 CHECKPOINT_SECONDS = 10.0  # at most this much work is lost when a process is killed
 LOG_GRID_FRACTION = 0.4  # of the evaluation grid along each axis, for errors in the history

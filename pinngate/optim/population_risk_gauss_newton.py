@@ -45,6 +45,9 @@ class GaussNewtonOptions:
             weights the data must be met before the equation holds the solution at zero.
         ramp: factor an iteration; 12 iterations from 0.05 to 1, about what a sine network needs to
             find the solution.
+        release: fraction of the final physics weight from which on coefficients move. Before that
+            the field has not met the data, and a transport coefficient can run off to zero, from
+            where it does not come back (sand column: v = 0.005 in place of 2.5).
         ridge: first α, in units of the squared size of the fields; follows the risk from there.
         ridge_factor: most by which α moves an iteration: the linearisation changes with it.
         damping: first trust-region parameter μ, in units of the squared size of the fields.
@@ -63,6 +66,7 @@ class GaussNewtonOptions:
     condition_weight: float = 5.0
     first_physics_weight: float = 0.05
     ramp: float = 1.3
+    release: float = 0.3
     ridge: float = 1.0
     ridge_factor: float = 3.0
     damping: float = 1.0
@@ -285,6 +289,8 @@ class PopulationRiskGaussNewton:
         observed = slice(slices[self.observation_terms[0].name].start, len(r))
         theta = flatten(self.network, self.coefficients)
         offset = theta[:num_weights] - self.anchor
+        if self.physics_weight < options.release:
+            jac = jac[:, :num_weights]
         spectrum = RidgeSpectrum(jac, jac.shape[1] - num_weights, observed)
         fit = self._choose_ridge(spectrum, r - jac[:, :num_weights] @ offset)
 
@@ -345,6 +351,7 @@ class PopulationRiskGaussNewton:
         free = max(1.0, len(observed) - fit.effective_dimension)
         variance = float(observed.square().sum()) / free
         raw = (spectrum.unpenalised_covariance(self.ridge).diagonal() * variance).sqrt()
+        raw = torch.cat([raw, raw.new_full((len(names) - len(raw),), math.nan)])
         values, slopes = self.coefficients.values_and_slopes()
         rows = {}
         for name, value, slope, std in zip(names, values, slopes, raw, strict=True):
@@ -404,6 +411,7 @@ class PopulationRiskGaussNewton:
             delta = torch.cat([s + v, c])
             distance = self.ridge * (offset + delta[:num_weights]).square().sum()
             predicted = float((r + jac @ delta).square().sum() + distance)
+            delta = torch.cat([delta, delta.new_zeros(len(theta) - len(delta))])
             assign(self.network, self.coefficients, theta + delta)
             moved = roots * weighted_residuals(
                 self.model, self.network, self.coefficients, batches, weights

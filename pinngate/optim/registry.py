@@ -18,7 +18,7 @@ from pinngate.optim.first_order import FirstOrder, FirstOrderOptions
 from pinngate.optim.parts import Parts, Stepper
 from pinngate.optim.population_risk_adam import PopulationRiskAdam
 from pinngate.optim.population_risk_gauss_newton import GaussNewtonOptions
-from pinngate.optim.second_order import CANDIDATES, SecondOrder
+from pinngate.optim.second_order import DIVISIONS, SecondOrder
 from pinngate.problem import NetworkOptions, Problem, SolveOptions
 
 
@@ -89,13 +89,13 @@ def _population_risk_adam(
 
 def _second_order(parts: Parts) -> Stepper:
     solve = parts.problem.solve
-    networks = CANDIDATES if solve.network is None else {"given": solve.network}
+    divisions = DIVISIONS if solve.network is None else ({"given": solve.network},)
     options = GaussNewtonOptions(
         equation_weight=solve.weights["equations"],
         condition_weight=solve.weights["conditions"],
         max_iterations=solve.iterations or 1,
     )
-    return SecondOrder(parts, networks, options)
+    return SecondOrder(parts, divisions, options)
 
 
 METHODS = {
@@ -104,8 +104,8 @@ METHODS = {
         Method(
             "population-risk-gauss-newton",
             SolveOptions(
-                collocation=512,
-                iterations=80,
+                collocation=256,
+                iterations=100,
                 weights={"equations": 3.0, "conditions": 5.0, "observations": 1.0},
                 precision="float64",
             ),

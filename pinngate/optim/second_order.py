@@ -1,17 +1,20 @@
 """Gauss–Newton training: candidate networks race, the one of least leave-one-out risk is finished.
 
-Successive halving. Every candidate runs one heat, enough for the ramp of the physics and some
-iterations at its full weight; then, round by round, the better half goes on, with all that are
-within a hundredth of the best, until the best have stopped by themselves. Points and order of the
-candidates are fixed by the seed, so the race is deterministic; one step is one iteration of one
-candidate, so it can be interrupted and resumed anywhere.
+Two divisions. The small networks, one sine layer each, are fast and enough for linear problems; the
+deep ones follow only where the best small network cannot satisfy data and physics together, which
+its own misfit of the physics tells. Within a division the race is by successive halving: every
+candidate runs one heat, enough for the ramp of the physics and some iterations at its full weight;
+then, round by round, the better half goes on, with all that are within a hundredth of the best,
+until the best have stopped by themselves. Points and order of the candidates are fixed by the seed,
+so the race is deterministic; one step is one iteration of one candidate, so it can be interrupted
+and resumed anywhere.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -34,14 +37,22 @@ REDRAW = 2  # iterations on the same collocation points
 TIE = 1.01  # risks within a hundredth are not told apart by the data
 POSTERIOR_POINTS = 2  # times the collocation points of a step: less dependence on their draw
 
-CANDIDATES: dict[str, NetworkOptions] = {
-    "sine-1": NetworkOptions(width=128, depth=1, activation="sin", features=1.0),
-    "sine-2": NetworkOptions(width=128, depth=1, activation="sin", features=2.0),
-    "sine-4": NetworkOptions(width=128, depth=1, activation="sin", features=4.0),
-    "deep-sine-1": NetworkOptions(width=48, depth=2, activation="tanh", features=1.0),
-    "deep-sine-2": NetworkOptions(width=48, depth=2, activation="tanh", features=2.0),
-    "tanh": NetworkOptions(width=32, depth=3, activation="tanh", features=None),
+STRAINED = 0.03  # share of the physics in the score above which deep networks are tried
+HOPELESS = 0.2  # share above which they are tried at once, after the first round of the small ones
+
+SMALL = {
+    "sine-24-4": NetworkOptions(width=24, depth=1, activation="sin", features=4.0),
+    "sine-48-3": NetworkOptions(width=48, depth=1, activation="sin", features=3.0),
+    "sine-48-6": NetworkOptions(width=48, depth=1, activation="sin", features=6.0),
+    "sine-16-3": NetworkOptions(width=16, depth=1, activation="sin", features=3.0),
+    "sine-24-2": NetworkOptions(width=24, depth=1, activation="sin", features=2.0),
 }
+DEEP = {
+    "deep-20-1": NetworkOptions(width=20, depth=3, activation="tanh", features=1.0),
+    "deep-20-1b": NetworkOptions(width=20, depth=3, activation="tanh", features=1.0),
+    "tanh-16x4": NetworkOptions(width=16, depth=4, activation="tanh", features=None),
+}
+DIVISIONS = (SMALL, DEEP)
 
 
 class SecondOrder:
@@ -49,53 +60,58 @@ class SecondOrder:
 
     Args:
         parts: the problem.
-        networks: candidates by name; a single one is simply trained.
+        divisions: candidates by name; a single one is simply trained.
         options: of every solver.
     """
 
     num_threads: int | None = 1  # as for first-order steps: matrices of a few hundred rows
 
     def __init__(
-        self, parts: Parts, networks: Mapping[str, NetworkOptions], options: GaussNewtonOptions
+        self,
+        parts: Parts,
+        divisions: Sequence[Mapping[str, NetworkOptions]],
+        options: GaussNewtonOptions,
     ) -> None:
-        self.parts, self.networks = parts, dict(networks)
+        self.parts = parts
+        self.networks = {name: n for division in divisions for name, n in division.items()}
+        self.divisions = [list(division) for division in divisions]
         self.solvers = {
             name: PopulationRiskGaussNewton(
                 parts.model, parts.network(network, f"/{name}"), parts.coefficients(), options
             )
             for name, network in self.networks.items()
         }
-        self.alive = list(self.solvers)
+        self.division = 0
+        self.alive = self.divisions[0]
         self.place = 0
         self.iteration = 0
         self.in_heat = 0
+        self.at_work = self.alive[0]
+        self.champions: list[str] = []
+        self.failed: list[str] = []
         self.winner: str | None = None
         self.row: dict[str, float] = {}
         self._drawn_at = parts.batches.state_dict()
-        self._batches = None if len(self.solvers) == 0 else parts.batches.draw()
-
-    @property
-    def current(self) -> str:
-        """Name of the candidate at work, after the race of the winner."""
-        return self.winner or self.alive[self.place]
+        self._batches = parts.batches.draw()
 
     @property
     def network(self) -> Network:
-        """The network at work."""
-        return self.solvers[self.current].network
+        """The network that was worked on last, after `finish` the winner's."""
+        return self.solvers[self.at_work].network
 
     @property
     def coefficients(self) -> Coefficients:
-        """The coefficients at work."""
-        return self.solvers[self.current].coefficients
+        """The coefficients that were worked on last, after `finish` the winner's."""
+        return self.solvers[self.at_work].coefficients
 
     @property
     def expected_iterations(self) -> int:
-        """A round of all, a round of half, and a third for the best."""
+        """A round of all in this division, a round of half, and one for the best."""
         if self.winner is not None:
             return self.iteration
-        num_candidates = len(self.solvers)
-        return max(self.iteration + HEAT, HEAT * (num_candidates + num_candidates // 2 + 1))
+        num_candidates = sum(len(names) for names in self.divisions[: self.division + 1])
+        planned = HEAT * (num_candidates + len(self.divisions[self.division]) // 2 + 1)
+        return max(self.iteration + HEAT, planned)
 
     @property
     def reason(self) -> str | None:
@@ -108,15 +124,16 @@ class SecondOrder:
         Raises:
             SolveError: every candidate has failed.
         """
-        name = self.current
+        name = self.at_work = self.alive[self.place]
         solver = self.solvers[name]
         if self.in_heat % REDRAW == 0 and self.iteration > 0:
             self._draw()
         try:
-            self.row = solver.step(self._batches or {})
+            self.row = solver.step(self._batches)
         except SolveError as error:
             logger.info("candidate %s is out: %s", name, error)
             solver.reason = str(error)
+            self.failed.append(name)
             solver.best_state = None
         self.row["candidate"] = float(list(self.solvers).index(name))
         self.iteration += 1
@@ -142,13 +159,28 @@ class SecondOrder:
     def _halve(self) -> None:
         ranked = sorted(self.alive, key=lambda n: self.solvers[n].score)
         best = self.solvers[ranked[0]].score
-        if not math.isfinite(best) and all(self.solvers[n].reason for n in ranked):
-            raise SolveError(f"every network failed: {self.solvers[ranked[0]].reason}")
         close = sum(self.solvers[n].score <= TIE * best for n in ranked)
         self.alive = ranked[: max(close, len(ranked) // 2, 1)]
         self.place = 0
-        if all(self.solvers[n].reason is not None for n in self.alive):
-            self.winner = ranked[0]
+        has_more = self.division + 1 < len(self.divisions)
+        is_hopeless = has_more and self._strain(ranked[0]) > HOPELESS
+        if not is_hopeless and any(self.solvers[n].reason is None for n in self.alive):
+            return
+        self.champions.append(ranked[0])
+        self.division += 1
+        if has_more and self._strain(ranked[0]) > STRAINED:
+            self.alive = self.divisions[self.division]
+        else:
+            self.winner = min(self.champions, key=lambda n: self.solvers[n].score)
+            if self.winner in self.failed:
+                raise SolveError(f"every network failed: {self.solvers[self.winner].reason}")
+
+    def _strain(self, name: str) -> float:
+        """Return the share of the physics' misfit in a solver's score, 1 without a score."""
+        solver = self.solvers[name]
+        if solver.best_state is None:
+            return 1.0
+        return 1.0 - float(solver.best_state["risk"]) / solver.unit**2 / solver.score
 
     def log_row(self) -> dict[str, float]:
         """Return the last iteration's figures."""
@@ -156,27 +188,30 @@ class SecondOrder:
 
     def finish(self) -> None:
         """Put the winner's best iterate into its network."""
-        self.solvers[self.current].finish()
+        self.at_work = self.winner or self.at_work
+        self.solvers[self.at_work].finish()
 
     def posterior(self) -> Posterior | None:
         """Return the posterior at the winner's best iterate."""
         source = self.parts.batches.twin("posterior", POSTERIOR_POINTS)
         stated = source.stated_std()
-        return gauss_newton_posterior(self.solvers[self.current], in_order(source), stated)
+        return gauss_newton_posterior(self.solvers[self.at_work], in_order(source), stated)
 
     def describe(self) -> dict[str, Any]:
         """Return the network and the race."""
-        entries: dict[str, Any] = {"network": asdict(self.networks[self.current])}
-        unit = self.solvers[self.current].unit ** 2
+        entries: dict[str, Any] = {"network": asdict(self.networks[self.at_work])}
+        unit = self.solvers[self.at_work].unit ** 2
         if len(self.solvers) > 1:
             entries["race"] = [
                 {
                     "network": name,
+                    "options": asdict(self.networks[name]),
                     "risk": solver.score * unit if math.isfinite(solver.score) else None,
                     "iterations": solver.iteration,
-                    "is_winner": name == self.current,
+                    "is_winner": name == self.at_work,
                 }
                 for name, solver in self.solvers.items()
+                if solver.iteration > 0
             ]
         return entries
 
@@ -184,6 +219,10 @@ class SecondOrder:
         """Return everything needed to go on."""
         return {
             "alive": list(self.alive),
+            "champions": list(self.champions),
+            "failed": list(self.failed),
+            "division": self.division,
+            "at_work": self.at_work,
             "place": self.place,
             "iteration": self.iteration,
             "in_heat": self.in_heat,
@@ -195,9 +234,10 @@ class SecondOrder:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from `state_dict`; the following iterations are bitwise the same."""
-        for key in ("place", "iteration", "in_heat", "winner"):
+        for key in ("division", "place", "iteration", "in_heat", "at_work", "winner"):
             setattr(self, key, state[key])
-        self.alive, self.row = list(state["alive"]), dict(state["row"])
+        self.alive, self.champions = list(state["alive"]), list(state["champions"])
+        self.failed, self.row = list(state["failed"]), dict(state["row"])
         for name, solver in self.solvers.items():
             solver.load_state_dict(state["solvers"][name])
         self.parts.batches.load_state_dict(state["drawn_at"])

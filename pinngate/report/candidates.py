@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinngate.report.archive import RunArchive
-from pinngate.report.notation import ABSENT, significant
+from pinngate.report.notation import ABSENT, percent, significant
 
 Array = NDArray[np.float64]
 
@@ -102,10 +102,10 @@ def race_rows(archive: RunArchive) -> list[dict[str, Any]]:
         rows.append(
             {
                 "name": name,
-                "words": network_words(options or _shipped(name)),
-                "risk": significant(risk, 4),
-                "above": f"+{100 * (risk / best - 1):.1f}\N{NO-BREAK SPACE}%"
-                if risk is not None and best and risk > best
+                "words": network_words(entry.get("options") or options),
+                "risk": _aligned(risk, best),
+                "above": f"+{percent(risk / best - 1)}"
+                if risk and best and risk > best
                 else ABSENT,
                 "iterations": ABSENT if iterations is None else f"{iterations:,.0f}",
                 "is_winner": is_winner,
@@ -116,21 +116,22 @@ def race_rows(archive: RunArchive) -> list[dict[str, Any]]:
 
 
 def network_words(options: Mapping[str, Any] | None) -> str:
-    """Return a network in words, ``2 layers of 48: sines of bandwidth 1, then tanh``.
+    """Return the hidden layers in words, ``48 sines of bandwidth 1, then 48 tanh``.
 
     Args:
         options: width, depth, activation and features, as in ``metrics.json``; None: a dash.
     """
     if not options or not isinstance(options.get("depth"), int):
         return ABSENT
-    depth, width, activation = options["depth"], options.get("width"), options.get("activation")
-    size = f"{depth} hidden layer{'s' if depth > 1 else ''} of {width}"
+    depth, width = options["depth"], options.get("width")
+    units = "sines" if options.get("activation") == "sin" else options.get("activation")
     bandwidth = _number(options.get("features"))
-    kind = "sines" if activation == "sin" else str(activation)
     if bandwidth is None:
-        return f"{size}, {kind}"
-    first = f"sines of bandwidth {significant(bandwidth)}"
-    return f"{size}, {first}" if depth == 1 else f"{size}: {first}, then {kind}"
+        return f"{width} {units}" if depth == 1 else f"{depth} layers of {width} {units}"
+    first = f"{width} sines of bandwidth {significant(bandwidth)}"
+    if depth == 1:
+        return first
+    return f"{first}, then {f'{depth - 1} layers of ' if depth > 2 else ''}{width} {units}"
 
 
 def _entries(archive: RunArchive) -> list[dict[str, Any]]:
@@ -138,16 +139,15 @@ def _entries(archive: RunArchive) -> list[dict[str, Any]]:
     return [e for e in race if isinstance(e, dict)] if isinstance(race, list) else []
 
 
-def _shipped(name: str) -> dict[str, Any] | None:
-    """Return the options of a candidate that the package races by default."""
-    from dataclasses import asdict
-
-    from pinngate.optim.second_order import CANDIDATES
-
-    return asdict(CANDIDATES[name]) if name in CANDIDATES else None
-
-
 def _number(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if math.isfinite(value) else None
+
+
+def _aligned(risk: float | None, best: float | None) -> str:
+    """Return a risk with as many decimals as show four digits of the best."""
+    if risk is None or not best or best <= 0:
+        return significant(risk)
+    decimals = max(0, 3 - math.floor(math.log10(best)))
+    return f"{risk:.{decimals}f}"

@@ -89,6 +89,12 @@ def fit(archive: RunArchive, of: str, columns: dict[str, NDArray[Any]]) -> Figur
     r = np.linspace(-reach, reach, 201)
     density = np.exp(-0.5 * (r / noise) ** 2) / (noise * np.sqrt(2 * np.pi))
     right.plot(r, density, color=CLASSICAL, lw=1.6, label=f"normal, {name} {significant(noise)}")
+    stated = _stated(columns)
+    if stated is not None and name != "stated noise":
+        expected = np.exp(-0.5 * (r / stated) ** 2) / (stated * np.sqrt(2 * np.pi))
+        beside = f"normal, stated noise {significant(stated)}"
+        right.plot(r, expected, color=INK, lw=1.2, ls=(0, (4, 2)), label=beside)
+        density = np.maximum(density, expected)
     num_beyond = int((~is_inside).sum())
     spread = f"residual std {significant(float(residual.std()))}"
     beyond = f", {num_beyond} beyond ±{_REACH:g} std" if num_beyond else ""
@@ -106,7 +112,15 @@ def _noise(
     estimated = archive.number("noise_std", of)
     if estimated:
         return estimated, "estimated noise"
-    std = columns.get("std")
-    if std is not None and np.isfinite(std).any():
-        return float(np.sqrt(np.nanmean(std**2))), "stated noise"
+    stated = _stated(columns)
+    if stated is not None:
+        return stated, "stated noise"
     return float(residual.std()) or 1.0, "own std"
+
+
+def _stated(columns: dict[str, NDArray[Any]]) -> float | None:
+    """Return the root mean square of the standard deviations that came with the data."""
+    std = columns.get("std")
+    if std is None or not np.isfinite(std).any():
+        return None
+    return float(np.sqrt(np.nanmean(std**2))) or None

@@ -91,5 +91,5 @@ def seconds(value: float | None) -> str:
     if value is None:
         return ABSENT
     if value < 120:
-        return f"{significant(value)} s"
+        return f"{significant(round(value, 2) or value)} s"
     return f"{value / 60:.0f} min" if value < 7200 else f"{value / 3600:.1f} h"

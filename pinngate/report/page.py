@@ -51,7 +51,8 @@ CAPTIONS = {
         "The fit to the data",
         "Left: observed against fitted values; about 95 % should lie in the band. Right: the "
         "residuals, which should follow the normal curve of the noise. A histogram narrower than "
-        "the curve means that noise was fitted, a wider one that signal was missed.",
+        "the curve of the stated noise (dashed, where the data state it) means that noise was "
+        "fitted, a wider one that signal was missed.",
     ),
     "coefficients": (
         "Coefficients",
@@ -62,7 +63,7 @@ CAPTIONS = {
         "Training",
         "What was minimised, by terms, and the error against the truth where it is known. Where "
         "several networks raced, each starts at iteration 0: the chosen one in colour, the others "
-        "in grey. A line of the others that ends early was dropped for its risk.",
+        "in grey. A grey line ends where its network stopped or was dropped for its risk.",
     ),
     "risk": (
         "The risk",
@@ -217,7 +218,7 @@ def _solving(archive: RunArchive) -> Iterator[tuple[str, str]]:
             yield key, f"{count:,.0f}{beside}"
     network = metrics.get("network") or (options.network and asdict(options.network))
     if network:
-        yield "network", candidates.network_words(network)
+        yield "hidden layers", candidates.network_words(network)
     points = metrics.get("points") or {}
     if points:
         yield "points", ", ".join(f"{n:,} {what}" for what, n in points.items() if n is not None)

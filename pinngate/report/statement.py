@@ -13,6 +13,8 @@ from pinngate.problem import Condition, Noise, Observations, Problem, SyntheticO
 from pinngate.report import mathml
 from pinngate.report.notation import percent, significant
 
+_SOLVERS = {"cole-hopf": "Cole–Hopf"}
+
 
 @dataclass(frozen=True)
 class Line:
@@ -121,6 +123,7 @@ def truth(problem: Problem) -> Iterator[Line]:
     for unknown, expression in problem.truth.fields.items():
         yield Line(f"{lead}the true field ", mathml.formula(expression, problem, of=unknown))
     if problem.truth.solver:
-        yield Line(f"{lead}a {problem.truth.solver} solution from the exact initial data.")
+        method = _SOLVERS.get(problem.truth.solver, problem.truth.solver)
+        yield Line(f"{lead}a {method} solution from the exact initial data.")
     if problem.truth.file:
         yield Line(f"{lead}the reference in {problem.truth.file.name}.")

@@ -87,7 +87,7 @@ def log_scale(axes: Axes) -> None:
     low, high = axes.get_ylim()
     if high < 100 * low:
         is_narrow = high < 4 * low
-        evenly, by_decade = MaxNLocator(nbins=6, steps=_STEPS), LogLocator(subs=[1, 2, 5])
+        evenly, by_decade = MaxNLocator(nbins=6, steps=_STEPS), LogLocator(subs=[1, 2, 3, 5])
         axes.yaxis.set_major_locator(evenly if is_narrow else by_decade)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: significant(value)))
         axes.yaxis.set_minor_locator(NullLocator())

@@ -99,7 +99,11 @@ def _coefficient_words(archive: RunArchive, coefficient: Coefficient) -> tuple[s
     if inside is not None:
         truth = significant(archive.number("coefficients", name, "truth"), 4)
         words += f" (the truth, {truth}, is {'inside' if inside else 'outside'} its 95 % interval)"
-    return words, inside is False
+        return words, not inside
+    error = archive.number("coefficients", name, "relative_error")
+    if error is not None:
+        words += f" (off the truth by {percent(error)})"
+    return words, error is not None and error > FAR
 
 
 def truth_inside(archive: RunArchive, name: str) -> bool | None:

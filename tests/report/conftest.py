@@ -77,8 +77,39 @@ def heat_problem() -> Problem:
     )
 
 
+def _race_history() -> dict[str, np.ndarray]:
+    """Three networks of 20 iterations in turn, then 12 more of the second; every second logged."""
+    candidate = np.repeat([0.0, 1.0, 2.0, 1.0], [10, 10, 10, 6])
+    own = np.concatenate([np.arange(2.0, 21, 2)] * 3 + [np.arange(22.0, 33, 2)])
+    fall = np.exp(-own / 3)
+    misfit = 0.087 + 0.9 * fall + 0.004 * candidate
+    physics = 9 * fall + 0.001
+    risk = misfit + 0.0042
+    return {
+        "iteration": np.arange(2.0, 73, 2),
+        "seconds": 0.08 * np.arange(36),
+        "loss": misfit + physics,
+        "loss_equation_1": 0.0001 + fall,
+        "loss_condition_1": 1e-6 + 0.5 * fall**2,
+        "loss_condition_2": 1e-6 + 0.4 * fall**2,
+        "loss_observation_1": misfit,
+        "learning_rate": np.full(36, np.nan),
+        "leave_one_out_risk": risk,
+        "lookahead_risk": risk,
+        "selection_risk": risk + physics,
+        "effective_dimension": 4 + 22 * fall,
+        "signal_fraction": 0.1 + 0.2 * fall,
+        "ridge": 0.01 + fall,
+        "damping": 1e-4 + 0.3 * fall**2,
+        "physics_weight": 3 * np.minimum(1.0, 0.05 * 1.3**own),
+        "noise_std_1": np.sqrt(misfit * 200 / 196),
+        "candidate": candidate,
+        "relative_l2_u": 0.027 + 0.9 * fall,
+    }
+
+
 def heat(folder: Path) -> RunArchive:
-    """One space axis and time, with truth, uncertainty and observations at t = 0."""
+    """One space axis and time, with truth, uncertainty, data at t = 0 and a race of networks."""
     generator = np.random.default_rng(1)
     x, t = np.linspace(0, 1, 81), np.linspace(0, 1, 61)
     grid = np.meshgrid(x, t, indexing="ij")
@@ -93,8 +124,7 @@ def heat(folder: Path) -> RunArchive:
     errors = generator.normal(size=200)
     value = _heat_field(at, start) + NOISE * errors / errors.std()
     fitted = _heat_field(at, start, a=1.025, b=0.47)
-    n = np.arange(25.0)
-    fall = np.exp(-n / 3)
+    history = _race_history()
     error = float(np.linalg.norm(u - truth) / np.linalg.norm(truth))
     coverage = float(np.mean(np.abs(u - truth) <= 1.96 * std + 1e-12))
     return RunArchive(
@@ -107,7 +137,7 @@ def heat(folder: Path) -> RunArchive:
             "reason": "the leave-one-out risk stopped falling",
             "optimizer": "population-risk-gauss-newton",
             "seed": 0,
-            "iterations": 24,
+            "iterations": 72,
             "seconds": {"total": 3.1, "setup": 0.6, "solve": 1.9, "evaluate": 0.6},
             "points": {"collocation": 1000, "conditions": 200, "observations": 200},
             "parameters": 2241,
@@ -126,26 +156,23 @@ def heat(folder: Path) -> RunArchive:
             "coefficients": None,
             "noise_std": {"u": 0.298},
             "risk": {"leave_one_out": 0.0912, "training": 0.0871},
+            "network": {"width": 128, "depth": 1, "activation": "sin", "features": 4.0},
+            "race": [
+                {
+                    "network": name,
+                    "options": {"width": w, "depth": d, "activation": kind, "features": bandwidth},
+                    "risk": risk,
+                    "iterations": count,
+                    "is_winner": name == "sine-4",
+                }
+                for name, w, d, kind, bandwidth, risk, count in (
+                    ("sine-2", 128, 1, "sin", 2.0, 0.0954, 20),
+                    ("sine-4", 128, 1, "sin", 4.0, 0.0922, 32),
+                    ("tanh", 32, 3, "tanh", None, None, 20),
+                )
+            ],
         },
-        history={
-            "iteration": n,
-            "seconds": 0.08 * n,
-            "loss": 0.09 + 3.8 * fall,
-            "loss_equation_1": 0.001 + 2 * fall,
-            "loss_condition_1": 1e-6 + 0.5 * fall**2,
-            "loss_condition_2": 1e-6 + 0.4 * fall**2,
-            "loss_observation_1": 0.087 + 0.9 * fall,
-            "learning_rate": np.full(25, np.nan),
-            "leave_one_out_risk": 0.0912 + 1.1 * fall,
-            "open_fraction": 0.2 + 0.7 * fall,
-            "open_fraction_weights": 0.1 + 0.7 * fall,
-            "effective_dimension": 4 + 22 * fall,
-            "ridge": 0.01 + fall,
-            "damping": 1e-4 + 0.3 * fall**2,
-            "physics_weight": np.minimum(1.0, 0.05 * 1.3**n),
-            "noise_std_u": 0.298 + 0.2 * fall,
-            "relative_l2_u": 0.027 + 0.9 * fall,
-        },
+        history=history,
         solution={"x": x, "t": t, "u": u, "u_std": std, "u_truth": truth},
         observations={
             "set": np.full(200, "1"),

@@ -77,7 +77,7 @@ def _drop_axis(path: Path) -> None:
         ("metrics.json", Path.unlink, "metrics.json missing"),
         ("history.csv", Path.unlink, "history.csv missing"),
         ("history.csv", lambda p: p.write_text(""), "history.csv cannot be read"),
-        ("history.csv", _add_row, "history.csv:27: 2 values under"),
+        ("history.csv", _add_row, "history.csv:38: 2 values under"),
         ("history.csv", _put_word, "history.csv:4: 'soon' in the column 'seconds'"),
         ("observations.csv", _cut_column, "observations.csv lacks the column fitted"),
         ("observations.csv", Path.unlink, "observations.csv cannot be read"),

@@ -12,6 +12,7 @@ import pytest
 from conftest import MAKERS
 
 from pinngate.errors import InputError
+from pinngate.problem import NetworkOptions
 from pinngate.report import RunArchive, read, render, write
 
 Make = Callable[[str], RunArchive]
@@ -98,6 +99,31 @@ def test_coefficients_have_their_interval_and_truth(make_archive: Make) -> None:
     assert "starting from 0.3, kept positive" in text
 
 
+def test_the_race_is_a_table_with_its_winner_first(make_archive: Make) -> None:
+    archive = make_archive("heat")
+    assert archive.problem.solve.network is None
+    page = Page(render(archive, {}))
+    for part in (
+        "iterations 72 of 3 networks together",
+        "hidden layers 128 sines of bandwidth 4 points",
+        "sine-4 – chosen 128 sines of bandwidth 4 0.09220 – 32 "
+        "sine-2 128 sines of bandwidth 2 0.09540 +3.5 % 20 tanh 3 layers of 32 tanh – – 20",
+    ):
+        assert part in page.text, part
+    assert [a for tag, a in page.tags if tag == "tr" and a] == [{"class": "chosen"}]
+    assert "The race" not in Page(render(make_archive("decay"), {})).text
+
+
+def test_a_stated_network_is_in_words(make_archive: Make) -> None:
+    archive = make_archive("decay")
+    stated = NetworkOptions(width=64, depth=3, activation="tanh", features=2.0)
+    solve = replace(archive.problem.solve, network=stated)
+    told = replace(archive, problem=replace(archive.problem, solve=solve))
+    words = "hidden layers 64 sines of bandwidth 2, then 2 layers of 64 tanh"
+    assert words in Page(render(told, {})).text
+    assert "hidden layers" not in Page(render(archive, {})).text
+
+
 def test_the_kinds_of_conditions_are_named(make_archive: Make) -> None:
     assert "mixed, Robin" in Page(render(make_archive("membrane"), {})).text
     bare = Page(render(make_archive("bare"), {})).text
@@ -131,6 +157,8 @@ def test_values_are_escaped_wherever_they_come_from(make_archive: Make) -> None:
             "classical": {"u": {"relative_l2": 0.1, "method": evil}},
             "coefficients": {evil: {"estimate": 1.0}},
             "points": {evil: 3},
+            "network": {"depth": 2, "width": evil, "activation": evil},
+            "race": [{"network": evil, "risk": evil, "iterations": evil, "is_winner": evil}] * 2,
         },
         environment={evil: {evil: [evil]}},
     )
@@ -152,7 +180,7 @@ def test_write_makes_the_files_and_can_be_repeated(run_folder: Path) -> None:
     kept = {p.name: p.read_bytes() for p in run_folder.iterdir()}
     page = write(run_folder)
     assert page == run_folder / "report.html"
-    names = ["solution", "slices", "error", "fit", "training", "gate"]
+    names = ["solution", "slices", "error", "fit", "training", "risk"]
     assert {p.name for p in (run_folder / "figures").iterdir()} == {f"{n}.png" for n in names}
     first = page.read_bytes()
     write(run_folder)

@@ -18,7 +18,7 @@ from pinngate.report.style import png
 Make = Callable[[str], RunArchive]
 
 EXPECTED = {
-    "heat": ["solution", "slices", "error", "fit", "training", "gate"],
+    "heat": ["solution", "slices", "error", "fit", "training", "risk"],
     "decay": ["solution", "error", "fit", "coefficients", "training", "gate"],
     "membrane": ["solution", "slices", "error", "fit", "training"],
     "bare": ["solution_u", "slices_u", "solution_v", "slices_v"],
@@ -142,6 +142,89 @@ def test_the_coefficient_shows_its_truth_and_final_interval(make_archive: Make) 
     assert 0.761 < high < 1.0  # the last interval's end, but not the first one's
 
 
+def test_the_chosen_network_is_in_colour_over_its_own_iterations(make_archive: Make) -> None:
+    figure = figures_of(make_archive("heat"))["training"]
+    loss, race, error = figure.axes
+    for plot, chosen in ((loss, "total"), (race, "chosen: sine-4"), (error, "this run, $u$")):
+        (line,) = [line for line in plot.lines if line.get_label() == chosen]
+        np.testing.assert_array_equal(line.get_xdata(), np.arange(2, 33, 2))
+        grey = [line for line in plot.lines if line.get_color() == "#BDBDBD"]
+        assert [list(line.get_xdata()) for line in grey] == [list(range(2, 21, 2))] * 2
+        assert all(line.get_zorder() < 1.9 <= max(2, line.get_zorder()) for line in grey)
+    assert error.get_xlabel() == "iteration of each network"
+
+
+def test_the_risk_stands_above_noise_and_misfit(make_archive: Make) -> None:
+    archive = make_archive("heat")
+    figure = figures_of(archive)["risk"]
+    x, risk = _line(figure, "leave-one-out risk")
+    _, noise = _line(figure, "noise variance")
+    _, misfit = _line(figure, "training misfit")
+    chosen = archive.history["candidate"] == 1
+    assert x[-1] == 32
+    np.testing.assert_array_equal(risk, archive.history["leave_one_out_risk"][chosen])
+    # One set of equal weights: the loss without the physics is the loss of the observations.
+    expected = archive.history["loss_observation_1"][chosen]
+    np.testing.assert_allclose(misfit, expected, rtol=1e-12)
+    assert (misfit < noise).all()
+    assert (noise[-5:] < risk[-5:]).all()
+    assert "risk of the answer 0.0912" in [t.get_text() for t in _legend_texts(figure.axes[0])]
+    ramp = figure.axes[0].patches[0]
+    assert ramp.get_x() + ramp.get_width() == 10  # 0.05 · 1.3^n reaches one after eleven
+    assert [plot.get_ylabel() for plot in figure.axes[1:]] == ["effective dimension", "ridge α"]
+
+
+def test_a_single_network_has_no_others(make_archive: Make) -> None:
+    archive = make_archive("heat")
+    only = archive.history["candidate"] == 1
+    history = {name: v[only] for name, v in archive.history.items()}
+    history["iteration"] = np.arange(2.0, 33, 2)
+    metrics = {name: v for name, v in archive.metrics.items() if name != "race"}
+    figures = figures_of(replace(archive, history=history, metrics=metrics))
+    assert len(figures["training"].axes) == 2
+    assert figures["training"].axes[-1].get_xlabel() == "iteration"
+    assert figures["risk"].axes[-1].get_xlabel() == "iteration"
+
+
+def test_coefficients_are_those_of_the_chosen_network(make_archive: Make) -> None:
+    archive = make_archive("decay")
+    rows = archive.history["iteration"].size
+    history = archive.history | {"candidate": (np.arange(rows) < 30).astype(float)}
+    race = [{"network": "a", "is_winner": True}, {"network": "b", "is_winner": False}]
+    chosen = replace(archive, history=history, metrics=archive.metrics | {"race": race})
+    _, k = _line(figures_of(chosen)["coefficients"], "estimate")
+    np.testing.assert_array_equal(k, archive.history["coefficient_k"][30:])
+
+
+def test_a_stated_noise_is_drawn_beside_the_estimate(make_archive: Make) -> None:
+    archive = make_archive("decay")
+    _, density = _line(figures_of(archive)["fit"], "normal, stated noise 0.05")
+    assert density.max() == pytest.approx(1 / (0.05 * np.sqrt(2 * np.pi)), rel=1e-12)
+    heat = figures_of(make_archive("heat"))["fit"].axes[1]
+    assert not any("stated" in str(line.get_label()) for line in heat.lines)
+
+
+@pytest.mark.parametrize("ratio", [1.2, 3.0, 20.0, 99.0, 1e4])
+def test_a_risk_of_any_span_has_ticks_that_can_be_read(make_archive: Make, ratio: float) -> None:
+    archive = make_archive("heat")
+    rows = archive.history["iteration"].size
+    history = {
+        "iteration": archive.history["iteration"],
+        "leave_one_out_risk": np.geomspace(0.11 * ratio, 0.11, rows),
+    }
+    figure = figures_of(replace(archive, history=history))["risk"]
+    figure.draw_without_rendering()
+    plot = figure.axes[0]
+    low, high = plot.get_ylim()
+    labels = [
+        text.get_text()
+        for text in plot.get_yticklabels()
+        if low <= text.get_position()[1] <= high and text.get_text()
+    ]
+    assert len(labels) >= 3
+    assert len(set(labels)) == len(labels)
+
+
 def test_two_sets_have_two_fits(make_archive: Make) -> None:
     archive = make_archive("heat")
     sets = np.where(np.arange(200) < 50, "1", "2")
@@ -154,8 +237,9 @@ def test_any_history_column_may_be_absent(make_archive: Make, absent: list[str])
     archive = make_archive("heat")
     history = {name: v for name, v in archive.history.items() if name not in absent}
     figures = figures_of(replace(archive, history=history))
-    assert {"training", "gate"} <= set(figures)
-    lines = [line for name in ("training", "gate") for a in figures[name].axes for line in a.lines]
+    assert {"training", "risk"} <= set(figures) or absent[0] == "leave_one_out_risk"
+    drawn = {"training", "risk"} & set(figures)
+    lines = [line for name in drawn for a in figures[name].axes for line in a.lines]
     assert all(np.isfinite(line.get_ydata()).all() for line in lines)
 
 

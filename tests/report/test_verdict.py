@@ -74,6 +74,17 @@ def test_a_coefficient_outside_its_interval_is_a_doubt(
     assert "is outside its 95 % interval" in said.sentence
 
 
+@pytest.mark.parametrize(("error", "tone"), [(0.03, "good"), (1.44, "doubtful")])
+def test_a_coefficient_without_an_interval_is_judged_by_its_truth(
+    make_archive: Make, error: float, tone: str
+) -> None:
+    archive = make_archive("decay")
+    bare = archive.metrics["coefficients"]["k"] | {"interval_95": None, "std": None}
+    said = verdict(_with(archive, coefficients={"k": bare | {"relative_error": error}}))
+    assert said.tone == tone
+    assert "k = 0.72 (off the truth by" in said.sentence
+
+
 def test_tables(make_archive: Make) -> None:
     archive = make_archive("heat")
     archive = _with(archive, fields={"u": {"relative_l2": 0.042, "max_abs": 0.06}})
