@@ -109,8 +109,8 @@ class SecondOrder:
         """A round of all in this division, a round of half, and one for the best."""
         if self.winner is not None:
             return self.iteration
-        num_candidates = sum(len(names) for names in self.divisions[: self.division + 1])
-        planned = HEAT * (num_candidates + len(self.divisions[self.division]) // 2 + 1)
+        entered = self.divisions[: self.division + 1]
+        planned = HEAT * (sum(len(names) for names in entered) + len(entered[-1]) // 2 + 1)
         return max(self.iteration + HEAT, planned)
 
     @property
@@ -171,9 +171,13 @@ class SecondOrder:
         if has_more and self._strain(ranked[0]) > STRAINED:
             self.alive = self.divisions[self.division]
         else:
-            self.winner = min(self.champions, key=lambda n: self.solvers[n].score)
-            if self.winner in self.failed:
-                raise SolveError(f"every network failed: {self.solvers[self.winner].reason}")
+            winner = min(self.champions, key=lambda n: self.solvers[n].score)
+            if winner in self.failed:
+                raise SolveError(f"every network failed: {self.solvers[winner].reason}")
+            if self.solvers[winner].reason is None:
+                self.alive = [winner]  # it was left for the deep networks, which were no better
+            else:
+                self.winner = winner
 
     def _strain(self, name: str) -> float:
         """Return the share of the physics' misfit in a solver's score, 1 without a score."""
