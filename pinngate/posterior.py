@@ -187,13 +187,13 @@ def gauss_newton_posterior(
     fit = RidgeSpectrum(jac, num_free, observed).fits([solver.ridge], b)[0]
     free = max(1.0, len(r) - fit.effective_dimension)
     variance = float(r.square().sum()) / free
-    variance *= _robust_factor(solver, plain, slices)
+    variance *= robust_factor(solver, plain, slices)
     if stated_std is not None:
         variance = max(variance, (stated_std / solver.unit) ** 2)
     return Posterior(jac, num_free, solver.ridge, variance, free, fit.leverage)
 
 
-def _robust_factor(
+def robust_factor(
     solver: PopulationRiskGaussNewton, plain: Tensor, slices: Mapping[str, slice]
 ) -> float:
     """Return the sandwich's correction of Σ ω r² for reweighted rows; 1 for Gaussian noise.

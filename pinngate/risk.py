@@ -107,7 +107,7 @@ class RidgeSpectrum:
             t_c = self.penalised_residual(ridge, self.unpenalised)
             gram = self.unpenalised.T @ t_c
             gram = gram + damping * torch.eye(len(c), dtype=b.dtype, device=b.device)
-            c = -_solve(gram, t_c.T @ b)
+            c = -solve_gram(gram, t_c.T @ b)
             b = b + self.unpenalised @ c
         return -self.penalised_weights(ridge, b), c
 
@@ -119,7 +119,7 @@ class RidgeSpectrum:
         """Return (Cᵀ T_A C)⁻¹, (K, K), T_A the residual operator of A: the covariance of c / σ²."""
         c = self.unpenalised
         gram = c.T @ self.penalised_residual(ridge, c)
-        return _solve(gram, torch.eye(len(gram), dtype=c.dtype, device=c.device))
+        return solve_gram(gram, torch.eye(len(gram), dtype=c.dtype, device=c.device))
 
     def fits(self, ridges: Sequence[float], b: Tensor) -> list[RidgeFit]:
         """Return the fit of b (N,) at each ridge. Cost: O(n m) for each."""
@@ -148,8 +148,8 @@ class RidgeSpectrum:
                     c = self.unpenalised
                     t_c = c[self.observed] - t_c
                     gram, moment = c.T @ c - vc.T @ weighted, c.T @ b - weighted.T @ vb
-                residual = residual - t_c @ _solve(gram, moment)
-                diagonal = diagonal - (t_c * _solve(gram, t_c.T).T).sum(1)
+                residual = residual - t_c @ solve_gram(gram, moment)
+                diagonal = diagonal - (t_c * solve_gram(gram, t_c.T).T).sum(1)
             # 1 − h is positive in exact arithmetic; rounding must not turn a leverage of one
             # into a negative distance.
             diagonal = diagonal.clamp_min(1e-12)
@@ -161,7 +161,7 @@ def _scale_rows(x: Tensor, factors: Tensor) -> Tensor:
     return x * (factors if x.ndim == 1 else factors[:, None])
 
 
-def _solve(gram: Tensor, rhs: Tensor) -> Tensor:
+def solve_gram(gram: Tensor, rhs: Tensor) -> Tensor:
     """Solve a small symmetric positive semidefinite system, undetermined directions left at zero.
 
     Columns are scaled to one first: coefficients of different units must not hide one another.

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +27,9 @@ from pinngate.errors import InputError, SolveError
 from pinngate.networks import Network
 from pinngate.residuals import Batch, ResidualModel, Term
 from pinngate.risk import NoiseModel, RidgeFit, RidgeSpectrum, fit_student_t
+
+if TYPE_CHECKING:
+    from pinngate.posterior import Posterior
 
 Batches = Mapping[str, Batch]
 Rows = Mapping[str, slice]
@@ -287,7 +290,7 @@ class PopulationRiskGaussNewton:
         """
         options, num_weights = self.options, self.network.num_parameters
         weights = self.row_weights(batches)
-        jac, plain, slices = jacobian(self.model, self.network, self.coefficients, batches, weights)
+        jac, plain, slices = self._linearise(batches, weights)
         if not bool(torch.isfinite(plain).all()):
             raise SolveError(f"the residuals are not finite at iteration {self.iteration}")
         roots = self.row_roots(plain, slices)
@@ -298,7 +301,7 @@ class PopulationRiskGaussNewton:
         offset = theta[:num_weights] - self.anchor
         if self.physics_weight < options.release:
             jac = jac[:, :num_weights]
-        spectrum = RidgeSpectrum(jac, jac.shape[1] - num_weights, observed)
+        spectrum = self._decompose(jac, jac.shape[1] - num_weights, observed)
         fit = self._choose_ridge(spectrum, r - jac[:, :num_weights] @ offset)
 
         actual = r[observed] / (1 - fit.leverage)
@@ -330,6 +333,23 @@ class PopulationRiskGaussNewton:
         if self.reason is None and self.iteration >= options.max_iterations:
             self.reason = f"the limit of {options.max_iterations} iterations is reached"
         return row
+
+    def _linearise(self, batches: Batches, weights: Mapping[str, float]) -> Any:
+        """Return J, r and the rows of each term; the matrix-free form overrides it."""
+        return jacobian(self.model, self.network, self.coefficients, batches, weights)
+
+    def _decompose(self, jac: Any, num_unpenalised: int, observed: slice) -> Any:
+        """Return the spectrum of J; the matrix-free form overrides it."""
+        return RidgeSpectrum(jac, num_unpenalised, observed)
+
+    def posterior(self, batches: Batches, stated_std: float | None = None) -> Posterior:
+        """Return the uncertainty at the present iterate; call `finish` first.
+
+        The import is late because the posterior stands above the solver.
+        """
+        from pinngate.posterior import gauss_newton_posterior
+
+        return gauss_newton_posterior(self, batches, stated_std)
 
     def _stiffen(self, observed: Tensor, fit: RidgeFit) -> None:
         """Let the final weight of the physics follow the falling estimate of the noise."""

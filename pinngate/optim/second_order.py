@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -22,12 +23,13 @@ from pinngate.batches import BatchSource
 from pinngate.coefficients import Coefficients
 from pinngate.errors import SolveError
 from pinngate.networks import Network
+from pinngate.optim.matrix_free import MatrixFreeGaussNewton, estimate_memory
 from pinngate.optim.parts import Parts
 from pinngate.optim.population_risk_gauss_newton import (
     GaussNewtonOptions,
     PopulationRiskGaussNewton,
 )
-from pinngate.posterior import Posterior, gauss_newton_posterior
+from pinngate.posterior import Posterior
 from pinngate.problem import NetworkOptions
 
 logger = logging.getLogger(__name__)
@@ -76,9 +78,7 @@ class SecondOrder:
         self.networks = {name: n for division in divisions for name, n in division.items()}
         self.divisions = [list(division) for division in divisions]
         self.solvers = {
-            name: PopulationRiskGaussNewton(
-                parts.model, parts.network(network, f"/{name}"), parts.coefficients(), options
-            )
+            name: self._solver(parts.network(network, f"/{name}"), options)
             for name, network in self.networks.items()
         }
         self.division = 0
@@ -93,6 +93,15 @@ class SecondOrder:
         self.row: dict[str, float] = {}
         self._drawn_at = parts.batches.state_dict()
         self._batches = parts.batches.draw()
+
+    def _solver(self, network: Network, options: GaussNewtonOptions) -> PopulationRiskGaussNewton:
+        """Return a solver that forms the Jacobian, or one that does not where it would not fit."""
+        arguments = (self.parts.model, network, self.parts.coefficients(), options)
+        num_rows = sum(self.parts.batches.num_points().values())
+        memory = estimate_memory(num_rows, network.num_parameters, width=network.options.width)
+        if memory.dense > free_memory() / 2:
+            return MatrixFreeGaussNewton(*arguments)
+        return PopulationRiskGaussNewton(*arguments)
 
     @property
     def network(self) -> Network:
@@ -199,7 +208,7 @@ class SecondOrder:
         """Return the posterior at the winner's best iterate."""
         source = self.parts.batches.twin("posterior", POSTERIOR_POINTS)
         stated = source.stated_std()
-        return gauss_newton_posterior(self.solvers[self.at_work], in_order(source), stated)
+        return self.solvers[self.at_work].posterior(in_order(source), stated)
 
     def describe(self) -> dict[str, Any]:
         """Return the network and the race."""
@@ -246,6 +255,12 @@ class SecondOrder:
             solver.load_state_dict(state["solvers"][name])
         self.parts.batches.load_state_dict(state["drawn_at"])
         self._draw()
+
+
+def free_memory() -> float:
+    """Return the bytes of main memory that are free now, of all memory where that is not told."""
+    known = "SC_AVPHYS_PAGES" if "SC_AVPHYS_PAGES" in os.sysconf_names else "SC_PHYS_PAGES"
+    return float(os.sysconf(known)) * os.sysconf("SC_PAGE_SIZE")
 
 
 def in_order(source: BatchSource) -> dict[str, Any]:

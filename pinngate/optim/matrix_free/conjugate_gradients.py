@@ -1,11 +1,9 @@
 """Preconditioned conjugate gradients for ridge systems of several right-hand sides and ridges.
 
 Solves (Aᵀ A + α_j I) x_j = y_j for the columns j at once, every column with its own ridge, so that
-all share the passes over A. The preconditioner inverts Bᵀ B + α I exactly, B some thousand rows of
-A drawn at random: the column Nyström approximation of the kernel A Aᵀ, in the space of the weights
-(C. K. I. Williams and M. Seeger, NIPS 2000; with a random basis instead of rows, Z. Frangella,
-J. A. Tropp and M. Udell, arXiv 2110.02820). The residuals of an equation are smooth functions of
-the point, so that few points span their gradients, and a row costs nothing beside a product with A.
+all share the passes over A. The preconditioner inverts a randomised low-rank approximation of Aᵀ A
+(Nyström; Z. Frangella, J. A. Tropp and M. Udell, arXiv 2110.02820): with a basis of all directions
+whose eigenvalue exceeds α it takes one to five passes, whatever the condition number.
 """
 
 from __future__ import annotations
@@ -17,33 +15,39 @@ import torch
 from torch import Tensor
 
 Gram = Callable[[Tensor], tuple[Tensor, Tensor]]
-# below this fraction of the largest eigenvalue the difference in `apply` is rounding
-SMALLEST_RIDGE = 1e-11
+SMALLEST_RIDGE = 1e-11  # times the largest eigenvalue; below, `apply` would subtract equal numbers
+STABILISING = 1e-12  # shift of the sketch in units of its norm, taken off again
 
 
-class SampledRowsPreconditioner:
-    """(Bᵀ B + α I)⁻¹ for sampled rows B (k, P) of A, any α.
-
-    By Woodbury's identity (1/α)(I − Bᵀ (B Bᵀ + α I)⁻¹ B).
+class NystromPreconditioner:
+    """(M̂ + α I)⁻¹ with M̂ = Y (Ωᵀ Y)⁻¹ Yᵀ, Y = M Ω, for any α.
 
     Args:
-        rows: B, scaled so that Bᵀ B estimates Aᵀ A.
+        basis: Ω (P, k), orthonormal columns.
+        product: M Ω (P, k), M symmetric and positive semidefinite.
 
-    Cost: k² P + k³ once; 4 k P operations a vector, k P numbers.
+    Cost: P k² once; 4 k P operations a vector, k P numbers.
     """
 
-    def __init__(self, rows: Tensor) -> None:
-        self.rows = rows
-        eigenvalues, self.vectors = torch.linalg.eigh(rows @ rows.T)
-        self.eigenvalues = eigenvalues.clamp_min(0.0)
+    def __init__(self, basis: Tensor, product: Tensor) -> None:
+        shift = STABILISING * float(product.norm())
+        product = product + shift * basis
+        inner = basis.T @ product
+        factor = torch.linalg.cholesky(0.5 * (inner + inner.T))
+        half = torch.linalg.solve_triangular(factor, product.T, upper=False)
+        eigenvalues, vectors = torch.linalg.eigh(half @ half.T)
+        # eigenvectors of M̂ are halfᵀ times these; those of rounding are dropped
+        kept = eigenvalues > 10 * shift
+        self.eigenvalues = (eigenvalues[kept] - shift).clamp_min(0.0)
+        self.vectors = half.T @ (vectors[:, kept] / eigenvalues[kept].sqrt())
 
     def apply(self, x: Tensor, ridges: Tensor) -> Tensor:
-        """Return (Bᵀ B + α_j I)⁻¹ x_j for the columns of x (P, m) and ridges (m,)."""
-        largest = self.eigenvalues[-1]
-        alpha = torch.maximum(ridges, SMALLEST_RIDGE * largest)
-        inner = self.vectors.T @ (self.rows @ x)
-        inner = self.vectors @ (inner / (self.eigenvalues[:, None] + alpha))
-        return (x - self.rows.T @ inner) / alpha
+        """Return (M̂ + α_j I)⁻¹ x_j for the columns of x (P, m) and ridges (m,)."""
+        if not len(self.eigenvalues):
+            return x / ridges
+        alpha = torch.maximum(ridges, SMALLEST_RIDGE * self.eigenvalues[-1])
+        taken = self.eigenvalues[:, None] / (self.eigenvalues[:, None] + alpha)
+        return (x - self.vectors @ (taken * (self.vectors.T @ x))) / alpha
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ def conjugate_gradients(
     gram: Gram,
     rhs: Tensor,
     ridges: Tensor,
-    preconditioner: SampledRowsPreconditioner,
+    preconditioner: NystromPreconditioner,
     num_rows: int,
     *,
     tolerance: float,

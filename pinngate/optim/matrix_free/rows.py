@@ -14,6 +14,7 @@ form costs as many products a vector as there are channels. Stands between the r
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -22,7 +23,6 @@ from torch import Tensor
 
 from pinngate.channels import LayerFactors
 from pinngate.coefficients import Coefficients
-from pinngate.errors import SolveError
 from pinngate.networks import Network
 from pinngate.optim.population_risk_gauss_newton import Batches, jacobian, row_slices, write_rows
 from pinngate.residuals import Batch, ResidualModel, TermEvaluation, Tile
@@ -67,9 +67,6 @@ class LinearisedRows:
         unpenalised: C (N, K), weighted.
         slices: rows of each term.
 
-    Raises:
-        SolveError: residuals are not finite.
-
     Cost: one propagation forward and backward; 2·N·C·P operations a product, C channels.
     """
 
@@ -90,7 +87,6 @@ class LinearisedRows:
         num_rows = max(s.stop for s in self.slices.values())
         num_unpenalised = coefficients.raw.numel()
         self.num_weights = network.num_parameters
-        self.shape = (num_rows, self.num_weights + num_unpenalised)
         self.scale = network.low.new_empty(num_rows)
         for name, rows in self.slices.items():
             self.scale[rows] = row_weights[name]
@@ -123,8 +119,6 @@ class LinearisedRows:
             if blocks and size <= left:
                 piece.kept = blocks
             left = left - size if size <= left else 0.0
-        if not bool(torch.isfinite(self.residual).all()):
-            raise SolveError("the residuals are not finite")
 
     def _sweep(self, piece: _Piece) -> Iterator[Tile]:
         return self.model.sweep(self.network, self.coefficients, piece.batches)
@@ -163,11 +157,22 @@ class LinearisedRows:
                     d *= roots[block.rows, None]
         return self
 
-    def __getitem__(self, key: tuple[slice, slice]) -> PenalisedColumns:
-        """Return A, the columns [:, :P]; no other part is to be had."""
+    def __getitem__(self, key: tuple[slice, slice]) -> LinearisedRows:
+        """Return the columns [:, :P] alone, as an operator on the same factors.
+
+        Raises:
+            IndexError: any other part is asked for.
+        """
         if key != (slice(None), slice(None, self.num_weights)):
             raise IndexError("only [:, :num_weights] of a matrix-free Jacobian can be taken")
-        return PenalisedColumns(self)
+        part = copy.copy(self)
+        part.unpenalised = self.unpenalised[:, :0]
+        return part
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """N and P + K."""
+        return len(self.residual), self.num_weights + self.unpenalised.shape[1]
 
     def __matmul__(self, vector: Tensor) -> Tensor:
         """Return J v (N,) for v (P + K,)."""
@@ -293,17 +298,6 @@ class LinearisedRows:
             factor = (sizes[name] / len(chosen[name])) ** 0.5
             found[slices[term.name]] *= (factor * own)[:, None]
         return found
-
-
-class PenalisedColumns:
-    """A, the penalised columns of a `LinearisedRows`."""
-
-    def __init__(self, rows: LinearisedRows) -> None:
-        self.rows = rows
-
-    def __matmul__(self, vector: Tensor) -> Tensor:
-        """Return A w (N,) for w (P,)."""
-        return self.rows.forward(vector[:, None])[:, 0]
 
 
 def _part(batch: Batch, part: slice) -> Batch:
