@@ -54,6 +54,7 @@ ENTRIES = {
 }
 
 USED_BY = {
+    "population-risk-gauss-newton": ("population-risk",),
     "population-risk-adam": ("population-risk", "m-svag", "adam"),
     "adam": ("adam",),
     "adamw": ("adam", "adamw"),

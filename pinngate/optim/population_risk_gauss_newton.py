@@ -305,7 +305,9 @@ class PopulationRiskGaussNewton:
         fit = self._choose_ridge(spectrum, r - jac[:, :num_weights] @ offset)
 
         actual = r[observed] / (1 - fit.leverage)
-        misfit = float(r[: observed.start].square().sum()) / len(actual)
+        # at the weight every solver starts from, so that scores of different stiffness compare
+        stiffened = max(1.0, self.physics_weight)
+        misfit = float(r[: observed.start].square().sum()) / len(actual) / stiffened**2
         risk = float(actual.square().mean())
         row = {
             "loss": float(r.square().sum()) * self.unit**2 / len(actual),
@@ -403,7 +405,7 @@ class PopulationRiskGaussNewton:
             return
         options = self.options
         if self.best_state is not None and self.best_state["physics"] < 0.9 * self.physics_weight:
-            # scores under softer physics do not compare
+            # iterates under softer physics do not compare
             self.best_state, self.least_risk = None, math.inf
         risk, lookahead = row["leave_one_out_risk"], row["lookahead_risk"]
         best = math.inf if self.best_state is None else float(self.best_state["score"])

@@ -24,12 +24,18 @@ from pinngate.problem import NetworkOptions, Problem, SolveOptions
 
 @dataclass(frozen=True)
 class Method:
-    """One optimizer: its name, defaults for every `solve` key and how its stepper is built."""
+    """One optimizer: its name, defaults for every `solve` key and how its stepper is built.
+
+    `inverse_collocation` replaces the default number of collocation points where coefficients are
+    estimated: between few points the field can bend to what the data would have forbidden, and the
+    coefficients pay for it.
+    """
 
     name: str
     defaults: SolveOptions
     build: Callable[[Parts], Stepper]
     citation: Literal["population-risk", "adam", "adamw"]
+    inverse_collocation: int | None = None
 
 
 FIRST_ORDER_DEFAULTS = SolveOptions(
@@ -111,6 +117,7 @@ METHODS = {
             ),
             _second_order,
             "population-risk",
+            inverse_collocation=1024,
         ),
         Method(
             "population-risk-adam",
@@ -158,7 +165,10 @@ def resolve(problem: Problem) -> Problem:
     Raises:
         InputError: unknown optimizer or device.
     """
-    given, defaults = problem.solve, method(problem.solve.optimizer).defaults
+    chosen = method(problem.solve.optimizer)
+    given, defaults = problem.solve, chosen.defaults
+    if problem.coefficients and chosen.inverse_collocation is not None:
+        defaults = replace(defaults, collocation=chosen.inverse_collocation)
     filled = {
         key.name: getattr(defaults, key.name)
         for key in fields(SolveOptions)
@@ -167,7 +177,7 @@ def resolve(problem: Problem) -> Problem:
     solve = replace(
         given,
         **filled,
-        optimizer=method(given.optimizer).name,
+        optimizer=chosen.name,
         weights=defaults.weights | given.weights,
         device=choose_device(given.device),
     )

@@ -1,13 +1,14 @@
 """Gauss–Newton training: candidate networks race, the one of least leave-one-out risk is finished.
 
-Two divisions. The small networks, one sine layer each, are fast and enough for linear problems; the
-deep ones follow only where the best small network cannot satisfy data and physics together, which
-its own misfit of the physics tells. Within a division the race is by successive halving: every
-candidate runs one heat, enough for the ramp of the physics and some iterations at its full weight;
-then, round by round, the better half goes on, with all that are within a hundredth of the best,
-until the best have stopped by themselves. Points and order of the candidates are fixed by the seed,
-so the race is deterministic; one step is one iteration of one candidate, so it can be interrupted
-and resumed anywhere.
+Two divisions. The small networks, one sine layer each, are fast and enough for linear problems,
+where the deep ones follow only if the best small network cannot satisfy data and physics together,
+which its own misfit of the physics tells. With a nonlinear equation or unknown coefficients the
+deep ones always follow, after one round of the small. Within a division the race is by successive
+halving: every candidate runs one heat, enough for the ramp of the physics and some iterations at
+its full weight; then, round by round, the better half goes on, with all that are within a hundredth
+of the best, until the best have stopped by themselves. Points and order of the candidates are fixed
+by the seed, so the race is deterministic; one step is one iteration of one candidate, so it can be
+interrupted and resumed anywhere.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Any
 from pinngate.batches import BatchSource
 from pinngate.coefficients import Coefficients
 from pinngate.errors import SolveError
+from pinngate.expression import coefficients_of, names
 from pinngate.networks import Network
 from pinngate.optim.matrix_free import MatrixFreeGaussNewton, estimate_memory
 from pinngate.optim.parts import Parts
@@ -30,7 +32,7 @@ from pinngate.optim.population_risk_gauss_newton import (
     PopulationRiskGaussNewton,
 )
 from pinngate.posterior import Posterior
-from pinngate.problem import NetworkOptions
+from pinngate.problem import NetworkOptions, Problem
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +77,7 @@ class SecondOrder:
         options: GaussNewtonOptions,
     ) -> None:
         self.parts = parts
+        self.is_demanding = bool(parts.problem.coefficients) or not is_linear(parts.problem)
         self.networks = {name: n for division in divisions for name, n in division.items()}
         self.divisions = [list(division) for division in divisions]
         self.solvers = {
@@ -172,12 +175,12 @@ class SecondOrder:
         self.alive = ranked[: max(close, len(ranked) // 2, 1)]
         self.place = 0
         has_more = self.division + 1 < len(self.divisions)
-        is_hopeless = has_more and self._strain(ranked[0]) > HOPELESS
-        if not is_hopeless and any(self.solvers[n].reason is None for n in self.alive):
+        is_left = has_more and (self.is_demanding or self._strain(ranked[0]) > HOPELESS)
+        if not is_left and any(self.solvers[n].reason is None for n in self.alive):
             return
         self.champions.append(ranked[0])
         self.division += 1
-        if has_more and self._strain(ranked[0]) > STRAINED:
+        if is_left or (has_more and self._strain(ranked[0]) > STRAINED):
             self.alive = self.divisions[self.division]
         else:
             winner = min(self.champions, key=lambda n: self.solvers[n].score)
@@ -255,6 +258,16 @@ class SecondOrder:
             solver.load_state_dict(state["solvers"][name])
         self.parts.batches.load_state_dict(state["drawn_at"])
         self._draw()
+
+
+def is_linear(problem: Problem) -> bool:
+    """Whether every equation is linear in the fields and their derivatives."""
+    for equation in problem.equations:
+        symbols = set(problem.derivatives(equation.residual))
+        _, rest = coefficients_of(equation.residual, symbols)
+        if symbols & set(names(rest)):
+            return False
+    return True
 
 
 def free_memory() -> float:
