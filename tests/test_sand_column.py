@@ -14,7 +14,7 @@ PROBLEM = """
 pinngate: 1
 name: sand-column
 title: Tracer in a saturated sand column
-domain: {{x: [0, 25], t: [0, 12]}}
+domain: {{x: [0, 23], t: [0, 11.6]}}
 unknowns: [c]
 estimate:
   v: {{initial: 2.0, positive: true}}
