@@ -18,7 +18,7 @@ from pinngate.optim.first_order import FirstOrder, FirstOrderOptions
 from pinngate.optim.parts import Parts, Stepper
 from pinngate.optim.population_risk_adam import PopulationRiskAdam
 from pinngate.optim.population_risk_gauss_newton import GaussNewtonOptions
-from pinngate.optim.second_order import DIVISIONS, SecondOrder
+from pinngate.optim.second_order import DIVISIONS, SecondOrder, is_linear
 from pinngate.problem import NetworkOptions, Problem, SolveOptions
 
 
@@ -26,15 +26,16 @@ from pinngate.problem import NetworkOptions, Problem, SolveOptions
 class Method:
     """One optimizer: its name, defaults for every `solve` key and how its stepper is built.
 
-    `inverse_collocation` replaces the default number of collocation points where coefficients are
-    estimated: between few points the field can bend to what the data would have forbidden, and the
-    coefficients pay for it.
+    `nonlinear_collocation` and `inverse_collocation` replace the default number of collocation
+    points where an equation is nonlinear and where coefficients are estimated: between few points
+    the field can bend to what the data would have forbidden, and the answer pays for it.
     """
 
     name: str
     defaults: SolveOptions
     build: Callable[[Parts], Stepper]
     citation: Literal["population-risk", "adam", "adamw"]
+    nonlinear_collocation: int | None = None
     inverse_collocation: int | None = None
 
 
@@ -117,6 +118,7 @@ METHODS = {
             ),
             _second_order,
             "population-risk",
+            nonlinear_collocation=512,
             inverse_collocation=1024,
         ),
         Method(
@@ -169,6 +171,8 @@ def resolve(problem: Problem) -> Problem:
     given, defaults = problem.solve, chosen.defaults
     if problem.coefficients and chosen.inverse_collocation is not None:
         defaults = replace(defaults, collocation=chosen.inverse_collocation)
+    elif chosen.nonlinear_collocation is not None and not is_linear(problem):
+        defaults = replace(defaults, collocation=chosen.nonlinear_collocation)
     filled = {
         key.name: getattr(defaults, key.name)
         for key in fields(SolveOptions)
