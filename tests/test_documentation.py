@@ -17,7 +17,7 @@ def table(text: str) -> list[list[str]]:
 def test_quoted_errors_are_the_committed_ones() -> None:
     committed = {row[0]: row for row in table(SUMMARY.read_text(encoding="utf-8")) if len(row) > 9}
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    quoted = [row for row in table(readme) if row[0] in committed]
+    quoted = [row for row in table(readme) if row[0] in committed and row[0] != "problem"]
     assert len(quoted) == 4
     for name, error, limit, classical, coverage, seconds in quoted:
         row = committed[name]
