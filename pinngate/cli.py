@@ -243,11 +243,13 @@ def _show(solution: Solution, is_json: bool) -> None:
         import json
 
         print(json.dumps(metrics, indent=2, allow_nan=False))
-        return
-    for line in verdict_lines(metrics):
-        print(line)
-    if solution.folder is not None:
-        print(f"report: {solution.folder / 'report.html'}")
+    else:
+        for line in verdict_lines(metrics):
+            print(line)
+        if solution.folder is not None:
+            print(f"report: {solution.folder / 'report.html'}")
+    if metrics["status"] != "converged":
+        raise typer.Exit(1)
 
 
 def verdict_lines(metrics: dict[str, Any]) -> list[str]:

@@ -89,7 +89,7 @@ def _judge(session: Session, reason: str, setup: float) -> Judged:
     metrics: dict[str, Any] = {
         "format": 1,
         "problem": problem.name,
-        "status": "converged",
+        "status": "converged" if session.stepper.has_converged else "not converged",
         "reason": reason,
         "optimizer": problem.solve.optimizer,
         "seed": problem.solve.seed,

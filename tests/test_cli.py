@@ -62,6 +62,14 @@ def test_help_loads_nothing_heavy() -> None:
         assert command in done.stdout
 
 
+def test_run_that_meets_its_limit_is_status_1(pinngate, tmp_path: Path) -> None:
+    settings = ("--set", "solve.iterations=2", *SETTINGS[2:])
+    status, out, _ = pinngate("run", "heat-noisy-ic", "--out", str(tmp_path / "run"), *settings)
+    assert status == 1
+    assert "not converged" in out
+    assert "limit of 2 iterations" in out
+
+
 def test_version_and_list(pinngate) -> None:
     assert pinngate("--version")[:2] == (0, f"pinngate {__version__}\n")
     status, out, _ = pinngate("list")

@@ -147,6 +147,11 @@ class FirstOrder:
         """As many as were asked for."""
         return self.options.iterations
 
+    @property
+    def has_converged(self) -> bool:
+        """Whether the rate has come to zero, which is where a first-order run ends."""
+        return self.reason is not None
+
     def finish(self) -> None:
         """Nothing is left to do: the last iterate is the answer."""
 

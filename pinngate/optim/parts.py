@@ -87,6 +87,10 @@ class Stepper(Protocol):
     def reason(self) -> str | None:
         """Why to stop now, in words, or None."""
 
+    @property
+    def has_converged(self) -> bool:
+        """Whether it stopped for a better reason than a limit of iterations."""
+
     def step(self) -> None:
         """Do one iteration."""
 

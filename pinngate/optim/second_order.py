@@ -130,6 +130,12 @@ class SecondOrder:
         """The winner's reason once the race is over."""
         return None if self.winner is None else self.solvers[self.winner].reason
 
+    @property
+    def has_converged(self) -> bool:
+        """Whether the winner stopped before its limit of iterations."""
+        solver = self.solvers[self.at_work]
+        return self.winner is not None and solver.iteration < solver.options.max_iterations
+
     def step(self) -> None:
         """Do one iteration of the candidate at work.
 
