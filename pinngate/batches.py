@@ -8,18 +8,22 @@ that they stay in data units.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from pinngate.adaptation import equidistribute
 from pinngate.observations import ObservationSet
 from pinngate.problem import Problem
 from pinngate.residuals import Batch, Term, problem_terms
 from pinngate.sampling import SobolSampler
 from pinngate.streams import torch_seed
+
+Monitor = Callable[[Tensor], Tensor]
+POOL = 32  # candidates for each point: a front may hold thirty times its share without repetition
 
 
 class BatchSource:
@@ -72,10 +76,14 @@ class BatchSource:
     def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.as_tensor(array, dtype=self.dtype, device=self.device)
 
-    def draw(self) -> dict[str, Batch]:
-        """Return fresh points for every term and the data in a new order."""
-        points = Batch(self.collocation.draw(self.dtype, self.device))
-        batches = dict.fromkeys(self.equation_names, points)
+    def draw(self, monitor: Monitor | None = None) -> dict[str, Batch]:
+        """Return fresh points for every term and the data in a new order.
+
+        Args:
+            monitor: points (n, axes) → the local size (n,) of the equations' residuals. The points
+                are then spread in proportion to it and residuals are divided by it.
+        """
+        batches = dict.fromkeys(self.equation_names, self._draw_collocation(monitor))
         for name, sampler in self.conditions.items():
             batches[name] = Batch(sampler.draw(self.dtype, self.device))
         for name, data in self.observations.items():
@@ -84,6 +92,14 @@ class BatchSource:
                 data.points[order], {k: c[order] for k, c in data.columns.items()}
             )
         return batches
+
+    def _draw_collocation(self, monitor: Monitor | None) -> Batch:
+        if monitor is None:
+            return Batch(self.collocation.draw(self.dtype, self.device))
+        pool = torch.cat([self.collocation.draw(self.dtype, self.device) for _ in range(POOL)])
+        size = monitor(pool)
+        chosen = equidistribute(size, self.collocation.num_points)
+        return Batch(pool[chosen], {"@row": 1 / size[chosen]})
 
     def in_order(self) -> dict[str, Batch]:
         """Return the data as they were given, one batch for each observation set."""

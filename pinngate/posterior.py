@@ -23,13 +23,8 @@ from pinngate.channels import Plan, backward, forward
 from pinngate.coefficients import Coefficients
 from pinngate.errors import InputError
 from pinngate.networks import Network
-from pinngate.optim.population_risk_gauss_newton import (
-    Batches,
-    PopulationRiskGaussNewton,
-    flatten,
-    jacobian,
-    write_rows,
-)
+from pinngate.optim.jacobian import Batches, flatten, jacobian, write_rows
+from pinngate.optim.population_risk_gauss_newton import PopulationRiskGaussNewton
 from pinngate.residuals import ResidualModel
 from pinngate.risk import RidgeSpectrum
 

@@ -37,7 +37,10 @@ class Term:
 
 @dataclass(frozen=True)
 class Batch:
-    """Points (n, axes) of one term and further columns (n,) that its residual names."""
+    """Points (n, axes) of one term and further columns (n,) that its residual names.
+
+    A column ``@row`` is a factor on each residual; without it every row counts alike.
+    """
 
     points: Tensor
     columns: dict[str, Tensor] = field(default_factory=dict)
@@ -50,9 +53,9 @@ class Batch:
 class TermEvaluation:
     """A term at the points of one tile.
 
-    `residual` is (n,), divided by the term's scale; `by_channel` maps (channel, field) to ∂r (n,);
-    `by_coefficient` is (n, num_coefficients), with respect to the raw parameters; `start` is the
-    first point's place in the term's batch.
+    `residual` is (n,), divided by the term's scale and times its rows' factors; `by_channel` maps
+    (channel, field) to ∂r (n,); `by_coefficient` is (n, num_coefficients), with respect to the raw
+    parameters; `start` is the first point's place in the term's batch.
     """
 
     term: Term
@@ -248,8 +251,9 @@ class ResidualModel:
                 value = evaluate(expression, values, torch)
                 return torch.as_tensor(value, dtype=points.dtype, device=points.device).expand(size)
 
+            factor = columns[k].get("@row", points.new_ones(size)) / term.scale
             by_channel = {
-                place: column(differentiate(residual, name)) / term.scale
+                place: column(differentiate(residual, name)) * factor
                 for name, place in block.plan.symbols.items()
                 if name in present
             }
@@ -257,10 +261,10 @@ class ResidualModel:
             for j, name in enumerate(coefficients.names):
                 if name in present:
                     by_coefficient[:, j] = column(differentiate(residual, name))
-            by_coefficient = by_coefficient * (slopes / term.scale)
+            by_coefficient = by_coefficient * slopes * factor[:, None]
             evaluations.append(
                 TermEvaluation(
-                    term, column(residual) / term.scale, by_channel, by_coefficient, starts[k]
+                    term, column(residual) * factor, by_channel, by_coefficient, starts[k]
                 )
             )
         return Tile(propagation, tuple(evaluations), tuple(spans), block.is_shared)

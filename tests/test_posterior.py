@@ -10,7 +10,8 @@ from pinngate.coefficients import Coefficients
 from pinngate.errors import InputError
 from pinngate.expression import parse, parse_equation
 from pinngate.networks import Network
-from pinngate.optim.population_risk_gauss_newton import PopulationRiskGaussNewton, flatten
+from pinngate.optim.jacobian import flatten
+from pinngate.optim.population_risk_gauss_newton import PopulationRiskGaussNewton
 from pinngate.posterior import Posterior, gauss_newton_posterior, laplace_posterior
 from pinngate.problem import (
     Coefficient,

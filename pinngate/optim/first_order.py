@@ -22,8 +22,8 @@ from pinngate.coefficients import Coefficients
 from pinngate.errors import SolveError
 from pinngate.moments import Mode, gradient_moments, stratified
 from pinngate.networks import Network
+from pinngate.optim.jacobian import flatten
 from pinngate.optim.population_risk_adam import PopulationRiskAdam
-from pinngate.optim.population_risk_gauss_newton import flatten
 from pinngate.posterior import Posterior, laplace_posterior
 from pinngate.residuals import ResidualModel
 

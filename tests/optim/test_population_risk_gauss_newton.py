@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -13,14 +12,10 @@ from pinngate.coefficients import Coefficients
 from pinngate.errors import InputError, SolveError
 from pinngate.expression import parse, parse_equation
 from pinngate.networks import Network
+from pinngate.optim.jacobian import assign, flatten, jacobian, weighted_residuals
 from pinngate.optim.population_risk_gauss_newton import (
     GaussNewtonOptions,
     PopulationRiskGaussNewton,
-    assign,
-    flatten,
-    jacobian,
-    race,
-    weighted_residuals,
 )
 from pinngate.problem import (
     Coefficient,
@@ -269,30 +264,6 @@ def test_on_fixed_points_every_step_is_a_descent():
     # the ridge moves between iterations, so the loss alone may rise a little, never much
     assert losses[-1] < 0.5 * losses[0]
     assert all(b < 1.05 * a for a, b in itertools.pairwise(losses))
-
-
-def test_race_is_deterministic_and_drops_the_network_that_cannot_fit():
-    def run(order: Callable[[list[str]], list[str]]) -> tuple[str, dict[str, float], float]:
-        setting = Setting(heat(), SINES)
-        solvers = {}
-        for name, options in {"good": SINES, "flat": NetworkOptions(1, 1, "tanh", None)}.items():
-            network = Network(
-                list(setting.problem.domain.values()),
-                1,
-                options,
-                output_scale=setting.network.output_scale.tolist(),
-                generator=torch.Generator().manual_seed(4),
-            )
-            solvers[name] = PopulationRiskGaussNewton(setting.model, network, setting.coefficients)
-        result = race({n: solvers[n] for n in order(list(solvers))}, setting.draw)
-        setting.network = solvers[result.winner].network
-        return result.winner, result.scores, setting.error()
-
-    first, again = run(sorted), run(sorted)
-    assert first == again
-    assert first[0] == "good"
-    assert first[1]["good"] < 0.7 * first[1]["flat"]
-    assert first[2] < 0.08
 
 
 def test_what_cannot_be_solved_is_said():

@@ -6,10 +6,10 @@ their prior variance, which errs to the side of wide intervals; their filter is 
 
 from __future__ import annotations
 
+from pinngate.optim.jacobian import Batches, flatten
 from pinngate.optim.matrix_free.rows import LinearisedRows
 from pinngate.optim.matrix_free.solver import MatrixFreeGaussNewton
 from pinngate.optim.matrix_free.spectrum import MatrixFreeSpectrum
-from pinngate.optim.population_risk_gauss_newton import Batches, flatten
 from pinngate.posterior import Posterior, robust_factor
 
 

@@ -8,17 +8,17 @@ leave-one-out leverages carry a small stochastic error. `estimate_memory` says w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
 from pinngate.coefficients import Coefficients
 from pinngate.networks import Network
+from pinngate.optim.jacobian import Batches
 from pinngate.optim.matrix_free.rows import TILE, LinearisedRows
 from pinngate.optim.matrix_free.spectrum import MatrixFreeOptions, MatrixFreeSpectrum
 from pinngate.optim.population_risk_gauss_newton import (
-    Batches,
     GaussNewtonOptions,
     PopulationRiskGaussNewton,
 )
@@ -58,7 +58,9 @@ class MatrixFreeGaussNewton(PopulationRiskGaussNewton):
         options: GaussNewtonOptions | None = None,
         work: MatrixFreeOptions | None = None,
     ) -> None:
-        super().__init__(model, network, coefficients, options)
+        # a correction would cost a second solve, which here is what a step costs
+        plain = replace(options or GaussNewtonOptions(), is_accelerated=False)
+        super().__init__(model, network, coefficients, plain)
         self.work = work or MatrixFreeOptions()
         self.spectrum: MatrixFreeSpectrum | None = None
 
