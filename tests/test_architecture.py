@@ -13,7 +13,7 @@ PACKAGE = Path(pinngate.__file__).parent
 # A module imports, when it is loaded, only from rooms above its own.
 ROOMS = [
     ["errors"],
-    ["expression", "streams", "citation"],
+    ["expression", "streams", "citation", "memory"],
     ["problem"],
     ["networks", "sampling", "optim.gates", "testing"],
     ["optim.population_risk_adam"],
@@ -24,7 +24,8 @@ ROOMS = [
     ["residuals"],
     ["moments", "batches", "limits", "risk"],
     ["classical", "optim.population_risk_gauss_newton"],
-    ["posterior"],
+    ["linearised_fit"],
+    ["posterior", "kernel"],
     ["optim.matrix_free"],
     ["optim.parts"],
     ["optim.first_order", "optim.second_order"],
@@ -33,7 +34,7 @@ ROOMS = [
     ["training"],
     ["evaluation", "artifacts", "report"],
     ["runs", "progress"],
-    ["bench"],
+    ["bench", "spectrum"],
     ["cli"],
     ["__main__"],
 ]

@@ -22,8 +22,13 @@ from pinngate.problem import (
     canonical,
 )
 from pinngate.residuals import Batch, ResidualModel, problem_terms
+from pinngate.risk import RidgeSpectrum
 
 DOUBLE = torch.float64
+
+
+def spectrum(jac: Tensor, num_unpenalised: int = 0) -> RidgeSpectrum:
+    return RidgeSpectrum(jac, num_unpenalised, slice(0, 0))
 
 
 def dense_covariance(jac: Tensor, num_free: int, ridge: float, variance: float) -> Tensor:
@@ -38,7 +43,7 @@ def test_variances_are_those_of_the_dense_inverse(rows, penalised, free):
     jac = torch.randn(rows, penalised + free, generator=g, dtype=DOUBLE)
     gradient = torch.randn(5, penalised, generator=g, dtype=DOUBLE)
     covariance = dense_covariance(jac, free, 0.6, 0.09)
-    posterior = Posterior(jac, free, 0.6, 0.09, 20.0)
+    posterior = Posterior(spectrum(jac, free), 0.6, 0.09, 20.0)
     expected = (gradient @ covariance[:penalised, :penalised] * gradient).sum(1)
     torch.testing.assert_close(posterior.variance_of(gradient), expected, rtol=1e-9, atol=0)
     torch.testing.assert_close(
@@ -50,7 +55,7 @@ def test_variances_are_those_of_the_dense_inverse(rows, penalised, free):
 
 
 def test_without_data_the_posterior_is_the_prior():
-    posterior = Posterior(torch.zeros(3, 6, dtype=DOUBLE), 0, 0.5, 0.09, 3.0)
+    posterior = Posterior(spectrum(torch.zeros(3, 6, dtype=DOUBLE)), 0.5, 0.09, 3.0)
     gradient = torch.eye(6, dtype=DOUBLE)
     torch.testing.assert_close(
         posterior.variance_of(gradient), torch.full((6,), 0.18, dtype=DOUBLE)
@@ -67,7 +72,7 @@ def test_field_std_is_the_dense_one_of_every_field_and_survives_its_state():
     )
     g = torch.Generator().manual_seed(2)
     jac = torch.randn(20, network.num_parameters, generator=g, dtype=DOUBLE)
-    posterior = Posterior(jac, 0, 0.3, 0.04, 15.0)
+    posterior = Posterior(spectrum(jac), 0.3, 0.04, 15.0)
     points = torch.rand(6, 2, generator=g, dtype=DOUBLE)
     covariance = dense_covariance(jac, 0, 0.3, 0.04)
     expected = torch.empty(6, 2, dtype=DOUBLE)
@@ -86,7 +91,7 @@ def test_intervals_respect_bounds_and_map_through_the_logarithm():
     coefficients = Coefficients([Coefficient("nu", 0.01, lower=0.0), Coefficient("c", 2.0)], DOUBLE)
     g = torch.Generator().manual_seed(3)
     jac = torch.randn(30, 6, generator=g, dtype=DOUBLE)
-    posterior = Posterior(jac, 2, 0.1, 40.0, 25.0)
+    posterior = Posterior(spectrum(jac, 2), 0.1, 40.0, 25.0)
     found = posterior.coefficients(coefficients)
     raw = posterior.coefficient_covariance.diagonal().sqrt()
     nu, c = found["nu"], found["c"]
@@ -102,7 +107,7 @@ def test_intervals_respect_bounds_and_map_through_the_logarithm():
 
 def test_a_ridge_that_is_not_positive_is_refused():
     with pytest.raises(InputError, match="ridge"):
-        Posterior(torch.ones(2, 2, dtype=DOUBLE), 0, 0.0, 1.0, 1.0)
+        Posterior(spectrum(torch.ones(2, 2, dtype=DOUBLE)), 0.0, 1.0, 1.0)
 
 
 def noisy_heat(seed: int) -> tuple[ResidualModel, Network, Batch, Tensor, Tensor]:
