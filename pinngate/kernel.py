@@ -3,9 +3,9 @@
 The kernel K = A Aᵀ of all residuals, A their Jacobian in the weights, has eigenvalues λ_j and
 eigenvectors v_j. A ridge fit follows direction j by the filter φ_j = λ_j/(λ_j + α): directions with
 φ_j > 1/2 are the signal channel, in which the fit learns, the rest is the reservoir, in which noise
-stays without touching the answer (E. Litman & G. Guo, arXiv 2605.01172). Σφ_j is the effective
-dimension; (v_jᵀ b)² is what of the target b lies in direction j. Read off the same linearisation as
-`pinngate.posterior`.
+stays without touching the answer (E. Litman & G. Guo, arXiv 2605.01172). Σφ_j counts the directions
+that equations, conditions and data determine together; (v_jᵀ b)² is what of the target b lies in
+direction j. Read off the same linearisation as `pinngate.posterior`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class KernelSpectrum:
         energy: (v_jᵀ b)² (m,).
         total_energy: ‖b‖²; what it exceeds Σ (v_jᵀ b)² by has no eigenvector and stays unfitted.
         ridge: α.
-        observed_dimension: Σ h_ii, the effective dimension on the observations alone.
+        effective_dimension: Σ h_ii over the observations, as it is logged in training.
         num_observations: n.
         num_rows: N.
         num_weights: P.
@@ -39,7 +39,7 @@ class KernelSpectrum:
     energy: np.ndarray
     total_energy: float
     ridge: float
-    observed_dimension: float
+    effective_dimension: float
     num_observations: int
     num_rows: int
     num_weights: int
@@ -51,8 +51,8 @@ class KernelSpectrum:
         return found
 
     @property
-    def effective_dimension(self) -> float:
-        """Σ φ_j over the kernel of all residuals."""
+    def kernel_dimension(self) -> float:
+        """Σ φ_j: directions that equations, conditions and data determine together."""
         return float(self.filters.sum())
 
     @property

@@ -70,8 +70,8 @@ class RunSpectrum:
             "weights": kernel.num_weights,
             "observations": kernel.num_observations,
             "ridge": kernel.ridge,
+            "kernel_dimension": kernel.kernel_dimension,
             "effective_dimension": kernel.effective_dimension,
-            "observed_dimension": kernel.observed_dimension,
             "signal_directions": kernel.num_signal,
             "signal_share": kernel.signal_share,
             "explained_share": kernel.explained_share,
@@ -90,8 +90,8 @@ class RunSpectrum:
             f"{kernel.ridge:.3g}, {kernel.signal_share:.1%} of the target",
             f"  reservoir        {num_all - kernel.num_signal} directions and what no weight "
             f"moves, {1 - kernel.signal_share:.1%} of the target",
-            f"  dimension        {kernel.effective_dimension:.1f} effective, "
-            f"{kernel.observed_dimension:.1f} on {kernel.num_observations} observations",
+            f"  dimension        {kernel.kernel_dimension:.1f} of the kernel, effective "
+            f"{kernel.effective_dimension:.1f} on {kernel.num_observations} observations",
             "",
             "  direction   eigenvalue   filter   share of the target up to here",
         ]

@@ -6,6 +6,8 @@ figures that every run leaves, since it takes the Jacobian at the answer.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -27,6 +29,9 @@ from pinngate.report.style import (
     whole_iterations,
 )
 
+MOST_PANELS = 3
+ABOVE: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "handlelength": 1.6}
+
 # logged quantity: what the axis is called, whether it is logarithmic
 EVOLUTION = {
     "effective_dimension": ("effective dimension", False),
@@ -45,11 +50,15 @@ def spectrum_figure(kernel: KernelSpectrum, course: Course) -> Figure:
         course: of the network that gave it; its panels appear where something was logged.
     """
     logged = [name for name, (_, is_log) in EVOLUTION.items() if course.series([name], is_log)]
-    figure = new_figure(5.4 if logged else 2.9)
-    rows = figure.subplots(2 if logged else 1, 2, squeeze=False)
-    _eigenvalues(rows[0, 0], kernel)
-    _shares(rows[0, 1], kernel)
-    for plot, name in zip(rows[1:].ravel(), logged, strict=False):
+    logged = logged[:MOST_PANELS]
+    figure = new_figure(5.4 if logged else 3.3)
+    grid = figure.add_gridspec(2 if logged else 1, 1, height_ratios=[1.5, 1] if logged else [1])
+    upper = grid[0].subgridspec(1, 2)
+    _eigenvalues(figure.add_subplot(upper[0]), kernel)
+    _shares(figure.add_subplot(upper[1]), kernel)
+    lower = grid[-1].subgridspec(1, max(1, len(logged)))
+    for place, name in enumerate(logged):
+        plot = figure.add_subplot(lower[place])
         title, is_log = EVOLUTION[name]
         ((x, y),) = course.series([name], is_log).values()
         plot.plot(x, y, color=ESTIMATE, lw=1.6, marker="o" if len(x) < 2 else None)
@@ -60,8 +69,6 @@ def spectrum_figure(kernel: KernelSpectrum, course: Course) -> Figure:
         label(plot, "iteration", title)
         whole_iterations(plot)
         open_frame(plot)
-    for plot in rows[1:].ravel()[len(logged) :]:
-        plot.set_visible(False)
     return figure
 
 
@@ -78,19 +85,19 @@ def _eigenvalues(plot: Axes, kernel: KernelSpectrum) -> None:
     log_scale(plot)
     label(plot, "direction $j$", r"kernel eigenvalue $\lambda_j$")
     open_frame(plot)
-    legend(plot, loc="lower left")
+    legend(plot, **ABOVE)
 
 
 def _shares(plot: Axes, kernel: KernelSpectrum) -> None:
     place = np.arange(1, len(kernel.eigenvalues) + 1)
     plot.plot(place, kernel.cumulated_share, color=INK, lw=1.6, label="target, cumulated")
     plot.plot(place, kernel.filters, color=ESTIMATE, lw=1.6, label=r"filter $\varphi_j$")
-    dimension = kernel.effective_dimension
-    name = f"effective dimension {dimension:.3g}"
+    dimension = kernel.kernel_dimension
+    name = rf"$\Sigma\varphi_j$ = {dimension:.3g}"
     plot.axvline(dimension, color=LIMIT, lw=1.2, ls=(0, (5, 2)), label=name)
     plot.set_xscale("log")
     plot.set_ylim(-0.03, 1.03)
     plot.yaxis.set_major_formatter(PercentFormatter(1.0))
     label(plot, "direction $j$", "share")
     open_frame(plot)
-    legend(plot, loc="center left")
+    legend(plot, **ABOVE)

@@ -17,7 +17,6 @@ from pinngate.optim.matrix_free import (
     MatrixFreeGaussNewton,
     MatrixFreeOptions,
     MatrixFreeSpectrum,
-    estimate_memory,
     matrix_free_posterior,
     rows,
 )
@@ -415,13 +414,3 @@ def test_nothing_of_the_size_of_the_jacobian_is_ever_allocated(monkeypatch):
     with LargestTensor() as largest:
         dense.step(batches)
     assert largest.num_numbers >= num_rows * num_weights
-
-
-def test_estimated_memory_tells_the_forms_apart():
-    large = estimate_memory(50_000, 50_000, width=128, depth=4)
-    assert large.matrix_free < 8e9 < large.dense
-    small = estimate_memory(1000, 1000, width=32)
-    assert small.dense < 1e8
-    twice = estimate_memory(100_000, 50_000, width=128, depth=4)
-    assert twice.dense > large.dense
-    assert large.matrix_free < twice.matrix_free < 2 * large.matrix_free

@@ -79,20 +79,20 @@ def dense_posterior_memory(size: Size) -> int:
     m = min(rows, columns)
     directions = m * columns if rows <= columns else m * m
     later = 3 * m**2 + 2 * size.num_observations * m + directions
-    alive = rows * columns + max(4 * m**2, later) + size.tile(min(rows, DENSE_TILE))
-    return LIBRARY + NUMBER * alive
+    largest = max(4 * m**2, later, size.tile(min(rows, DENSE_TILE)))
+    return LIBRARY + NUMBER * (rows * columns + largest)
 
 
 def dense_memory(size: Size) -> int:
     """Return the bytes of the form that holds the Jacobian J.
 
-    Beside J, the smaller Gram matrix four times during its decomposition, and after it the
-    eigenvectors and twice the rows of the observations in their basis.
+    Beside J, one after the other: the propagation of one tile; the smaller Gram matrix four times
+    during its decomposition; the eigenvectors and twice the rows of the observations in their basis.
     """
     m = min(size.num_rows, size.num_parameters)
     decomposed = max(4 * m**2, m**2 + 2 * size.num_observations * m)
-    tile = size.tile(min(size.num_rows, DENSE_TILE))
-    step = LIBRARY + NUMBER * (size.num_rows * size.num_parameters + decomposed + tile)
+    largest = max(decomposed, size.tile(min(size.num_rows, DENSE_TILE)))
+    step = LIBRARY + NUMBER * (size.num_rows * size.num_parameters + largest)
     return max(step, dense_posterior_memory(size))
 
 
