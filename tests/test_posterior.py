@@ -8,23 +8,15 @@ from torch import Tensor
 
 from pinngate.coefficients import Coefficients
 from pinngate.errors import InputError
-from pinngate.expression import parse, parse_equation
 from pinngate.networks import Network
-from pinngate.optim.population_risk_gauss_newton import PopulationRiskGaussNewton, flatten
+from pinngate.optim.population_risk_gauss_newton import flatten
 from pinngate.posterior import Posterior, gauss_newton_posterior, laplace_posterior
 from pinngate.problem import (
     Coefficient,
-    Condition,
-    Equation,
     NetworkOptions,
-    Plane,
-    Problem,
-    canonical,
 )
-from pinngate.residuals import Batch, ResidualModel, problem_terms
 from pinngate.risk import RidgeSpectrum
-
-DOUBLE = torch.float64
+from tests.noisy_heat import DOUBLE, NoisyHeat, solve, truth
 
 
 def spectrum(jac: Tensor, num_unpenalised: int = 0) -> RidgeSpectrum:
@@ -110,70 +102,24 @@ def test_a_ridge_that_is_not_positive_is_refused():
         Posterior(spectrum(torch.ones(2, 2, dtype=DOUBLE)), 0.0, 1.0, 1.0)
 
 
-def noisy_heat(seed: int) -> tuple[ResidualModel, Network, Batch, Tensor, Tensor]:
-    text = "u_t - 0.05*u_xx"
-    problem = Problem(
-        "heat",
-        {"x": (0.0, 1.0), "t": (0.0, 1.0)},
-        ("u",),
-        (Equation(text, canonical(parse_equation(text), ("u",), ("x", "t"))),),
-        tuple(Condition(Plane("x", v), "u", parse("u")) for v in (0.0, 1.0)),
-    )
-    g = torch.Generator().manual_seed(seed)
-    points = torch.rand(200, 2, generator=g, dtype=DOUBLE)
-    points[:, 1] = 0.0
-    values = exact(points) + 0.3 * torch.randn(200, generator=g, dtype=DOUBLE)
-    network = Network(
-        [(0.0, 1.0), (0.0, 1.0)],
-        1,
-        NetworkOptions(24, 1, "sin", 4.0),
-        output_scale=[float(values.std())],
-        generator=torch.Generator().manual_seed(seed + 100),
-    )
-    observed = Batch(points, {"@value": values, "@weight": torch.ones_like(values)})
-    grid = torch.cartesian_prod(*[torch.linspace(0, 1, 21, dtype=DOUBLE)] * 2)
-    return ResidualModel(problem_terms(problem, ["u"]), problem), network, observed, grid, points
-
-
-def exact(points: Tensor) -> Tensor:
-    x, t, k = points[:, 0], points[:, 1], 0.05 * math.pi**2
-    return torch.exp(-k * t) * torch.sin(math.pi * x) + 0.5 * torch.exp(-9 * k * t) * torch.sin(
-        3 * math.pi * x
-    )
-
-
-def draw(g: torch.Generator, observed: Batch) -> dict[str, Batch]:
-    batches = {"equation_1": Batch(torch.rand(128, 2, generator=g, dtype=DOUBLE))}
-    for k in (1, 2):
-        points = torch.rand(16, 2, generator=g, dtype=DOUBLE)
-        points[:, 0] = k - 1.0
-        batches[f"condition_{k}"] = Batch(points)
-    return batches | {"observation_1": observed}
-
-
 def test_bands_of_the_fitted_field_are_calibrated_for_both_posteriors():
     scores: dict[str, list[float]] = {"gauss-newton": [], "laplace": []}
     covered: list[float] = []
     for seed in range(6):
-        model, network, observed, grid, _ = noisy_heat(seed)
-        coefficients = Coefficients([], DOUBLE)
-        solver = PopulationRiskGaussNewton(model, network, coefficients)
-        g = torch.Generator().manual_seed(seed)
-        start = flatten(network, coefficients)
-        while solver.reason is None:
-            solver.step(draw(g, observed))
-        solver.finish()
-        batches = draw(g, observed)
-        error = (network(grid)[:, 0].detach() - exact(grid)).square().mean()
+        setting = NoisyHeat(seed=seed, network_seed=seed + 100)
+        network, grid, solver = setting.network, setting.grid(21), setting.solver()
+        start = flatten(network, setting.coefficients)
+        solve(setting, solver)
+        batches = setting.draw()
+        difference = network(grid)[:, 0].detach() - truth(grid)
         own = gauss_newton_posterior(solver, batches)
         std = own.std(network, grid)[:, 0]
-        scores["gauss-newton"].append(float(error / std.square().mean()))
-        inside = (network(grid)[:, 0].detach() - exact(grid)).abs() <= own.quantile * std
-        covered.append(float(inside.double().mean()))
+        scores["gauss-newton"].append(float(difference.square().mean() / std.square().mean()))
+        covered.append(float((difference.abs() <= own.quantile * std).double().mean()))
         weights = {n: w * solver.unit for n, w in solver.row_weights(batches).items()}
-        other = laplace_posterior(model, network, coefficients, batches, weights, start)
+        other = laplace_posterior(*setting.parts, batches, weights, start)
         std = other.std(network, grid)[:, 0]
-        scores["laplace"].append(float(error / std.square().mean()))
+        scores["laplace"].append(float(difference.square().mean() / std.square().mean()))
     # squared error over variance is about chi-squared of four degrees over four: the mean of six
     # has a standard deviation of 0.3
     for values in scores.values():
@@ -182,12 +128,11 @@ def test_bands_of_the_fitted_field_are_calibrated_for_both_posteriors():
 
 
 def test_stated_noise_above_the_misfit_widens():
-    model, network, observed, grid, _ = noisy_heat(0)
-    solver = PopulationRiskGaussNewton(model, network, Coefficients([], DOUBLE))
-    g = torch.Generator().manual_seed(0)
+    setting = NoisyHeat()
+    network, grid, solver = setting.network, setting.grid(21), setting.solver()
     while solver.iteration < 10:
-        solver.step(draw(g, observed))
-    batches = draw(g, observed)
+        solver.step(setting.draw())
+    batches = setting.draw()
     estimated = gauss_newton_posterior(solver, batches)
     sigma = math.sqrt(estimated.variance) * solver.unit
     wide = gauss_newton_posterior(solver, batches, stated_std=2 * sigma)

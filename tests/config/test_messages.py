@@ -313,7 +313,7 @@ def test_a_problem_that_nothing_determines(text: str, said: list[str]) -> None:
 
 def test_a_computed_truth_needs_the_true_coefficients() -> None:
     text = changed("constants: {kappa: 0.05}", "estimate: {kappa: {initial: 1}}")
-    check_message(text.replace("sin(pi*x)", "sin(pi*x)").replace("exp(-kappa", "exp(-«kappa»"), "'kappa'")
+    check_message(text.replace("exp(-kappa", "exp(-«kappa»"), "'kappa'")
     computed = "«truth»:\n  solver: spectral\n  clean: {u: x}\n"
     check_message(text[: text.index("truth")] + computed, "true value of 'kappa' is not stated")
 

@@ -87,7 +87,7 @@ def dense_memory(size: Size) -> int:
     """Return the bytes of the form that holds the Jacobian J.
 
     Beside J, one after the other: the propagation of one tile; the smaller Gram matrix four times
-    during its decomposition; the eigenvectors and twice the rows of the observations in their basis.
+    during its decomposition; the eigenvectors, and twice the rows of the observations in them.
     """
     m = min(size.num_rows, size.num_parameters)
     decomposed = max(4 * m**2, m**2 + 2 * size.num_observations * m)
