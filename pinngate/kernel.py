@@ -25,7 +25,8 @@ class KernelSpectrum:
     """The kernel's eigenvalues, largest first, and the target in its eigenvectors.
 
     Attributes:
-        eigenvalues: λ_j (m,), in the rows' squared units; m ≤ min(N, P), rounding left out.
+        eigenvalues: λ_j (m,), in the rows' squared units; m ≤ min(N, P), rounding left out, and in
+            the matrix-free form all beyond the rank of the basis.
         energy: (v_jᵀ b)² (m,).
         total_energy: ‖b‖²; what it exceeds Σ (v_jᵀ b)² by has no eigenvector and stays unfitted.
         ridge: α.
@@ -59,6 +60,11 @@ class KernelSpectrum:
     def num_signal(self) -> int:
         """How many directions belong to the signal channel, φ_j > 1/2."""
         return int((self.filters > 0.5).sum())
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether the eigenvalues end within the signal channel: more directions belong to it."""
+        return len(self.eigenvalues) == self.num_signal < min(self.num_rows, self.num_weights)
 
     @property
     def cumulated_share(self) -> np.ndarray:

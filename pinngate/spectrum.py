@@ -73,6 +73,7 @@ class RunSpectrum:
             "kernel_dimension": kernel.kernel_dimension,
             "effective_dimension": kernel.effective_dimension,
             "signal_directions": kernel.num_signal,
+            "is_partial": kernel.is_partial,
             "signal_share": kernel.signal_share,
             "explained_share": kernel.explained_share,
             "spectrum": {name: column.tolist() for name, column in self.columns().items()},
@@ -83,14 +84,15 @@ class RunSpectrum:
         """Return the table that the command prints."""
         kernel = self.kernel
         num_all = min(kernel.num_rows, kernel.num_weights)
+        least, most = ("at least ", "at most ") if kernel.is_partial else ("", "")
         lines = [
             f"{self.problem}: kernel of {kernel.num_rows} residuals in {kernel.num_weights} "
             f"weights, {self.optimizer}",
-            f"  signal channel   {kernel.num_signal} of {num_all} directions with λ > α = "
+            f"  signal channel   {least}{kernel.num_signal} of {num_all} directions with λ > α = "
             f"{kernel.ridge:.3g}, {kernel.signal_share:.1%} of the target",
-            f"  reservoir        {num_all - kernel.num_signal} directions and what no weight "
+            f"  reservoir        {most}{num_all - kernel.num_signal} directions and what no weight "
             f"moves, {1 - kernel.signal_share:.1%} of the target",
-            f"  dimension        {kernel.kernel_dimension:.1f} of the kernel, effective "
+            f"  dimension        {least}{kernel.kernel_dimension:.1f} of the kernel, effective "
             f"{kernel.effective_dimension:.1f} on {kernel.num_observations} observations",
             "",
             "  direction   eigenvalue   filter   share of the target up to here",

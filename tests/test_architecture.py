@@ -16,6 +16,7 @@ ROOMS = [
     ["expression", "streams", "citation", "memory"],
     ["problem"],
     ["networks", "sampling", "optim.gates", "testing"],
+    ["optim.gated_update"],
     ["optim.population_risk_adam"],
     ["config"],
     ["channels", "coefficients"],
@@ -99,7 +100,7 @@ def test_every_module_says_what_it_is_for() -> None:
 
 def test_population_risk_adam_imports_torch_alone() -> None:
     allowed = {"torch", "pinngate"} | sys.stdlib_module_names
-    for name in ("gates", "population_risk_adam"):
+    for name in ("gates", "gated_update", "population_risk_adam"):
         tree = ast.parse((PACKAGE / "optim" / f"{name}.py").read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom):

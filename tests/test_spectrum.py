@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ import pytest
 from pinngate import config, runs
 from pinngate.errors import InputError
 from pinngate.optim.matrix_free import MatrixFreeGaussNewton
-from pinngate.spectrum import FIGURE, TABLE, analyse, write
+from pinngate.report.candidates import Course
+from pinngate.spectrum import FIGURE, TABLE, RunSpectrum, analyse, write
 
 NETWORK = ["solve.network={width: 10, depth: 2}", "solve.collocation=32"]
 SECOND_ORDER = [*NETWORK, "solve.iterations=16"]
@@ -85,4 +87,11 @@ def test_spectrum_without_the_jacobian_has_the_leading_directions(
         found.eigenvalues[: leading.sum()], exact.eigenvalues[leading], rtol=1e-6
     )
     assert found.signal_share == pytest.approx(exact.signal_share, abs=1e-4)
+    assert not found.is_partial
+    cut = replace(found, eigenvalues=found.eigenvalues[:3], energy=found.energy[:3])
+    assert cut.is_partial
+    text = "\n".join(
+        RunSpectrum("heat", "free", cut, Course("", True, {"iteration": np.empty(0)})).lines()
+    )
+    assert "at least 3 of" in text
     assert found.total_energy == pytest.approx(exact.total_energy)
