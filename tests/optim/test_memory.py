@@ -41,9 +41,9 @@ def measured(max_memory: str) -> dict[str, float]:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
 def test_a_measured_peak_stays_within_the_estimate_and_the_limit() -> None:
-    dense, free = measured("1GB"), measured("90MB")
+    dense, free = measured("1GB"), measured("100MB")
     assert (dense["form"], free["form"]) == ("dense", "matrix-free")
-    assert free["taken"] <= free["estimate"] <= 90e6 < dense["taken"] <= dense["estimate"]
+    assert free["taken"] <= free["estimate"] <= 100e6 < dense["taken"] <= dense["estimate"]
     # an estimate far above what is taken would refuse what fits
     assert dense["estimate"] < 3 * dense["taken"]
 

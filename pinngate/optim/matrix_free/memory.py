@@ -17,7 +17,7 @@ from pinngate.optim.matrix_free.spectrum import MatrixFreeOptions
 from pinngate.residuals import TILE as DENSE_TILE
 
 NUMBER = 8  # bytes of a double
-LIBRARY = 40_000_000  # bytes that the libraries take at their first products and decompositions
+LIBRARY = 50_000_000  # bytes that the libraries take at their first products and decompositions
 LEAST_RANK = 64  # a smaller basis leaves conjugate gradients with hundreds of passes
 
 
