@@ -105,6 +105,10 @@ class BatchSource:
         """Return the data as they were given, one batch for each observation set."""
         return dict(self.observations)
 
+    def draw_in_order(self, monitor: Monitor | None = None) -> dict[str, Batch]:
+        """Return fresh points as `draw` does, with the data in the order they were given."""
+        return self.draw(monitor) | self.in_order()
+
     def twin(self, label: str, factor: int, dtype: torch.dtype = torch.float64) -> BatchSource:
         """Return a source on the same data with `factor` times the points, from other streams."""
         return BatchSource(
@@ -131,6 +135,12 @@ class BatchSource:
             "conditions": sum(s.num_points for s in self.conditions.values()),
             "observations": sum(len(b) for b in self.observations.values()),
         }
+
+    def num_rows(self, factor: int = 1) -> int:
+        """Return how many residuals a batch has, with `factor` times the collocation points."""
+        points = self.num_points()
+        equations = factor * points["collocation"] * len(self.equation_names)
+        return equations + points["conditions"] + points["observations"]
 
     def state_dict(self) -> dict[str, Any]:
         """Return the places of all random streams."""

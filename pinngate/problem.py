@@ -162,7 +162,11 @@ class NetworkOptions:
 
 @dataclass(frozen=True)
 class SolveOptions:
-    """How to solve. None stands for the default of the optimizer that is used."""
+    """How to solve. None stands for the default of the optimizer that is used.
+
+    `max_memory` is in bytes; None is half of what is free when the run starts, and stays None in a
+    resolved problem, because it depends on the machine.
+    """
 
     optimizer: str = "auto"
     network: NetworkOptions | None = None
@@ -176,6 +180,7 @@ class SolveOptions:
     seed: int = 0
     precision: Literal["float32", "float64"] | None = None
     device: str = "auto"
+    max_memory: int | None = None
 
 
 @dataclass(frozen=True)

@@ -162,6 +162,11 @@ class ResidualModel:
             joint = Plan(problem.axes, plans[0].derivatives, (), residuals, symbols)
             self.blocks.append(_Block(joint, tuple(t for t, _ in group), residuals, False))
 
+    @property
+    def num_channels(self) -> int:
+        """Most derivative channels that any term carries."""
+        return max(block.plan.num_channels for block in self.blocks)
+
     def sweep(
         self,
         network: Network,

@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 
+from pinngate.memory import parse_size
+
 
 class Kind(str):
     """What a value should be, in words; stands in the metadata of an annotation."""
@@ -48,6 +50,9 @@ FileName = Annotated[str, Kind("the name of a .csv or .npz file"), Field(min_len
 Name = Annotated[str, Kind("a name")]
 PositiveInteger = Annotated[
     int, BeforeValidator(_whole), Field(ge=1), Kind("a whole number, 1 or more")
+]
+MemorySize = Annotated[
+    int, PlainValidator(parse_size), Kind("an amount of memory such as 2GB, 500MB or 1.5GiB")
 ]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), Kind("a positive number")]
 
@@ -219,6 +224,12 @@ class SolveSection(Section):
         None, description="floating-point numbers of the computation"
     )
     device: Name = Field("auto", description="`auto`, `cpu` or `cuda`")
+    max_memory: MemorySize | None = Field(
+        None,
+        description="most memory that the solver may use beside the program itself; decides "
+        "whether the Jacobian is formed",
+        json_schema_extra={"default": "half of what is free"},
+    )
 
 
 class ProblemFile(Section):

@@ -15,6 +15,7 @@ import yaml
 
 from pinngate.config.yaml_source import CORE_SCHEMA
 from pinngate.expression import Binary, Call, Expression, Name, Number
+from pinngate.memory import exact_text
 from pinngate.problem import (
     Coefficient,
     MeasuredObservations,
@@ -206,4 +207,7 @@ def _solve(options: SolveOptions) -> dict[str, Any]:
     }
     tree["network"] = _Line(asdict(options.network)) if options.network else None
     tree["weights"] = _Line(options.weights)
+    del tree["max_memory"]
+    if options.max_memory is not None:
+        tree["max_memory"] = exact_text(options.max_memory)
     return tree

@@ -13,7 +13,9 @@ import torch
 
 from pinngate.batches import BatchSource
 from pinngate.coefficients import Coefficients
+from pinngate.kernel import KernelSpectrum
 from pinngate.networks import Network
+from pinngate.optim.matrix_free import MemoryPlan
 from pinngate.posterior import Posterior
 from pinngate.problem import NetworkOptions, Problem
 from pinngate.residuals import ResidualModel
@@ -102,6 +104,12 @@ class Stepper(Protocol):
 
     def posterior(self) -> Posterior | None:
         """Return the uncertainty at the answer, None where nothing was observed."""
+
+    def kernel(self) -> KernelSpectrum | None:
+        """Return the kernel spectrum at the answer, None where nothing was observed."""
+
+    def memory(self) -> MemoryPlan:
+        """Return the form that was chosen and the bytes it needs."""
 
     def describe(self) -> dict[str, Any]:
         """Return entries for metrics.json: the network, and how it was chosen."""

@@ -304,7 +304,8 @@ class PopulationRiskGaussNewton:
             s = slices[term.name]
             own = slice(s.start - observed.start, s.stop - observed.start)
             free = max(1.0, (s.stop - s.start) - float(fit.leverage[own].sum()))
-            rows[f"noise_std_{k}"] = math.sqrt(float(r[s].square().sum()) / free) * self.unit
+            unit = self.unit / self.precision[term.name]
+            rows[f"noise_std_{k}"] = math.sqrt(float(r[s].square().sum()) / free) * unit
         return rows
 
     def _coefficient_rows(

@@ -68,6 +68,7 @@ def _first_order(
             weights=solve.weights,
             statistics=solve.statistics if uses_statistics else None,  # type: ignore[arg-type]
             is_gating_data_alone=solve.gated_terms == "data",
+            max_memory=solve.max_memory,
         )
         return FirstOrder(
             parts.model,

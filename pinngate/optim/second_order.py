@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -27,8 +26,19 @@ from pinngate.batches import Monitor
 from pinngate.coefficients import Coefficients
 from pinngate.errors import SolveError
 from pinngate.expression import coefficients_of, names
+from pinngate.kernel import KernelSpectrum, kernel_spectrum
+from pinngate.linearised_fit import gauss_newton_fit
+from pinngate.memory import budget
 from pinngate.networks import Network
-from pinngate.optim.matrix_free import MatrixFreeGaussNewton, estimate_memory
+from pinngate.optim.matrix_free import (
+    MatrixFreeGaussNewton,
+    MatrixFreeOptions,
+    MemoryPlan,
+    Size,
+    choose_form,
+    matrix_free_fit,
+    matrix_free_kernel,
+)
 from pinngate.optim.parts import Parts
 from pinngate.optim.population_risk_gauss_newton import (
     GaussNewtonOptions,
@@ -87,10 +97,10 @@ class SecondOrder:
         self.is_demanding = bool(parts.problem.coefficients) or not is_linear(parts.problem)
         self.networks = {name: n for division in divisions for name, n in division.items()}
         self.divisions = [list(division) for division in divisions]
-        self.solvers = {
-            name: self._solver(parts.network(network, f"/{name}"), options)
-            for name, network in self.networks.items()
-        }
+        self.options = options
+        self.plans = {name: self._plan(self._network(name)) for name in self.networks}
+        self.work = {name: plan.work for name, plan in self.plans.items()}
+        self.solvers = {name: self._solver(name, work) for name, work in self.work.items()}
         self.division = 0
         self.alive = self.divisions[0]
         self.place = 0
@@ -104,14 +114,29 @@ class SecondOrder:
         self._batches: dict[str, Batch] = {}
         self._draw()
 
-    def _solver(self, network: Network, options: GaussNewtonOptions) -> PopulationRiskGaussNewton:
-        """Return a solver that forms the Jacobian, or one that does not where it would not fit."""
-        arguments = (self.parts.model, network, self.parts.coefficients(), options)
-        num_rows = sum(self.parts.batches.num_points().values())
-        memory = estimate_memory(num_rows, network.num_parameters, width=network.options.width)
-        if memory.dense > free_memory() / 2:
-            return MatrixFreeGaussNewton(*arguments)
-        return PopulationRiskGaussNewton(*arguments)
+    def _network(self, name: str) -> Network:
+        return self.parts.network(self.networks[name], f"/{name}")
+
+    def _plan(self, network: Network) -> MemoryPlan:
+        """Choose between the solver that forms the Jacobian and the one that does not."""
+        batches = self.parts.batches
+        size = Size(
+            num_rows=batches.num_rows(),
+            num_posterior_rows=batches.num_rows(POSTERIOR_POINTS),
+            num_observations=batches.num_points()["observations"],
+            num_parameters=network.num_parameters + len(self.parts.problem.coefficients),
+            width=network.options.width,
+            depth=network.options.depth,
+            num_channels=self.parts.model.num_channels,
+        )
+        return choose_form(size, budget(self.parts.problem.solve.max_memory))
+
+    def _solver(self, name: str, work: MatrixFreeOptions | None) -> PopulationRiskGaussNewton:
+        parts = self.parts
+        arguments = (parts.model, self._network(name), parts.coefficients(), self.options)
+        if work is None:
+            return PopulationRiskGaussNewton(*arguments)
+        return MatrixFreeGaussNewton(*arguments, work)
 
     @property
     def network(self) -> Network:
@@ -176,6 +201,9 @@ class SecondOrder:
 
     def _next(self) -> None:
         """Pass on to the next candidate that still runs; at the end of a round, drop the worse."""
+        solver = self.solvers[self.at_work]
+        if isinstance(solver, MatrixFreeGaussNewton):
+            solver.release()
         self.in_heat = 0
         self.place += 1
         while self.winner is None:
@@ -232,8 +260,21 @@ class SecondOrder:
         """Return the posterior at the winner's best iterate."""
         source = self.parts.batches.twin("posterior", POSTERIOR_POINTS)
         stated = source.stated_std()
-        batches = source.draw(self._monitor()) | source.in_order()
+        batches = source.draw_in_order(self._monitor())
         return self.solvers[self.at_work].posterior(batches, stated)
+
+    def kernel(self) -> KernelSpectrum:
+        """Return the kernel spectrum at the winner's best iterate, on the posterior's points."""
+        solver = self.solvers[self.at_work]
+        source = self.parts.batches.twin("posterior", POSTERIOR_POINTS)
+        batches = source.draw_in_order(self._monitor())
+        if isinstance(solver, MatrixFreeGaussNewton):
+            return matrix_free_kernel(matrix_free_fit(solver, batches))
+        return kernel_spectrum(gauss_newton_fit(solver, batches))
+
+    def memory(self) -> MemoryPlan:
+        """Return the form and the bytes of the largest candidate."""
+        return max(self.plans.values(), key=lambda plan: plan.num_bytes)
 
     def describe(self) -> dict[str, Any]:
         """Return the network and the race."""
@@ -271,11 +312,19 @@ class SecondOrder:
                 for name, batch in self._batches.items()
             },
             "drawn": self.parts.batches.state_dict(),
+            "work": {name: work and asdict(work) for name, work in self.work.items()},
             "solvers": {name: solver.state_dict() for name, solver in self.solvers.items()},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from `state_dict`; the following iterations are bitwise the same."""
+        """Go on from `state_dict`; the following iterations are bitwise the same.
+
+        Forms are those of the checkpoint unless a memory is stated: what is free may have changed.
+        """
+        if self.parts.problem.solve.max_memory is None:
+            for name, work in state["work"].items():
+                self.work[name] = work and MatrixFreeOptions(**work)
+                self.solvers[name] = self._solver(name, self.work[name])
         for key in ("division", "place", "iteration", "in_heat", "at_work", "winner"):
             setattr(self, key, state[key])
         self.alive, self.champions = list(state["alive"]), list(state["champions"])
@@ -294,9 +343,3 @@ def is_linear(problem: Problem) -> bool:
         if symbols & set(names(rest)):
             return False
     return True
-
-
-def free_memory() -> float:
-    """Return the bytes of main memory that are free now, of all memory where that is not told."""
-    known = "SC_AVPHYS_PAGES" if "SC_AVPHYS_PAGES" in os.sysconf_names else "SC_PHYS_PAGES"
-    return float(os.sysconf(known)) * os.sysconf("SC_PAGE_SIZE")
