@@ -1,7 +1,7 @@
 """Errors, calibration and the verdict of a run: what `metrics.json` says.
 
-Fields are judged on a regular grid of the domain, edges included, inside the geometry. A figure that does not
-apply is None.
+Fields are judged on a regular grid of the domain, edges included, inside the geometry. A figure
+that does not apply is None.
 """
 
 from __future__ import annotations

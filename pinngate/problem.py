@@ -203,7 +203,8 @@ class SolveOptions:
 class Problem:
     """One problem. `domain` maps axis names to (low, high) in the order in which arrays hold them.
 
-    With a `geometry`, the domain is a box around it and everything holds inside it only. Every array of points in the package has shape (points, axes) with columns in that order.
+    With a `geometry`, the domain is a box around it and everything holds inside it only. Every
+    array of points in the package has shape (points, axes) with columns in that order.
     """
 
     name: str
@@ -239,7 +240,7 @@ class Problem:
 
     @property
     def normal(self) -> tuple[str, ...]:
-        """Names of the components of the outward unit normal: ``n_x`` …; none without a geometry."""
+        """Names of the components of the outward unit normal, ``n_x`` …; none for a box."""
         return tuple(f"n_{axis}" for axis in self.space_axes) if self.geometry else ()
 
     def derivatives(self, expression: Expression) -> dict[str, Derivative]:

@@ -132,9 +132,7 @@ class BoundarySampler:
         """How many points were drawn so far."""
         return self._sobol.num_drawn
 
-    def draw(
-        self, dtype: torch.dtype, device: torch.device
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def draw(self, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the next batch, (num_points, axes), and the normals' components by name."""
         drawn = self._sobol.places()
         chosen = drawn[:, 0].astype(int)

@@ -66,7 +66,7 @@ title: Heat on a rod whose initial temperature was measured with noise
 
 # Axes and their bounds: one to three of x, y, z; t is time. Bounds may be formulas: [0, 2*pi]
 domain: {x: [0, 1], t: [0, 1]}
-# A part of that box: disk, ellipse, rectangle, polygon; sphere, cuboid. Then {on: hole, equation: …}
+# A part of that box, made of disks, rectangles, polygons ...; then {on: hole, equation: u = 0}
 # geometry:
 #   shapes: {plate: {rectangle: {x: [0, 1], y: [0, 1]}}, hole: {disk: {center: [0, 0], radius: 1}}}
 #   inside: plate - hole
@@ -195,9 +195,10 @@ goes in quotes. Nothing in the file is ever executed.
 """
 
 _GEOMETRY = """\
-The domain is then a box around the geometry. Equations, random and gridded observations hold inside
-it; a condition on a plane holds on what of the plane is inside; `on: boundary` is the whole boundary,
-`on: hole` what the shape `hole` gives to it. The fields in `solution.npz` are NaN outside.
+The domain is then a box around the geometry, and everything holds inside it: equations,
+observations, the judgement by the truth, and of a plane in a condition what is inside. `on:
+boundary` is the whole boundary, `on: hole` what the shape `hole` gives to it. Fields in
+`solution.npz` are NaN outside.
 
 ```yaml
 domain: {x: [-1, 1], y: [-1, 1]}

@@ -100,10 +100,9 @@ class _Reader:
         stated = [key for key in ShapeSection.model_fields if getattr(section, key) is not None]
         if len(stated) != 1:
             raise InputError(
-                "a shape is exactly one of "
-                f"{', '.join(ShapeSection.model_fields)}; this one is {' and '.join(stated) or 'none'}",
+                f"a shape is one thing, and this one is {' and '.join(stated) or 'none'}",
                 span=self.source.key(place),
-                expected="{disk: {center: [0, 0], radius: 1}} and so on",
+                expected=f"exactly one of {', '.join(ShapeSection.model_fields)}",
             )
         (kind,) = stated
         place = (*place, kind)
@@ -136,7 +135,9 @@ class _Reader:
                 span=self.source.span(place),
                 expected=f"{len(self.space)}, one for each of {', '.join(self.space)}",
             )
-        return tuple(self.scope.number(v, (*place, i), "a coordinate") for i, v in enumerate(values))
+        return tuple(
+            self.scope.number(v, (*place, i), "a coordinate") for i, v in enumerate(values)
+        )
 
     def length(self, value: float | str, place: Place) -> float:
         number = self.scope.number(value, place, f"'{place[-1]}'")
@@ -165,8 +166,8 @@ class _Reader:
                     expected="[low, high] with low < high",
                 )
             bounds[axis] = (low, high)
-        low, high = zip(*(bounds[axis] for axis in self.space), strict=True)
-        return Box(low, high)
+        ends = [bounds[axis] for axis in self.space]
+        return Box(tuple(low for low, _ in ends), tuple(high for _, high in ends))
 
     def simple(self, vertices: list[Point], place: Place) -> tuple[Point, ...]:
         """Refuse a polygon whose sides cross or touch elsewhere than at their common vertex."""
@@ -192,7 +193,7 @@ class _Reader:
                 expected=f"inside: {' + '.join(shapes)}, or another set of them",
             )
         if text is None:
-            return Name(*shapes)
+            return Name(next(iter(shapes)))
         inside = self.scope.formula(text, place)
         self.scope.check_names(inside, place, "the geometry", shapes, "the shapes")
         if not _is_set(inside):
@@ -231,7 +232,7 @@ class _Reader:
     def fits(self, geometry: Geometry) -> None:
         """Refuse a geometry that is empty at first sight or reaches outside the domain."""
         span = self.source.key(("geometry", "inside" if self.has_inside() else "shapes"))
-        for axis, low, high in zip(self.space, *geometry.bounds(), strict=True):
+        for axis, (low, high) in zip(self.space, geometry.bounds(), strict=True):
             least, most = self.scope.domain[axis]
             slack = 1e-9 * (most - least)
             if low > high:
@@ -272,6 +273,9 @@ def _meet(a: tuple[Point, Point], b: tuple[Point, Point]) -> bool:
     return any(
         at == 0 and between(*side, end)
         for at, side, end in (
-            (first[0], a, r), (first[1], a, s), (second[0], b, p), (second[1], b, q)
+            (first[0], a, r),
+            (first[1], a, s),
+            (second[0], b, p),
+            (second[1], b, q),
         )
     )

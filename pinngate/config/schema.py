@@ -114,9 +114,12 @@ class ShapeSection(Section):
         None, description="`center`, `radii` and optionally `angle`, anticlockwise in radians"
     )
     rectangle: BoxSides | None = Field(None, description="`{x: [0, 1], y: [0, 1]}`")
-    polygon: Annotated[
-        list[Coordinates], Field(min_length=3), Kind("a list of three or more vertices [x, y]")
-    ] | None = Field(None, description="its vertices in order; sides must not cross")
+    polygon: (
+        Annotated[
+            list[Coordinates], Field(min_length=3), Kind("a list of three or more vertices [x, y]")
+        ]
+        | None
+    ) = Field(None, description="its vertices in order; sides must not cross")
     sphere: BallSection | None = Field(
         None, description="`center` and `radius`, in three dimensions"
     )
@@ -140,7 +143,7 @@ class PartSection(Section):
 
 
 class GeometrySection(Section):
-    """A domain that is no box: what holds, holds inside it. Needs the extra `geometry` (DeepXDE)."""
+    """A domain that is no box: everything holds inside it. Needs the extra `geometry` (DeepXDE)."""
 
     shapes: Annotated[dict[str, ShapeSection], Field(min_length=1), Kind("a mapping")] = Field(
         description="shapes by name, see below; a condition may be stated `on` each of them"

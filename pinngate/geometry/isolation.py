@@ -19,7 +19,6 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
-import torch
 
 from pinngate.errors import InputError
 
@@ -57,6 +56,8 @@ def isolated(seed: int = 0) -> Iterator[Any]:
         stack.enter_context(redirect_stdout(io.StringIO()))
         stack.enter_context(redirect_stderr(io.StringIO()))
         if "deepxde" not in sys.modules:
+            import torch
+
             stack.callback(torch.set_default_dtype, torch.get_default_dtype())
             stack.callback(torch.set_default_device, torch.get_default_device())
             stack.enter_context(mock.patch.dict(os.environ, {"DDE_BACKEND": "pytorch"}))

@@ -16,14 +16,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import qmc
 
 from pinngate.errors import InputError
 from pinngate.expression import evaluate
 from pinngate.geometry.isolation import isolated
 from pinngate.geometry.shapes import (
     WHOLE,
-    Array,
     Ball,
     Box,
     Ellipse,
@@ -34,6 +32,7 @@ from pinngate.geometry.shapes import (
 )
 from pinngate.problem import Problem
 
+Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 NUM_BOUNDARY = 4096  # places on the boundary to draw conditions from; a side of 1 % has forty
@@ -62,7 +61,7 @@ class Region:
             with isolated() as deepxde:
                 for name, shape in self.geometry.shapes.items():
                     self._solids[name] = _solid(deepxde, shape, self.origin, self.size)
-            unit = qmc.Sobol(len(low), scramble=False).random(NUM_PROBED)
+            unit = np.random.default_rng(0).random((NUM_PROBED, len(low)))
             if not self._within(unit * (high - low) / self.size).any():
                 raise InputError(
                     "the geometry is empty: none of "

@@ -7,17 +7,16 @@ geometry (Requicha, ACM Computing Surveys 12, 1980).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TypeVar
 
 from pinngate.expression import Binary, Expression, Name
 
-Array = NDArray[np.float64]
+T = TypeVar("T")
 Point = tuple[float, ...]
+Bounds = list[tuple[float, float]]  # (low, high) along each space axis
 
 WHOLE = "boundary"  # the name of the whole boundary
 
@@ -29,9 +28,9 @@ class Ball:
     center: Point
     radius: float
 
-    def bounds(self) -> tuple[Array, Array]:
-        """Return the lowest and highest coordinates."""
-        return np.array(self.center) - self.radius, np.array(self.center) + self.radius
+    def bounds(self) -> Bounds:
+        """Return the smallest box around it."""
+        return [(c - self.radius, c + self.radius) for c in self.center]
 
 
 @dataclass(frozen=True)
@@ -42,11 +41,11 @@ class Ellipse:
     radii: tuple[float, float]
     angle: float = 0.0
 
-    def bounds(self) -> tuple[Array, Array]:
-        """Return the lowest and highest coordinates."""
-        cos, sin = np.cos(self.angle), np.sin(self.angle)
-        half = np.hypot(*(np.array([[cos, sin], [-sin, cos]]) * np.array(self.radii)[:, None]))
-        return np.array(self.center) - half, np.array(self.center) + half
+    def bounds(self) -> Bounds:
+        """Return the smallest box around it."""
+        (a, b), cos, sin = self.radii, math.cos(self.angle), math.sin(self.angle)
+        reach = math.hypot(a * cos, b * sin), math.hypot(a * sin, b * cos)
+        return [(c - r, c + r) for c, r in zip(self.center, reach, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -56,9 +55,9 @@ class Box:
     low: Point
     high: Point
 
-    def bounds(self) -> tuple[Array, Array]:
-        """Return the lowest and highest coordinates."""
-        return np.array(self.low), np.array(self.high)
+    def bounds(self) -> Bounds:
+        """Return the box itself."""
+        return list(zip(self.low, self.high, strict=True))
 
 
 @dataclass(frozen=True)
@@ -67,10 +66,9 @@ class Polygon:
 
     vertices: tuple[Point, ...]
 
-    def bounds(self) -> tuple[Array, Array]:
-        """Return the lowest and highest coordinates."""
-        vertices = np.array(self.vertices)
-        return vertices.min(axis=0), vertices.max(axis=0)
+    def bounds(self) -> Bounds:
+        """Return the smallest box around it."""
+        return [(min(values), max(values)) for values in zip(*self.vertices, strict=True)]
 
 
 Shape = Ball | Ellipse | Box | Polygon
@@ -97,7 +95,7 @@ class Part:
 class Geometry:
     """Shapes by name, the set `inside` of them and further named boundary parts.
 
-    The boundary as a whole is called ``boundary``; what each shape gives to it has the shape's name.
+    The whole boundary is called ``boundary``; what each shape gives to it has the shape's name.
     """
 
     shapes: dict[str, Shape]
@@ -112,33 +110,39 @@ class Geometry:
         """Return the names that a condition may use."""
         return [WHOLE, *self.shapes, *self.parts]
 
-    def bounds(self) -> tuple[Array, Array]:
-        """Return the lowest and highest coordinates of a box around the set.
+    def bounds(self) -> Bounds:
+        """Return a box around the set; low > high says that the set is empty.
 
-        The box of a difference is that of its first shape; low > high says that the set is empty.
+        The box of a difference is that of its first shape.
         """
-        boxes = {name: shape.bounds() for name, shape in self.shapes.items()}
+
+        def union(a: Bounds, b: Bounds) -> Bounds:
+            return [(min(p, r), max(q, s)) for (p, q), (r, s) in zip(a, b, strict=True)]
+
+        def intersection(a: Bounds, b: Bounds) -> Bounds:
+            return [(max(p, r), min(q, s)) for (p, q), (r, s) in zip(a, b, strict=True)]
+
         return combine(
             self.inside,
-            boxes,
-            union=lambda a, b: (np.minimum(a[0], b[0]), np.maximum(a[1], b[1])),
+            {name: shape.bounds() for name, shape in self.shapes.items()},
+            union=union,
             difference=lambda a, b: a,
-            intersection=lambda a, b: (np.maximum(a[0], b[0]), np.minimum(a[1], b[1])),
+            intersection=intersection,
         )
 
 
 def combine(
     inside: Expression,
-    of_shapes: Mapping[str, Any],
+    of_shapes: Mapping[str, T],
     *,
-    union: Callable[[Any, Any], Any],
-    difference: Callable[[Any, Any], Any],
-    intersection: Callable[[Any, Any], Any],
-) -> Any:
+    union: Callable[[T, T], T],
+    difference: Callable[[T, T], T],
+    intersection: Callable[[T, T], T],
+) -> T:
     """Evaluate a set of shapes, given a value for each shape and the three operations."""
     operations = {"+": union, "-": difference, "*": intersection}
 
-    def value(node: Expression) -> Any:
+    def value(node: Expression) -> T:
         match node:
             case Name():
                 return of_shapes[node.id]
