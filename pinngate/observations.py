@@ -215,7 +215,7 @@ def _points(columns: Columns, problem: Problem) -> Array:
             f"{axis} from {low[k]:g} to {high[k]:g}",
             "widen the domain, or drop the rows",
         )
-    inside = Region(problem).holds(points)
+    inside = Region(problem).inside(points)
     if not inside.all():
         i = int(np.argmin(inside))
         place = ", ".join(f"{a} = {v:g}" for a, v in zip(domain, points[i], strict=True))

@@ -196,8 +196,8 @@ goes in quotes. Nothing in the file is ever executed.
 
 _GEOMETRY = """\
 The domain is then a box around the geometry, and everything holds inside it: equations,
-observations, the judgement by the truth, and of a plane in a condition what is inside. `on:
-boundary` is the whole boundary, `on: hole` what the shape `hole` gives to it. Fields in
+observations, the judgement by the truth, and of a plane in a condition what is inside.
+`on: boundary` is the whole boundary, `on: hole` what the shape `hole` gives to it. Fields in
 `solution.npz` are NaN outside.
 
 ```yaml

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -57,7 +57,9 @@ class Region:
         # DeepXDE compares with absolute tolerances, so that shapes are handed over of size one
         self.origin, self.size = low, float(np.max(high - low))
         self._solids: dict[str, Any] = {}
+        self._outlines: dict[str, tuple[Array, Array]] = {}
         if self.geometry is not None:
+            self._set = self.geometry.inside
             with isolated() as deepxde:
                 for name, shape in self.geometry.shapes.items():
                     self._solids[name] = _solid(deepxde, shape, self.origin, self.size)
@@ -70,27 +72,20 @@ class Region:
                 )
 
     def inside(self, points: Array) -> Mask:
-        """Return which of the points (n, axes) are inside, (n,)."""
-        return self._within(self._scaled(points[:, self.columns]))
-
-    def holds(self, points: Array) -> Mask:
         """Return which of the points (n, axes) are inside or, but for rounding, on the boundary."""
-        places = self._scaled(points[:, self.columns])
-        found = self._within(places)
-        for step in NEARNESS * np.eye(len(self.columns)):
-            found |= self._within(places + step) | self._within(places - step)
-        return found
-
-    def _scaled(self, places: Array) -> Array:
-        return np.asarray((places - self.origin) / self.size)
+        if self.geometry is None:
+            return np.ones(len(points), dtype=bool)
+        scaled = (points[:, self.columns] - self.origin) / self.size
+        corners = list(product((-1, 1), repeat=len(self.columns)))
+        around = scaled + NEARNESS * np.array([[0] * len(self.columns), *corners])[:, None]
+        found = self._within(around.reshape(-1, len(self.columns)))
+        return np.asarray(found.reshape(len(around), -1).any(axis=0))
 
     def _within(self, scaled: Array) -> Mask:
-        if self.geometry is None:
-            return np.ones(len(scaled), dtype=bool)
         with isolated():
             members = {name: solid.inside(scaled) for name, solid in self._solids.items()}
         found: Mask = combine(
-            self.geometry.inside,
+            self._set,
             members,
             union=np.logical_or,
             difference=lambda a, b: a & ~b,
@@ -113,14 +108,14 @@ class Region:
         """
         if self.geometry is None:
             raise InputError("the problem states no geometry, so that its boundary has no parts")
+        if not self._outlines:
+            shapes = self.geometry.shapes
+            density = NUM_BOUNDARY / sum(_measure(shape) for shape in shapes.values())
+            for seed, (own, shape) in enumerate(shapes.items()):
+                count = math.ceil(density * _measure(shape))
+                self._outlines[own] = self._outline(self._solids[own], count, seed)
         part = self.geometry.part(name)
-        shapes = self.geometry.shapes
-        density = NUM_BOUNDARY / sum(_measure(shape) for shape in shapes.values())
-        outlines = [
-            self._outline(self._solids[own], math.ceil(density * _measure(shape)), seed)
-            for seed, (own, shape) in enumerate(shapes.items())
-            if part.of in (None, own)
-        ]
+        outlines = self._outlines.values() if part.of is None else [self._outlines[part.of]]
         places, normals = (np.concatenate(arrays) for arrays in zip(*outlines, strict=True))
         places = self.origin + self.size * places
         if part.where is not None:
