@@ -174,7 +174,9 @@ def _solid(deepxde: Any, shape: Shape, origin: Array, size: float) -> Any:
         case Polygon(vertices):
             corners = scaled(vertices)
             # one more vertex along a side: DeepXDE refuses triangles and rectangles as polygons
-            return deepxde.Polygon(np.insert(corners, 1, corners[:2].mean(axis=0), axis=0))
+            solid = deepxde.Polygon(np.insert(corners, 1, corners[:2].mean(axis=0), axis=0))
+            solid.boundary_normal = partial(_side_normal, solid)  # DeepXDE's is a Python loop
+            return solid
 
 
 def _focal_normal(ellipse: Any, points: Array) -> Array:
@@ -182,6 +184,15 @@ def _focal_normal(ellipse: Any, points: Array) -> Array:
     rays = [points - ellipse.focus1, points - ellipse.focus2]
     total = sum(ray / np.linalg.norm(ray, axis=1, keepdims=True) for ray in rays)
     return np.asarray(total / np.linalg.norm(total, axis=1, keepdims=True))
+
+
+def _side_normal(polygon: Any, points: Array) -> Array:
+    """Return the normals of the sides of a polygon that are nearest to the points."""
+    sides = polygon.segments
+    rays = points[:, None] - (polygon.vertices - sides)  # from the start of each side
+    along = np.clip(np.sum(rays * sides, axis=2) / np.sum(sides**2, axis=1), 0, 1)
+    distances = np.linalg.norm(rays - along[..., None] * sides, axis=2)
+    return np.asarray(polygon.normal[distances.argmin(axis=1)])
 
 
 def _measure(shape: Shape) -> float:
