@@ -27,6 +27,7 @@ def state():
     )
 
 torch.set_default_dtype(torch.float64)
+torch.cuda.is_available = lambda: True  # on such a machine DeepXDE makes the GPU the default device
 before = state()
 region = Region(load(sys.argv[1]))
 region.boundary()
@@ -54,6 +55,7 @@ def test_nothing_global_changes(tmp_path: Path) -> None:
 
 
 def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "deepxde", raising=False)
     monkeypatch.setattr(isolation, "find_spec", lambda name: None)
     stated = problem()  # a problem is read without it
     with pytest.raises(InputError, match=r"deepxde.*\n.*pinngate\[geometry\]"):
