@@ -13,7 +13,7 @@ from typing import Any
 from pinngate.config.schema import BallSection, EllipseSection, GeometrySection, ShapeSection
 from pinngate.config.scope import Scope
 from pinngate.config.yaml_source import Place
-from pinngate.errors import InputError, nearest
+from pinngate.errors import InputError, Span, nearest
 from pinngate.expression import Binary, Expression, Name, names
 from pinngate.geometry.shapes import (
     WHOLE,
@@ -66,12 +66,7 @@ def build_geometry(scope: Scope, section: GeometrySection | None) -> Geometry | 
                 expected="{of: a shape}, {where: x = 0}, or both",
             )
         if part.of is not None and part.of not in shapes:
-            raise InputError(
-                f"unknown shape '{part.of}'",
-                span=scope.source.span((*place, "of")),
-                expected=f"the shapes are {', '.join(shapes)}",
-                hint=nearest(part.of, shapes),
-            )
+            raise reader.unknown(part.of, shapes, scope.source.span((*place, "of")))
         where = None if part.where is None else reader.relation(part.where, (*place, "where"))
         parts[name] = Part(part.of, where)
     geometry = Geometry(shapes, inside, parts)
@@ -94,6 +89,14 @@ class _Reader:
                 expected="a name that nothing else has",
             )
         self.scope.declare(name, kind, place)
+
+    def unknown(self, name: str, shapes: dict[str, Shape], span: Span) -> InputError:
+        return InputError(
+            f"unknown shape '{name}'",
+            span=span,
+            expected=f"the shapes are {', '.join(shapes)}",
+            hint=nearest(name, shapes),
+        )
 
     def shape(self, section: ShapeSection, place: Place) -> Shape:
         """Read one shape."""
@@ -195,7 +198,9 @@ class _Reader:
         if text is None:
             return Name(next(iter(shapes)))
         inside = self.scope.formula(text, place)
-        self.scope.check_names(inside, place, "the geometry", shapes, "the shapes")
+        for name, offset in names(inside).items():
+            if name not in shapes:
+                raise self.unknown(name, shapes, self.source.within(place, offset, len(name)))
         if not _is_set(inside):
             raise InputError(
                 f"'{text}' is not a set of shapes",
@@ -250,8 +255,8 @@ class _Reader:
 
 def _is_set(node: Expression) -> bool:
     match node:
-        case Name(id):
-            return id != "pi"
+        case Name():
+            return True
         case Binary("+" | "-" | "*", left, right):
             return _is_set(left) and _is_set(right)
     return False

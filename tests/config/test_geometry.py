@@ -112,7 +112,8 @@ SHAPES = [
     ),
 ]
 OTHERS = [
-    ("inside", "plate - whole", "unknown name 'whole'", "did you mean 'hole'"),
+    ("inside", "plate - whole", "unknown shape 'whole'", "did you mean 'hole'"),
+    ("inside", "plate*pi - hole", "unknown shape 'pi'", "the shapes are plate, hole"),
     ("inside", "plate/hole", "is not a set of shapes", "+ (union)"),
     ("inside", "plate - hole - 1", "is not a set of shapes", "names of shapes"),
     ("inside", "plate", "does not use the shape 'hole'", "each shape"),
