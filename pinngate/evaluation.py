@@ -62,11 +62,11 @@ def _judge(session: Session, reason: str, setup: float) -> Judged:
         std = stds.get(f"{name}_std")
         expected = None if known is None else known[name]
         fields[name] = field_metrics(grid, values[name], expected, std)
-        solution[name] = values[name].reshape(grid.shape)
+        solution[name] = grid.spread(values[name])
         if std is not None:
-            solution[f"{name}_std"] = std.reshape(grid.shape)
+            solution[f"{name}_std"] = grid.spread(std)
         if expected is not None:
-            solution[f"{name}_truth"] = expected.reshape(grid.shape)
+            solution[f"{name}_truth"] = grid.spread(expected)
 
     noise = true_noise(problem, session.observations)
     bound = None

@@ -12,8 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from pinngate.channels import plan_channels
+from pinngate.config.write import to_text
+from pinngate.errors import InputError
 from pinngate.expression import Expression, differentiate, evaluate, names, substitute
-from pinngate.problem import MeasuredObservations, Plane, Problem
+from pinngate.geometry.region import Region
+from pinngate.problem import BoundaryPart, MeasuredObservations, Plane, Problem
 
 NUM_CHECKED = 2000
 TOLERANCE = 1e-6  # relative; exact derivatives leave rounding alone, so anything larger is an error
@@ -80,12 +83,22 @@ def _initial_fields(problem: Problem, clean: Mapping[str, Expression]) -> dict[s
 
 
 def _points(
-    problem: Problem, random: np.random.Generator, where: Plane | None
+    problem: Problem, random: np.random.Generator, where: Plane | BoundaryPart | None
 ) -> dict[str, np.ndarray]:
+    """Return coordinates, and components of the normal on a part of the boundary, by name."""
     points = {a: random.uniform(lo, hi, NUM_CHECKED) for a, (lo, hi) in problem.domain.items()}
+    region = Region(problem)
+    if isinstance(where, BoundaryPart):
+        chosen = random.integers(len(region.boundary(where.name)[0]), size=NUM_CHECKED)
+        places, normals = (array[chosen].T for array in region.boundary(where.name))
+        points |= dict(zip(problem.space_axes, places, strict=True))
+        return points | dict(zip(problem.normal, normals, strict=True))
     if where is not None:
         points[where.axis] = np.full(NUM_CHECKED, where.value)
-    return points
+    inside = region.inside(np.stack(list(points.values()), axis=1))
+    if not inside.any():
+        raise InputError(f"hardly any point of {where or 'the domain'} is inside the geometry")
+    return {axis: values[inside] for axis, values in points.items()}
 
 
 def _relative_residual(
@@ -114,6 +127,8 @@ def describe(problem: Problem) -> Iterator[tuple[str, str]]:
     for axis, (low, high) in problem.domain.items():
         extent = f"{axis} from {low:g} to {high:g}"
         yield "domain", extent + (", periodic" if axis in problem.periodic else "")
+    if problem.geometry is not None:
+        yield "geometry", f"{to_text(problem.geometry.inside)}, inside the domain"
     yield "unknowns", ", ".join(problem.unknowns)
     for name, value in problem.constants.items():
         yield "constants", f"{name} = {value:.10g}"

@@ -6,11 +6,13 @@ or directly in Python; it is immutable, holds no arrays and reads no files.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pinngate.expression import Expression, Name, names, substitute
+from pinngate.geometry.shapes import WHOLE, Geometry
 
 MAX_ORDER = 4
 
@@ -58,6 +60,21 @@ class Plane:
 
 
 @dataclass(frozen=True)
+class BoundaryPart:
+    """A part of the boundary of the geometry, at all times, by its name there.
+
+    It fixes no axis: `axis` is empty where that of a plane has a name.
+    """
+
+    name: str
+    axis: ClassVar[str] = ""
+    value: ClassVar[float] = math.nan
+
+    def __str__(self) -> str:
+        return "the boundary" if self.name == WHOLE else f"the boundary part {self.name}"
+
+
+@dataclass(frozen=True)
 class Equation:
     """``residual = 0`` inside the domain; derivative names are canonical."""
 
@@ -67,9 +84,13 @@ class Equation:
 
 @dataclass(frozen=True)
 class Condition:
-    """``residual = 0`` exactly on a plane: Dirichlet, Neumann, Robin, initial value or velocity."""
+    """``residual = 0`` exactly: Dirichlet, Neumann, Robin, initial value or velocity.
 
-    where: Plane
+    On a plane, as far as it is inside the geometry; or on a part of the geometry's boundary, where
+    the residual may name components ``n_x`` … of the outward unit normal.
+    """
+
+    where: Plane | BoundaryPart
     text: str
     residual: Expression
 
@@ -187,7 +208,8 @@ class SolveOptions:
 class Problem:
     """One problem. `domain` maps axis names to (low, high) in the order in which arrays hold them.
 
-    Every array of points in the package has shape (points, axes) with columns in that order.
+    With a `geometry`, the domain is a box around it and everything holds inside it only. Every
+    array of points in the package has shape (points, axes) with columns in that order.
     """
 
     name: str
@@ -201,6 +223,7 @@ class Problem:
     coefficients: tuple[Coefficient, ...] = ()
     truth: Truth | None = None
     solve: SolveOptions = SolveOptions()
+    geometry: Geometry | None = None
     title: str = ""
     description: str = ""
     source: str = ""
@@ -219,6 +242,11 @@ class Problem:
     def has_time(self) -> bool:
         """Whether one axis is time."""
         return "t" in self.domain
+
+    @property
+    def normal(self) -> tuple[str, ...]:
+        """Names of the components of the outward unit normal, ``n_x`` …; none for a box."""
+        return tuple(f"n_{axis}" for axis in self.space_axes) if self.geometry else ()
 
     def derivatives(self, expression: Expression) -> dict[str, Derivative]:
         """Return the fields and derivatives that an expression names, in order of their place."""

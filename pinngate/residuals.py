@@ -118,7 +118,7 @@ def characteristic_size(problem: Problem, residual: Expression) -> float:
         for length, order in zip(half, derivative.orders, strict=True):
             size /= length**order
         sizes[name] = size
-    values = {**problem.constants, **coefficients, **centre}
+    values = {**dict.fromkeys(problem.normal, 1.0), **problem.constants, **coefficients, **centre}
     values |= {name: torch.tensor(size) for name, size in sizes.items()}
     largest = 0.0
     for name, size in sizes.items():

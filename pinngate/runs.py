@@ -171,7 +171,7 @@ def predict_file(folder: Path, at: Path, out: Path) -> int:
     """
     artifacts.require_run(folder)
     problem = config.load(folder / "problem.yaml")
-    points = read_points(at, problem.domain)
+    points = read_points(at, problem)
     columns = {axis: points[:, k] for k, axis in enumerate(problem.axes)}
     columns |= predict(folder, points)
     try:

@@ -14,7 +14,9 @@ PACKAGE = Path(pinngate.__file__).parent
 ROOMS = [
     ["errors"],
     ["expression", "streams", "citation", "memory"],
+    ["geometry.shapes"],
     ["problem"],
+    ["geometry"],
     ["networks", "sampling", "optim.gates", "testing"],
     ["optim.gated_update"],
     ["optim.population_risk_adam"],

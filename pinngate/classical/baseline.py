@@ -64,7 +64,8 @@ def classical(problem: Problem, observations: Sequence[ObservationSet]) -> Class
     Cost: that of one reference solution, or of a 2,000 × 2,000 eigendecomposition.
     """
     try:
-        initial = _initial_data(problem, observations)
+        # the solvers know boxes only
+        initial = None if problem.geometry else _initial_data(problem, observations)
         if initial is None:
             return _smoothed(problem, observations)
         fields, is_smoothed = initial
@@ -186,6 +187,8 @@ def _smoothed(problem: Problem, observations: Sequence[ObservationSet]) -> Class
         seen = [data for data in observations if data.of == f]
         if not seen:
             raise InputError(f"{f} was not observed and its initial data are not known")
+        if problem.geometry and all(data.where is not None for data in seen):
+            raise InputError(f"{f} was observed on planes only, and no solver knows its geometry")
         points = np.concatenate([data.points for data in seen])
         values = np.concatenate([data.values for data in seen])
         surfaces[f] = thin_plate(points, values, _precision(seen), bounds=bounds)

@@ -11,18 +11,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pinngate.config.determinacy import given_conditions, needed_conditions
+from pinngate.config.geometry import build_geometry
 from pinngate.config.observation_sets import build_observations
-from pinngate.config.schema import ProblemFile, SolveSection
+from pinngate.config.schema import ConditionSection, ProblemFile, SolveSection
 from pinngate.config.scope import AXES, Scope
 from pinngate.config.truth import RESERVED, build_truth
 from pinngate.config.yaml_source import Place, Source
-from pinngate.errors import InputError, Span
+from pinngate.errors import InputError, Span, nearest
 from pinngate.expression import names
+from pinngate.geometry.shapes import Geometry
 from pinngate.problem import (
+    BoundaryPart,
     Coefficient,
     Condition,
     Equation,
     NetworkOptions,
+    Plane,
     Problem,
     SolveOptions,
     Truth,
@@ -47,6 +51,7 @@ class Builder:
         self.scope = Scope(source)
         self.domain: dict[str, tuple[float, float]] = {}
         self.files: dict[Path, Span] = {}
+        self.geometry: Geometry | None = None
 
     def build(self) -> Located:
         """Return the problem.
@@ -63,6 +68,7 @@ class Builder:
         self.bounds()
         self.scope.domain = self.domain
         self.unknowns()
+        self.geometry = build_geometry(self.scope, file.geometry)
         coefficients = self.coefficients()
         equations = tuple(
             Equation(" ".join(text.split()), self.scope.residual(text, place, "an equation"))
@@ -76,6 +82,7 @@ class Builder:
             self.scope, file.truth, self.folder, coefficients, equations, self.files
         )
         self.synthetic_needs_truth(truth)
+        self.solvers_need_a_box(truth)
         if not observations:
             self.determined(equations, conditions, periodic, coefficients)
         problem = Problem(
@@ -90,6 +97,7 @@ class Builder:
             coefficients=coefficients,
             truth=truth,
             solve=_solve_options(file.solve),
+            geometry=self.geometry,
             title=" ".join(file.title.split()),
             description=file.description.strip(),
             source=file.source.strip(),
@@ -219,24 +227,56 @@ class Builder:
             place: Place = ("conditions", i)
             if section.periodic is not None:
                 periodic.append(self.periodic(section.periodic, (*place, "periodic"), periodic))
-                if section.where is not None or section.equation is not None:
+                if (section.where, section.on, section.equation) != (None, None, None):
                     raise InputError(
-                        "a periodic condition has no 'where' and no 'equation'",
+                        "a periodic condition has no 'where', no 'on' and no 'equation'",
                         span=self.source.span(place),
                         expected="{periodic: x} alone",
                     )
                 continue
-            if section.where is None or section.equation is None:
-                missing = "where" if section.where is None else "equation"
-                raise InputError(
-                    f"the key '{missing}' is missing in a condition",
-                    span=self.source.span(place),
-                    expected="{where: x = 0, equation: u = 0} or {periodic: x}",
-                )
-            where = self.scope.plane(section.where, (*place, "where"))
-            residual = self.scope.residual(section.equation, (*place, "equation"), "a condition")
+            where, normal = self.place(section, place)
+            if section.equation is None:
+                raise self.missing("equation", place)
+            residual = self.scope.residual(
+                section.equation, (*place, "equation"), "a condition", normal
+            )
             found.append(Condition(where, " ".join(section.equation.split()), residual))
         return tuple(found), tuple(periodic)
+
+    def missing(self, key: str, place: Place) -> InputError:
+        """Return the fault of a condition that lacks a key."""
+        return InputError(
+            f"the key '{key}' is missing in a condition",
+            span=self.source.span(place),
+            expected="{where: x = 0, equation: u = 0} or {periodic: x}",
+        )
+
+    def place(
+        self, section: ConditionSection, place: Place
+    ) -> tuple[Plane | BoundaryPart, tuple[str, ...]]:
+        """Read where a condition holds, and the names of the normal's components there."""
+        if section.on is None:
+            if section.where is None:
+                raise self.missing("where", place)
+            return self.scope.plane(section.where, (*place, "where")), ()
+        if section.where is not None:
+            raise InputError(
+                "a condition has both 'where' and 'on'",
+                span=self.source.key((*place, "on")),
+                expected="one of the two: a plane, or a part of the boundary at all times",
+            )
+        names = self.geometry.part_names() if self.geometry else []
+        if section.on not in names:
+            raise InputError(
+                f"unknown boundary part '{section.on}'",
+                span=self.source.span((*place, "on")),
+                expected=f"the parts are {', '.join(names)}"
+                if names
+                else "a key 'geometry', whose boundary has parts",
+                hint=nearest(section.on, names),
+            )
+        space = [axis for axis in self.scope.axes if axis != "t"]
+        return BoundaryPart(section.on), tuple(f"n_{axis}" for axis in space)
 
     def periodic(self, axis: str, place: Place, earlier: list[str]) -> str:
         """Check one periodic axis."""
@@ -266,6 +306,16 @@ class Builder:
                     expected="truth: with a formula for each unknown, a solver or a file",
                     hint="measured values are stated with 'file'",
                 )
+
+    def solvers_need_a_box(self, truth: Truth | None) -> None:
+        """Refuse a computed truth inside a geometry."""
+        if self.geometry is not None and truth is not None and truth.solver is not None:
+            raise InputError(
+                "the reference solvers know boxes only, and the problem states a geometry",
+                span=self.source.span(("truth", "solver")),
+                expected="a formula for each unknown, or a file with values on a grid of the "
+                "whole domain",
+            )
 
     def determined(
         self,

@@ -48,6 +48,16 @@ EquationText = Annotated[str, Kind("an equation as text, `left = right`")]
 PlaneText = Annotated[str, Kind("text such as `x = 0`")]
 FileName = Annotated[str, Kind("the name of a .csv or .npz file"), Field(min_length=1)]
 Name = Annotated[str, Kind("a name")]
+Interval = Annotated[
+    list[NumberOrFormula],
+    Field(min_length=2, max_length=2),
+    Kind("a list of two numbers or formulas, [low, high]"),
+]
+Coordinates = Annotated[
+    list[NumberOrFormula],
+    Field(min_length=2, max_length=3),
+    Kind("a list of coordinates, one for each space axis"),
+]
 PositiveInteger = Annotated[
     int, BeforeValidator(_whole), Field(ge=1), Kind("a whole number, 1 or more")
 ]
@@ -79,16 +89,97 @@ class EstimateSection(Section):
     )
 
 
-class ConditionSection(Section):
-    """Exact knowledge: `where` with `equation`, or `periodic` alone."""
+class BallSection(Section):
+    """A disk in two dimensions, a sphere in three."""
 
+    center: Coordinates = Field(description="its centre")
+    radius: NumberOrFormula = Field(description="its radius")
+
+
+class EllipseSection(Section):
+    """An ellipse, in two dimensions."""
+
+    center: Coordinates = Field(description="its centre")
+    radii: Annotated[
+        list[NumberOrFormula],
+        Field(min_length=2, max_length=2),
+        Kind("a list of two numbers or formulas"),
+    ] = Field(description="its two semi-axes, along the first and the second space axis")
+    angle: NumberOrFormula = Field(0.0, description="turned anticlockwise by so much, in radians")
+
+
+BoxSides = Annotated[dict[str, Interval], Kind("a mapping of every space axis to [low, high]")]
+
+
+class ShapeSection(Section):
+    """A shape in space, the same at all times: one of these keys."""
+
+    disk: BallSection | None = Field(None, description="`center` and `radius`")
+    ellipse: EllipseSection | None = Field(
+        None, description="`center`, `radii` and optionally `angle`, anticlockwise in radians"
+    )
+    rectangle: BoxSides | None = Field(None, description="`{x: [0, 1], y: [0, 1]}`")
+    polygon: (
+        Annotated[
+            list[Coordinates], Field(min_length=3), Kind("a list of three or more vertices [x, y]")
+        ]
+        | None
+    ) = Field(None, description="its vertices in order; sides must not cross")
+    sphere: BallSection | None = Field(
+        None, description="`center` and `radius`, in three dimensions"
+    )
+    cuboid: BoxSides | None = Field(None, description="`{x: [0, 1], y: [0, 1], z: [0, 1]}`")
+
+
+class PartSection(Section):
+    """A part of the boundary: `of`, `where` or both."""
+
+    of: Name | None = Field(
+        None,
+        description="the shape that bounds there",
+        json_schema_extra={"default": "any"},
+    )
+    where: Annotated[str, Kind("text such as `x = 0` or `x**2 + y**2 < 1`")] | None = Field(
+        None,
+        description="which places belong to it: two formulas in the space axes and constants "
+        "with `=`, `<` or `>` between them",
+        json_schema_extra={"default": "all"},
+    )
+
+
+class GeometrySection(Section):
+    """A domain that is no box: everything holds inside it. Needs the extra `geometry` (DeepXDE)."""
+
+    shapes: Annotated[dict[str, ShapeSection], Field(min_length=1), Kind("a mapping")] = Field(
+        description="shapes by name, see below; a condition may be stated `on` each of them"
+    )
+    inside: Annotated[str, Kind("text such as `plate - hole`")] | None = Field(
+        None,
+        description="the set of points, made from names of shapes with `+` (union), `-` "
+        "(difference), `*` (intersection) and brackets",
+        json_schema_extra={"default": "the only shape"},
+    )
+    boundaries: dict[str, PartSection] = Field(
+        default_factory=dict, description="further parts of the boundary by name, see below"
+    )
+
+
+class ConditionSection(Section):
+    """Exact knowledge: `where` or `on` with `equation`, or `periodic` alone."""
+
+    on: Name | None = Field(
+        None,
+        description="with a geometry: `boundary`, a shape or a boundary part, on which it holds at "
+        "all times",
+    )
     where: PlaneText | None = Field(
         None, description="the plane on which it holds: one axis of the domain and its value"
     )
     equation: EquationText | None = Field(
         None,
         description="any expression in the fields and their derivatives: Dirichlet "
-        "`u = sin(pi*x)`, Neumann `u_x = 0`, Robin `u + 2*u_x = 1`, initial velocity `u_t = 0`",
+        "`u = sin(pi*x)`, Neumann `u_x = 0`, Robin `u + 2*u_x = 1`, initial velocity `u_t = 0`; "
+        "with `on` also in the outward unit normal: `n_x*u_x + n_y*u_y = 0`",
     )
     periodic: Name | None = Field(None, description="an axis along which every field is periodic")
 
@@ -247,17 +338,13 @@ class ProblemFile(Section):
     description: Text = Field("", description="more prose")
     source: Text = Field("", description="the paper or the data set it comes from")
     domain: Annotated[
-        dict[
-            str,
-            Annotated[
-                list[NumberOrFormula],
-                Field(min_length=2, max_length=2),
-                Kind("a list of two numbers or formulas, [low, high]"),
-            ],
-        ],
+        dict[str, Interval],
         Kind("a mapping of axes to [low, high]"),
     ] = Field(
         description="axes and their bounds: one to three of `x`, `y`, `z`, and `t`, which is time"
+    )
+    geometry: GeometrySection | None = Field(
+        None, description="where the domain is no box but a part of it, see below"
     )
     unknowns: Annotated[list[Name], Field(min_length=1), Kind("a list of names, such as [u]")] = (
         Field(description="the fields to find")

@@ -200,8 +200,10 @@ class Scope:
                 hint=hint,
             )
 
-    def residual(self, text: str, place: Place, context: str) -> Expression:
-        """Parse an equation in fields, derivatives, axes, constants and coefficients.
+    def residual(
+        self, text: str, place: Place, context: str, further: Iterable[str] = ()
+    ) -> Expression:
+        """Parse an equation in fields, derivatives, axes, constants, coefficients and `further`.
 
         Returns:
             left − right, with canonical names of derivatives.
@@ -211,7 +213,7 @@ class Scope:
                 above four, or holds no field at all.
         """
         expression = self._parsed(text, place, is_equation=True)
-        others = [*self.axes, *self.constants, *self.coefficients]
+        others = [*self.axes, *self.constants, *self.coefficients, *further]
         has_field = False
         for name, offset in sorted(names(expression).items(), key=lambda item: item[1]):
             derivative = parse_derivative(name, self.unknowns, self.axes)

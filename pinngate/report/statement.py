@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pinngate.config.write import to_text
 from pinngate.problem import Condition, Noise, Observations, Problem, SyntheticObservations
 from pinngate.report import mathml
 from pinngate.report.notation import percent, significant
@@ -26,11 +27,12 @@ class Line:
 
 
 def domain(problem: Problem) -> str:
-    """Return where the equation holds, ``0 ≤ x ≤ 1, 0 ≤ t ≤ 1``."""
-    return ", ".join(
+    """Return where the equation holds, ``0 ≤ x ≤ 1, 0 ≤ t ≤ 1``, and inside which shapes."""
+    box = ", ".join(
         f"{significant(low, 6)} ≤ {axis} ≤ {significant(high, 6)}"
         for axis, (low, high) in problem.domain.items()
     )
+    return f"{box}; inside {to_text(problem.geometry.inside)}" if problem.geometry else box
 
 
 def equations(problem: Problem) -> list[str]:
