@@ -32,6 +32,13 @@ class Grid:
         """Number of coordinates along each axis."""
         return tuple(len(c) for c in self.axes.values())
 
+    def restricted(self, names: Sequence[str]) -> Grid:
+        """Return the grid of some of the axes, the others held at their first coordinate."""
+        axes = {a: c if a in names else c[:1] for a, c in self.axes.items()}
+        mesh = np.meshgrid(*axes.values(), indexing="ij")
+        points = np.stack([m.ravel() for m in mesh], axis=1)
+        return Grid({a: axes[a] for a in names}, points)
+
 
 def evaluation_grid(problem: Problem, *, fraction: float = 1.0) -> Grid:
     """Return the grid a problem is judged on; `fraction` thins every axis."""

@@ -18,7 +18,7 @@ ROOMS = [
     ["networks", "sampling", "optim.gates", "testing"],
     ["optim.population_risk_adam"],
     ["config"],
-    ["channels", "coefficients"],
+    ["channels", "coefficients", "coefficient_fields"],
     ["observations"],
     ["reference"],
     ["residuals"],

@@ -17,6 +17,7 @@ from pinngate.config.yaml_source import CORE_SCHEMA
 from pinngate.expression import Binary, Call, Expression, Name, Number
 from pinngate.problem import (
     Coefficient,
+    CoefficientField,
     MeasuredObservations,
     Noise,
     Observations,
@@ -122,8 +123,9 @@ def dumps(problem: Problem, *, files: Mapping[Path, str] | None = None) -> str:
     tree["unknowns"] = problem.unknowns
     if problem.constants:
         tree["constants"] = _Line(problem.constants)
-    if problem.coefficients:
-        tree["estimate"] = {c.name: _coefficient(c) for c in problem.coefficients}
+    if problem.coefficients or problem.coefficient_fields:
+        estimated = [*problem.coefficients, *problem.coefficient_fields]
+        tree["estimate"] = {c.name: _coefficient(c) for c in estimated}
     tree["equations"] = [equation.text for equation in problem.equations]
     tree["conditions"] = [
         _Line(where=_plane_text(condition.where), equation=condition.text)
@@ -152,8 +154,11 @@ def _present(values: Mapping[str, Any]) -> _Line:
     return _Line({key: value for key, value in values.items() if value is not None})
 
 
-def _coefficient(coefficient: Coefficient) -> _Line:
-    values = {key: value for key, value in asdict(coefficient).items() if key != "name"}
+def _coefficient(coefficient: Coefficient | CoefficientField) -> _Line:
+    values = {f.name: getattr(coefficient, f.name) for f in fields(coefficient)}
+    del values["name"]
+    if isinstance(coefficient, CoefficientField) and coefficient.truth is not None:
+        values["truth"] = to_text(coefficient.truth)
     if coefficient.lower == 0.0:
         values = {"initial": values["initial"], "positive": True} | values | {"lower": None}
     return _present(values)

@@ -164,8 +164,7 @@ def write_rows(network: Network, factors: list[Any], out: Tensor) -> None:
     for k, (d, a) in enumerate(factors):
         num_points, outputs, inputs = d.shape[1], d.shape[2], a.shape[2]
         g = torch.bmm(d.permute(1, 2, 0), a.permute(1, 0, 2))
-        if k == 0:
-            g = network.hold_periodic(g)
+        g = network.hold_periodic(g, k)
         size = outputs * inputs
         out[:, column : column + size] = g.view(num_points, size)
         out[:, column + size : column + size + outputs] = d[0]
@@ -230,7 +229,7 @@ class PopulationRiskGaussNewton:
         self.options = options or GaussNewtonOptions()
         self.anchor = flatten(network, coefficients)[: network.num_parameters].clone()
         # fields of any size and unit are brought to size one, so that ridge and damping have none
-        self.unit = float(network.output_scale.square().mean().sqrt())
+        self.unit = network.unit
         self.ridge = self.options.ridge
         self.damping = self.options.damping
         self.physics_weight = self.options.first_physics_weight
