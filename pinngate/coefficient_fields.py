@@ -31,8 +31,8 @@ from pinngate.expression import (
     evaluate,
     multiply,
     negate,
-    subtract,
     substitute,
+    subtract,
 )
 from pinngate.problem import CoefficientField, Problem, total_derivative
 
@@ -71,9 +71,7 @@ def rewritten(
         expression = values[derivative.field]
         for axis, order in zip(problem.axes, derivative.orders, strict=True):
             for _ in range(order):
-                expression = total_derivative(
-                    expression, axis, problem.outputs, problem.axes, over
-                )
+                expression = total_derivative(expression, axis, problem.outputs, problem.axes, over)
         written[name] = expression
     return substitute(residual, written)
 
@@ -109,9 +107,7 @@ def ends_of(field: CoefficientField, output: Array, half_width: Array) -> tuple[
 
     The interval is symmetric in b, not in a, and so keeps the bounds.
     """
-    one, other = (
-        values_and_slopes(field, output + sign * half_width)[0] for sign in (-1.0, 1.0)
-    )
+    one, other = (values_and_slopes(field, output + sign * half_width)[0] for sign in (-1.0, 1.0))
     return np.minimum(one, other), np.maximum(one, other)
 
 

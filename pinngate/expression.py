@@ -261,9 +261,7 @@ def substitute(expression: Expression, values: Mapping[str, Expression]) -> Expr
     return rebuild(expression, lambda e: substitute(e, values))
 
 
-def rebuild(
-    expression: Expression, change: Callable[[Expression], Expression]
-) -> Expression:
+def rebuild(expression: Expression, change: Callable[[Expression], Expression]) -> Expression:
     """Return the expression with `change` applied to its operands, folding constants."""
     match expression:
         case Binary():

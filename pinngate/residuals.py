@@ -85,7 +85,9 @@ def problem_terms(problem: Problem, num_observation_sets: Sequence[str]) -> list
         scale = characteristic_size(problem, stated)
         return Term(name, kind, searched(problem, stated), scale)
 
-    terms = [term(f"equation_{k}", "equation", e.residual) for k, e in enumerate(problem.equations, 1)]
+    terms = [
+        term(f"equation_{k}", "equation", e.residual) for k, e in enumerate(problem.equations, 1)
+    ]
     terms += [
         term(f"condition_{k}", "condition", c.residual) for k, c in enumerate(problem.conditions, 1)
     ]

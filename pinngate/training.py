@@ -71,8 +71,8 @@ class Session:
     def evaluate(self, points: np.ndarray, *, block: int = 65536) -> dict[str, np.ndarray]:
         """Return every unknown and coefficient field at the points: (n, axes) → name → (n,)."""
         values = self.outputs(points, block=block)
-        for field in self.problem.coefficient_fields:
-            values[field.name] = values_and_slopes(field, values[field.name])[0]
+        for varying in self.problem.coefficient_fields:
+            values[varying.name] = values_and_slopes(varying, values[varying.name])[0]
         return values
 
     def outputs(self, points: np.ndarray, *, block: int = 65536) -> dict[str, np.ndarray]:
@@ -222,9 +222,7 @@ def _loop(
     return reason
 
 
-def _logged(
-    session: Session, grid: Grid, expected: dict[str, np.ndarray]
-) -> dict[str, float]:
+def _logged(session: Session, grid: Grid, expected: dict[str, np.ndarray]) -> dict[str, float]:
     row = {"iteration": float(session.stepper.iteration), "seconds": session.seconds}
     row |= session.stepper.log_row()
     if expected:

@@ -186,7 +186,9 @@ class Builder:
                 made = Coefficient(name, **values)
                 numbers.append(made)
             else:
-                made = CoefficientField(name, self.over(section.over, (*place, "over")), **values)
+                over = self.over(section.over, (*place, "over"))
+                bounds = values["initial"], values.get("lower"), values.get("upper")
+                made = CoefficientField(name, over, *bounds)
                 fields.append(made)
             self.inside_bounds(made, place)
         self.scope.coefficients = tuple(c.name for c in numbers)

@@ -275,8 +275,8 @@ class ProblemFile(Section):
         list[EquationText], Field(min_length=1), Kind("a list of equations, one or more")
     ] = Field(
         description="`left = right`, or one expression with `= 0` understood; derivatives are "
-        "the field, an underscore and axes: `u_t`, `u_xx`, `u_xt`, up to fourth order; `(a*u_x)_x` is "
-        "the derivative of a bracket"
+        "the field, an underscore and axes: `u_t`, `u_xx`, `u_xt`, up to fourth order; "
+        "`(a*u_x)_x` is the derivative of a bracket"
     )
     conditions: list[ConditionSection] = Field(
         default_factory=list, description="exact knowledge, see below"

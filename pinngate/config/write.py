@@ -124,7 +124,8 @@ def dumps(problem: Problem, *, files: Mapping[Path, str] | None = None) -> str:
     if problem.constants:
         tree["constants"] = _Line(problem.constants)
     if problem.coefficients or problem.coefficient_fields:
-        estimated = [*problem.coefficients, *problem.coefficient_fields]
+        estimated: list[Coefficient | CoefficientField] = list(problem.coefficients)
+        estimated += problem.coefficient_fields
         tree["estimate"] = {c.name: _coefficient(c) for c in estimated}
     tree["equations"] = [equation.text for equation in problem.equations]
     tree["conditions"] = [

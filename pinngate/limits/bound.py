@@ -102,7 +102,9 @@ def _limit(
     if not problem.has_time or len(problem.space_axes) != 1:
         raise _Unavailable("it needs time and exactly one space axis")
     if problem.coefficient_fields:
-        raise _Unavailable("a coefficient that varies with the axes has no finite number of unknowns")
+        raise _Unavailable(
+            "a coefficient that varies with the axes has no finite number of unknowns"
+        )
     if not observations:
         raise _Unavailable("there are no observations")
     coefficients = problem.true_coefficients()

@@ -19,7 +19,6 @@ from pinngate.problem import CoefficientField, NetworkOptions, Problem
 from pinngate.residuals import ResidualModel
 from pinngate.streams import torch_seed
 
-
 COEFFICIENT_NETWORKS = {
     num_axes: NetworkOptions(width=width, depth=1, activation="sin", features=3.0)
     for num_axes, width in ((1, 16), (2, 32), (3, 48), (4, 48))
