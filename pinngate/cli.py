@@ -317,6 +317,9 @@ def verdict_lines(metrics: dict[str, Any]) -> list[str]:
         if bound and bound["relative_l2"] is not None:
             parts.append(f"statistical limit {bound['relative_l2']:.4f}")
         lines.append(", ".join(parts))
+    for name, field in metrics["coefficient_fields"].items():
+        if field["relative_l2"] is not None:
+            lines.append(f"{name}: relative L2 error {field['relative_l2']:.4f}")
     for name, c in metrics["coefficients"].items():
         text = f"{name}: {c['estimate']:.6g}"
         if c["std"] is not None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pinngate.channels import plan_channels
+from pinngate.coefficient_fields import searched, with_true_fields
 from pinngate.config.write import to_text
 from pinngate.errors import InputError
 from pinngate.expression import Expression, differentiate, evaluate, names, substitute
@@ -41,8 +42,9 @@ def verify_truth(problem: Problem) -> list[Finding]:
     Returns:
         One finding for each statement that could be checked; none without such a truth.
     """
+    problem = with_true_fields(problem)
     truth = problem.truth
-    if truth is None:
+    if truth is None or problem.coefficient_fields:
         return []
     constants: dict[str, float] = dict(problem.constants) | problem.true_coefficients()
     random = np.random.default_rng(0)
@@ -136,12 +138,17 @@ def describe(problem: Problem) -> Iterator[tuple[str, str]]:
         bounds = "positive" if c.is_positive else f"between {c.lower} and {c.upper}"
         free = c.lower is None and c.upper is None
         yield "estimate", f"{c.name}, starting at {c.initial:g}" + ("" if free else f", {bounds}")
+    for f in problem.coefficient_fields:
+        bounds = "positive" if f.is_positive else f"between {f.lower} and {f.upper}"
+        free = f.lower is None and f.upper is None
+        line = f"{f.name}({', '.join(f.over)}), a field starting at {f.initial:g}"
+        yield "estimate", line + ("" if free else f", {bounds}")
     for equation in problem.equations:
         text = equation.text if "=" in equation.text else f"{equation.text} = 0"
         yield "equations", text
     estimated = [c.name for c in problem.coefficients]
-    residuals = [e.residual for e in problem.equations]
-    plan = plan_channels(residuals, problem.unknowns, problem.axes, estimated)
+    residuals = [searched(problem, e.residual) for e in problem.equations]
+    plan = plan_channels(residuals, problem.outputs, problem.axes, estimated)
     yield "channels", f"{plan.num_channels}: " + ", ".join(plan.describe())
     for condition in problem.conditions:
         yield "conditions", f"{condition.text} at {condition.where}"
@@ -181,6 +188,6 @@ def multiply_adds(problem: Problem, width: int, depth: int, num_collocation: int
     Three products (forward, backward, weight gradient) of C·N rows for each hidden layer.
     """
     estimated = [c.name for c in problem.coefficients]
-    residuals = [e.residual for e in problem.equations]
-    plan = plan_channels(residuals, problem.unknowns, problem.axes, estimated)
+    residuals = [searched(problem, e.residual) for e in problem.equations]
+    plan = plan_channels(residuals, problem.outputs, problem.axes, estimated)
     return 3.0 * plan.num_channels * num_collocation * max(1, depth - 1) * width**2

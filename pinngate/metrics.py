@@ -39,6 +39,14 @@ class Grid:
         everywhere[self.inside] = values
         return everywhere
 
+    def restricted(self, names: Sequence[str]) -> Grid:
+        """Return the grid of some of the axes, the others held at their first coordinate."""
+        axes = {a: c if a in names else c[:1] for a, c in self.axes.items()}
+        others = tuple(k for k, a in enumerate(self.axes) if a not in names)
+        inside: Mask = np.any(self.inside, axis=others, keepdims=True)
+        mesh = np.stack(np.meshgrid(*axes.values(), indexing="ij"), axis=-1)
+        return Grid({a: axes[a] for a in names}, mesh[inside], np.squeeze(inside, others))
+
 
 def evaluation_grid(problem: Problem, *, fraction: float = 1.0) -> Grid:
     """Return the grid a problem is judged on; `fraction` thins every axis.

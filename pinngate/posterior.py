@@ -105,7 +105,7 @@ class Posterior:
 
         Cost: N·P·m operations, m directions; memory bounded by tiles of points.
         """
-        num_fields = len(network.output_scale)
+        num_fields = network.num_outputs
         zero = (0,) * points.shape[1]
         plan = Plan(tuple(str(k) for k in range(points.shape[1])), (zero,), (), (), {})
         std = points.new_empty(len(points), num_fields)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from pinngate.channels import LayerFactors, Plan, Propagation, backward, forward, plan_channels
+from pinngate.coefficient_fields import searched
 from pinngate.coefficients import Coefficients
 from pinngate.expression import Expression, Name, differentiate, evaluate, multiply, names, subtract
 from pinngate.networks import Network
@@ -82,13 +83,16 @@ def problem_terms(problem: Problem, num_observation_sets: Sequence[str]) -> list
 
     An observation's residual is ``(field − value)·weight`` with both columns in its batch.
     """
+
+    def term(name: str, kind: Kind, stated: Expression) -> Term:
+        scale = characteristic_size(problem, stated)
+        return Term(name, kind, searched(problem, stated), scale)
+
     terms = [
-        Term(f"equation_{k}", "equation", e.residual, characteristic_size(problem, e.residual))
-        for k, e in enumerate(problem.equations, 1)
+        term(f"equation_{k}", "equation", e.residual) for k, e in enumerate(problem.equations, 1)
     ]
     terms += [
-        Term(f"condition_{k}", "condition", c.residual, characteristic_size(problem, c.residual))
-        for k, c in enumerate(problem.conditions, 1)
+        term(f"condition_{k}", "condition", c.residual) for k, c in enumerate(problem.conditions, 1)
     ]
     terms += [
         Term(
@@ -104,13 +108,17 @@ def problem_terms(problem: Problem, num_observation_sets: Sequence[str]) -> list
 def characteristic_size(problem: Problem, residual: Expression) -> float:
     """Return a characteristic size of a residual, in its own units.
 
-    The size is the largest |∂r/∂s|·S_s over the derivatives s that it names, for fields of size one
-    and lengths of half the domain: S = Π (2/L_axis)^order, coefficients at their initial values.
+    The size is the largest |∂r/∂s|·S_s over the derivatives s of unknowns that it names, for fields
+    of size one and lengths of half the domain: S = Π (2/L_axis)^order, coefficients and coefficient
+    fields at their initial values.
     Dividing by it makes the weight of the physics independent of the units of a problem.
     """
     coefficients = {c.name: c.initial for c in problem.coefficients}
     centre = {a: torch.tensor((lo + hi) / 2) for a, (lo, hi) in problem.domain.items()}
-    derivatives = problem.derivatives(residual)
+    found = problem.derivatives(residual)
+    derivatives = {n: d for n, d in found.items() if d.field in problem.unknowns}
+    coefficients |= {n: 0.0 for n, d in found.items() if n not in derivatives}
+    coefficients |= {f.name: f.initial for f in problem.coefficient_fields}
     half = [(hi - lo) / 2 for lo, hi in problem.domain.values()]
     sizes = {}
     for name, derivative in derivatives.items():
@@ -145,14 +153,14 @@ class ResidualModel:
         equations = [t for t in terms if t.kind == "equation"]
         if equations:
             plan = plan_channels(
-                [t.residual for t in equations], problem.unknowns, problem.axes, estimated
+                [t.residual for t in equations], problem.outputs, problem.axes, estimated
             )
             self.blocks.append(_Block(plan, tuple(equations), plan.residuals, True))
         merged: dict[object, list[tuple[Term, Plan]]] = {}
         for term in terms:
             if term.kind != "equation":
                 plan = plan_channels(
-                    [term.residual], problem.unknowns, problem.axes, estimated, is_collapsing=False
+                    [term.residual], problem.outputs, problem.axes, estimated, is_collapsing=False
                 )
                 merged.setdefault(plan.derivatives, []).append((term, plan))
         for group in merged.values():

@@ -21,7 +21,7 @@ ROOMS = [
     ["optim.gated_update"],
     ["optim.population_risk_adam"],
     ["config"],
-    ["channels", "coefficients"],
+    ["channels", "coefficients", "coefficient_fields"],
     ["observations", "adaptation"],
     ["reference"],
     ["residuals"],

@@ -39,10 +39,12 @@ def summarise(rows: Sequence[Row]) -> list[Row]:
         }
         keys = columns(solved)
         names = [
-            k.split(".")[1] for k in keys if k.startswith("fields.") and k.endswith(".max_abs")
+            tuple(k.split(".")[:2])
+            for k in keys
+            if k.startswith(("fields.", "coefficient_fields.")) and k.endswith(".max_abs")
         ]
-        for name in names:
-            errors = _numbers(row.get(f"fields.{name}.relative_l2") for row in solved)
+        for kind, name in names:
+            errors = _numbers(row.get(f"{kind}.{name}.relative_l2") for row in solved)
             row = common | {"field": name}
             for label, q in (("median", 0.5), ("lower_quartile", 0.25), ("upper_quartile", 0.75)):
                 row[f"relative_l2_{label}"] = float(np.quantile(errors, q)) if errors else None
@@ -52,10 +54,10 @@ def summarise(rows: Sequence[Row]) -> list[Row]:
                 r.get(f"classical.{name}.relative_l2") for r in solved
             )
             row["ratio_to_classical"] = _median(
-                _ratio(r, f"fields.{name}.relative_l2", f"classical.{name}.relative_l2")
+                _ratio(r, f"{kind}.{name}.relative_l2", f"classical.{name}.relative_l2")
                 for r in solved
             )
-            row["coverage_95"] = _mean(r.get(f"fields.{name}.coverage_95") for r in solved)
+            row["coverage_95"] = _mean(r.get(f"{kind}.{name}.coverage_95") for r in solved)
             table.append(row)
         coefficients = [k.split(".")[1] for k in keys if k.startswith("coefficients.")]
         for name in dict.fromkeys(coefficients):

@@ -98,7 +98,7 @@ def _initial_data(
     problem: Problem, observations: Sequence[ObservationSet]
 ) -> tuple[dict[str, Initial], bool] | None:
     """Return a function for every initial datum; None where one is neither known nor observed."""
-    if not problem.has_time or problem.coefficients:
+    if not problem.has_time or problem.coefficients or problem.coefficient_fields:
         return None
     at_t, start = problem.axes.index("t"), problem.domain["t"][0]
     fields: dict[str, Initial] = {}

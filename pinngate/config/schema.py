@@ -74,9 +74,20 @@ class Section(BaseModel):
 
 
 class EstimateSection(Section):
-    """A scalar coefficient to infer together with the fields."""
+    """A coefficient to infer together with the fields: a number, or with `over` a field."""
 
     initial: NumberOrFormula = Field(description="where the search starts")
+    over: Annotated[
+        list[Name] | None,
+        BeforeValidator(_listed),
+        Field(min_length=1),
+        Kind("an axis, or a list of axes"),
+    ] = Field(
+        None,
+        description="the axes with which it varies: it is then a field, whose derivatives such as "
+        "`a_x` may stand in the equations",
+        json_schema_extra={"default": "none, a number"},
+    )
     positive: Annotated[bool, Kind("true or false")] = Field(
         False, description="search among positive values only, through the logarithm"
     )
@@ -84,8 +95,9 @@ class EstimateSection(Section):
     upper: NumberOrFormula | None = Field(None, description="upper bound")
     truth: NumberOrFormula | None = Field(
         None,
-        description="true value, used only to report the error; "
-        "without it, `truth.constants` of the same name",
+        description="true value, used only to report the error; without it, `truth.constants` of "
+        "the same name. Of a field: a formula in its axes; without it, the key of its name in "
+        "`truth`",
     )
 
 
@@ -243,7 +255,8 @@ class ObservationSection(Section):
 class TruthSection(Section):
     """The answer to judge by, never seen in training.
 
-    One key for each unknown, or `solver` with `clean`, or `file`.
+    One key for each unknown, or `solver` with `clean`, or `file`; beside them, one key for each
+    coefficient that is a field.
     """
 
     model_config = ConfigDict(extra="allow", strict=True, frozen=True)
@@ -360,7 +373,8 @@ class ProblemFile(Section):
         list[EquationText], Field(min_length=1), Kind("a list of equations, one or more")
     ] = Field(
         description="`left = right`, or one expression with `= 0` understood; derivatives are "
-        "the field, an underscore and axes: `u_t`, `u_xx`, `u_xt`, up to fourth order"
+        "the field, an underscore and axes: `u_t`, `u_xx`, `u_xt`, up to fourth order; "
+        "`(a*u_x)_x` is the derivative of a bracket"
     )
     conditions: list[ConditionSection] = Field(
         default_factory=list, description="exact knowledge, see below"

@@ -20,6 +20,7 @@ from pinngate.memory import exact_text
 from pinngate.problem import (
     BoundaryPart,
     Coefficient,
+    CoefficientField,
     Condition,
     MeasuredObservations,
     Noise,
@@ -128,8 +129,10 @@ def dumps(problem: Problem, *, files: Mapping[Path, str] | None = None) -> str:
     tree["unknowns"] = problem.unknowns
     if problem.constants:
         tree["constants"] = _Line(problem.constants)
-    if problem.coefficients:
-        tree["estimate"] = {c.name: _coefficient(c) for c in problem.coefficients}
+    if problem.coefficients or problem.coefficient_fields:
+        estimated: list[Coefficient | CoefficientField] = list(problem.coefficients)
+        estimated += problem.coefficient_fields
+        tree["estimate"] = {c.name: _coefficient(c) for c in estimated}
     tree["equations"] = [equation.text for equation in problem.equations]
     tree["conditions"] = [_condition(condition) for condition in problem.conditions]
     tree["conditions"] += [_Line(periodic=axis) for axis in problem.periodic]
@@ -191,8 +194,11 @@ def _present(values: Mapping[str, Any]) -> _Line:
     return _Line({key: value for key, value in values.items() if value is not None})
 
 
-def _coefficient(coefficient: Coefficient) -> _Line:
-    values = {key: value for key, value in asdict(coefficient).items() if key != "name"}
+def _coefficient(coefficient: Coefficient | CoefficientField) -> _Line:
+    values = {f.name: getattr(coefficient, f.name) for f in fields(coefficient)}
+    del values["name"]
+    if isinstance(coefficient, CoefficientField) and coefficient.truth is not None:
+        values["truth"] = to_text(coefficient.truth)
     if coefficient.lower == 0.0:
         values = {"initial": values["initial"], "positive": True} | values | {"lower": None}
     return _present(values)

@@ -99,8 +99,7 @@ def write_rows(network: Network, factors: list[Any], out: Tensor) -> None:
     for k, (d, a) in enumerate(factors):
         num_points, outputs, inputs = d.shape[1], d.shape[2], a.shape[2]
         g = torch.bmm(d.permute(1, 2, 0), a.permute(1, 0, 2))
-        if k == 0:
-            g = network.hold_periodic(g)
+        g = network.hold_periodic(g, k)
         size = outputs * inputs
         out[:, column : column + size] = g.view(num_points, size)
         out[:, column + size : column + size + outputs] = d[0]

@@ -143,7 +143,7 @@ class PopulationRiskGaussNewton:
         self.options = options or GaussNewtonOptions()
         self.anchor = flatten(network, coefficients)[: network.num_parameters].clone()
         # fields of any size and unit are brought to size one, so that ridge and damping have none
-        self.unit = float(network.output_scale.square().mean().sqrt())
+        self.unit = network.unit
         self.ridge = self.options.ridge
         self.damping = self.options.damping
         self.physics_weight = self.options.first_physics_weight
