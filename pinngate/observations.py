@@ -140,8 +140,10 @@ def _places(problem: Problem, stated: SyntheticObservations, random: np.random.G
         return random.uniform(low, high, (stated.count, len(low)))
     free = [k for k in range(len(low)) if high[k] > low[k]]
     side = max(1, round(stated.count ** (1 / max(1, len(free)))))
+    given = stated.layout if isinstance(stated.layout, dict) else {}
     axes = [
-        np.linspace(low[k], high[k], side) if k in free else low[k : k + 1] for k in range(len(low))
+        np.linspace(low[k], high[k], given.get(axis, side)) if k in free else low[k : k + 1]
+        for k, axis in enumerate(problem.axes)
     ]
     return np.stack([m.ravel() for m in np.meshgrid(*axes, indexing="ij")], axis=1)
 
