@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -119,26 +119,8 @@ def begin(problem: Problem) -> Session:
         device=device,
     )
     model = ResidualModel(batches.terms, problem)
-    stepper = chosen.build(Parts(problem, model, batches, *data_size(problem, observations)))
+    stepper = chosen.build(Parts(problem, model, batches))
     return Session(problem, reference, observations, batches, stepper)
-
-
-def data_size(
-    problem: Problem, observations: Sequence[ObservationSet]
-) -> tuple[list[float], list[float]]:
-    """Return a size and a centre for each unknown from its data: 1 and 0 where it has none.
-
-    Median and spread between the quartiles, so that outliers do not set the scale.
-    """
-    scales, shifts = [], []
-    for unknown in problem.unknowns:
-        sets = [o.values for o in observations if o.of == unknown]
-        values = np.concatenate(sets) if sets else np.zeros(1)
-        low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
-        spread = float(high - low) / 1.349
-        scales.append(spread or float(np.std(values)) or 1.0)
-        shifts.append(float(middle))
-    return scales, shifts
 
 
 def train(

@@ -21,6 +21,7 @@ ROOMS = [
     ["channels", "coefficients"],
     ["observations"],
     ["reference"],
+    ["scales"],
     ["residuals"],
     ["moments", "batches", "limits", "risk"],
     ["classical", "optim.population_risk_gauss_newton"],

@@ -70,7 +70,9 @@ def solve(
     return Reference(problem.axes, dict(problem.domain), evaluate_at, method, estimate)
 
 
-def _integrate(system: Evolution, start: Array, rtol: float) -> tuple[Callable[[Array], Array], str]:
+def _integrate(
+    system: Evolution, start: Array, rtol: float
+) -> tuple[Callable[[Array], Array], str]:
     """Return the dense solution of all components and the name of the method."""
     begin, end = system.problem.domain["t"]
     places = {n: system.component_of(s)[0] for n, s in system.symbols.items()}

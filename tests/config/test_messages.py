@@ -202,9 +202,9 @@ WHOLE = [
         ["the number is too large"],
     ),
     (
-        "time only",
-        HEAT.replace("domain: {x: [0, 1], t", "«domain»: {t"),
-        ["no space axis"],
+        "no axis",
+        HEAT.replace("domain: {x: [0, 1], t: [0, 1]}", "«domain»: {}"),
+        ["the domain has no axis"],
     ),
     (
         "periodic plane",
