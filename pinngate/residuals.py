@@ -87,16 +87,13 @@ def problem_terms(
     """
     scales = scales or {}
     unit = common_size(scales) if scales else 1.0
-    terms = [
-        Term(
-            f"{kind}_{k}",
-            kind,
-            item.residual,
-            characteristic_size(problem, item.residual, scales) / unit,
-        )
-        for kind, items in (("equation", problem.equations), ("condition", problem.conditions))
-        for k, item in enumerate(items, 1)
-    ]
+
+    def term(kind: Kind, k: int, residual: Expression) -> Term:
+        size = characteristic_size(problem, residual, scales)
+        return Term(f"{kind}_{k}", kind, residual, size / unit)
+
+    terms = [term("equation", k, e.residual) for k, e in enumerate(problem.equations, 1)]
+    terms += [term("condition", k, c.residual) for k, c in enumerate(problem.conditions, 1)]
     terms += [
         Term(
             f"observation_{k}",

@@ -166,13 +166,14 @@ def natural_size(problem: Problem, coefficient: str, scales: Scales) -> float:
     The least over the equations and conditions that hold it; 1 where none tells.
     """
     told = []
-    for item in (*problem.equations, *problem.conditions):
-        if coefficient not in names(item.residual):
+    stated = [e.residual for e in problem.equations] + [c.residual for c in problem.conditions]
+    for residual in stated:
+        if coefficient not in names(residual):
             continue
-        derivatives = problem.derivatives(item.residual)
+        derivatives = problem.derivatives(residual)
         values = {n: _derivative_size(problem, d, scales) for n, d in derivatives.items()}
-        effect = _size_over(problem, differentiate(item.residual, coefficient), values, None)
-        size = max(_term_sizes(problem, item.residual, scales, None).values(), default=0.0)
+        effect = _size_over(problem, differentiate(residual, coefficient), values, None)
+        size = max(_term_sizes(problem, residual, scales, None).values(), default=0.0)
         if effect > 0 and size > 0:
             told.append(size / effect)
     return min(told, default=1.0)

@@ -251,8 +251,8 @@ class ProblemFile(Section):
         ],
         Kind("a mapping of axes to [low, high]"),
     ] = Field(
-        description="axes and their bounds: up to three of `x`, `y`, `z`, and `t`, which is time; `t` "
-        "alone states ordinary differential equations"
+        description="axes and their bounds: up to three of `x`, `y`, `z`, and `t`, which is time; "
+        "`t` alone states ordinary differential equations"
     )
     unknowns: Annotated[list[Name], Field(min_length=1), Kind("a list of names, such as [u]")] = (
         Field(description="the fields to find")
