@@ -97,8 +97,17 @@ class Session:
         self.seconds = state["seconds"]
 
 
-def begin(problem: Problem) -> Session:
+def begin(
+    problem: Problem,
+    reference: Reference | None = None,
+    observations: list[ObservationSet] | None = None,
+) -> Session:
     """Build a session: resolve defaults, make or read the data, initialise the network.
+
+    Args:
+        problem: the problem.
+        reference: its truth, where it has been computed already.
+        observations: its data, where they have been collected already.
 
     Raises:
         InputError: the problem names data, a device or an optimizer that does not exist.
@@ -107,8 +116,9 @@ def begin(problem: Problem) -> Session:
     solve = problem.solve
     dtype = torch.float64 if solve.precision == "float64" else torch.float32
     device = torch.device(solve.device)
-    reference = truth(problem)
-    observations = collect(problem, reference, solve.seed)
+    reference = reference or truth(problem)
+    if observations is None:
+        observations = collect(problem, reference, solve.seed)
     batches = BatchSource(
         problem,
         observations,
