@@ -8,7 +8,7 @@ problems, so that one suite holds cells of different kinds.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +148,42 @@ def runs_of(suite: Suite) -> Iterator[Run]:
                         and seed < (choice.num_seeds or suite.num_seeds)
                     ):
                         yield Run(problem, title, label, choice, seed, setting.overrides)
+
+
+def cut(
+    suite: Suite,
+    *,
+    num_seeds: int | None = None,
+    methods: Sequence[str] | None = None,
+    problems: Sequence[str] | None = None,
+    overrides: Sequence[str] = (),
+) -> Suite:
+    """Return a suite with fewer seeds, methods or problems, or with further overrides.
+
+    Args:
+        suite: the whole.
+        num_seeds: also of methods that have fewer of their own, never more than they state.
+        methods: labels to keep; the baseline always stays.
+        problems: names to keep.
+        overrides: added to every setting.
+
+    Raises:
+        InputError: a label or problem is not in the suite.
+    """
+    if methods:
+        _known(methods, suite.methods, "--method")
+        kept = {k: v for k, v in suite.methods.items() if k in (*methods, suite.reference)}
+        suite = replace(suite, methods=kept)
+    if problems:
+        _known(problems, suite.problems, "--problem")
+        suite = replace(suite, problems=tuple(p for p in suite.problems if p in problems))
+    if overrides:
+        settings = {
+            label: replace(given, overrides=(*given.overrides, *overrides))
+            for label, given in suite.settings.items()
+        }
+        suite = replace(suite, settings=settings)
+    return suite if num_seeds is None else replace(suite, num_seeds=num_seeds)
 
 
 def _is_within(name: str, names: Sequence[str] | None) -> bool:

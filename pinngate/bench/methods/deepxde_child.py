@@ -195,8 +195,10 @@ def solve(folder: Path) -> None:
     net = dde.nn.FNN(layers, "tanh", "Glorot normal")
     model = dde.Model(translation.data(request["observations"]), net)
     variables = list(translation.coefficients.values()) or None
-    stages = [(name, "iterations" if k == 0 else "second_iterations")
-              for k, name in enumerate(options["steps"])]
+    stages = [
+        (name, "iterations" if k == 0 else "second_iterations")
+        for k, name in enumerate(options["steps"])
+    ]
     clock = Clock(lambda: predict(request["watched"]), 1)
     clock.began = began
     budget, reasons = options["budget"], []
@@ -209,9 +211,7 @@ def solve(folder: Path) -> None:
             clock.every = LBFGS_PER_CALL
             _settle_lbfgs(count)
         if name == "adam":
-            model.compile(
-                name, lr=options["learning_rate"], external_trainable_variables=variables
-            )
+            model.compile(name, lr=options["learning_rate"], external_trainable_variables=variables)
             model.train(iterations=count, callbacks=[clock], display_every=count)
         else:
             model.compile(name, external_trainable_variables=variables)

@@ -60,12 +60,11 @@ class PerPoint(FirstOrder):
 
 
 class ResidualVarianceAdam(torch.optim.Optimizer):
-    r"""Adam whose second moment is the variance of the equation's per-point gradients.
+    r"""Adam whose second moment is the variance of per-point gradients.
 
     m ← β1 m + (1−β1) g,  v ← β2 v + (1−β2) Var_n(∇ r_n²),  w ← w − lr · m̂/(√v̂ + eps)
 
-    The variance is over the points of the equations in one batch. Source: arXiv 2507.08118, as we
-    read it: its abstract states what is adapted to, its code is not public.
+    Source: arXiv 2507.08118, as we read it: the abstract says what is adapted to, there is no code.
     """
 
     def __init__(
@@ -98,16 +97,20 @@ class ResidualVarianceAdam(torch.optim.Optimizer):
 
 
 class PdeAware(PerPoint):
-    """Hands the variance of the equations' per-point gradients to `ResidualVarianceAdam`."""
+    """Hands the variance of the per-point gradients of all terms to `ResidualVarianceAdam`.
+
+    Of all terms, not of the equations alone: the last bias is in no derivative, so its variance
+    over the equations is zero and the step would be without bound.
+    """
 
     def observe(
         self, moments: Mapping[str, TermMoments], weights: Mapping[str, float], total: LossMoments
     ) -> None:
-        """Sum w² σ² over the equations; coefficients that no equation holds keep σ² = 0."""
+        """Sum w² σ² over the terms."""
         spread: list[Tensor] = [torch.zeros_like(p) for p in self.parameters]
         for term in self.model.terms:
             variance = moments[term.name].variance
-            if term.kind == "equation" and variance is not None:
+            if variance is not None:
                 factor = weights[term.name] ** 2
                 spread = [a + factor * b for a, b in zip(spread, variance, strict=False)]
         if isinstance(self.optimizer, ResidualVarianceAdam):
@@ -247,7 +250,7 @@ FIRST_ORDER = [
     Method(
         "pde-aware",
         "optimizer",
-        "Adam divided by the spread of the equation's per-point gradients",
+        "Adam divided by the spread of the per-point gradients",
         _pde_aware,
         SOLVE_KEYS,
         PLAIN,

@@ -64,14 +64,15 @@ def watched(
         if reason is not None:
             raise _Stopped(reason)
 
+    status = {}
     try:
         reason = train(session, on_progress=show)
     except _Stopped as stopped:
-        reason = str(stopped)
+        reason, status = str(stopped), {"status": "converged"}
     judged = judge(session, reason, setup)
     details = {"gate_mean": sum(gates) / len(gates)} if gates else {}
     values = session.evaluate(task.points)
-    metrics = {k: v for k, v in judged.metrics.items() if k != "race"}
+    metrics = {k: v for k, v in judged.metrics.items() if k != "race"} | status
     return Outcome(values, setup + session.seconds, reason, metrics=metrics, details=details)
 
 
