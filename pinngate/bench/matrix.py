@@ -57,7 +57,7 @@ def run_matrix(
     logger.info("%d of %d runs are done", len(wanted) - len(missing), len(wanted))
     if missing:
         with (
-            ProcessPoolExecutor(num_workers, get_context("spawn"), _limit_threads) as pool,
+            ProcessPoolExecutor(num_workers, get_context("spawn"), _warm_up) as pool,
             file.open("a", encoding="utf-8") as stream,
         ):
             futures = [pool.submit(execute, key, run) for key, run in missing]
@@ -94,11 +94,15 @@ def _finished(file: Path) -> dict[str, Row]:
     return done
 
 
-def _limit_threads() -> None:
+def _warm_up() -> None:
+    """Take one thread, and load what a first optimizer step needs: no run pays for it."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     import torch
 
     torch.set_num_threads(1)
+    weight = torch.zeros(1, requires_grad=True)
+    weight.square().sum().backward()
+    torch.optim.Adam([weight]).step()
 
 
 def _labels(run: Run) -> Row:

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from pinngate.bench.methods.contract import Method, Outcome, Task
+from pinngate.bench.methods.contract import Method, NotApplicable, Outcome, Task
 from pinngate.errors import SolveError
 
 CHILD = "pinngate.bench.methods.deepxde_child"
@@ -47,8 +47,11 @@ def _solve(task: Task) -> Outcome:
     """Run the child and read its answer.
 
     Raises:
+        NotApplicable: NNCG on a problem with coefficients.
         SolveError: the child failed; the message holds the end of what it printed.
     """
+    if "NNCG" in task.options["steps"] and task.problem.coefficients:
+        raise NotApplicable("DeepXDE's NNCG takes no trainable variables beside the network")
     with tempfile.TemporaryDirectory(prefix="pinngate-deepxde-") as name:
         folder = Path(name)
         request = {

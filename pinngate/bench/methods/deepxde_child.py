@@ -176,6 +176,13 @@ def _settle_lbfgs(maximum: int) -> None:
     settings["fun_per_step"] = settings["maxfun"] * LBFGS_PER_CALL // maximum
 
 
+def _warm_up() -> None:
+    """Let torch load what its first optimizer step needs, so that no method pays for it."""
+    weight = torch.zeros(1, requires_grad=True)
+    weight.square().sum().backward()
+    torch.optim.Adam([weight]).step()
+
+
 def solve(folder: Path) -> None:
     """Solve the task of a folder."""
     request = pickle.loads((folder / "task.pickle").read_bytes())
@@ -189,6 +196,7 @@ def solve(folder: Path) -> None:
             ordered = torch.as_tensor(points[:, translation.order], dtype=torch.get_default_dtype())
             return net(ordered).double().numpy()
 
+    _warm_up()
     began = time.perf_counter()
     translation = Translation(problem, options)
     layers = [len(problem.axes)] + [options["width"]] * options["depth"] + [len(problem.unknowns)]
