@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinngate.errors import DataError, nearest
+from pinngate.geometry.region import NUM_PROBED, Region
 from pinngate.problem import (
     MeasuredObservations,
     Noise,
@@ -136,10 +137,24 @@ def _places(problem: Problem, stated: SyntheticObservations, random: np.random.G
     if stated.where is not None:
         fixed = problem.axes.index(stated.where.axis)
         low[fixed] = high[fixed] = stated.where.value
+    region = Region(problem)
+    share = region.inside(_grid(low, high, max(NUM_PROBED, stated.count))).mean()
+    if share == 0:
+        raise DataError(f"no point of {stated.where or 'the domain'} is inside the geometry")
     if stated.layout == "random":
-        return random.uniform(low, high, (stated.count, len(low)))
+        points = np.empty((0, len(low)))
+        while len(points) < stated.count:
+            drawn = random.uniform(low, high, (stated.count, len(low)))
+            points = np.concatenate([points, drawn[region.inside(drawn)]])
+        return points[: stated.count]
+    points = _grid(low, high, stated.count / share)
+    return points[region.inside(points)]
+
+
+def _grid(low: Array, high: Array, count: float) -> Array:
+    """Return a regular grid of about `count` points (n, axes) of a box, edges included."""
     free = [k for k in range(len(low)) if high[k] > low[k]]
-    side = max(1, round(stated.count ** (1 / max(1, len(free)))))
+    side = max(1, round(count ** (1 / max(1, len(free)))))
     axes = [
         np.linspace(low[k], high[k], side) if k in free else low[k : k + 1] for k in range(len(low))
     ]
@@ -149,7 +164,7 @@ def _places(problem: Problem, stated: SyntheticObservations, random: np.random.G
 def _measured(problem: Problem, stated: MeasuredObservations, name: str) -> ObservationSet:
     label = f"{stated.of}_std"
     columns = read_columns(stated.file, [*problem.axes, stated.of], optional=[label])
-    points = _points(columns, problem.domain)
+    points = _points(columns, problem)
     values = columns.arrays[stated.of]
     std = columns.arrays.get(label)
     if std is not None and not (std > 0).all():
@@ -176,16 +191,17 @@ class Columns:
         return DataError(f"{place}: {what}", expected=expected, hint=hint, file=self.file)
 
 
-def read_points(file: Path, domain: Mapping[str, tuple[float, float]]) -> Array:
+def read_points(file: Path, problem: Problem) -> Array:
     """Read points (n, axes) from a file with one column for each axis.
 
     Raises:
-        DataError: the file cannot be used, or a point lies outside the domain.
+        DataError: the file cannot be used, or a point lies outside the domain or the geometry.
     """
-    return _points(read_columns(file, list(domain)), domain)
+    return _points(read_columns(file, problem.axes), problem)
 
 
-def _points(columns: Columns, domain: Mapping[str, tuple[float, float]]) -> Array:
+def _points(columns: Columns, problem: Problem) -> Array:
+    domain = problem.domain
     points = np.stack([columns.arrays[axis] for axis in domain], axis=1)
     low, high = np.array(list(domain.values())).T
     slack = 1e-9 * (high - low)
@@ -198,6 +214,13 @@ def _points(columns: Columns, domain: Mapping[str, tuple[float, float]]) -> Arra
             f"{axis} = {points[i, k]:g} lies outside the domain",
             f"{axis} from {low[k]:g} to {high[k]:g}",
             "widen the domain, or drop the rows",
+        )
+    inside = Region(problem).inside(points)
+    if not inside.all():
+        i = int(np.argmin(inside))
+        place = ", ".join(f"{a} = {v:g}" for a, v in zip(domain, points[i], strict=True))
+        raise columns.fault(
+            i, f"{place} lies outside the geometry", "points inside it", "drop the rows"
         )
     return points
 

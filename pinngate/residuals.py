@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from pinngate.channels import LayerFactors, Plan, Propagation, backward, forward, plan_channels
+from pinngate.coefficient_fields import searched
 from pinngate.coefficients import Coefficients
 from pinngate.expression import Expression, Name, differentiate, evaluate, multiply, names, subtract
 from pinngate.networks import Network
@@ -37,7 +38,10 @@ class Term:
 
 @dataclass(frozen=True)
 class Batch:
-    """Points (n, axes) of one term and further columns (n,) that its residual names."""
+    """Points (n, axes) of one term and further columns (n,) that its residual names.
+
+    A column ``@row`` is a factor on each residual; without it every row counts alike.
+    """
 
     points: Tensor
     columns: dict[str, Tensor] = field(default_factory=dict)
@@ -50,9 +54,9 @@ class Batch:
 class TermEvaluation:
     """A term at the points of one tile.
 
-    `residual` is (n,), divided by the term's scale; `by_channel` maps (channel, field) to ∂r (n,);
-    `by_coefficient` is (n, num_coefficients), with respect to the raw parameters; `start` is the
-    first point's place in the term's batch.
+    `residual` is (n,), divided by the term's scale and times its rows' factors; `by_channel` maps
+    (channel, field) to ∂r (n,); `by_coefficient` is (n, num_coefficients), with respect to the raw
+    parameters; `start` is the first point's place in the term's batch.
     """
 
     term: Term
@@ -79,13 +83,16 @@ def problem_terms(problem: Problem, num_observation_sets: Sequence[str]) -> list
 
     An observation's residual is ``(field − value)·weight`` with both columns in its batch.
     """
+
+    def term(name: str, kind: Kind, stated: Expression) -> Term:
+        scale = characteristic_size(problem, stated)
+        return Term(name, kind, searched(problem, stated), scale)
+
     terms = [
-        Term(f"equation_{k}", "equation", e.residual, characteristic_size(problem, e.residual))
-        for k, e in enumerate(problem.equations, 1)
+        term(f"equation_{k}", "equation", e.residual) for k, e in enumerate(problem.equations, 1)
     ]
     terms += [
-        Term(f"condition_{k}", "condition", c.residual, characteristic_size(problem, c.residual))
-        for k, c in enumerate(problem.conditions, 1)
+        term(f"condition_{k}", "condition", c.residual) for k, c in enumerate(problem.conditions, 1)
     ]
     terms += [
         Term(
@@ -101,13 +108,17 @@ def problem_terms(problem: Problem, num_observation_sets: Sequence[str]) -> list
 def characteristic_size(problem: Problem, residual: Expression) -> float:
     """Return a characteristic size of a residual, in its own units.
 
-    The size is the largest |∂r/∂s|·S_s over the derivatives s that it names, for fields of size one
-    and lengths of half the domain: S = Π (2/L_axis)^order, coefficients at their initial values.
+    The size is the largest |∂r/∂s|·S_s over the derivatives s of unknowns that it names, for fields
+    of size one and lengths of half the domain: S = Π (2/L_axis)^order, coefficients and coefficient
+    fields at their initial values.
     Dividing by it makes the weight of the physics independent of the units of a problem.
     """
     coefficients = {c.name: c.initial for c in problem.coefficients}
     centre = {a: torch.tensor((lo + hi) / 2) for a, (lo, hi) in problem.domain.items()}
-    derivatives = problem.derivatives(residual)
+    found = problem.derivatives(residual)
+    derivatives = {n: d for n, d in found.items() if d.field in problem.unknowns}
+    coefficients |= {n: 0.0 for n, d in found.items() if n not in derivatives}
+    coefficients |= {f.name: f.initial for f in problem.coefficient_fields}
     half = [(hi - lo) / 2 for lo, hi in problem.domain.values()]
     sizes = {}
     for name, derivative in derivatives.items():
@@ -115,7 +126,7 @@ def characteristic_size(problem: Problem, residual: Expression) -> float:
         for length, order in zip(half, derivative.orders, strict=True):
             size /= length**order
         sizes[name] = size
-    values = {**problem.constants, **coefficients, **centre}
+    values = {**dict.fromkeys(problem.normal, 1.0), **problem.constants, **coefficients, **centre}
     values |= {name: torch.tensor(size) for name, size in sizes.items()}
     largest = 0.0
     for name, size in sizes.items():
@@ -142,14 +153,14 @@ class ResidualModel:
         equations = [t for t in terms if t.kind == "equation"]
         if equations:
             plan = plan_channels(
-                [t.residual for t in equations], problem.unknowns, problem.axes, estimated
+                [t.residual for t in equations], problem.outputs, problem.axes, estimated
             )
             self.blocks.append(_Block(plan, tuple(equations), plan.residuals, True))
         merged: dict[object, list[tuple[Term, Plan]]] = {}
         for term in terms:
             if term.kind != "equation":
                 plan = plan_channels(
-                    [term.residual], problem.unknowns, problem.axes, estimated, is_collapsing=False
+                    [term.residual], problem.outputs, problem.axes, estimated, is_collapsing=False
                 )
                 merged.setdefault(plan.derivatives, []).append((term, plan))
         for group in merged.values():
@@ -158,6 +169,11 @@ class ResidualModel:
             residuals = tuple(plan.residuals[0] for plan in plans)
             joint = Plan(problem.axes, plans[0].derivatives, (), residuals, symbols)
             self.blocks.append(_Block(joint, tuple(t for t, _ in group), residuals, False))
+
+    @property
+    def num_channels(self) -> int:
+        """Most derivative channels that any term carries."""
+        return max(block.plan.num_channels for block in self.blocks)
 
     def sweep(
         self,
@@ -248,8 +264,9 @@ class ResidualModel:
                 value = evaluate(expression, values, torch)
                 return torch.as_tensor(value, dtype=points.dtype, device=points.device).expand(size)
 
+            factor = columns[k].get("@row", points.new_ones(size)) / term.scale
             by_channel = {
-                place: column(differentiate(residual, name)) / term.scale
+                place: column(differentiate(residual, name)) * factor
                 for name, place in block.plan.symbols.items()
                 if name in present
             }
@@ -257,10 +274,10 @@ class ResidualModel:
             for j, name in enumerate(coefficients.names):
                 if name in present:
                     by_coefficient[:, j] = column(differentiate(residual, name))
-            by_coefficient = by_coefficient * (slopes / term.scale)
+            by_coefficient = by_coefficient * slopes * factor[:, None]
             evaluations.append(
                 TermEvaluation(
-                    term, column(residual) / term.scale, by_channel, by_coefficient, starts[k]
+                    term, column(residual) * factor, by_channel, by_coefficient, starts[k]
                 )
             )
         return Tile(propagation, tuple(evaluations), tuple(spans), block.is_shared)

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from pinngate.batches import BatchSource
+from pinngate.coefficient_fields import true_values, values_and_slopes
 from pinngate.errors import Interrupted
 from pinngate.metrics import Grid, evaluation_grid, relative_l2
 from pinngate.observations import ObservationSet, collect
@@ -68,15 +69,23 @@ class Session:
     seconds: float = 0.0
 
     def evaluate(self, points: np.ndarray, *, block: int = 65536) -> dict[str, np.ndarray]:
-        """Return every unknown at the points: (n, axes) → name → (n,)."""
+        """Return every unknown and coefficient field at the points: (n, axes) → name → (n,)."""
+        values = self.outputs(points, block=block)
+        for varying in self.problem.coefficient_fields:
+            values[varying.name] = values_and_slopes(varying, values[varying.name])[0]
+        return values
+
+    def outputs(self, points: np.ndarray, *, block: int = 65536) -> dict[str, np.ndarray]:
+        """Return what the network gives: fields, and the free variables of coefficient fields."""
         network = self.stepper.network
         parts = []
         with torch.no_grad():
             for start in range(0, len(points), block):
                 chunk = torch.as_tensor(points[start : start + block])
                 parts.append(network(chunk.to(network.low)).double().cpu().numpy())
-        values = np.concatenate(parts) if parts else np.empty((0, len(self.problem.unknowns)))
-        return {name: values[:, k] for k, name in enumerate(self.problem.unknowns)}
+        names = self.problem.outputs
+        values = np.concatenate(parts) if parts else np.empty((0, len(names)))
+        return {name: values[:, k] for k, name in enumerate(names)}
 
     def estimates(self) -> dict[str, float]:
         """Return the present values of the unknown coefficients."""
@@ -181,7 +190,9 @@ def _loop(
     stepper = session.stepper
     every = max(1, stepper.expected_iterations // NUM_LOGGED)
     grid = evaluation_grid(session.problem, fraction=LOG_GRID_FRACTION)
-    expected = session.reference(grid.points) if session.reference is not None else None
+    expected = true_values(session.problem, grid.points)
+    if session.reference is not None:
+        expected |= session.reference(grid.points)
     began = time.perf_counter() - session.seconds
     saved = time.perf_counter()
     try:
@@ -211,12 +222,10 @@ def _loop(
     return reason
 
 
-def _logged(
-    session: Session, grid: Grid, expected: dict[str, np.ndarray] | None
-) -> dict[str, float]:
+def _logged(session: Session, grid: Grid, expected: dict[str, np.ndarray]) -> dict[str, float]:
     row = {"iteration": float(session.stepper.iteration), "seconds": session.seconds}
     row |= session.stepper.log_row()
-    if expected is not None:
+    if expected:
         values = session.evaluate(grid.points)
         for name, known in expected.items():
             row[f"relative_l2_{name}"] = relative_l2(values[name], known)

@@ -17,6 +17,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from pinngate.bench.measures import Row, field_names
+from pinngate.bench.measures import figure as error_of
 from pinngate.bench.suite import Suite
 from pinngate.bench.tables import cells_of
 from pinngate.report.notation import significant
@@ -117,8 +118,9 @@ def _draw(
 ) -> float | None:
     """Draw one method and return its last median error, None where no run has an answer."""
     solved = [r for r in members if r["status"] != "failed"]
-    finals = [r[f"fields.{name}.relative_l2"] for r in solved]
-    if not finals or any(f is None for f in finals):
+    errors_at_end = [error_of(r, name, "relative_l2") for r in solved]
+    finals = [e for e in errors_at_end if e is not None]
+    if not finals:
         return None
     end, seconds = float(np.median(finals)), float(np.median([r["solve_seconds"] for r in solved]))
     key = f"relative_l2.{name}"
@@ -219,7 +221,7 @@ def _unit(
 
 def _final(row: Row) -> float | None:
     names = field_names(row)
-    return row[f"fields.{names[0]}.relative_l2"] if names else None
+    return error_of(row, names[0], "relative_l2") if names else None
 
 
 def _ends(axes: Axes, members: Sequence[Row], place: int, unit: float, is_ours: bool) -> None:

@@ -113,6 +113,7 @@ def score(case: Case, outcome: Outcome) -> Row:
                 for name in unknowns
             },
             "classical": case.analyst,
+            "coefficient_fields": {},
             "coefficients": coefficient_metrics(
                 case.problem, outcome.coefficients, outcome.intervals
             ),
@@ -127,8 +128,21 @@ def score(case: Case, outcome: Outcome) -> Row:
 
 
 def field_names(row: Row) -> list[str]:
-    """Return the fields that a row has figures of."""
-    return [k.split(".")[1] for k in row if k.startswith("fields.") and k.endswith(".max_abs")]
+    """Return the fields that a row has figures of, those of varying coefficients last."""
+    return [
+        k.split(".")[1]
+        for kind in ("fields.", "coefficient_fields.")
+        for k in row
+        if k.startswith(kind) and k.endswith(".max_abs")
+    ]
+
+
+def figure(row: Row, name: str, key: str) -> float | None:
+    """Return a figure of a field or of a varying coefficient, None where there is none."""
+    found: float | None = row.get(
+        f"fields.{name}.{key}", row.get(f"coefficient_fields.{name}.{key}")
+    )
+    return found
 
 
 def best_ever(row: Row, name: str, key: str = "relative_l2") -> float | None:
@@ -137,7 +151,7 @@ def best_ever(row: Row, name: str, key: str = "relative_l2") -> float | None:
     The course is judged on a coarser grid than the end; its figures are scaled so that both agree
     at the last state.
     """
-    final = row.get(f"fields.{name}.{key}")
+    final = figure(row, name, key)
     if final is None:
         return None
     course = [v for v in (row.get("course") or {}).get(f"{key}.{name}", []) if v is not None]
@@ -146,7 +160,7 @@ def best_ever(row: Row, name: str, key: str = "relative_l2") -> float | None:
     return float(final) * min(1.0, min(course) / course[-1])
 
 
-def reached(row: Row, name: str, level: float) -> tuple[float, float] | None:
+def reached(row: Row, name: str, level: float) -> tuple[float | None, float] | None:
     """Return iterations and seconds to the first state of relative L2 at most `level`, or None.
 
     A method without a course reaches at its end what its answer reaches.
@@ -156,15 +170,15 @@ def reached(row: Row, name: str, level: float) -> tuple[float, float] | None:
     for k, error in enumerate(errors):
         if error is not None and error <= level:
             return course["iteration"][k], course["seconds"][k]
-    final = row.get(f"fields.{name}.relative_l2")
+    final = figure(row, name, "relative_l2")
     if not errors and final is not None and final <= level:
-        return row.get("iterations") or 0, row["solve_seconds"]
+        return row.get("iterations"), row["solve_seconds"]
     return None
 
 
 def error_at(row: Row, name: str, seconds: float) -> float | None:
     """Return the relative L2 error of the last state within `seconds`; None before the first."""
-    final = row.get(f"fields.{name}.relative_l2")
+    final = figure(row, name, "relative_l2")
     if final is None or row["solve_seconds"] <= seconds:
         return None if final is None else float(final)
     course = row.get("course") or {}

@@ -20,7 +20,7 @@ import numpy as np
 
 from pinngate import __version__
 from pinngate.bench.matrix import columns
-from pinngate.bench.measures import Row, best_ever, error_at, field_names, reached
+from pinngate.bench.measures import Row, best_ever, error_at, field_names, figure, reached
 from pinngate.bench.statistics import Comparison, compare, corrected, summary
 from pinngate.bench.suite import LIMIT_FACTORS, Suite
 
@@ -89,7 +89,7 @@ def summarise(rows: Sequence[Row], suite: Suite) -> list[Row]:
             "seconds": _median(row.get("solve_seconds") for row in solved),
         }
         for name in _fields(members, cells, problem, setting):
-            errors = [_or_infinite(row.get(f"fields.{name}.relative_l2")) for row in members]
+            errors = [_or_infinite(figure(row, name, "relative_l2")) for row in members]
             found = summary(errors)
             bound = _median(r.get(f"limit.{name}.relative_l2") for r in solved)
             row = common | {
@@ -101,29 +101,27 @@ def summarise(rows: Sequence[Row], suite: Suite) -> list[Row]:
                 "relative_l2_worst": _finite(found.worst),
                 "relative_l2_best_ever": _median(best_ever(r, name) for r in solved),
                 "overfitting": _median(
-                    _ratio(r.get(f"fields.{name}.relative_l2"), best_ever(r, name)) for r in solved
+                    _ratio(figure(r, name, "relative_l2"), best_ever(r, name)) for r in solved
                 ),
                 "relative_l2_initial": _median(
-                    r.get(f"fields.{name}.relative_l2_initial") for r in solved
+                    figure(r, name, "relative_l2_initial") for r in solved
                 ),
                 "relative_l2_initial_best_ever": _median(
                     best_ever(r, name, "relative_l2_initial") for r in solved
                 ),
                 "relative_l2_limit": bound,
                 "ratio_to_limit": _median(
-                    _ratio(r.get(f"fields.{name}.relative_l2"), r.get(f"limit.{name}.relative_l2"))
+                    _ratio(figure(r, name, "relative_l2"), r.get(f"limit.{name}.relative_l2"))
                     for r in solved
                 ),
                 "relative_l2_classical": _median(
                     r.get(f"classical.{name}.relative_l2") for r in solved
                 ),
                 "ratio_to_classical": _median(
-                    _ratio(
-                        r.get(f"fields.{name}.relative_l2"), r.get(f"classical.{name}.relative_l2")
-                    )
+                    _ratio(figure(r, name, "relative_l2"), r.get(f"classical.{name}.relative_l2"))
                     for r in solved
                 ),
-                "coverage_95": _mean(r.get(f"fields.{name}.coverage_95") for r in solved),
+                "coverage_95": _mean(figure(r, name, "coverage_95") for r in solved),
             }
             for factor in TIMES:
                 budget = factor * float(np.median(reference)) if reference else math.nan
@@ -218,8 +216,10 @@ def comparisons(rows: Sequence[Row], suite: Suite) -> list[Row]:
         if label == suite.reference or ours is None:
             continue
         for name in _fields(members, cells, problem, setting):
-            key = f"fields.{name}.relative_l2"
-            a, b = ({r["seed"]: _or_infinite(r.get(key)) for r in side} for side in (ours, members))
+            a, b = (
+                {r["seed"]: _or_infinite(figure(r, name, "relative_l2")) for r in side}
+                for side in (ours, members)
+            )
             found.append(compare(a, b))
             told.append({"problem": problem, "setting": setting, "method": label, "field": name})
     return [

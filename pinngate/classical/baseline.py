@@ -74,7 +74,8 @@ def classical(
     try:
         spline = "smoothing spline" if len(problem.space_axes) == 1 else "thin-plate spline"
         label, smooth = smoother or (spline, _smooth_initial)
-        initial = _initial_data(problem, observations, smooth)
+        # the solvers know boxes only
+        initial = None if problem.geometry else _initial_data(problem, observations, smooth)
         if initial is None:
             if smoother is not None:
                 raise InputError(f"the {label} needs observations at the initial time")
@@ -108,7 +109,7 @@ def _initial_data(
     problem: Problem, observations: Sequence[ObservationSet], smooth: Smoother
 ) -> tuple[dict[str, Initial], bool] | None:
     """Return a function for every initial datum; None where one is neither known nor observed."""
-    if not problem.has_time or problem.coefficients:
+    if not problem.has_time or problem.coefficients or problem.coefficient_fields:
         return None
     at_t, start = problem.axes.index("t"), problem.domain["t"][0]
     fields: dict[str, Initial] = {}
@@ -204,6 +205,8 @@ def _smoothed(problem: Problem, observations: Sequence[ObservationSet]) -> Class
         seen = [data for data in observations if data.of == f]
         if not seen:
             raise InputError(f"{f} was not observed and its initial data are not known")
+        if problem.geometry and all(data.where is not None for data in seen):
+            raise InputError(f"{f} was observed on planes only, and no solver knows its geometry")
         points = np.concatenate([data.points for data in seen])
         values = np.concatenate([data.values for data in seen])
         surfaces[f] = thin_plate(points, values, stated_precision(seen), bounds=bounds)

@@ -13,11 +13,18 @@ import torch
 
 from pinngate.batches import BatchSource
 from pinngate.coefficients import Coefficients
-from pinngate.networks import Network
+from pinngate.kernel import KernelSpectrum
+from pinngate.networks import JointNetwork, Network
+from pinngate.optim.matrix_free import MemoryPlan
 from pinngate.posterior import Posterior
-from pinngate.problem import NetworkOptions, Problem
+from pinngate.problem import CoefficientField, NetworkOptions, Problem
 from pinngate.residuals import ResidualModel
 from pinngate.streams import torch_seed
+
+COEFFICIENT_NETWORKS = {
+    num_axes: NetworkOptions(width=width, depth=1, activation="sin", features=3.0)
+    for num_axes, width in ((1, 16), (2, 32), (3, 48), (4, 48))
+}
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,26 @@ class Parts:
             generator=torch.Generator().manual_seed(seed),
             dtype=self.batches.dtype,
         )
+        if problem.coefficient_fields:
+            fields = [self._coefficient_network(f, label) for f in problem.coefficient_fields]
+            network = JointNetwork([network, *fields])
         return network.to(self.batches.device)
+
+    def _coefficient_network(self, field: CoefficientField, label: str) -> Network:
+        """Return the network of a coefficient field; it starts at the initial value everywhere."""
+        problem = self.problem
+        seed = torch_seed(problem.solve.seed, f"initialisation{label}/{field.name}")
+        network = Network(
+            [problem.domain[a] for a in field.over],
+            1,
+            COEFFICIENT_NETWORKS[len(field.over)],
+            columns=[problem.axes.index(a) for a in field.over],
+            is_periodic=[a in problem.periodic for a in field.over],
+            generator=torch.Generator().manual_seed(seed),
+            dtype=self.batches.dtype,
+        )
+        torch.nn.init.zeros_(network.linears[-1].weight)
+        return network
 
     def coefficients(self) -> Coefficients:
         """Return the unknown coefficients at their initial values."""
@@ -102,6 +128,12 @@ class Stepper(Protocol):
 
     def posterior(self) -> Posterior | None:
         """Return the uncertainty at the answer, None where nothing was observed."""
+
+    def kernel(self) -> KernelSpectrum | None:
+        """Return the kernel spectrum at the answer, None where nothing was observed."""
+
+    def memory(self) -> MemoryPlan:
+        """Return the form that was chosen and the bytes it needs."""
 
     def describe(self) -> dict[str, Any]:
         """Return entries for metrics.json: the network, and how it was chosen."""

@@ -68,6 +68,7 @@ def _first_order(
             weights=solve.weights,
             statistics=solve.statistics if uses_statistics else None,  # type: ignore[arg-type]
             is_gating_data_alone=solve.gated_terms == "data",
+            max_memory=solve.max_memory,
         )
         return FirstOrder(
             parts.model,
@@ -169,7 +170,9 @@ def resolve(problem: Problem) -> Problem:
     """
     chosen = method(problem.solve.optimizer)
     given, defaults = problem.solve, chosen.defaults
-    if problem.coefficients and chosen.inverse_collocation is not None:
+    if (
+        problem.coefficients or problem.coefficient_fields
+    ) and chosen.inverse_collocation is not None:
         defaults = replace(defaults, collocation=chosen.inverse_collocation)
     elif chosen.nonlinear_collocation is not None and not is_linear(problem):
         defaults = replace(defaults, collocation=chosen.nonlinear_collocation)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from pinngate.coefficient_fields import with_true_fields
 from pinngate.problem import Problem
 from pinngate.reference.evolution import initial_from, known_values
 from pinngate.reference.solution import Array, Initial, Reference
@@ -28,6 +29,7 @@ def truth(problem: Problem) -> Reference | None:
         DataError: the stated file cannot be used.
         SolveError: the solver does not succeed.
     """
+    problem = with_true_fields(problem)
     stated = problem.truth
     if stated is None:
         return None

@@ -33,7 +33,7 @@ from pinngate.expression import (
     substitute,
     subtract,
 )
-from pinngate.problem import Derivative, Plane, Problem, derivative_name
+from pinngate.problem import BoundaryPart, Derivative, Plane, Problem, derivative_name
 from pinngate.reference.solution import Array, Initial
 
 Component = tuple[str, int]  # field and order of its time derivative
@@ -218,6 +218,8 @@ def _end_conditions(
     taken: dict[tuple[Plane, str], int] = {}
     for condition in problem.conditions:
         where = condition.where
+        if isinstance(where, BoundaryPart):
+            raise _refused(problem, f"it has a condition on {where}, and this solver knows boxes")
         if where.axis == "t":
             continue
         if where.axis in problem.periodic:

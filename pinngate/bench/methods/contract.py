@@ -28,6 +28,18 @@ class NotApplicable(Exception):  # noqa: N818 - an outcome, not a fault
     """The method is not meant for this problem; the message says why. Counts as no failure."""
 
 
+def require_plain(problem: Problem) -> None:
+    """Refuse what only our own methods know: geometries, and coefficients that vary.
+
+    Raises:
+        NotApplicable: saying which.
+    """
+    if problem.geometry is not None:
+        raise NotApplicable("it is for boxes")
+    if problem.coefficient_fields:
+        raise NotApplicable("it has no coefficients that vary with the axes")
+
+
 class Course:
     """The error against time while a method works, judged as the states are handed in.
 

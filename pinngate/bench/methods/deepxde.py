@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from pinngate.bench.methods.contract import Method, NotApplicable, Outcome, Task
+from pinngate.bench.methods.contract import Method, NotApplicable, Outcome, Task, require_plain
 from pinngate.errors import SolveError
 
 CHILD = "pinngate.bench.methods.deepxde_child"
@@ -47,9 +47,10 @@ def _solve(task: Task) -> Outcome:
     """Run the child and read its answer.
 
     Raises:
-        NotApplicable: NNCG on a problem with coefficients.
+        NotApplicable: NNCG on a problem with coefficients; no box.
         SolveError: the child failed; the message holds the end of what it printed.
     """
+    require_plain(task.problem)
     if "NNCG" in task.options["steps"] and task.problem.coefficients:
         raise NotApplicable("DeepXDE's NNCG takes no trainable variables beside the network")
     with tempfile.TemporaryDirectory(prefix="pinngate-deepxde-") as name:

@@ -20,7 +20,14 @@ from typing import Any
 
 import numpy as np
 
-from pinngate.bench.methods.contract import Array, Method, NotApplicable, Outcome, Task
+from pinngate.bench.methods.contract import (
+    Array,
+    Method,
+    NotApplicable,
+    Outcome,
+    Task,
+    require_plain,
+)
 from pinngate.bench.methods.own import SOLVE_KEYS, prepare, watched
 from pinngate.classical import classical
 from pinngate.classical.baseline import Initial, Smoother, fixed_ends, stated_precision
@@ -148,6 +155,7 @@ def _solved(task: Task, smoother: tuple[str, Smoother] | None) -> Outcome:
 
 def _gaussian_process_network(task: Task) -> Outcome:
     problem = task.problem
+    require_plain(problem)
     if not problem.has_time or len(problem.space_axes) != 1:
         raise NotApplicable("it needs time and one space axis")
     start, axis = problem.domain["t"][0], problem.space_axes[0]

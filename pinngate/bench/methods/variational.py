@@ -2,10 +2,10 @@
 
 The fields on a grid of space and time, and the coefficients, minimise together the misfit of the
 data, a heavily weighted discrete equation and condition, and the roughness of the fields in space
-at the initial time. The strength of the roughness is chosen by generalised cross-validation. Every
-residual is an expression tree, so its Jacobian is exact and sparse: sums of diagonal matrices times
-difference matrices. Sources: Trémolet, Quarterly Journal of the RMS 132 (2006) 2483; Girard 1989 for
-the randomised trace.
+at the initial time, whose strength is chosen by generalised cross-validation. Residuals are
+expression trees, so the Jacobian is exact and sparse: sums of diagonal matrices times difference
+matrices. Sources: Trémolet, Quarterly Journal of the Royal Meteorological Society 132 (2006) 2483;
+Girard, Numerische Mathematik 56 (1989) 1 for the randomised trace.
 """
 
 from __future__ import annotations
@@ -17,9 +17,17 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sparse
+from numpy.typing import NDArray
 from scipy.sparse.linalg import splu
 
-from pinngate.bench.methods.contract import Array, Method, NotApplicable, Outcome, Task
+from pinngate.bench.methods.contract import (
+    Array,
+    Method,
+    NotApplicable,
+    Outcome,
+    Task,
+    require_plain,
+)
 from pinngate.errors import SolveError
 from pinngate.expression import Expression, differentiate, evaluate, names
 from pinngate.limits.differences import Line
@@ -44,7 +52,7 @@ class _Block:
     """One residual on some nodes; `weight` multiplies its rows."""
 
     residual: Expression
-    nodes: Array
+    nodes: NDArray[np.intp]
     weight: float
 
 
@@ -101,9 +109,7 @@ class _Discrete:
     def matrix(self, orders: tuple[int, int]) -> Any:
         """Return the (nodes, nodes) matrix of ∂^orders, orders along space and time."""
         if orders not in self._matrices:
-            parts = [
-                self.lines[a].derivative(k) for a, k in zip(self.order, orders, strict=True)
-            ]
+            parts = [self.lines[a].derivative(k) for a, k in zip(self.order, orders, strict=True)]
             self._matrices[orders] = sparse.kron(*parts, format="csr")
         return self._matrices[orders]
 
@@ -144,7 +150,9 @@ class _Discrete:
     def _block(self, block: _Block, state: Array) -> tuple[Array, Any]:
         problem, nodes = self.problem, block.nodes
         fields = state[: self.size * len(problem.unknowns)].reshape(-1, self.size)
-        known = dict(zip(self.coefficients, state[len(state) - len(self.coefficients) :], strict=True))
+        known = dict(
+            zip(self.coefficients, state[len(state) - len(self.coefficients) :], strict=True)
+        )
         values: dict[str, Any] = {**problem.constants, **{k: float(v) for k, v in known.items()}}
         values |= {a: at[nodes] for a, at in self.at.items()}
         named = problem.derivatives(block.residual)
@@ -208,9 +216,7 @@ def _minimise(system: _Discrete, smoothness: float, state: Array) -> tuple[Array
         gradient = jac.T @ r + steady @ state - system.observed.T @ system.values
         normal = steady + jac.T @ jac
         while True:
-            damped = normal + sparse.diags_array(
-                damping * (normal.diagonal() + 1e-8 * scale)
-            )
+            damped = normal + sparse.diags_array(damping * (normal.diagonal() + 1e-8 * scale))
             step = _factored(damped).solve(-gradient)
             trial = system.clipped(state + step)
             r_trial, jac_trial = system.physics(trial)
@@ -247,6 +253,7 @@ def _candidates(task: Task, system: _Discrete) -> Iterator[tuple[float, Array, A
 
 
 def _applies(problem: Problem) -> None:
+    require_plain(problem)
     if len(problem.space_axes) != 1 or not problem.has_time:
         raise NotApplicable("it is for time and one space axis")
 
