@@ -178,33 +178,50 @@ def spectrum(
 @app.command()
 def bench(
     suite: Annotated[str, typer.Argument(metavar="SUITE", help="a name or a YAML file")] = "quick",
-    seeds: Annotated[int | None, typer.Option(help="seeds of every cell")] = None,
-    workers: Annotated[int, typer.Option(help="processes")] = 1,
+    seeds: Annotated[int | None, typer.Option(help="seeds of every cell", min=1)] = None,
+    workers: Annotated[int, typer.Option(help="processes, of one thread each", min=1)] = 1,
     out: Annotated[Path | None, typer.Option(help="folder [default: results/bench/SUITE]")] = None,
     set_: SetOption = None,
+    method: Annotated[
+        list[str] | None, typer.Option(help="only methods of this label; may be repeated")
+    ] = None,
+    problem: Annotated[
+        list[str] | None, typer.Option(help="only this problem; may be repeated")
+    ] = None,
+    list_: Annotated[
+        bool, typer.Option("--list", help="list suites and methods, run none")
+    ] = False,
 ) -> None:
-    """Run problems x optimizers x seeds; resumes where it stopped, ends in tables."""
-    from dataclasses import replace
+    """Run problems x settings x methods x seeds: ours and every rival on the same data.
 
-    from pinngate.bench import load_suite, run_matrix, write_tables
+    Resumes where it stopped, and ends in tables (CSV and Markdown), statistics paired by seed,
+    figures and one page, report.html. Rivals need extras: pip install 'pinngate[bench,deepxde]'.
+    """
+    from pinngate.bench import load_suite, run_matrix, write_page, write_tables
+    from pinngate.bench.suite import cut, suite_names
 
-    stated = load_suite(suite)
-    if seeds is not None:
-        stated = replace(stated, num_seeds=seeds)
-    if set_:
-        every = {label: (*given, *set_) for label, given in stated.settings.items()}
-        stated = replace(stated, settings=every)
+    if list_:
+        from pinngate.bench.methods import METHODS
+
+        print("suites: " + ", ".join(suite_names()))
+        for name, entry in METHODS.items():
+            print(f"{name:<28} {entry.summary}")
+        return
+    stated = cut(
+        load_suite(suite), num_seeds=seeds, methods=method, problems=problem, overrides=set_ or ()
+    )
     folder = out or Path("results/bench") / stated.name
 
     def show(row: dict[str, Any], done: int, total: int) -> None:
         error = row.get("fields.u.relative_l2")
         text = row.get("reason") if error is None else f"relative L2 {error:.4f}"
-        cell = f"{row['problem']} {row['setting']} {row['optimizer']} seed {row['seed']}"
+        cell = f"{row['problem']} {row['setting']} {row['method']} seed {row['seed']}"
         print(f"{done}/{total}  {cell}: {text}", file=sys.stderr)
 
     rows = run_matrix(stated, folder, num_workers=workers, on_row=show)
     command = " ".join(["pinngate", *sys.argv[1:]])
     print(write_tables(stated, rows, folder, command).read_text(encoding="utf-8"))
+    print(f"report: {write_page(stated, rows, folder, command)}")
 
 
 @app.command("list")
