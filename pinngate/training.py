@@ -19,11 +19,12 @@ import torch
 
 from pinngate.batches import BatchSource
 from pinngate.errors import Interrupted
+from pinngate.expression import Name
 from pinngate.metrics import Grid, evaluation_grid, relative_l2
 from pinngate.observations import ObservationSet, collect
 from pinngate.optim.parts import Parts, Stepper
 from pinngate.optim.registry import method, resolve
-from pinngate.problem import Problem
+from pinngate.problem import Problem, parse_derivative
 from pinngate.reference import Reference, truth
 from pinngate.residuals import ResidualModel
 
@@ -132,13 +133,35 @@ def data_size(
     """
     scales, shifts = [], []
     for unknown in problem.unknowns:
-        sets = [o.values for o in observations if o.of == unknown]
+        sets = [o.values for o in observations if o.of == unknown] or [
+            integrated
+            for o in observations
+            if (integrated := _as_field(problem, o, unknown)) is not None
+        ]
         values = np.concatenate(sets) if sets else np.zeros(1)
         low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
         spread = float(high - low) / 1.349
         scales.append(spread or float(np.std(values)) or 1.0)
         shifts.append(float(middle))
     return scales, shifts
+
+
+def _as_field(problem: Problem, observed: ObservationSet, unknown: str) -> np.ndarray | None:
+    """Return values of the size that a field has whose derivative or mean was observed.
+
+    A derivative over half the domain of each axis; its centre, which it does not tell, is zero.
+    """
+    seen = observed.expression
+    derivative = isinstance(seen, Name) and parse_derivative(
+        seen.id, problem.unknowns, problem.axes
+    )
+    if not derivative or derivative.field != unknown:
+        return None
+    if derivative.order == 0:
+        return observed.values
+    half = [(hi - lo) / 2 for lo, hi in problem.domain.values()]
+    size = float(np.prod([h**k for h, k in zip(half, derivative.orders, strict=True)]))
+    return size * np.concatenate([observed.values, -observed.values])
 
 
 def train(

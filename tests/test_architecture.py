@@ -13,12 +13,13 @@ PACKAGE = Path(pinngate.__file__).parent
 # A module imports, when it is loaded, only from rooms above its own.
 ROOMS = [
     ["errors"],
-    ["expression", "streams", "citation"],
+    ["expression", "streams", "citation", "measurement"],
     ["problem"],
     ["networks", "sampling", "optim.gates", "testing"],
     ["optim.population_risk_adam"],
     ["config"],
     ["channels", "coefficients"],
+    ["tables", "quantities", "thinning"],
     ["observations"],
     ["reference"],
     ["residuals"],
