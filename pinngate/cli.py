@@ -116,6 +116,10 @@ def check(problem: ProblemArgument, set_: SetOption = None) -> None:
         observations = collect(stated, reference, stated.solve.seed)
     for made in observations:
         print(f"  {'data':<14}{made.name}: {len(made.values)} values of {made.of}, {made.source}")
+        if made.held_out is not None:
+            print(f"  {'':<14}{len(made.held_out.values)} more are held out and judge the fit")
+        for note in made.notes:
+            print(f"  {'':<14}{note}")
     solve = resolve(stated).solve
     if solve.network is not None and solve.collocation is not None:
         width, depth = solve.network.width, solve.network.depth
@@ -277,6 +281,21 @@ def verdict_lines(metrics: dict[str, Any]) -> list[str]:
         lines.append(text)
     for name, std in metrics["noise_std"].items():
         lines.append(f"{name}: noise {std:.4g} (standard deviation)")
+    by_set = metrics.get("noise_std_by_set") or {}
+    if len(by_set) > len(metrics["noise_std"]):
+        each = ", ".join(f"{name} {std:.4g}" for name, std in by_set.items())
+        lines.append(f"noise by set: {each}")
+    risk = metrics["risk"]
+    if risk.get("held_out") is not None:
+        text = f"held-out risk: {risk['held_out']:.4g}"
+        if risk["held_out_std_error"] is not None:
+            text += f" ± {risk['held_out_std_error']:.2g}"
+        if risk["leave_one_out"] is not None:
+            text += f", leave-one-out risk {risk['leave_one_out']:.4g}"
+        lines.append(text)
+    misfit = metrics.get("misfit") or {}
+    if misfit.get("is_clear"):
+        lines.append(f"the model does not fit the data: {misfit['words']}")
     return lines
 
 

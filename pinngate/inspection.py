@@ -13,7 +13,7 @@ import numpy as np
 
 from pinngate.channels import plan_channels
 from pinngate.expression import Expression, differentiate, evaluate, names, substitute
-from pinngate.problem import MeasuredObservations, Plane, Problem
+from pinngate.problem import MeasuredObservations, Plane, Problem, label_of
 
 NUM_CHECKED = 2000
 TOLERANCE = 1e-6  # relative; exact derivatives leave rounding alone, so anything larger is an error
@@ -134,12 +134,12 @@ def describe(problem: Problem) -> Iterator[tuple[str, str]]:
         yield "conditions", f"periodic in {axis}"
     for observed in problem.observations:
         if isinstance(observed, MeasuredObservations):
-            yield "observations", f"{observed.of} from {observed.file}"
+            yield "observations", f"{label_of(observed)} from {observed.file}"
             continue
         place = "the whole domain" if observed.where is None else str(observed.where)
         noise = observed.noise
         size = f"{noise.std:g}" if noise.std is not None else f"{noise.relative:.3g} of the spread"
-        line = f"{observed.count} values of {observed.of} on {place}, {observed.layout}"
+        line = f"{observed.count} values of {label_of(observed)} on {place}, {observed.layout}"
         yield "observations", f"{line}, {noise.kind} noise of {size}"
     if problem.truth is None:
         yield "truth", "not known"
@@ -155,6 +155,7 @@ def describe(problem: Problem) -> Iterator[tuple[str, str]]:
 def _expressions(problem: Problem) -> Iterator[Expression]:
     yield from (e.residual for e in problem.equations)
     yield from (c.residual for c in problem.conditions)
+    yield from (o.quantity for o in problem.observations if o.quantity is not None)
     if problem.truth is not None:
         yield from problem.truth.fields.values()
         yield from problem.truth.clean.values()

@@ -85,7 +85,7 @@ def _point_values(
 ) -> Array:
     if quantity is None:
         return np.asarray(truth(points)[of], dtype=np.float64)
-    known: dict[str, float | Array] = dict(problem.constants) | problem.true_coefficients()
+    known: dict[str, float | Array] = {**problem.constants, **problem.true_coefficients()}
     known |= {axis: points[:, k] for k, axis in enumerate(problem.axes)}
     formulas = problem.truth.fields if problem.truth is not None else {}
     inserted = {}

@@ -217,16 +217,16 @@ class ResidualModel:
                     )
                 continue
             for members in _packed(block.terms, batches, tile):
-                parts = [batches[t.name].take(part) for t, part in members]
-                nodes = [part.node_weights for part in parts]
-                points = torch.cat([part.points.flatten(0, -2) for part in parts])
+                taken = [batches[t.name].take(part) for t, part in members]
+                nodes = [batch.node_weights for batch in taken]
+                points = torch.cat([batch.points.flatten(0, -2) for batch in taken])
                 spans, begin = [], 0
-                for part in parts:
-                    spans.append(slice(begin, begin + len(part) * part.num_nodes))
+                for batch in taken:
+                    spans.append(slice(begin, begin + len(batch) * batch.num_nodes))
                     begin = spans[-1].stop
                 columns = [
-                    {k: c.repeat_interleave(part.num_nodes) for k, c in part.columns.items()}
-                    for part in parts
+                    {k: c.repeat_interleave(batch.num_nodes) for k, c in batch.columns.items()}
+                    for batch in taken
                 ]
                 starts = [part.start for _, part in members]
                 chosen = [block.terms.index(t) for t, _ in members]

@@ -13,7 +13,7 @@ PACKAGE = Path(pinngate.__file__).parent
 # A module imports, when it is loaded, only from rooms above its own.
 ROOMS = [
     ["errors"],
-    ["expression", "streams", "citation", "measurement"],
+    ["expression", "streams", "citation", "measurement", "series", "misfit"],
     ["problem"],
     ["networks", "sampling", "optim.gates", "testing"],
     ["optim.population_risk_adam"],

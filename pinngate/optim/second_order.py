@@ -102,9 +102,10 @@ class SecondOrder:
         arguments = (self.parts.model, network, self.parts.coefficients(), options)
         num_rows = sum(self.parts.batches.num_points().values())
         memory = estimate_memory(num_rows, network.num_parameters, width=network.options.width)
-        if memory.dense > free_memory() / 2:
-            return MatrixFreeGaussNewton(*arguments)
-        return PopulationRiskGaussNewton(*arguments)
+        is_large = memory.dense > free_memory() / 2
+        solver = (MatrixFreeGaussNewton if is_large else PopulationRiskGaussNewton)(*arguments)
+        solver.stated_stds = self.parts.batches.stated_stds()
+        return solver
 
     @property
     def network(self) -> Network:

@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pinngate.problem import Condition, Noise, Observations, Problem, SyntheticObservations
+from pinngate.problem import (
+    Condition,
+    Noise,
+    Observations,
+    Problem,
+    SyntheticObservations,
+    label_of,
+)
 from pinngate.report import mathml
 from pinngate.report.notation import percent, significant
 
@@ -90,11 +97,11 @@ def _observed(stated: Observations, count: int) -> str:
     if isinstance(stated, SyntheticObservations):
         where = f"at {stated.where}" if stated.where else "over the whole domain"
         layout = "on a grid" if stated.layout == "grid" else "at random points"
-        origin = f"{count or stated.count:,} noisy values of {stated.of} {where}, {layout}"
+        origin = f"{count or stated.count:,} noisy values of {label_of(stated)} {where}, {layout}"
         return f"{origin}, made from the truth; {_noise(stated.noise)}"
     lead = f"{count:,} measured values" if count else "measured values"
     noise = _noise(stated.noise) if stated.noise else "noise estimated from the data"
-    return f"{lead} of {stated.of} from {stated.file.name}; {noise}"
+    return f"{lead} of {label_of(stated)} from {stated.file.name}; {noise}"
 
 
 def _noise(noise: Noise) -> str:
