@@ -66,6 +66,7 @@ def run(
     set_: SetOption = None,
     seed: Annotated[int | None, typer.Option(help="seed of all random streams")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda")] = None,
+    netcdf: Annotated[bool, typer.Option("--netcdf", help="write solution.nc too")] = False,
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:
@@ -75,7 +76,7 @@ def run(
     from pinngate.progress import ProgressDisplay
 
     with _pointing_to(located), ProgressDisplay(quiet) as display:
-        solution = runs.run(located.problem, out, on_progress=display.show)
+        solution = runs.run(located.problem, out, on_progress=display.show, use_netcdf=netcdf)
     _show(solution, json)
 
 
@@ -137,14 +138,66 @@ def check(problem: ProblemArgument, set_: SetOption = None) -> None:
 @app.command()
 def predict(
     folder: FolderArgument,
-    at: Annotated[Path, typer.Option(help="CSV with a column for each axis")],
-    out: Annotated[Path, typer.Option(help="CSV to write")] = Path("predictions.csv"),
+    at: Annotated[Path | None, typer.Option(help="CSV or NPZ with a column for each axis")] = None,
+    grid: Annotated[
+        str | None, typer.Option(metavar="GRID", help="a grid, as in x=0:1:200,t=0:1:100")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help=".csv, .npz or .nc to write [default: predictions.csv]")
+    ] = None,
+    netcdf: Annotated[bool, typer.Option("--netcdf", help="write predictions.nc")] = False,
 ) -> None:
     """Evaluate a finished run anywhere: each unknown and its standard deviation."""
     from pinngate import runs
 
-    count = runs.predict_file(folder, at, out)
+    if (at is None) == (grid is None):
+        raise InputError(
+            "predict needs places" if at is None else "predict takes --at or --grid, not both",
+            expected="--at points.csv, or --grid x=0:1:200,t=0:1:100",
+        )
+    out = out or Path("predictions.nc" if netcdf else "predictions.csv")
+    if netcdf:
+        out = out.with_suffix(".nc")
+    if at is not None:
+        count = runs.predict_file(folder, at, out)
+    else:
+        count = runs.predict_grid(folder, grid or "", out)
     print(f"{count} points written to {out}")
+
+
+@app.command()
+def compare(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="folders of runs")],
+    out: Annotated[
+        Path | None, typer.Option(help="folder of compare.png [default: this one]")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="print JSON in place of a table")] = False,
+) -> None:
+    """Show finished runs side by side, as a table and a figure."""
+    from pinngate import comparison
+    from pinngate.report.style import png
+
+    runs = comparison.read_runs(folders)
+    target = (out or Path()) / "compare.png"
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(png(comparison.figure(runs)))
+    except OSError as error:
+        raise InputError(f"cannot write {target}: {error.strerror}") from None
+    if json:
+        import json as notation
+
+        print(notation.dumps([comparison.summary(a) for a in runs], indent=2, allow_nan=False))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("", *comparison.names_of(runs))
+    for quantity, values in comparison.rows(runs):
+        table.add_row(quantity, *values)
+    width = None if sys.stdout.isatty() else 40 + 32 * len(runs)
+    Console(width=width).print(table)
+    print(f"figure: {target}")
 
 
 @app.command()
@@ -290,8 +343,8 @@ def verdict_lines(metrics: dict[str, Any]) -> list[str]:
         text = f"held-out risk: {risk['held_out']:.4g}"
         if risk["held_out_std_error"] is not None:
             text += f" ± {risk['held_out_std_error']:.2g}"
-        if risk["leave_one_out"] is not None:
-            text += f", leave-one-out risk {risk['leave_one_out']:.4g}"
+        if risk["held_out_expected"] is not None:
+            text += f", against {risk['held_out_expected']:.4g} expected from leaving one out"
         lines.append(text)
     misfit = metrics.get("misfit") or {}
     if misfit.get("is_clear"):

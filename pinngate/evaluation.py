@@ -119,6 +119,7 @@ def _judge(session: Session, reason: str, setup: float) -> Judged:
             "training": _mean_square(observations["residual"]),
             "held_out": _mean_square(held_out["residual"]),
             "held_out_std_error": _mean_square_error(held_out["residual"]),
+            "held_out_expected": _expected(observations, held_out),
         },
         "data": {made.name: _described(made) for made in session.observations},
         **session.stepper.describe(),
@@ -144,6 +145,17 @@ def _mean_square(residuals: np.ndarray) -> float | None:
     """Return the mean square in data units, None where there are no residuals."""
     known = residuals[np.isfinite(residuals)]
     return float(np.mean(known**2)) if len(known) else None
+
+
+def _expected(observations: dict[str, np.ndarray], held_out: dict[str, np.ndarray]) -> float | None:
+    """Return the leave-one-out risk of the sets of the held-out values, in their proportion."""
+    total = 0.0
+    for name in dict.fromkeys(held_out["set"]):
+        own = _mean_square(observations["leave_one_out_residual"][observations["set"] == name])
+        if own is None:
+            return None
+        total += own * float(np.mean(held_out["set"] == name))
+    return total or None
 
 
 def _mean_square_error(residuals: np.ndarray) -> float | None:

@@ -23,6 +23,7 @@ from pinngate.measurement import Mean
 from pinngate.problem import (
     MeasuredObservations,
     Noise,
+    Observations,
     Plane,
     Problem,
     SyntheticObservations,
@@ -148,7 +149,7 @@ def _synthetic(
         where=stated.where,
         source=f"synthetic, {noise.kind} noise of standard deviation {std:.4g}",
         clean=clean,
-        quantity=stated.quantity,
+        quantity=_seen(stated),
         mean=stated.mean,
     )
     fraction = stated.holdout.fraction if stated.holdout is not None else None
@@ -199,6 +200,13 @@ def _places(problem: Problem, stated: SyntheticObservations, random: np.random.G
         np.linspace(low[k], high[k], side) if k in free else low[k : k + 1] for k in range(len(low))
     ]
     return np.stack([m.ravel() for m in np.meshgrid(*axes, indexing="ij")], axis=1)
+
+
+def _seen(stated: Observations) -> Expression | None:
+    """Return what is observed where that is not a field at points."""
+    if stated.quantity is None and stated.mean is not None:
+        return Name(stated.of)
+    return stated.quantity
 
 
 def _averaged(mean: Mean | None) -> tuple[str, ...]:
@@ -272,7 +280,7 @@ def _read_set(
         values,
         std,
         source=file.name,
-        quantity=stated.quantity,
+        quantity=_seen(stated),
         mean=stated.mean,
         num_missing=size - measured.size,
     )

@@ -33,6 +33,7 @@ ROOMS = [
     ["metrics", "checkpoint", "inspection"],
     ["training"],
     ["evaluation", "artifacts", "report"],
+    ["outputs", "comparison"],
     ["runs", "progress"],
     ["bench"],
     ["cli"],

@@ -214,8 +214,11 @@ def _data_rows(archive: RunArchive) -> list[tuple[str, str]]:
     held_out, error = (archive.number("risk", k) for k in ("held_out", "held_out_std_error"))
     if held_out is not None:
         beside = f" ± {significant(error, 2)}" if error is not None else ""
+        expected = archive.number("risk", "held_out_expected")
+        against = f", expected from leaving one out: {significant(expected)}" if expected else ""
         name = "held-out risk: mean squared residual of values that were never fitted"
-        rows.append((name, f"{significant(held_out)}{beside} = {significant(held_out**0.5)}²"))
+        words = f"{significant(held_out)}{beside} = {significant(held_out**0.5)}²{against}"
+        rows.append((name, words))
     for name, entry in (archive.metrics.get("data") or {}).items():
         rows += [(f"data of {name}", note) for note in entry.get("notes", [])]
     return rows
