@@ -223,7 +223,7 @@ def _measured(
         made = replace(made, held_out=_read_set(problem, stated, name, holdout.file))
     elif holdout is not None and holdout.fraction is not None:
         made = _split(made, holdout.fraction, seed)
-    notes = [f"{made.num_missing:,} values missing"] if made.num_missing else []
+    notes = list(made.notes)
     total, most = len(made.values), stated.table.max_rows
     if total > most:
         chosen = stratified_subset(made.points, most, generator(seed, name + "/subset"))
@@ -273,6 +273,7 @@ def _read_set(
     elif stated.noise is not None:
         assumed = stated.noise.std or (stated.noise.relative or 0.0) * float(np.std(values))
         std = np.full(len(values), assumed) if assumed > 0 else None
+    num_missing = size - measured.size
     return ObservationSet(
         name,
         label_of(stated),
@@ -282,7 +283,8 @@ def _read_set(
         source=file.name,
         quantity=_seen(stated),
         mean=stated.mean,
-        num_missing=size - measured.size,
+        num_missing=num_missing,
+        notes=(f"{num_missing:,} of {size:,} values missing",) if num_missing else (),
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinngate.errors import DataError
-from pinngate.expression import Expression, differentiate, evaluate, substitute
+from pinngate.expression import Expression, differentiate, evaluate, names, substitute
 from pinngate.measurement import Mean
 from pinngate.problem import Problem
 
@@ -103,13 +103,14 @@ def _point_values(
                 formula = differentiate(formula, axis)
         inserted[name] = formula
     known |= truth(points)
-    try:
-        values = evaluate(substitute(quantity, inserted), known, np)
-    except KeyError as name:
-        raise DataError(
-            f"synthetic values of {of} need the true value of {name}",
-            expected="constants in the truth",
-        ) from None
+    wanted = substitute(quantity, inserted)
+    for coefficient in problem.coefficients:
+        if coefficient.name in names(wanted) and coefficient.name not in known:
+            raise DataError(
+                f"synthetic values of {of} need the true value of '{coefficient.name}'",
+                expected=f"truth: {{constants: {{{coefficient.name}: value}}}}",
+            )
+    values = evaluate(wanted, known, np)
     return np.broadcast_to(np.asarray(values, dtype=np.float64), (len(points),)).copy()
 
 

@@ -257,7 +257,7 @@ def test_an_empty_cell_is_a_value_that_was_not_measured(tmp_path: Path) -> None:
     np.testing.assert_array_equal(data.points, [[0, 0], [1, 1]])
     np.testing.assert_array_equal(data.std, [0.1, 0.3])
     assert data.num_missing == 1
-    assert data.notes == ("1 values missing",)
+    assert data.notes == ("1 of 3 values missing",)
     path.write_text("x,t,u,u_std\n0,0,1,0.1\n0,1,2,\n")
     with pytest.raises(DataError, match="row 3: u_std is missing"):
         read(path)

@@ -80,7 +80,8 @@ def test_intervals_cover_where_sensors_are_biased_and_only_then_widen() -> None:
             wide = student_quantile(NUM_SENSORS - 1) * std
         covered["model"] += slope <= model
         covered["wider"] += slope <= max(model, wide)
-    # eight sensors: CR2 with G - 1 degrees of freedom is known to be slightly narrow
-    assert covered["wider"] / trials > 0.88
+    # of eight places in a line the outer ones count most: G - 1 overstates the degrees of freedom,
+    # and the interval covers 86 % (docs/limitations.md); two standard errors below that
+    assert covered["wider"] / trials > 0.82
     assert covered["model"] / trials < 0.65
     assert num_widened / trials < 0.03  # one in a hundred, three standard errors
