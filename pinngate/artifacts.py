@@ -102,6 +102,13 @@ def write_text(path: Path, text: str) -> None:
     os.replace(part, path)
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a binary file."""
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(content)
+    os.replace(part, path)
+
+
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write an NPZ file."""
     part = path.with_name(path.name + ".part")

@@ -8,19 +8,26 @@ that they stay in data units.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from pinngate.adaptation import equidistribute
+from pinngate.geometry.region import Region
 from pinngate.observations import ObservationSet
-from pinngate.problem import Problem
+from pinngate.problem import BoundaryPart, Condition, Problem
 from pinngate.quantities import mean_nodes
 from pinngate.residuals import Batch, Term, problem_terms
-from pinngate.sampling import SobolSampler
+from pinngate.sampling import BoundarySampler, SobolSampler
+from pinngate.scales import field_scales
 from pinngate.streams import torch_seed
+
+Monitor = Callable[[Tensor], Tensor]
+POOL = 32  # candidates for each point: a front may hold thirty times its share without repetition
+NUM_SIDES = 4  # a closed boundary gets the points of the four sides of a box
 
 
 class BatchSource:
@@ -30,7 +37,7 @@ class BatchSource:
         problem: the problem.
         observations: its data.
         num_collocation: points for the equations; rounded up to a power of two.
-        num_condition: points for each condition; rounded up likewise.
+        num_condition: points for each condition on a plane; rounded up likewise.
         seed: the run's seed; streams ``collocation``, ``condition_k`` and ``order`` are its own.
         dtype: of all batches.
         device: of all batches.
@@ -49,19 +56,33 @@ class BatchSource:
     ) -> None:
         self.dtype, self.device, self.seed = dtype, device, seed
         self.problem, self.sets = problem, tuple(observations)
-        self.terms: list[Term] = problem_terms(problem, [o.expression for o in observations])
+        self.scales = field_scales(problem, observations)
+        observed = [o.expression for o in observations]
+        self.terms: list[Term] = problem_terms(problem, observed, self.scales)
         self.equation_names = [t.name for t in self.terms if t.kind == "equation"]
-        self.collocation = SobolSampler(problem.domain, num_collocation, seed, "collocation")
+        self.region = Region(problem)
+        self.num_condition = num_condition
+        self.collocation = SobolSampler(
+            problem.domain, num_collocation, seed, "collocation", inside=self.region.inside
+        )
         self.conditions = {
-            f"condition_{k}": SobolSampler(
-                problem.domain, num_condition, seed, f"condition_{k}", condition.where
-            )
+            f"condition_{k}": self._sampler(condition, f"condition_{k}")
             for k, condition in enumerate(problem.conditions, 1)
         }
         self.observations = {
             f"observation_{k}": self._batch_of(o) for k, o in enumerate(observations, 1)
         }
         self._order = torch.Generator().manual_seed(torch_seed(seed, "order"))
+
+    def _sampler(self, condition: Condition, stream: str) -> SobolSampler | BoundarySampler:
+        domain, where = self.problem.domain, condition.where
+        if isinstance(where, BoundaryPart):
+            edge = self.region.boundary(where.name)
+            count = NUM_SIDES * self.num_condition
+            return BoundarySampler(*edge, domain, count, self.seed, stream)
+        return SobolSampler(
+            domain, self.num_condition, self.seed, stream, where, self.region.inside
+        )
 
     def _batch_of(self, observations: ObservationSet) -> Batch:
         weight = relative_weights(observations)
@@ -75,20 +96,37 @@ class BatchSource:
     def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.as_tensor(array, dtype=self.dtype, device=self.device)
 
-    def draw(self) -> dict[str, Batch]:
-        """Return fresh points for every term and the data in a new order."""
-        points = Batch(self.collocation.draw(self.dtype, self.device))
-        batches = dict.fromkeys(self.equation_names, points)
+    def draw(self, monitor: Monitor | None = None) -> dict[str, Batch]:
+        """Return fresh points for every term and the data in a new order.
+
+        Args:
+            monitor: points (n, axes) → the local size (n,) of the equations' residuals. The points
+                are then spread in proportion to it and residuals are divided by it.
+        """
+        batches = dict.fromkeys(self.equation_names, self._draw_collocation(monitor))
         for name, sampler in self.conditions.items():
-            batches[name] = Batch(sampler.draw(self.dtype, self.device))
+            drawn = sampler.draw(self.dtype, self.device)
+            batches[name] = Batch(*drawn) if isinstance(drawn, tuple) else Batch(drawn)
         for name, data in self.observations.items():
             order = torch.randperm(len(data), generator=self._order).to(self.device)
             batches[name] = data.take(order)
         return batches
 
+    def _draw_collocation(self, monitor: Monitor | None) -> Batch:
+        if monitor is None:
+            return Batch(self.collocation.draw(self.dtype, self.device))
+        pool = torch.cat([self.collocation.draw(self.dtype, self.device) for _ in range(POOL)])
+        size = monitor(pool)
+        chosen = equidistribute(size, self.collocation.num_points)
+        return Batch(pool[chosen], {"@row": 1 / size[chosen]})
+
     def in_order(self) -> dict[str, Batch]:
         """Return the data as they were given, one batch for each observation set."""
         return dict(self.observations)
+
+    def draw_in_order(self, monitor: Monitor | None = None) -> dict[str, Batch]:
+        """Return fresh points as `draw` does, with the data in the order they were given."""
+        return self.draw(monitor) | self.in_order()
 
     def twin(self, label: str, factor: int, dtype: torch.dtype = torch.float64) -> BatchSource:
         """Return a source on the same data with `factor` times the points, from other streams."""
@@ -96,7 +134,7 @@ class BatchSource:
             self.problem,
             self.sets,
             num_collocation=factor * self.collocation.num_points,
-            num_condition=max([s.num_points for s in self.conditions.values()], default=1),
+            num_condition=self.num_condition,
             seed=torch_seed(self.seed, label),
             dtype=dtype,
             device=self.device,
@@ -105,7 +143,7 @@ class BatchSource:
     def stated_std(self) -> float | None:
         """Return s̄ of the data whose deviations are stated (1/s̄² the mean of 1/s²), or None.
 
-        In units of the terms' residuals: those of the fields.
+        Like the residuals it is in the unit that all fields share (`problem_terms`).
         """
         stated = self.stated_stds()
         if len(stated) < len(self.sets) or not stated:
@@ -130,6 +168,12 @@ class BatchSource:
             "conditions": sum(s.num_points for s in self.conditions.values()),
             "observations": sum(len(b) for b in self.observations.values()),
         }
+
+    def num_rows(self, factor: int = 1) -> int:
+        """Return how many residuals a batch has, with `factor` times the collocation points."""
+        points = self.num_points()
+        equations = factor * points["collocation"] * len(self.equation_names)
+        return equations + points["conditions"] + points["observations"]
 
     def state_dict(self) -> dict[str, Any]:
         """Return the places of all random streams."""

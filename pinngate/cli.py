@@ -39,6 +39,13 @@ SetOption = Annotated[
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="no progress")]
 JsonOption = Annotated[bool, typer.Option("--json", help="print metrics.json in place of a table")]
+MemoryOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="memory that the solver may use, such as 2GB [default: half of what is free]",
+    ),
+]
 
 
 def _version(is_asked: bool) -> None:
@@ -67,11 +74,13 @@ def run(
     seed: Annotated[int | None, typer.Option(help="seed of all random streams")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda")] = None,
     netcdf: Annotated[bool, typer.Option("--netcdf", help="write solution.nc too")] = False,
+    max_memory: MemoryOption = None,
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:
     """Solve a problem, judge the answer, draw it and write a report."""
-    located = _load(problem, set_, seed, device)
+    stated = {"seed": seed, "device": device, "max_memory": _bytes(max_memory)}
+    located = _load(problem, set_, stated)
     from pinngate import runs
     from pinngate.progress import ProgressDisplay
 
@@ -81,25 +90,30 @@ def run(
 
 
 @app.command()
-def resume(folder: FolderArgument, quiet: QuietOption = False, json: JsonOption = False) -> None:
+def resume(
+    folder: FolderArgument,
+    max_memory: MemoryOption = None,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
+) -> None:
     """Continue an interrupted run; the result is that of an uninterrupted one, bit for bit."""
+    allowed = _bytes(max_memory)
     from pinngate import runs
     from pinngate.progress import ProgressDisplay
 
     with ProgressDisplay(quiet) as display:
-        solution = runs.resume(folder, on_progress=display.show)
+        solution = runs.resume(folder, max_memory=allowed, on_progress=display.show)
     _show(solution, json)
 
 
 @app.command()
 def check(problem: ProblemArgument, set_: SetOption = None) -> None:
     """Print a problem as it was understood and verify its truth; nothing is trained."""
-    located = _load(problem, set_, None, None)
+    located = _load(problem, set_)
     stated = located.problem
     from pinngate.inspection import describe, multiply_adds, verify_truth
-    from pinngate.observations import collect
-    from pinngate.optim.registry import resolve
-    from pinngate.reference import truth
+    from pinngate.memory import rounded_text
+    from pinngate.training import begin
 
     print(f"{stated.name}: {stated.title}" if stated.title else stated.name)
     last = ""
@@ -110,23 +124,23 @@ def check(problem: ProblemArgument, set_: SetOption = None) -> None:
     for finding in findings:
         verdict = "holds" if finding.is_satisfied else "DOES NOT HOLD"
         print(f"  {'truth':<14}{finding.statement}: {verdict} (residual {finding.residual:.1e})")
-    reference = truth(stated)
-    if reference is not None:
-        print(f"  {'truth':<14}{reference.method}")
     with _pointing_to(located):
-        observations = collect(stated, reference, stated.solve.seed)
-    for made in observations:
+        session = begin(stated)
+    if session.reference is not None:
+        print(f"  {'truth':<14}{session.reference.method}")
+    for made in session.observations:
         print(f"  {'data':<14}{made.name}: {len(made.values)} values of {made.of}, {made.source}")
         if made.held_out is not None:
             print(f"  {'':<14}{len(made.held_out.values)} more are held out and judge the fit")
         for note in made.notes:
             print(f"  {'':<14}{note}")
-    solve = resolve(stated).solve
+    solve, memory = session.problem.solve, session.stepper.memory()
     if solve.network is not None and solve.collocation is not None:
         width, depth = solve.network.width, solve.network.depth
         work = multiply_adds(stated, width, depth, solve.collocation) * (solve.iterations or 1)
         print(f"  {'solve':<14}{solve.optimizer}, {solve.iterations} iterations on {solve.device}")
         print(f"  {'cost':<14}{work / 1e9:.3g} billion multiply-adds on collocation points")
+    print(f"  {'memory':<14}{rounded_text(memory.num_bytes)} at most, {memory.describe()}")
     wrong = [f for f in findings if not f.is_satisfied]
     if wrong:
         raise InputError(
@@ -185,9 +199,7 @@ def compare(
     except OSError as error:
         raise InputError(f"cannot write {target}: {error.strerror}") from None
     if json:
-        import json as notation
-
-        print(notation.dumps([comparison.summary(a) for a in runs], indent=2, allow_nan=False))
+        _print_json([comparison.summary(a) for a in runs])
         return
     from rich.console import Console
     from rich.table import Table
@@ -201,35 +213,70 @@ def compare(
 
 
 @app.command()
+def spectrum(
+    folder: FolderArgument,
+    json: Annotated[bool, typer.Option("--json", help="print JSON in place of a table")] = False,
+) -> None:
+    """Show the kernel spectrum of a run: signal channel, reservoir and their evolution."""
+    from pinngate.spectrum import FIGURE, analyse, write
+
+    found = analyse(folder)
+    write(found, folder)
+    if json:
+        _print_json(found.summary())
+        return
+    for line in found.lines():
+        print(line)
+    print(f"figure: {folder / FIGURE}")
+
+
+@app.command()
 def bench(
     suite: Annotated[str, typer.Argument(metavar="SUITE", help="a name or a YAML file")] = "quick",
-    seeds: Annotated[int | None, typer.Option(help="seeds of every cell")] = None,
-    workers: Annotated[int, typer.Option(help="processes")] = 1,
+    seeds: Annotated[int | None, typer.Option(help="seeds of every cell", min=1)] = None,
+    workers: Annotated[int, typer.Option(help="processes, of one thread each", min=1)] = 1,
     out: Annotated[Path | None, typer.Option(help="folder [default: results/bench/SUITE]")] = None,
     set_: SetOption = None,
+    method: Annotated[
+        list[str] | None, typer.Option(help="only methods of this label; may be repeated")
+    ] = None,
+    problem: Annotated[
+        list[str] | None, typer.Option(help="only this problem; may be repeated")
+    ] = None,
+    list_: Annotated[
+        bool, typer.Option("--list", help="list suites and methods, run none")
+    ] = False,
 ) -> None:
-    """Run problems x optimizers x seeds; resumes where it stopped, ends in tables."""
-    from dataclasses import replace
+    """Run problems x settings x methods x seeds: ours and every rival on the same data.
 
-    from pinngate.bench import load_suite, run_matrix, write_tables
+    Resumes where it stopped, and ends in tables (CSV and Markdown), statistics paired by seed,
+    figures and one page, report.html. Rivals need extras: pip install 'pinngate[bench,deepxde]'.
+    """
+    from pinngate.bench import load_suite, run_matrix, write_page, write_tables
+    from pinngate.bench.suite import cut, suite_names
 
-    stated = load_suite(suite)
-    if seeds is not None:
-        stated = replace(stated, num_seeds=seeds)
-    if set_:
-        every = {label: (*given, *set_) for label, given in stated.settings.items()}
-        stated = replace(stated, settings=every)
+    if list_:
+        from pinngate.bench.methods import METHODS
+
+        print("suites: " + ", ".join(suite_names()))
+        for name, entry in METHODS.items():
+            print(f"{name:<28} {entry.summary}")
+        return
+    stated = cut(
+        load_suite(suite), num_seeds=seeds, methods=method, problems=problem, overrides=set_ or ()
+    )
     folder = out or Path("results/bench") / stated.name
 
     def show(row: dict[str, Any], done: int, total: int) -> None:
         error = row.get("fields.u.relative_l2")
         text = row.get("reason") if error is None else f"relative L2 {error:.4f}"
-        cell = f"{row['problem']} {row['setting']} {row['optimizer']} seed {row['seed']}"
+        cell = f"{row['problem']} {row['setting']} {row['method']} seed {row['seed']}"
         print(f"{done}/{total}  {cell}: {text}", file=sys.stderr)
 
     rows = run_matrix(stated, folder, num_workers=workers, on_row=show)
     command = " ".join(["pinngate", *sys.argv[1:]])
     print(write_tables(stated, rows, folder, command).read_text(encoding="utf-8"))
+    print(f"report: {write_page(stated, rows, folder, command)}")
 
 
 @app.command("list")
@@ -273,14 +320,27 @@ def cite(
 
 
 def _load(
-    problem: str, overrides: list[str] | None, seed: int | None, device: str | None
+    problem: str, overrides: list[str] | None, stated: dict[str, int | str | None] | None = None
 ) -> Located:
+    """Load a problem; `stated` are keys of `solve` that have options of their own."""
     from pinngate import config
 
-    every = list(overrides or [])
-    every += [f"solve.seed={seed}"] if seed is not None else []
-    every += [f"solve.device={device}"] if device is not None else []
+    given = {key: value for key, value in (stated or {}).items() if value is not None}
+    every = [*(overrides or []), *(f"solve.{key}={value}" for key, value in given.items())]
     return config.load_located(config.resolve(problem), overrides=every)
+
+
+def _bytes(size: str | None) -> int | None:
+    """Return the bytes of an amount of memory; None stays None."""
+    from pinngate.memory import parse_size
+
+    try:
+        return None if size is None else parse_size(size)
+    except ValueError:
+        raise InputError(
+            f"--max-memory {size} is no amount of memory",
+            expected="an amount such as 2GB, 500MB or 1.5GiB",
+        ) from None
 
 
 @contextmanager
@@ -294,12 +354,16 @@ def _pointing_to(located: Located) -> Iterator[None]:
         raise
 
 
+def _print_json(content: Any) -> None:
+    import json
+
+    print(json.dumps(content, indent=2, allow_nan=False))
+
+
 def _show(solution: Solution, is_json: bool) -> None:
     metrics = solution.metrics
     if is_json:
-        import json
-
-        print(json.dumps(metrics, indent=2, allow_nan=False))
+        _print_json(metrics)
     else:
         for line in verdict_lines(metrics):
             print(line)
@@ -325,6 +389,9 @@ def verdict_lines(metrics: dict[str, Any]) -> list[str]:
         if bound and bound["relative_l2"] is not None:
             parts.append(f"statistical limit {bound['relative_l2']:.4f}")
         lines.append(", ".join(parts))
+    for name, field in metrics["coefficient_fields"].items():
+        if field["relative_l2"] is not None:
+            lines.append(f"{name}: relative L2 error {field['relative_l2']:.4f}")
     for name, c in metrics["coefficients"].items():
         text = f"{name}: {c['estimate']:.6g}"
         if c["std"] is not None:

@@ -16,8 +16,11 @@ import numpy as np
 import torch
 
 from pinngate.classical import classical
+from pinngate.coefficient_fields import ends_of, true_values, values_and_slopes
 from pinngate.limits import limit
 from pinngate.metrics import (
+    Z_95,
+    Grid,
     coefficient_metrics,
     evaluation_grid,
     field_metrics,
@@ -65,11 +68,11 @@ def _judge(session: Session, reason: str, setup: float) -> Judged:
         std = stds.get(f"{name}_std")
         expected = None if known is None else known[name]
         fields[name] = field_metrics(grid, values[name], expected, std)
-        solution[name] = values[name].reshape(grid.shape)
+        solution[name] = grid.spread(values[name])
         if std is not None:
-            solution[f"{name}_std"] = std.reshape(grid.shape)
+            solution[f"{name}_std"] = grid.spread(std)
         if expected is not None:
-            solution[f"{name}_truth"] = expected.reshape(grid.shape)
+            solution[f"{name}_truth"] = grid.spread(expected)
 
     noise = true_noise(problem, session.observations)
     bound = None
@@ -110,6 +113,7 @@ def _judge(session: Session, reason: str, setup: float) -> Judged:
         },
         "classical": rivals,
         "coefficients": coefficient_metrics(problem, session.estimates(), intervals),
+        "coefficient_fields": _coefficient_fields(session, posterior, grid, solution),
         "noise_std": _noise(observations, "of"),
         "noise_std_by_set": _noise(observations, "set"),
         "replicates": _replicates(session, observations),
@@ -130,15 +134,52 @@ def _judge(session: Session, reason: str, setup: float) -> Judged:
     return Judged(metrics, solution, _joined(observations, held_out))
 
 
+def _coefficient_fields(
+    session: Session, posterior: Posterior | None, grid: Grid, solution: dict[str, np.ndarray]
+) -> dict[str, Any]:
+    """Judge the coefficient fields on the grids of their own axes and enter them in `solution`."""
+    problem = session.problem
+    found: dict[str, Any] = {}
+    for field in problem.coefficient_fields:
+        own = grid.restricted(field.over)
+        output = session.outputs(own.points)[field.name]
+        value, slope = values_and_slopes(field, output)
+        solution[field.name] = own.spread(value)
+        truth = true_values(problem, own.points).get(field.name)
+        if truth is not None:
+            solution[f"{field.name}_truth"] = own.spread(truth)
+        covered = None
+        if posterior is not None:
+            std = deviations(session, posterior, own.points)[f"{field.name}_std"]
+            solution[f"{field.name}_std"] = own.spread(std)
+            if truth is not None:
+                low, high = ends_of(field, output, Z_95 * std / slope)
+                covered = float(np.mean((low <= truth) & (truth <= high)))
+        found[field.name] = {
+            "relative_l2": None if truth is None else relative_l2(value, truth),
+            "max_abs": None if truth is None else float(np.max(np.abs(value - truth))),
+            "coverage_95": covered,
+        }
+    return found
+
+
 def deviations(
     session: Session, posterior: Posterior | None, points: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Return ``<unknown>_std`` at the points, (n,) each; nothing without a posterior."""
+    """Return ``<unknown>_std`` at the points, (n,) each; nothing without a posterior.
+
+    For a coefficient field that is the standard deviation of the output times |da/db|.
+    """
     if posterior is None:
         return {}
     network = copy.deepcopy(session.stepper.network).double()
     std = posterior.std(network, torch.as_tensor(points, device=network.low.device)).cpu().numpy()
-    return {f"{name}_std": std[:, k] for k, name in enumerate(session.problem.unknowns)}
+    found = {f"{name}_std": std[:, k] for k, name in enumerate(session.problem.outputs)}
+    if session.problem.coefficient_fields:
+        outputs = session.outputs(points)
+        for field in session.problem.coefficient_fields:
+            found[f"{field.name}_std"] *= values_and_slopes(field, outputs[field.name])[1]
+    return found
 
 
 def _mean_square(residuals: np.ndarray) -> float | None:

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,8 @@ FUNCTIONS = (
     "exp", "log", "sqrt", "abs", "sign", "heaviside",
 )  # fmt: skip
 
+# Python has no `(a*u_x)_x`; as an attribute, `(a*u_x).x`, it binds and parses as it should
+_DERIVATIVE = re.compile(r"(\)\s*)_(?=[A-Za-z])")
 _OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
 
 
@@ -59,7 +62,10 @@ class Binary:
 
 @dataclass(frozen=True)
 class Call:
-    """One of `FUNCTIONS` applied to one argument."""
+    """One of `FUNCTIONS` applied to one argument.
+
+    Or, until `problem.expand_derivatives` carries it out, the derivative ``_xy`` of a bracket.
+    """
 
     function: str
     argument: Expression
@@ -79,10 +85,11 @@ def parse(text: str) -> Expression:
     if not text.strip():
         raise ExpressionError("an expression is empty", expected="a formula such as sin(pi*x)")
     shift = len(text) - len(text.lstrip())
+    read = _DERIVATIVE.sub(r"\1.", text)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Python warns of odd syntax that is refused below
-            tree = ast.parse(text.strip(), mode="eval")
+            tree = ast.parse(read.strip(), mode="eval")
     except SyntaxError as error:
         at = min(shift + max(0, (error.offset or 1) - 1), len(text) - 1)
         what = "'^' is not an operator" if "^" in text else "the expression does not parse"
@@ -167,6 +174,10 @@ def _convert(node: ast.expr, shift: int, text: str) -> Expression:
             )
         case ast.BinOp(op=ast.BitXor()):
             raise refuse("'^' is not an operator", hint="write powers with **, as in x**2")
+        case ast.Attribute(value=inner, attr=axes) if (
+            axes.isalpha() and text[offset + length - len(axes) - 1] == "_"
+        ):
+            return Call("_" + axes, _convert(inner, shift, text))
         case ast.Call(func=ast.Name(id=name)) if name in FUNCTIONS:
             if len(node.args) != 1 or node.keywords:
                 raise refuse(f"{name} takes one argument", f"{name}(...)")
@@ -245,15 +256,20 @@ def names(expression: Expression) -> dict[str, int]:
 
 def substitute(expression: Expression, values: Mapping[str, Expression]) -> Expression:
     """Replace names by expressions, folding constants."""
+    if isinstance(expression, Name):
+        return values.get(expression.id, expression)
+    return rebuild(expression, lambda e: substitute(e, values))
+
+
+def rebuild(expression: Expression, change: Callable[[Expression], Expression]) -> Expression:
+    """Return the expression with `change` applied to its operands, folding constants."""
     match expression:
-        case Name():
-            return values.get(expression.id, expression)
         case Binary():
             combine = {"+": add, "-": subtract, "*": multiply, "/": divide, "**": power}
-            left, right = (substitute(e, values) for e in (expression.left, expression.right))
+            left, right = change(expression.left), change(expression.right)
             return combine[expression.operator](left, right)
         case Call():
-            return Call(expression.function, substitute(expression.argument, values))
+            return Call(expression.function, change(expression.argument))
     return expression
 
 

@@ -12,8 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from pinngate.channels import plan_channels
+from pinngate.coefficient_fields import searched, with_true_fields
+from pinngate.config.write import to_text
+from pinngate.errors import InputError
 from pinngate.expression import Expression, differentiate, evaluate, names, substitute
-from pinngate.problem import MeasuredObservations, Plane, Problem, label_of
+from pinngate.geometry.region import Region
+from pinngate.problem import BoundaryPart, MeasuredObservations, Plane, Problem, label_of
 
 NUM_CHECKED = 2000
 TOLERANCE = 1e-6  # relative; exact derivatives leave rounding alone, so anything larger is an error
@@ -38,8 +42,9 @@ def verify_truth(problem: Problem) -> list[Finding]:
     Returns:
         One finding for each statement that could be checked; none without such a truth.
     """
+    problem = with_true_fields(problem)
     truth = problem.truth
-    if truth is None:
+    if truth is None or problem.coefficient_fields:
         return []
     constants: dict[str, float] = dict(problem.constants) | problem.true_coefficients()
     random = np.random.default_rng(0)
@@ -80,12 +85,22 @@ def _initial_fields(problem: Problem, clean: Mapping[str, Expression]) -> dict[s
 
 
 def _points(
-    problem: Problem, random: np.random.Generator, where: Plane | None
+    problem: Problem, random: np.random.Generator, where: Plane | BoundaryPart | None
 ) -> dict[str, np.ndarray]:
+    """Return coordinates, and components of the normal on a part of the boundary, by name."""
     points = {a: random.uniform(lo, hi, NUM_CHECKED) for a, (lo, hi) in problem.domain.items()}
+    region = Region(problem)
+    if isinstance(where, BoundaryPart):
+        chosen = random.integers(len(region.boundary(where.name)[0]), size=NUM_CHECKED)
+        places, normals = (array[chosen].T for array in region.boundary(where.name))
+        points |= dict(zip(problem.space_axes, places, strict=True))
+        return points | dict(zip(problem.normal, normals, strict=True))
     if where is not None:
         points[where.axis] = np.full(NUM_CHECKED, where.value)
-    return points
+    inside = region.inside(np.stack(list(points.values()), axis=1))
+    if not inside.any():
+        raise InputError(f"hardly any point of {where or 'the domain'} is inside the geometry")
+    return {axis: values[inside] for axis, values in points.items()}
 
 
 def _relative_residual(
@@ -114,6 +129,8 @@ def describe(problem: Problem) -> Iterator[tuple[str, str]]:
     for axis, (low, high) in problem.domain.items():
         extent = f"{axis} from {low:g} to {high:g}"
         yield "domain", extent + (", periodic" if axis in problem.periodic else "")
+    if problem.geometry is not None:
+        yield "geometry", f"{to_text(problem.geometry.inside)}, inside the domain"
     yield "unknowns", ", ".join(problem.unknowns)
     for name, value in problem.constants.items():
         yield "constants", f"{name} = {value:.10g}"
@@ -121,12 +138,17 @@ def describe(problem: Problem) -> Iterator[tuple[str, str]]:
         bounds = "positive" if c.is_positive else f"between {c.lower} and {c.upper}"
         free = c.lower is None and c.upper is None
         yield "estimate", f"{c.name}, starting at {c.initial:g}" + ("" if free else f", {bounds}")
+    for f in problem.coefficient_fields:
+        bounds = "positive" if f.is_positive else f"between {f.lower} and {f.upper}"
+        free = f.lower is None and f.upper is None
+        line = f"{f.name}({', '.join(f.over)}), a field starting at {f.initial:g}"
+        yield "estimate", line + ("" if free else f", {bounds}")
     for equation in problem.equations:
         text = equation.text if "=" in equation.text else f"{equation.text} = 0"
         yield "equations", text
     estimated = [c.name for c in problem.coefficients]
-    residuals = [e.residual for e in problem.equations]
-    plan = plan_channels(residuals, problem.unknowns, problem.axes, estimated)
+    residuals = [searched(problem, e.residual) for e in problem.equations]
+    plan = plan_channels(residuals, problem.outputs, problem.axes, estimated)
     yield "channels", f"{plan.num_channels}: " + ", ".join(plan.describe())
     for condition in problem.conditions:
         yield "conditions", f"{condition.text} at {condition.where}"
@@ -139,7 +161,10 @@ def describe(problem: Problem) -> Iterator[tuple[str, str]]:
         place = "the whole domain" if observed.where is None else str(observed.where)
         noise = observed.noise
         size = f"{noise.std:g}" if noise.std is not None else f"{noise.relative:.3g} of the spread"
-        line = f"{observed.count} values of {label_of(observed)} on {place}, {observed.layout}"
+        layout: str | dict[str, int] = observed.layout
+        if isinstance(layout, dict):
+            layout = "grid of " + " by ".join(f"{n} along {a}" for a, n in layout.items())
+        line = f"{observed.count} values of {label_of(observed)} on {place}, {layout}"
         yield "observations", f"{line}, {noise.kind} noise of {size}"
     if problem.truth is None:
         yield "truth", "not known"
@@ -167,6 +192,6 @@ def multiply_adds(problem: Problem, width: int, depth: int, num_collocation: int
     Three products (forward, backward, weight gradient) of C·N rows for each hidden layer.
     """
     estimated = [c.name for c in problem.coefficients]
-    residuals = [e.residual for e in problem.equations]
-    plan = plan_channels(residuals, problem.unknowns, problem.axes, estimated)
+    residuals = [searched(problem, e.residual) for e in problem.equations]
+    plan = plan_channels(residuals, problem.outputs, problem.axes, estimated)
     return 3.0 * plan.num_channels * num_collocation * max(1, depth - 1) * width**2

@@ -1,7 +1,7 @@
 """Errors, calibration and the verdict of a run: what `metrics.json` says.
 
-Fields are judged on a regular grid of the whole domain, edges included. A figure that does not
-apply is None.
+Fields are judged on a regular grid of the domain, edges included, inside the geometry. A figure
+that does not apply is None.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from pinngate.errors import InputError
+from pinngate.geometry.region import Mask, Region
 from pinngate.observations import ObservationSet
 from pinngate.posterior import CoefficientInterval
 from pinngate.problem import Problem, SyntheticObservations
@@ -22,23 +24,46 @@ Z_95 = 1.959963984540054
 
 @dataclass(frozen=True)
 class Grid:
-    """A regular grid: coordinates of each axis, and all points (n, axes) in C order."""
+    """A regular grid: coordinates of each axis, and its points (n, axes) inside, in C order.
+
+    `inside` has the grid's shape and n true entries.
+    """
 
     axes: dict[str, np.ndarray]
     points: np.ndarray
+    inside: Mask
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Number of coordinates along each axis."""
-        return tuple(len(c) for c in self.axes.values())
+    def spread(self, values: np.ndarray) -> np.ndarray:
+        """Return values (n,) on the whole grid, NaN outside."""
+        everywhere = np.full(self.inside.shape, np.nan)
+        everywhere[self.inside] = values
+        return everywhere
+
+    def restricted(self, names: Sequence[str]) -> Grid:
+        """Return the grid of some of the axes, the others held at their first coordinate."""
+        axes = {a: c if a in names else c[:1] for a, c in self.axes.items()}
+        others = tuple(k for k, a in enumerate(self.axes) if a not in names)
+        inside: Mask = np.any(self.inside, axis=others, keepdims=True)
+        mesh = np.stack(np.meshgrid(*axes.values(), indexing="ij"), axis=-1)
+        return Grid({a: axes[a] for a in names}, mesh[inside], np.squeeze(inside, others))
 
 
 def evaluation_grid(problem: Problem, *, fraction: float = 1.0) -> Grid:
-    """Return the grid a problem is judged on; `fraction` thins every axis."""
+    """Return the grid a problem is judged on; `fraction` thins every axis.
+
+    Raises:
+        InputError: none of its points is inside the geometry.
+    """
     count = max(3, round(GRID_POINTS[len(problem.domain)] * fraction))
     axes = {a: np.linspace(lo, hi, count) for a, (lo, hi) in problem.domain.items()}
-    mesh = np.meshgrid(*axes.values(), indexing="ij")
-    return Grid(axes, np.stack([m.ravel() for m in mesh], axis=1))
+    mesh = np.stack(np.meshgrid(*axes.values(), indexing="ij"), axis=-1)
+    inside = Region(problem).inside(mesh.reshape(-1, len(axes))).reshape(mesh.shape[:-1])
+    if not inside.any():
+        raise InputError(
+            f"no point of a grid with {count} points along each axis is inside the geometry",
+            expected="a domain that fits closely around the geometry",
+        )
+    return Grid(axes, mesh[inside], inside)
 
 
 def relative_l2(values: np.ndarray, truth: np.ndarray) -> float:

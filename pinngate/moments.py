@@ -81,9 +81,9 @@ def gradient_moments(
             sums[name].add(evaluation, m, factors)
     results = {name: s.result() for name, s in sums.items()}
     for moments in results.values():
-        moments.mean[0] = network.hold_periodic(moments.mean[0])
-        if moments.variance is not None:
-            moments.variance[0] = network.hold_periodic(moments.variance[0])
+        for held in (moments.mean, moments.variance or []):
+            for k, weight in enumerate(held[: 2 * len(network.linears) : 2]):
+                held[2 * k] = network.hold_periodic(weight, k)
     return results
 
 

@@ -53,6 +53,7 @@ class Network(nn.Module):
         domain: (low, high) of each axis, in the order of the points' columns.
         num_outputs: number of fields.
         options: width, depth, activation, bandwidth of a sine first layer.
+        columns: which columns of the points these axes are; all by default.
         is_periodic: for each axis, whether the fields repeat after high − low.
         output_scale: size of each field; the last layer's output is multiplied by it.
         output_shift: centre of each field, added after scaling.
@@ -71,6 +72,7 @@ class Network(nn.Module):
         num_outputs: int,
         options: NetworkOptions,
         *,
+        columns: Sequence[int] | None = None,
         is_periodic: Sequence[bool] = (),
         output_scale: Sequence[float] = (),
         output_shift: Sequence[float] = (),
@@ -79,6 +81,7 @@ class Network(nn.Module):
     ) -> None:
         super().__init__()
         self.options = options
+        self.columns = None if columns is None else list(columns)
         self.is_periodic = tuple(is_periodic) or (False,) * len(domain)
         self.register_buffer("low", torch.tensor([d[0] for d in domain], dtype=dtype))
         self.register_buffer("high", torch.tensor([d[1] for d in domain], dtype=dtype))
@@ -114,12 +117,22 @@ class Network(nn.Module):
         return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
 
     @property
+    def num_outputs(self) -> int:
+        """Number of fields."""
+        return len(self.output_scale)
+
+    @property
     def num_parameters(self) -> int:
         """Number of weights and biases."""
         return sum(p.numel() for p in self.parameters())
 
     def input_derivative(self, points: Tensor, orders: Sequence[int]) -> Tensor:
         """Return ∂^α of the scaled axes at the points, (N, axes), in 1/(axis units)^|α|."""
+        if self.columns is not None:
+            is_foreign = sum(orders) > sum(orders[k] for k in self.columns)
+            points, orders = points[:, self.columns], [orders[k] for k in self.columns]
+            if is_foreign:
+                return torch.zeros_like(points)
         if not any(orders):
             return (2 * points - self.low - self.high) / (self.high - self.low)
         derivative = torch.zeros_like(points)
@@ -128,21 +141,82 @@ class Network(nn.Module):
             derivative[:, axis] = 2 / (self.high[axis] - self.low[axis])
         return derivative
 
-    def hold_periodic(self, gradient: Tensor) -> Tensor:
-        """Return the gradient of the first layer's weight with the held wave numbers' part zero.
+    @property
+    def unit(self) -> float:
+        """Size of the fields, the root mean square of their scales."""
+        return float(self.output_scale.square().mean().sqrt())
+
+    def hold_periodic(self, gradient: Tensor, layer: int = 0) -> Tensor:
+        """Return the gradient of a layer's weight with the held wave numbers' part zero.
 
         Acts on the last axis, (…, inputs), so it serves means, variances and rows alike.
         """
-        if not any(self.is_periodic):
+        if layer > 0 or not any(self.is_periodic):
             return gradient
         free = torch.tensor([not p for p in self.is_periodic], device=gradient.device)
         return gradient * free.to(gradient.dtype)
 
     def forward(self, points: Tensor) -> Tensor:
-        """Return the fields at the points: (N, axes) → (N, unknowns)."""
+        """Return the fields at the points: (N, axes) → (N, fields)."""
         a = self.input_derivative(points, (0,) * points.shape[1])
         for layer, activation in zip(self.linears[:-1], self.activations, strict=True):
             z = layer(a)
             a = torch.sin(z) if activation == "sin" else torch.tanh(z)
         output: Tensor = self.linears[-1](a)
         return output * self.output_scale + self.output_shift
+
+
+class JointNetwork(Network):
+    """Networks side by side at the same points: the fields', and one for each coefficient field.
+
+    To everything that propagates channels or takes gradients it is one network whose layers are
+    those of its parts in turn; no weight joins two parts.
+
+    Args:
+        parts: the first one gives the fields and has all axes.
+    """
+
+    def __init__(self, parts: Sequence[Network]) -> None:
+        nn.Module.__init__(self)
+        self.parts = nn.ModuleList(parts)
+        self.options = parts[0].options
+        self.is_periodic = parts[0].is_periodic
+        self.register_buffer("low", parts[0].low)
+        self.register_buffer("high", parts[0].high)
+
+    @property
+    def networks(self) -> list[Network]:
+        """The parts."""
+        return [part for part in self.parts if isinstance(part, Network)]
+
+    @property
+    def linears(self) -> list[nn.Linear]:
+        """The linear layers of the parts, one part after the other."""
+        return [layer for part in self.networks for layer in part.linears]
+
+    @property
+    def num_outputs(self) -> int:
+        """Number of fields and coefficient fields."""
+        return sum(part.num_outputs for part in self.networks)
+
+    @property
+    def output_scale(self) -> Tensor:  # type: ignore[override]
+        """Size of every output."""
+        return torch.cat([part.output_scale for part in self.networks])
+
+    @property
+    def unit(self) -> float:
+        """Size of the fields alone."""
+        return self.networks[0].unit
+
+    def hold_periodic(self, gradient: Tensor, layer: int = 0) -> Tensor:
+        """As of a single network; `layer` counts through all parts."""
+        for part in self.networks:
+            if layer < len(part.linears):
+                return part.hold_periodic(gradient, layer)
+            layer -= len(part.linears)
+        raise IndexError(layer)
+
+    def forward(self, points: Tensor) -> Tensor:
+        """Return the outputs of all parts at the points: (N, axes) → (N, outputs)."""
+        return torch.cat([part(points) for part in self.networks], 1)

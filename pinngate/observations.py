@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from pinngate.errors import DataError
 from pinngate.expression import Expression, Name
+from pinngate.geometry.region import NUM_PROBED, Region
 from pinngate.measurement import Mean
 from pinngate.problem import (
     MeasuredObservations,
@@ -192,12 +193,34 @@ def _places(problem: Problem, stated: SyntheticObservations, random: np.random.G
     for axis in _averaged(stated.mean):
         k = problem.axes.index(axis)
         low[k] = high[k] = sum(problem.domain[axis]) / 2
+    region = Region(problem)
+    share = region.inside(_grid(low, high, _even(low, high, max(NUM_PROBED, stated.count)))).mean()
+    if share == 0:
+        raise DataError(f"no point of {stated.where or 'the domain'} is inside the geometry")
     if stated.layout == "random":
-        return random.uniform(low, high, (stated.count, len(low)))
-    free = [k for k in range(len(low)) if high[k] > low[k]]
-    side = max(1, round(stated.count ** (1 / max(1, len(free)))))
+        points = np.empty((0, len(low)))
+        while len(points) < stated.count:
+            drawn = random.uniform(low, high, (stated.count, len(low)))
+            points = np.concatenate([points, drawn[region.inside(drawn)]])
+        return points[: stated.count]
+    if isinstance(stated.layout, dict):
+        points = _grid(low, high, [stated.layout.get(axis, 1) for axis in problem.axes])
+    else:
+        points = _grid(low, high, _even(low, high, stated.count / share))
+    return points[region.inside(points)]
+
+
+def _even(low: Array, high: Array, count: float) -> list[int]:
+    """Return as many places along every free axis as give about `count` points."""
+    num_free = max(1, int((high > low).sum()))
+    return [max(1, round(count ** (1 / num_free)))] * len(low)
+
+
+def _grid(low: Array, high: Array, counts: Sequence[int]) -> Array:
+    """Return a regular grid of a box, edges included, of `counts` places along each free axis."""
     axes = [
-        np.linspace(low[k], high[k], side) if k in free else low[k : k + 1] for k in range(len(low))
+        np.linspace(lo, hi, count) if hi > lo else np.array([lo])
+        for lo, hi, count in zip(low, high, counts, strict=True)
     ]
     return np.stack([m.ravel() for m in np.meshgrid(*axes, indexing="ij")], axis=1)
 
@@ -258,7 +281,7 @@ def _read_set(
     by_axis = {axis: columns.arrays[column] for axis, column in axes.items()}
     size = len(columns.rows)
     by_axis |= {axis: np.full(size, sum(problem.domain[axis]) / 2) for axis in averaged}
-    points = _points(replace(columns, arrays=by_axis), problem.domain)
+    points = _points(replace(columns, arrays=by_axis), problem)
     measured = np.flatnonzero(np.isfinite(columns.arrays[value]))
     if not measured.size:
         raise DataError(f"{file}: every value of {value} is missing", file=file)
@@ -288,16 +311,17 @@ def _read_set(
     )
 
 
-def read_points(file: Path, domain: Mapping[str, tuple[float, float]]) -> Array:
+def read_points(file: Path, problem: Problem) -> Array:
     """Read points (n, axes) from a file with one column for each axis.
 
     Raises:
-        DataError: the file cannot be used, or a point lies outside the domain.
+        DataError: the file cannot be used, or a point lies outside the domain or the geometry.
     """
-    return _points(read_columns(file, list(domain)), domain)
+    return _points(read_columns(file, problem.axes), problem)
 
 
-def _points(columns: Columns, domain: Mapping[str, tuple[float, float]]) -> Array:
+def _points(columns: Columns, problem: Problem) -> Array:
+    domain = problem.domain
     points = np.stack([columns.arrays[axis] for axis in domain], axis=1)
     low, high = np.array(list(domain.values())).T
     slack = 1e-9 * (high - low)
@@ -310,6 +334,13 @@ def _points(columns: Columns, domain: Mapping[str, tuple[float, float]]) -> Arra
             f"{axis} = {points[i, k]:g} lies outside the domain",
             f"{axis} from {low[k]:g} to {high[k]:g}",
             "widen the domain, or drop the rows",
+        )
+    inside = Region(problem).inside(points)
+    if not inside.all():
+        i = int(np.argmin(inside))
+        place = ", ".join(f"{a} = {v:g}" for a, v in zip(domain, points[i], strict=True))
+        raise columns.fault(
+            i, f"{place} lies outside the geometry", "points inside it", "drop the rows"
         )
     return points
 

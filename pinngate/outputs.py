@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from pinngate import artifacts
 from pinngate.errors import InputError
+from pinngate.geometry.region import Region
 from pinngate.metrics import Grid
 from pinngate.problem import Problem
 
@@ -32,6 +33,8 @@ DEFAULT_COUNT = 101  # points along an axis that a grid does not mention
 def parse_grid(text: str, problem: Problem) -> Grid:
     """Read a grid such as ``x=0:1:200,t=0:1:100``; an axis that is not named has 101 points.
 
+    Its points are those inside the geometry, where the problem states one.
+
     Raises:
         InputError: it is no grid, or leaves the domain.
     """
@@ -46,8 +49,9 @@ def parse_grid(text: str, problem: Problem) -> Grid:
             )
         named.add(axis)
         axes[axis] = _coordinates(axis, value, problem.domain[axis])
-    mesh = np.meshgrid(*axes.values(), indexing="ij")
-    return Grid(axes, np.stack([m.ravel() for m in mesh], axis=1))
+    mesh = np.stack(np.meshgrid(*axes.values(), indexing="ij"), axis=-1)
+    inside = Region(problem).inside(mesh.reshape(-1, len(axes))).reshape(mesh.shape[:-1])
+    return Grid(axes, mesh[inside], inside)
 
 
 def _coordinates(axis: str, text: str, bounds: tuple[float, float]) -> Array:
@@ -152,8 +156,15 @@ def dataset(
     from pinngate import __version__
 
     shape = tuple(len(values) for values in axes.values())
-    is_grid = all(np.shape(values) == shape for values in fields.values())
+    is_grid = any(np.shape(values) == shape for values in fields.values())
     dims = tuple(axes) if is_grid else ("point",)
+    over = {field.name: field.over for field in problem.coefficient_fields}
+
+    def own_dims(name: str, values: Array) -> tuple[str, ...]:
+        """Coefficient fields of some axes alone lie on the grid of these."""
+        if not is_grid or np.shape(values) == shape:
+            return dims
+        return over.get(name, ()) or over[name.rpartition("_")[0]]
 
     def attributes(name: str) -> dict[str, str]:
         stem, _, kind = name.rpartition("_")
@@ -162,7 +173,7 @@ def dataset(
         return {"long_name": words} | ({"units": unit} if unit else {})
 
     return xarray.Dataset(
-        {name: (dims, values, attributes(name)) for name, values in fields.items()},
+        {n: (own_dims(n, values), values, attributes(n)) for n, values in fields.items()},
         coords={
             axis: ((axis,) if is_grid else dims, values, attributes(axis))
             for axis, values in axes.items()

@@ -25,14 +25,10 @@ from torch import Tensor
 from pinngate.channels import Plan, backward, forward
 from pinngate.coefficients import Coefficients
 from pinngate.errors import InputError
+from pinngate.linearised_fit import LinearisedFit, fit_at_weights, gauss_newton_fit
 from pinngate.networks import Network
-from pinngate.optim.population_risk_gauss_newton import (
-    Batches,
-    PopulationRiskGaussNewton,
-    flatten,
-    jacobian,
-    write_rows,
-)
+from pinngate.optim.jacobian import Batches, write_rows
+from pinngate.optim.population_risk_gauss_newton import PopulationRiskGaussNewton
 from pinngate.residuals import ResidualModel
 from pinngate.risk import RidgeSpectrum
 from pinngate.series import Correlation, correlation, groups_of
@@ -55,8 +51,7 @@ class Posterior:
     """Gaussian posterior of weights and coefficients at a fit.
 
     Args:
-        jacobian: rows of all terms (N, P + K), coefficients last.
-        num_unpenalised: K.
+        spectrum: of the rows of all terms (N, P + K).
         ridge: α > 0.
         variance: σ̂², in the units of the rows' squares.
         degrees_of_freedom: n − d of that estimate, which widens intervals of few data.
@@ -70,7 +65,7 @@ class Posterior:
             residuals are correlated; else None. The sum of their squares is a variance.
         correlation: of neighbouring residuals, None where it was not tested.
 
-    Cost: one eigendecomposition of size min(N, P); memory P·min(N, P).
+    Cost: P·m² operations in the dual form, m = min(N, P); memory P·m.
     """
 
     sandwich: Tensor | None = None
@@ -78,8 +73,7 @@ class Posterior:
 
     def __init__(
         self,
-        jacobian: Tensor,
-        num_unpenalised: int,
+        spectrum: RidgeSpectrum,
         ridge: float,
         variance: float,
         degrees_of_freedom: float,
@@ -87,17 +81,17 @@ class Posterior:
     ) -> None:
         if not ridge > 0:
             raise InputError(f"the ridge is {ridge}", expected="a positive number")
-        spectrum = RidgeSpectrum(jacobian, num_unpenalised, slice(0, 0))
         self.ridge, self.variance = float(ridge), float(variance)
         self.degrees_of_freedom = float(degrees_of_freedom)
-        self.leverage = jacobian.new_empty(0) if leverage is None else leverage
+        self.leverage = spectrum.eigenvalues.new_empty(0) if leverage is None else leverage
         eigenvalues, vectors = spectrum.eigenvalues, spectrum.vectors
         kept = eigenvalues > NEGLIGIBLE * eigenvalues.max().clamp_min(1e-300)
         eigenvalues, vectors = eigenvalues[kept], vectors[:, kept]
-        if spectrum.is_dual:
-            vectors = spectrum.penalised.T @ (vectors / eigenvalues.sqrt())
         # directions × √φ: what the data and the physics take away from the prior variance
-        self.directions = vectors * (eigenvalues / (eigenvalues + ridge)).sqrt()
+        if spectrum.is_dual:
+            self.directions = spectrum.penalised.T @ (vectors / (eigenvalues + ridge).sqrt())
+        else:
+            self.directions = vectors * (eigenvalues / (eigenvalues + ridge)).sqrt()
         self.transfer = spectrum.penalised_weights(ridge, spectrum.unpenalised)
         self.coefficient_covariance = variance * spectrum.unpenalised_covariance(ridge)
 
@@ -125,7 +119,7 @@ class Posterior:
 
         Cost: N·P·m operations, m directions; memory bounded by tiles of points.
         """
-        num_fields = len(network.output_scale)
+        num_fields = network.num_outputs
         zero = (0,) * points.shape[1]
         plan = Plan(tuple(str(k) for k in range(points.shape[1])), (zero,), (), (), {})
         std = points.new_empty(len(points), num_fields)
@@ -192,13 +186,7 @@ def student_quantile(degrees_of_freedom: float) -> float:
     return float(t.ppf(0.975, max(1.0, degrees_of_freedom)))
 
 
-def add_sandwich(
-    posterior: Posterior,
-    spectrum: RidgeSpectrum,
-    residuals: Tensor,
-    model: ResidualModel,
-    batches: Batches,
-) -> None:
+def add_sandwich(posterior: Posterior, fit: LinearisedFit[RidgeSpectrum]) -> None:
     """Test residuals for correlation and, where there is some, add a variance that allows for it.
 
     Residuals r_g of a group move the minimiser by (JᵀJ + αI)⁻¹ J_gᵀ r_g. Over G groups the sum of
@@ -209,24 +197,21 @@ def add_sandwich(
 
     Args:
         posterior: gets `correlation` and, where it is clear, `sandwich`.
-        spectrum: of the weighted Jacobian, with the observation rows as `observed`.
-        residuals: weighted, of the observation rows (n,).
-        model: names the axes and the terms.
-        batches: points of every term.
+        fit: what it is the posterior of.
 
     Cost: O(n² m / G) for G groups, and a solve for each.
     """
-    terms = [t for t in model.terms if t.kind == "observation"]
-    places = [batches[t.name].points for t in terms]
-    points = torch.cat([p if p.ndim == 2 else p.mean(1) for p in places]).double().cpu().numpy()
-    sets = np.repeat(np.arange(len(terms)), [len(p) for p in places])
-    time = model.axes.index("t") if "t" in model.axes else None
-    found = groups_of(points, sets, time)
+    if not fit.places:
+        return
+    points = torch.cat(fit.places).double().cpu().numpy()
+    sets = np.repeat(np.arange(len(fit.places)), [len(p) for p in fit.places])
+    found = groups_of(points, sets, fit.time)
     if found is None:
         return
     labels, kind = found
+    residuals, spectrum = fit.residual, fit.spectrum
     r = residuals.double().cpu().numpy()
-    posterior.correlation = correlation(points, r, sets, labels, kind, time)
+    posterior.correlation = correlation(points, r, sets, labels, kind, fit.time)
     if posterior.correlation is None or not posterior.correlation.is_clear:
         return
     groups = [torch.as_tensor(np.flatnonzero(labels == g)) for g in range(int(labels.max()) + 1)]
@@ -249,55 +234,8 @@ def gauss_newton_posterior(
         batches: points; more collocation points than a step's make it less dependent on their draw.
         stated_std: noise that the data state, in data units: the variance is never taken below it.
     """
-    weights = solver.row_weights(batches)
-    jac, plain, slices = jacobian(
-        solver.model, solver.network, solver.coefficients, batches, weights
-    )
-    roots = solver.row_roots(plain, slices)
-    jac *= roots[:, None]
-    observed = slice(slices[solver.observation_terms[0].name].start, len(plain))
-    r = (roots * plain)[observed]
-    num_free = solver.coefficients.raw.numel()
-    offset = flatten(solver.network, solver.coefficients)[: jac.shape[1] - num_free] - solver.anchor
-    b = roots * plain - jac[:, : len(offset)] @ offset
-    spectrum = RidgeSpectrum(jac, num_free, observed)
-    fit = spectrum.fits([solver.ridge], b)[0]
-    free = max(1.0, len(r) - fit.effective_dimension)
-    variance = float(r.square().sum()) / free
-    variance *= robust_factor(solver, plain, slices)
-    if stated_std is not None:
-        variance = max(variance, (stated_std / solver.unit) ** 2)
-    posterior = Posterior(jac, num_free, solver.ridge, variance, free, fit.leverage)
-    add_sandwich(posterior, spectrum, r, solver.model, batches)
-    return posterior
-
-
-def robust_factor(
-    solver: PopulationRiskGaussNewton, plain: Tensor, slices: Mapping[str, slice]
-) -> float:
-    """Return the sandwich's correction of Σ ω r² for reweighted rows; 1 for Gaussian noise.
-
-    An M-estimator with ψ(r) = ω(r) r has the variance mean(ψ²)/mean(ψ')² per observation, against
-    mean(ω r²)/mean(ω) from the reweighted rows alone (P. J. Huber, Robust Statistics, 1981).
-    """
-    top = bottom = slope = weight = 0.0
-    for term in solver.observation_terms:
-        noise = solver.noise[term.name]
-        r = plain[slices[term.name]]
-        omega = noise.weights(r)
-        derivative = torch.ones_like(r)
-        if noise.dof is not None and noise.scale is not None:
-            square = (r / noise.scale).square()
-            derivative = (noise.dof + 1) * (noise.dof - square) / (noise.dof + square).square()
-        scale = solver.precision[term.name] ** 2
-        top += float((omega * r).square().sum()) * scale
-        bottom += float((omega * r.square()).sum()) * scale
-        slope += float(derivative.sum())
-        weight += float(omega.sum())
-    n = sum(slices[t.name].stop - slices[t.name].start for t in solver.observation_terms)
-    if bottom == 0.0 or slope <= 0.0:
-        return 1.0
-    return (top / bottom) * (weight / n) / (slope / n) ** 2
+    stated = None if stated_std is None else stated_std / solver.unit
+    return posterior_of(gauss_newton_fit(solver, batches), stated)
 
 
 def laplace_posterior(
@@ -311,38 +249,26 @@ def laplace_posterior(
 ) -> Posterior:
     """Return Laplace's posterior at weights that some other optimizer has found.
 
-    Args:
-        model: the terms.
-        network: fitted network, double precision.
-        coefficients: fitted coefficients.
-        batches: points of every term.
-        row_weights: factor on the rows of each term, 1 for observations.
-        anchor: weights the ridge pulls to, (P,); zero by default.
-        stated_std: as in `gauss_newton_posterior`, in the rows' units.
+    The arguments are those of `fit_at_weights`; `stated_std` as in `gauss_newton_posterior`, in
+    the rows' units.
 
-    The ridge is found by scanning the leave-one-out risk over twelve decades.
+    Raises:
+        InputError: there are no observations.
     """
-    jac, r, slices = jacobian(model, network, coefficients, batches, row_weights)
-    starts = [slices[t.name].start for t in model.terms if t.kind == "observation"]
-    if not starts:
-        raise InputError("a posterior needs observations")
-    observed = slice(min(starts), len(r))
-    num_weights = network.num_parameters
-    offset = flatten(network, coefficients)[:num_weights]
-    if anchor is not None:
-        offset = offset - anchor
-    spectrum = RidgeSpectrum(jac, coefficients.raw.numel(), observed)
-    size = float(jac[observed, :num_weights].square().sum(1).mean())
-    ridges = [size * 10.0 ** (k / 4) for k in range(-40, 9)]
-    fits = spectrum.fits(ridges, r - jac[:, :num_weights] @ offset)
-    fit = min(fits, key=lambda f: float(f.leave_one_out.square().mean()))
-    free = max(1.0, observed.stop - observed.start - fit.effective_dimension)
-    variance = float(r[observed].square().sum()) / free
-    if stated_std is not None:
-        variance = max(variance, stated_std**2)
-    num_free = coefficients.raw.numel()
-    posterior = Posterior(jac, num_free, fit.ridge, variance, free, fit.leverage)
-    add_sandwich(posterior, spectrum, r[observed], model, batches)
+    fit = fit_at_weights(model, network, coefficients, batches, row_weights, anchor)
+    return posterior_of(fit, stated_std)
+
+
+def posterior_of(fit: LinearisedFit[RidgeSpectrum], stated_std: float | None = None) -> Posterior:
+    """Return the posterior of a linearised fit; `stated_std` in the rows' units."""
+    posterior = Posterior(
+        fit.spectrum,
+        fit.ridge,
+        fit.variance(stated_std),
+        fit.degrees_of_freedom,
+        fit.observed.leverage,
+    )
+    add_sandwich(posterior, fit)
     return posterior
 
 
@@ -351,4 +277,5 @@ __all__ = [
     "Posterior",
     "gauss_newton_posterior",
     "laplace_posterior",
+    "posterior_of",
 ]

@@ -6,11 +6,24 @@ or directly in Python; it is immutable, holds no arrays and reads no files.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
-from pinngate.expression import Expression, Name, names, substitute
+from pinngate.expression import (
+    Call,
+    Expression,
+    Name,
+    add,
+    differentiate,
+    multiply,
+    names,
+    rebuild,
+    substitute,
+)
+from pinngate.geometry.shapes import WHOLE, Geometry
 from pinngate.measurement import Holdout, Mean, Table
 
 MAX_ORDER = 4
@@ -59,6 +72,21 @@ class Plane:
 
 
 @dataclass(frozen=True)
+class BoundaryPart:
+    """A part of the boundary of the geometry, at all times, by its name there.
+
+    It fixes no axis: `axis` is empty where that of a plane has a name.
+    """
+
+    name: str
+    axis: ClassVar[str] = ""
+    value: ClassVar[float] = math.nan
+
+    def __str__(self) -> str:
+        return "the boundary" if self.name == WHOLE else f"the boundary part {self.name}"
+
+
+@dataclass(frozen=True)
 class Equation:
     """``residual = 0`` inside the domain; derivative names are canonical."""
 
@@ -68,9 +96,13 @@ class Equation:
 
 @dataclass(frozen=True)
 class Condition:
-    """``residual = 0`` exactly on a plane: Dirichlet, Neumann, Robin, initial value or velocity."""
+    """``residual = 0`` exactly: Dirichlet, Neumann, Robin, initial value or velocity.
 
-    where: Plane
+    On a plane, as far as it is inside the geometry; or on a part of the geometry's boundary, where
+    the residual may name components ``n_x`` … of the outward unit normal.
+    """
+
+    where: Plane | BoundaryPart
     text: str
     residual: Expression
 
@@ -88,6 +120,26 @@ class Coefficient:
     @property
     def is_positive(self) -> bool:
         """Whether the coefficient is searched for through its logarithm."""
+        return self.lower == 0.0 and self.upper is None
+
+
+@dataclass(frozen=True)
+class CoefficientField:
+    """A coefficient to infer that varies with the axes `over`; bounds as of a `Coefficient`.
+
+    `truth` is an expression in those axes, in constants and in true values of coefficients.
+    """
+
+    name: str
+    over: tuple[str, ...]
+    initial: float
+    lower: float | None = None
+    upper: float | None = None
+    truth: Expression | None = None
+
+    @property
+    def is_positive(self) -> bool:
+        """Whether the field is searched for through its logarithm."""
         return self.lower == 0.0 and self.upper is None
 
 
@@ -113,14 +165,15 @@ class SyntheticObservations:
     """Values made from the truth plus noise; `where` None is the whole domain.
 
     `of` is the observed field; where a sensor sees something else, `of` is its text and `quantity`
-    the expression of fields and derivatives. With `mean` the values are means of it.
+    the expression of fields and derivatives. With `mean` the values are means of it. A `layout`
+    that maps axes to counts is a grid with so many points along each of them.
     """
 
     of: str
     count: int
     noise: Noise
     where: Plane | None = None
-    layout: Literal["random", "grid"] = "random"
+    layout: Literal["random", "grid"] | dict[str, int] = "random"
     quantity: Expression | None = None
     mean: Mean | None = None
     holdout: Holdout | None = None
@@ -161,7 +214,7 @@ class Truth:
     """
 
     fields: dict[str, Expression] = field(default_factory=dict)
-    solver: Literal["finite-difference", "spectral", "cole-hopf"] | None = None
+    solver: Literal["finite-difference", "spectral", "cole-hopf", "runge-kutta"] | None = None
     clean: dict[str, Expression] = field(default_factory=dict)
     file: Path | None = None
     constants: dict[str, float] = field(default_factory=dict)
@@ -183,7 +236,11 @@ class NetworkOptions:
 
 @dataclass(frozen=True)
 class SolveOptions:
-    """How to solve. None stands for the default of the optimizer that is used."""
+    """How to solve. None stands for the default of the optimizer that is used.
+
+    `max_memory` is in bytes; None is half of what is free when the run starts, and stays None in a
+    resolved problem, because it depends on the machine.
+    """
 
     optimizer: str = "auto"
     network: NetworkOptions | None = None
@@ -197,13 +254,15 @@ class SolveOptions:
     seed: int = 0
     precision: Literal["float32", "float64"] | None = None
     device: str = "auto"
+    max_memory: int | None = None
 
 
 @dataclass(frozen=True)
 class Problem:
     """One problem. `domain` maps axis names to (low, high) in the order in which arrays hold them.
 
-    Every array of points in the package has shape (points, axes) with columns in that order.
+    With a `geometry`, the domain is a box around it and everything holds inside it only. Every
+    array of points in the package has shape (points, axes) with columns in that order.
     """
 
     name: str
@@ -215,8 +274,10 @@ class Problem:
     observations: tuple[Observations, ...] = ()
     constants: dict[str, float] = field(default_factory=dict)
     coefficients: tuple[Coefficient, ...] = ()
+    coefficient_fields: tuple[CoefficientField, ...] = ()
     truth: Truth | None = None
     solve: SolveOptions = SolveOptions()
+    geometry: Geometry | None = None
     title: str = ""
     description: str = ""
     source: str = ""
@@ -237,11 +298,21 @@ class Problem:
         """Whether one axis is time."""
         return "t" in self.domain
 
+    @property
+    def normal(self) -> tuple[str, ...]:
+        """Names of the components of the outward unit normal, ``n_x`` …; none for a box."""
+        return tuple(f"n_{axis}" for axis in self.space_axes) if self.geometry else ()
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What a network gives: the unknowns, then the coefficients that vary with the axes."""
+        return (*self.unknowns, *(f.name for f in self.coefficient_fields))
+
     def derivatives(self, expression: Expression) -> dict[str, Derivative]:
-        """Return the fields and derivatives that an expression names, in order of their place."""
+        """Return the outputs and derivatives that an expression names, in order of their place."""
         found = {}
         for name, _ in sorted(names(expression).items(), key=lambda item: item[1]):
-            derivative = parse_derivative(name, self.unknowns, self.axes)
+            derivative = parse_derivative(name, self.outputs, self.axes)
             if derivative is not None:
                 found[name] = derivative
         return found
@@ -275,3 +346,46 @@ def canonical(
         if derivative is not None:
             renamed[name] = Name(derivative_name(derivative, axes), offset)
     return substitute(expression, renamed)
+
+
+def total_derivative(
+    expression: Expression,
+    axis: str,
+    outputs: tuple[str, ...],
+    axes: tuple[str, ...],
+    over: Mapping[str, tuple[str, ...]],
+) -> Expression:
+    """Return d/d axis of an expression in fields, their derivatives and the axes: the chain rule.
+
+    Args:
+        expression: its derivatives have canonical names, and so have those of the result.
+        axis: one of the axes.
+        outputs: names of the fields.
+        axes: of the domain.
+        over: the axes of those fields that do not vary with all.
+    """
+    total = differentiate(expression, axis)
+    for name in names(expression):
+        derivative = parse_derivative(name, outputs, axes)
+        if derivative is None or axis not in over.get(derivative.field, axes):
+            continue
+        orders = tuple(k + (a == axis) for a, k in zip(axes, derivative.orders, strict=True))
+        following = Name(derivative_name(Derivative(derivative.field, orders), axes))
+        total = add(total, multiply(differentiate(expression, name), following))
+    return total
+
+
+def expand_derivatives(
+    expression: Expression,
+    outputs: tuple[str, ...],
+    axes: tuple[str, ...],
+    over: Mapping[str, tuple[str, ...]],
+) -> Expression:
+    """Carry out the derivatives of brackets, ``(a*u_x)_x → a_x*u_x + a*u_xx``; as above."""
+    expanded = rebuild(expression, lambda e: expand_derivatives(e, outputs, axes, over))
+    if isinstance(expanded, Call) and expanded.function.startswith("_"):
+        inner = canonical(expanded.argument, outputs, axes)
+        for axis in expanded.function[1:]:
+            inner = total_derivative(inner, axis, outputs, axes, over)
+        return inner
+    return expanded

@@ -16,10 +16,12 @@ import torch
 from torch import Tensor
 
 from pinngate.channels import LayerFactors, Plan, Propagation, backward, forward, plan_channels
+from pinngate.coefficient_fields import searched
 from pinngate.coefficients import Coefficients
 from pinngate.expression import Expression, Name, differentiate, evaluate, multiply, names, subtract
 from pinngate.networks import Network
 from pinngate.problem import Problem
+from pinngate.scales import Scales, characteristic_size, common_size
 
 Kind = Literal["equation", "condition", "observation"]
 TILE = 4096  # points propagated at once: bounds memory and keeps a layer's arrays in cache
@@ -39,7 +41,8 @@ class Term:
 class Batch:
     """Points (n, axes) of one term and further columns (n,) that its residual names.
 
-    Where a row is a mean over several nodes, `points` is (n, q, axes) and `node_weights` (q,).
+    Where a row is a mean over several nodes, `points` is (n, q, axes) and `node_weights` (q,). A
+    column ``@row`` is a factor on each residual; without it every row counts alike.
     """
 
     points: Tensor
@@ -64,9 +67,9 @@ class Batch:
 class TermEvaluation:
     """A term at the points of one tile.
 
-    `residual` is (n,), divided by the term's scale; `by_channel` maps (channel, field) to ∂r at the
-    points (n·num_nodes,); `by_coefficient` is (n, num_coefficients), with respect to the raw
-    parameters; `start` is the first row's place in the term's batch.
+    `residual` is (n,), divided by the term's scale and times its rows' factors; `by_channel` maps
+    (channel, field) to ∂r at the points (n·num_nodes,); `by_coefficient` is (n, num_coefficients),
+    with respect to the raw parameters; `start` is the first row's place in the term's batch.
     """
 
     term: Term
@@ -85,64 +88,40 @@ class _Block:
     is_shared: bool
 
 
-def problem_terms(problem: Problem, observed: Sequence[str | Expression]) -> list[Term]:
+def problem_terms(
+    problem: Problem, observed: Sequence[str | Expression], scales: Scales | None = None
+) -> list[Term]:
     """Return the terms of a problem: equations, conditions, then one for each observation set.
 
     Args:
         problem: the problem.
         observed: what each observation set sees, in order: a field's name or an expression.
+        scales: size and centre of each field; size one where not given.
 
-    An observation's residual is ``(seen − value)·weight`` with both columns in its batch; where the
-    sensor does not see a field itself, in units of the fields (`characteristic_size`).
+    An observation's residual is ``(seen − value)·weight`` with both columns in its batch. Every
+    residual over its term's scale is in one unit, the root mean square of the fields' sizes, which
+    is the data's own unit where there is one field.
     """
+    scales = scales or {}
+    unit = common_size(scales) if scales else 1.0
     quantities = [Name(seen) if isinstance(seen, str) else seen for seen in observed]
-    terms = [
-        Term(f"equation_{k}", "equation", e.residual, characteristic_size(problem, e.residual))
-        for k, e in enumerate(problem.equations, 1)
-    ]
-    terms += [
-        Term(f"condition_{k}", "condition", c.residual, characteristic_size(problem, c.residual))
-        for k, c in enumerate(problem.conditions, 1)
-    ]
+
+    def term(kind: Kind, k: int, stated: Expression) -> Term:
+        size = characteristic_size(problem, stated, scales)
+        return Term(f"{kind}_{k}", kind, searched(problem, stated), size / unit)
+
+    terms = [term("equation", k, e.residual) for k, e in enumerate(problem.equations, 1)]
+    terms += [term("condition", k, c.residual) for k, c in enumerate(problem.conditions, 1)]
     terms += [
         Term(
             f"observation_{k}",
             "observation",
-            multiply(subtract(seen, Name("@value")), Name("@weight")),
-            1.0
-            if isinstance(seen, Name) and seen.id in problem.unknowns
-            else characteristic_size(problem, seen),
+            multiply(subtract(searched(problem, seen), Name("@value")), Name("@weight")),
+            characteristic_size(problem, seen, scales) / unit,
         )
         for k, seen in enumerate(quantities, 1)
     ]
     return terms
-
-
-def characteristic_size(problem: Problem, residual: Expression) -> float:
-    """Return a characteristic size of a residual, in its own units.
-
-    The size is the largest |∂r/∂s|·S_s over the derivatives s that it names, for fields of size one
-    and lengths of half the domain: S = Π (2/L_axis)^order, coefficients at their initial values.
-    Dividing by it makes the weight of the physics independent of the units of a problem.
-    """
-    coefficients = {c.name: c.initial for c in problem.coefficients}
-    centre = {a: torch.tensor((lo + hi) / 2) for a, (lo, hi) in problem.domain.items()}
-    derivatives = problem.derivatives(residual)
-    half = [(hi - lo) / 2 for lo, hi in problem.domain.values()]
-    sizes = {}
-    for name, derivative in derivatives.items():
-        size = 1.0
-        for length, order in zip(half, derivative.orders, strict=True):
-            size /= length**order
-        sizes[name] = size
-    values = {**problem.constants, **coefficients, **centre}
-    values |= {name: torch.tensor(size) for name, size in sizes.items()}
-    largest = 0.0
-    for name, size in sizes.items():
-        slope = float(evaluate(differentiate(residual, name), values, torch))
-        if abs(slope) * size > largest and abs(slope) < float("inf"):
-            largest = abs(slope) * size
-    return largest or 1.0
 
 
 class ResidualModel:
@@ -162,14 +141,14 @@ class ResidualModel:
         equations = [t for t in terms if t.kind == "equation"]
         if equations:
             plan = plan_channels(
-                [t.residual for t in equations], problem.unknowns, problem.axes, estimated
+                [t.residual for t in equations], problem.outputs, problem.axes, estimated
             )
             self.blocks.append(_Block(plan, tuple(equations), plan.residuals, True))
         merged: dict[object, list[tuple[Term, Plan]]] = {}
         for term in terms:
             if term.kind != "equation":
                 plan = plan_channels(
-                    [term.residual], problem.unknowns, problem.axes, estimated, is_collapsing=False
+                    [term.residual], problem.outputs, problem.axes, estimated, is_collapsing=False
                 )
                 merged.setdefault(plan.derivatives, []).append((term, plan))
         for group in merged.values():
@@ -178,6 +157,11 @@ class ResidualModel:
             residuals = tuple(plan.residuals[0] for plan in plans)
             joint = Plan(problem.axes, plans[0].derivatives, (), residuals, symbols)
             self.blocks.append(_Block(joint, tuple(t for t, _ in group), residuals, False))
+
+    @property
+    def num_channels(self) -> int:
+        """Most derivative channels that any term carries."""
+        return max(block.plan.num_channels for block in self.blocks)
 
     def sweep(
         self,
@@ -272,8 +256,9 @@ class ResidualModel:
                 value = evaluate(expression, values, torch)
                 return torch.as_tensor(value, dtype=points.dtype, device=points.device).expand(size)
 
+            factor = columns[k].get("@row", points.new_ones(size)) / term.scale
             by_channel = {
-                place: column(differentiate(residual, name)) / term.scale
+                place: column(differentiate(residual, name)) * factor
                 for name, place in block.plan.symbols.items()
                 if name in present
             }
@@ -281,9 +266,9 @@ class ResidualModel:
             for j, name in enumerate(coefficients.names):
                 if name in present:
                     by_coefficient[:, j] = column(differentiate(residual, name))
-            by_coefficient = by_coefficient * (slopes / term.scale)
+            by_coefficient = by_coefficient * slopes * factor[:, None]
             evaluation = TermEvaluation(
-                term, column(residual) / term.scale, by_channel, by_coefficient, starts[k]
+                term, column(residual) * factor, by_channel, by_coefficient, starts[k]
             )
             weights = nodes[k] if nodes else None
             evaluations.append(evaluation if weights is None else _mean(evaluation, weights))

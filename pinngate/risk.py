@@ -124,20 +124,21 @@ class RidgeSpectrum:
 
     def fits(self, ridges: Sequence[float], b: Tensor) -> list[RidgeFit]:
         """Return the fit of b (N,) at each ridge. Cost: O(n m) for each."""
+        alpha = torch.tensor(list(ridges), dtype=b.dtype, device=b.device)
+        weights = 1 / (self.eigenvalues[:, None] + alpha)
         vb = self.coordinates(b)
-        has_free = self.unpenalised.shape[1] > 0
-        vc = self.coordinates(self.unpenalised) if has_free else None
+        diagonals = self._squares @ weights
+        residuals = self._rows @ (weights * vb[:, None])
+        if self.is_dual:
+            diagonals, residuals = alpha * diagonals, alpha * residuals
+        else:
+            diagonals, residuals = 1 - diagonals, b[self.observed, None] - residuals
+        vc = self.coordinates(self.unpenalised) if self.unpenalised.shape[1] else None
         found = []
-        for ridge in ridges:
-            weight = 1 / (self.eigenvalues + ridge)
-            diagonal = self._squares @ weight
-            residual = self._rows @ (weight * vb)
-            if self.is_dual:
-                diagonal, residual = ridge * diagonal, ridge * residual
-            else:
-                diagonal, residual = 1 - diagonal, b[self.observed] - residual
+        for k, ridge in enumerate(ridges):
+            diagonal, residual = diagonals[:, k], residuals[:, k]
             if vc is not None:
-                weighted = weight[:, None] * vc
+                weighted = weights[:, k, None] * vc
                 t_c = self._rows @ weighted
                 if self.is_dual:
                     t_c, gram, moment = (

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -112,8 +112,16 @@ def run(
     return solution
 
 
-def resume(folder: Path, *, on_progress: OnProgress | None = None) -> Solution:
+def resume(
+    folder: Path, *, max_memory: int | None = None, on_progress: OnProgress | None = None
+) -> Solution:
     """Continue an interrupted run; its numbers are bitwise those of an uninterrupted one.
+
+    Args:
+        folder: of the run.
+        max_memory: bytes that the solver may use from now on. Where that changes the form of the
+            solver, the numbers are those of the other form.
+        on_progress: called at every logged iteration.
 
     Raises:
         InputError: the folder holds no run, or a finished one.
@@ -124,7 +132,10 @@ def resume(folder: Path, *, on_progress: OnProgress | None = None) -> Solution:
         raise InputError(
             f"the run in {folder} is finished", hint="pinngate predict evaluates it anywhere"
         )
-    session = begin(config.load(folder / "problem.yaml"))
+    problem = config.load(folder / "problem.yaml")
+    if max_memory is not None:
+        problem = replace(problem, solve=replace(problem.solve, max_memory=max_memory))
+    session = begin(problem)
     if (folder / "checkpoint.pt").exists():
         session.load_state_dict(checkpoint.load(folder / "checkpoint.pt"))
     return _continue(folder, session, time.perf_counter() - started, on_progress)
@@ -184,7 +195,7 @@ def predict_file(folder: Path, at: Path, out: Path) -> int:
     outputs.check_suffix(out)
     artifacts.require_run(folder)
     problem = config.load(folder / "problem.yaml")
-    points = read_points(at, problem.domain)
+    points = read_points(at, problem)
     axes = {axis: points[:, k] for k, axis in enumerate(problem.axes)}
     outputs.write_fields(out, problem, axes, predict(folder, points))
     return len(points)
@@ -200,6 +211,6 @@ def predict_grid(folder: Path, grid: str, out: Path) -> int:
     artifacts.require_run(folder)
     problem = config.load(folder / "problem.yaml")
     made = outputs.parse_grid(grid, problem)
-    fields = {name: v.reshape(made.shape) for name, v in predict(folder, made.points).items()}
+    fields = {name: made.spread(v) for name, v in predict(folder, made.points).items()}
     outputs.write_fields(out, problem, made.axes, fields)
     return len(made.points)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,13 +18,13 @@ import numpy as np
 import torch
 
 from pinngate.batches import BatchSource
+from pinngate.coefficient_fields import searched, true_values, values_and_slopes
 from pinngate.errors import Interrupted
-from pinngate.expression import Name
 from pinngate.metrics import Grid, evaluation_grid, relative_l2
 from pinngate.observations import ObservationSet, collect
 from pinngate.optim.parts import Parts, Stepper
 from pinngate.optim.registry import method, resolve
-from pinngate.problem import Problem, parse_derivative
+from pinngate.problem import Problem
 from pinngate.quantities import mean_nodes
 from pinngate.reference import Reference, truth
 from pinngate.residuals import Batch, ResidualModel, Term
@@ -70,22 +70,30 @@ class Session:
     seconds: float = 0.0
 
     def evaluate(self, points: np.ndarray, *, block: int = 65536) -> dict[str, np.ndarray]:
-        """Return every unknown at the points: (n, axes) → name → (n,)."""
+        """Return every unknown and coefficient field at the points: (n, axes) → name → (n,)."""
+        values = self.outputs(points, block=block)
+        for varying in self.problem.coefficient_fields:
+            values[varying.name] = values_and_slopes(varying, values[varying.name])[0]
+        return values
+
+    def outputs(self, points: np.ndarray, *, block: int = 65536) -> dict[str, np.ndarray]:
+        """Return what the network gives: fields, and the free variables of coefficient fields."""
         network = self.stepper.network
         parts = []
         with torch.no_grad():
             for start in range(0, len(points), block):
                 chunk = torch.as_tensor(points[start : start + block])
                 parts.append(network(chunk.to(network.low)).double().cpu().numpy())
-        values = np.concatenate(parts) if parts else np.empty((0, len(self.problem.unknowns)))
-        return {name: values[:, k] for k, name in enumerate(self.problem.unknowns)}
+        names = self.problem.outputs
+        values = np.concatenate(parts) if parts else np.empty((0, len(names)))
+        return {name: values[:, k] for k, name in enumerate(names)}
 
     def observe(self, observed: ObservationSet) -> np.ndarray:
         """Return what the sensor of a set would read of the fitted fields at its points, (n,)."""
         if observed.is_of_field:
             return self.evaluate(observed.points)[observed.of]
         stepper = self.stepper
-        term = Term("seen", "observation", observed.expression)
+        term = Term("seen", "observation", searched(self.problem, observed.expression))
         like = stepper.network.low
         batch = Batch(torch.as_tensor(observed.points).to(like))
         if observed.mean is not None:
@@ -118,8 +126,17 @@ class Session:
         self.seconds = state["seconds"]
 
 
-def begin(problem: Problem) -> Session:
+def begin(
+    problem: Problem,
+    reference: Reference | None = None,
+    observations: list[ObservationSet] | None = None,
+) -> Session:
     """Build a session: resolve defaults, make or read the data, initialise the network.
+
+    Args:
+        problem: the problem.
+        reference: its truth, where it has been computed already.
+        observations: its data, where they have been collected already.
 
     Raises:
         InputError: the problem names data, a device or an optimizer that does not exist.
@@ -128,8 +145,9 @@ def begin(problem: Problem) -> Session:
     solve = problem.solve
     dtype = torch.float64 if solve.precision == "float64" else torch.float32
     device = torch.device(solve.device)
-    reference = truth(problem)
-    observations = collect(problem, reference, solve.seed)
+    reference = reference or truth(problem)
+    if observations is None:
+        observations = collect(problem, reference, solve.seed)
     batches = BatchSource(
         problem,
         observations,
@@ -140,48 +158,8 @@ def begin(problem: Problem) -> Session:
         device=device,
     )
     model = ResidualModel(batches.terms, problem)
-    stepper = chosen.build(Parts(problem, model, batches, *data_size(problem, observations)))
+    stepper = chosen.build(Parts(problem, model, batches))
     return Session(problem, reference, observations, batches, stepper)
-
-
-def data_size(
-    problem: Problem, observations: Sequence[ObservationSet]
-) -> tuple[list[float], list[float]]:
-    """Return a size and a centre for each unknown from its data: 1 and 0 where it has none.
-
-    Median and spread between the quartiles, so that outliers do not set the scale.
-    """
-    scales, shifts = [], []
-    for unknown in problem.unknowns:
-        sets = [o.values for o in observations if o.of == unknown] or [
-            integrated
-            for o in observations
-            if (integrated := _as_field(problem, o, unknown)) is not None
-        ]
-        values = np.concatenate(sets) if sets else np.zeros(1)
-        low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
-        spread = float(high - low) / 1.349
-        scales.append(spread or float(np.std(values)) or 1.0)
-        shifts.append(float(middle))
-    return scales, shifts
-
-
-def _as_field(problem: Problem, observed: ObservationSet, unknown: str) -> np.ndarray | None:
-    """Return values of the size that a field has whose derivative or mean was observed.
-
-    A derivative over half the domain of each axis; its centre, which it does not tell, is zero.
-    """
-    seen = observed.expression
-    derivative = isinstance(seen, Name) and parse_derivative(
-        seen.id, problem.unknowns, problem.axes
-    )
-    if not derivative or derivative.field != unknown:
-        return None
-    if derivative.order == 0:
-        return observed.values
-    half = [(hi - lo) / 2 for lo, hi in problem.domain.values()]
-    size = float(np.prod([h**k for h, k in zip(half, derivative.orders, strict=True)]))
-    return size * np.concatenate([observed.values, -observed.values])
 
 
 def train(
@@ -224,7 +202,9 @@ def _loop(
     stepper = session.stepper
     every = max(1, stepper.expected_iterations // NUM_LOGGED)
     grid = evaluation_grid(session.problem, fraction=LOG_GRID_FRACTION)
-    expected = session.reference(grid.points) if session.reference is not None else None
+    expected = true_values(session.problem, grid.points)
+    if session.reference is not None:
+        expected |= session.reference(grid.points)
     began = time.perf_counter() - session.seconds
     saved = time.perf_counter()
     try:
@@ -254,12 +234,10 @@ def _loop(
     return reason
 
 
-def _logged(
-    session: Session, grid: Grid, expected: dict[str, np.ndarray] | None
-) -> dict[str, float]:
+def _logged(session: Session, grid: Grid, expected: dict[str, np.ndarray]) -> dict[str, float]:
     row = {"iteration": float(session.stepper.iteration), "seconds": session.seconds}
     row |= session.stepper.log_row()
-    if expected is not None:
+    if expected:
         values = session.evaluate(grid.points)
         for name, known in expected.items():
             row[f"relative_l2_{name}"] = relative_l2(values[name], known)

@@ -58,7 +58,7 @@ def test_help_loads_nothing_heavy() -> None:
     done = subprocess.run(
         [sys.executable, "-c", code, "--help"], capture_output=True, text=True, check=True
     )
-    for command in ("run", "check", "predict", "resume", "list", "new", "cite"):
+    for command in ("run", "check", "predict", "resume", "spectrum", "list", "new", "cite"):
         assert command in done.stdout
 
 
@@ -105,6 +105,42 @@ def test_check_shows_the_problem(pinngate, name: str) -> None:
     assert status == 0
     assert "channels" in out
     assert "DOES NOT" not in out
+
+
+def test_memory_that_suffices_for_nothing_is_wrong_input(pinngate, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    arguments = ("run", "heat-noisy-ic", "--out", str(out), *SETTINGS)
+    status, _, err = pinngate(*arguments, "--max-memory", "1MB")
+    assert status == 2
+    assert "1 MB are allowed" in err
+    assert "population-risk-adam" in err
+    assert not out.exists()
+    status, _, err = pinngate(*arguments, "--max-memory", "1 parsec")
+    assert status == 2
+    assert "1.5GiB" in err
+    assert pinngate("check", "heat-noisy-ic", "--set", "solve.max_memory=1MB")[0] == 2
+
+
+def test_check_shows_the_memory(pinngate) -> None:
+    out = pinngate("check", "heat-noisy-ic")[1]
+    assert "dense: the Jacobian is formed" in out
+    narrow = ["observations.0.count=4000", "solve.max_memory=68MB", "solve.collocation=32"]
+    narrow += ["solve.network={width: 12, depth: 2}"]
+    settings = [part for item in narrow for part in ("--set", item)]
+    assert "matrix-free" in pinngate("check", "heat-noisy-ic", *settings)[1]
+
+
+def test_spectrum_prints_a_table_or_numbers(pinngate, tmp_path: Path) -> None:
+    folder = str(tmp_path / "run")
+    pinngate("run", "heat-noisy-ic", "--out", folder, "--quiet", *SETTINGS)
+    status, out, _ = pinngate("spectrum", folder)
+    assert status == 0
+    assert "signal channel" in out
+    assert "reservoir" in out
+    status, out, _ = pinngate("spectrum", folder, "--json")
+    assert status == 0
+    assert json.loads(out)["signal_directions"] > 0
+    assert pinngate("spectrum", str(tmp_path))[0] == 2
 
 
 def test_check_finds_a_wrong_truth(pinngate, tmp_path: Path) -> None:

@@ -380,10 +380,10 @@ def test_many_rows_are_read_exactly(tmp_path: Path) -> None:
 def test_points_to_predict_at_need_the_axes_only(tmp_path: Path) -> None:
     path = tmp_path / "points.csv"
     path.write_text("t,x\n1,0.5\n")
-    np.testing.assert_array_equal(read_points(path, DOMAIN), [[0.5, 1.0]])
+    np.testing.assert_array_equal(read_points(path, problem()), [[0.5, 1.0]])
     path.write_text("t\n1\n")
     with pytest.raises(DataError, match="no column 'x'"):
-        read_points(path, DOMAIN)
+        read_points(path, problem())
 
 
 # The readings that come with the shipped problem heat-sensors

@@ -26,10 +26,10 @@ def problem() -> Problem:
 
 def test_a_grid_is_read_in_the_order_of_the_axes(problem: Problem) -> None:
     grid = parse_grid("t=0.5, x=0:2:5", problem)
-    assert grid.shape == (5, 1)
+    assert grid.inside.shape == (5, 1)
     np.testing.assert_array_equal(grid.points[:, 0], [0, 0.5, 1, 1.5, 2])
     np.testing.assert_array_equal(grid.points[:, 1], 0.5)
-    assert parse_grid("x=1:2:3", problem).shape == (3, 101)
+    assert parse_grid("x=1:2:3", problem).inside.shape == (3, 101)
 
 
 @pytest.mark.parametrize(

@@ -8,22 +8,19 @@ from torch import Tensor
 
 from pinngate.coefficients import Coefficients
 from pinngate.errors import InputError
-from pinngate.expression import parse, parse_equation
 from pinngate.networks import Network
-from pinngate.optim.population_risk_gauss_newton import PopulationRiskGaussNewton, flatten
+from pinngate.optim.jacobian import flatten
 from pinngate.posterior import Posterior, gauss_newton_posterior, laplace_posterior
 from pinngate.problem import (
     Coefficient,
-    Condition,
-    Equation,
     NetworkOptions,
-    Plane,
-    Problem,
-    canonical,
 )
-from pinngate.residuals import Batch, ResidualModel, problem_terms
+from pinngate.risk import RidgeSpectrum
+from tests.noisy_heat import DOUBLE, NoisyHeat, solve, truth
 
-DOUBLE = torch.float64
+
+def spectrum(jac: Tensor, num_unpenalised: int = 0) -> RidgeSpectrum:
+    return RidgeSpectrum(jac, num_unpenalised, slice(0, 0))
 
 
 def dense_covariance(jac: Tensor, num_free: int, ridge: float, variance: float) -> Tensor:
@@ -38,7 +35,7 @@ def test_variances_are_those_of_the_dense_inverse(rows, penalised, free):
     jac = torch.randn(rows, penalised + free, generator=g, dtype=DOUBLE)
     gradient = torch.randn(5, penalised, generator=g, dtype=DOUBLE)
     covariance = dense_covariance(jac, free, 0.6, 0.09)
-    posterior = Posterior(jac, free, 0.6, 0.09, 20.0)
+    posterior = Posterior(spectrum(jac, free), 0.6, 0.09, 20.0)
     expected = (gradient @ covariance[:penalised, :penalised] * gradient).sum(1)
     torch.testing.assert_close(posterior.variance_of(gradient), expected, rtol=1e-9, atol=0)
     torch.testing.assert_close(
@@ -50,7 +47,7 @@ def test_variances_are_those_of_the_dense_inverse(rows, penalised, free):
 
 
 def test_without_data_the_posterior_is_the_prior():
-    posterior = Posterior(torch.zeros(3, 6, dtype=DOUBLE), 0, 0.5, 0.09, 3.0)
+    posterior = Posterior(spectrum(torch.zeros(3, 6, dtype=DOUBLE)), 0.5, 0.09, 3.0)
     gradient = torch.eye(6, dtype=DOUBLE)
     torch.testing.assert_close(
         posterior.variance_of(gradient), torch.full((6,), 0.18, dtype=DOUBLE)
@@ -67,7 +64,7 @@ def test_field_std_is_the_dense_one_of_every_field_and_survives_its_state():
     )
     g = torch.Generator().manual_seed(2)
     jac = torch.randn(20, network.num_parameters, generator=g, dtype=DOUBLE)
-    posterior = Posterior(jac, 0, 0.3, 0.04, 15.0)
+    posterior = Posterior(spectrum(jac), 0.3, 0.04, 15.0)
     points = torch.rand(6, 2, generator=g, dtype=DOUBLE)
     covariance = dense_covariance(jac, 0, 0.3, 0.04)
     expected = torch.empty(6, 2, dtype=DOUBLE)
@@ -86,7 +83,7 @@ def test_intervals_respect_bounds_and_map_through_the_logarithm():
     coefficients = Coefficients([Coefficient("nu", 0.01, lower=0.0), Coefficient("c", 2.0)], DOUBLE)
     g = torch.Generator().manual_seed(3)
     jac = torch.randn(30, 6, generator=g, dtype=DOUBLE)
-    posterior = Posterior(jac, 2, 0.1, 40.0, 25.0)
+    posterior = Posterior(spectrum(jac, 2), 0.1, 40.0, 25.0)
     found = posterior.coefficients(coefficients)
     raw = posterior.coefficient_covariance.diagonal().sqrt()
     nu, c = found["nu"], found["c"]
@@ -102,73 +99,27 @@ def test_intervals_respect_bounds_and_map_through_the_logarithm():
 
 def test_a_ridge_that_is_not_positive_is_refused():
     with pytest.raises(InputError, match="ridge"):
-        Posterior(torch.ones(2, 2, dtype=DOUBLE), 0, 0.0, 1.0, 1.0)
-
-
-def noisy_heat(seed: int) -> tuple[ResidualModel, Network, Batch, Tensor, Tensor]:
-    text = "u_t - 0.05*u_xx"
-    problem = Problem(
-        "heat",
-        {"x": (0.0, 1.0), "t": (0.0, 1.0)},
-        ("u",),
-        (Equation(text, canonical(parse_equation(text), ("u",), ("x", "t"))),),
-        tuple(Condition(Plane("x", v), "u", parse("u")) for v in (0.0, 1.0)),
-    )
-    g = torch.Generator().manual_seed(seed)
-    points = torch.rand(200, 2, generator=g, dtype=DOUBLE)
-    points[:, 1] = 0.0
-    values = exact(points) + 0.3 * torch.randn(200, generator=g, dtype=DOUBLE)
-    network = Network(
-        [(0.0, 1.0), (0.0, 1.0)],
-        1,
-        NetworkOptions(24, 1, "sin", 4.0),
-        output_scale=[float(values.std())],
-        generator=torch.Generator().manual_seed(seed + 100),
-    )
-    observed = Batch(points, {"@value": values, "@weight": torch.ones_like(values)})
-    grid = torch.cartesian_prod(*[torch.linspace(0, 1, 21, dtype=DOUBLE)] * 2)
-    return ResidualModel(problem_terms(problem, ["u"]), problem), network, observed, grid, points
-
-
-def exact(points: Tensor) -> Tensor:
-    x, t, k = points[:, 0], points[:, 1], 0.05 * math.pi**2
-    return torch.exp(-k * t) * torch.sin(math.pi * x) + 0.5 * torch.exp(-9 * k * t) * torch.sin(
-        3 * math.pi * x
-    )
-
-
-def draw(g: torch.Generator, observed: Batch) -> dict[str, Batch]:
-    batches = {"equation_1": Batch(torch.rand(128, 2, generator=g, dtype=DOUBLE))}
-    for k in (1, 2):
-        points = torch.rand(16, 2, generator=g, dtype=DOUBLE)
-        points[:, 0] = k - 1.0
-        batches[f"condition_{k}"] = Batch(points)
-    return batches | {"observation_1": observed}
+        Posterior(spectrum(torch.ones(2, 2, dtype=DOUBLE)), 0.0, 1.0, 1.0)
 
 
 def test_bands_of_the_fitted_field_are_calibrated_for_both_posteriors():
     scores: dict[str, list[float]] = {"gauss-newton": [], "laplace": []}
     covered: list[float] = []
     for seed in range(6):
-        model, network, observed, grid, _ = noisy_heat(seed)
-        coefficients = Coefficients([], DOUBLE)
-        solver = PopulationRiskGaussNewton(model, network, coefficients)
-        g = torch.Generator().manual_seed(seed)
-        start = flatten(network, coefficients)
-        while solver.reason is None:
-            solver.step(draw(g, observed))
-        solver.finish()
-        batches = draw(g, observed)
-        error = (network(grid)[:, 0].detach() - exact(grid)).square().mean()
+        setting = NoisyHeat(seed=seed, network_seed=seed + 100)
+        network, grid, solver = setting.network, setting.grid(21), setting.solver()
+        start = flatten(network, setting.coefficients)
+        solve(setting, solver)
+        batches = setting.draw()
+        difference = network(grid)[:, 0].detach() - truth(grid)
         own = gauss_newton_posterior(solver, batches)
         std = own.std(network, grid)[:, 0]
-        scores["gauss-newton"].append(float(error / std.square().mean()))
-        inside = (network(grid)[:, 0].detach() - exact(grid)).abs() <= own.quantile * std
-        covered.append(float(inside.double().mean()))
+        scores["gauss-newton"].append(float(difference.square().mean() / std.square().mean()))
+        covered.append(float((difference.abs() <= own.quantile * std).double().mean()))
         weights = {n: w * solver.unit for n, w in solver.row_weights(batches).items()}
-        other = laplace_posterior(model, network, coefficients, batches, weights, start)
+        other = laplace_posterior(*setting.parts, batches, weights, start)
         std = other.std(network, grid)[:, 0]
-        scores["laplace"].append(float(error / std.square().mean()))
+        scores["laplace"].append(float(difference.square().mean() / std.square().mean()))
     # squared error over variance is about chi-squared of four degrees over four: the mean of six
     # has a standard deviation of 0.3
     for values in scores.values():
@@ -177,12 +128,11 @@ def test_bands_of_the_fitted_field_are_calibrated_for_both_posteriors():
 
 
 def test_stated_noise_above_the_misfit_widens():
-    model, network, observed, grid, _ = noisy_heat(0)
-    solver = PopulationRiskGaussNewton(model, network, Coefficients([], DOUBLE))
-    g = torch.Generator().manual_seed(0)
+    setting = NoisyHeat()
+    network, grid, solver = setting.network, setting.grid(21), setting.solver()
     while solver.iteration < 10:
-        solver.step(draw(g, observed))
-    batches = draw(g, observed)
+        solver.step(setting.draw())
+    batches = setting.draw()
     estimated = gauss_newton_posterior(solver, batches)
     sigma = math.sqrt(estimated.variance) * solver.unit
     wide = gauss_newton_posterior(solver, batches, stated_std=2 * sigma)

@@ -14,8 +14,8 @@ from pinngate.measurement import Mean
 from pinngate.moments import gradient_moments
 from pinngate.networks import Network
 from pinngate.observations import ObservationSet, collect
+from pinngate.optim.jacobian import assign, flatten, jacobian
 from pinngate.optim.matrix_free.rows import LinearisedRows
-from pinngate.optim.population_risk_gauss_newton import assign, flatten, jacobian
 from pinngate.problem import NetworkOptions, Problem
 from pinngate.quantities import mean_nodes
 from pinngate.reference import truth

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,10 @@ import torch
 
 from pinngate import checkpoint, config, runs
 from pinngate.errors import InputError, Interrupted
+from pinngate.optim.matrix_free import MatrixFreeGaussNewton
+from pinngate.optim.population_risk_gauss_newton import PopulationRiskGaussNewton
 from pinngate.problem import Problem
-from pinngate.training import Progress
+from pinngate.training import Progress, begin
 
 QUICK = [
     "solve.optimizer=population-risk-adam",
@@ -134,6 +137,34 @@ def test_resumed_run_is_bitwise_the_uninterrupted_one(
         for s in (whole, resumed)
     )
     assert first == second
+
+
+def test_a_resumed_solver_keeps_its_form_unless_a_memory_is_stated() -> None:
+    overrides = [*RACE, "solve.network={width: 12, depth: 2}", "observations.0.count=4000"]
+    problem = config.load(config.resolve("heat-noisy-ic"), overrides=overrides)
+    narrow = replace(problem, solve=replace(problem.solve, max_memory=68_000_000))
+    wide = replace(problem, solve=replace(problem.solve, max_memory=10**9))
+    session = begin(narrow)
+    assert session.stepper.memory().form == "matrix-free"
+    session.stepper.step()
+    state = session.state_dict()
+    found = {}
+    for name, stated in (("open", problem), ("wide", wide)):
+        again = begin(stated)
+        again.load_state_dict(state)
+        found[name] = type(next(iter(again.stepper.solvers.values())))
+    assert found == {"open": MatrixFreeGaussNewton, "wide": PopulationRiskGaussNewton}
+
+
+def test_only_a_stated_memory_is_written(finished: runs.Solution, tmp_path: Path) -> None:
+    assert finished.folder is not None
+    assert "max_memory" not in (finished.folder / "problem.yaml").read_text()
+    stated = quick("heat-noisy-ic", "solve.iterations=2", "solve.max_memory=1MB")
+    run = runs.run(stated, tmp_path / "run")
+    assert "max_memory: 1MB" in (tmp_path / "run" / "problem.yaml").read_text()
+    # first-order steps go on; only the Jacobian of the uncertainty does not fit
+    assert run.metrics["fields"]["u"]["relative_l2"] > 0
+    assert run.metrics["fields"]["u"]["coverage_95"] is None
 
 
 def test_killed_process_leaves_a_run_that_resumes(tmp_path: Path) -> None:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import torch
 
-from pinngate.posterior import Posterior, add_sandwich, student_quantile
-from pinngate.residuals import Batch
+from pinngate.linearised_fit import LinearisedFit
+from pinngate.posterior import Posterior, posterior_of, student_quantile
 from pinngate.risk import RidgeSpectrum
 
 NUM_SENSORS, NUM_TIMES = 8, 25
-MODEL = SimpleNamespace(
-    terms=[SimpleNamespace(name="observation_1", kind="observation")], axes=("x", "t")
-)
 
 
 def data() -> tuple[np.ndarray, np.ndarray]:
@@ -29,11 +24,10 @@ def posterior(points: np.ndarray, design: np.ndarray, errors: np.ndarray) -> Pos
     residuals = errors - design @ np.linalg.pinv(design) @ errors
     jacobian = torch.as_tensor(np.column_stack([np.zeros(len(points)), design]))
     spectrum = RidgeSpectrum(jacobian, design.shape[1], slice(0, len(points)))
-    free = len(points) - design.shape[1]
-    made = Posterior(jacobian, design.shape[1], 1.0, float(residuals @ residuals) / free, free)
-    batches = {"observation_1": Batch(torch.as_tensor(points))}
-    add_sandwich(made, spectrum, torch.as_tensor(residuals), MODEL, batches)  # type: ignore[arg-type]
-    return made
+    observed = spectrum.fits([1.0], torch.as_tensor(errors))[0]
+    r, places = torch.as_tensor(residuals), (torch.as_tensor(points),)
+    fit = LinearisedFit(spectrum, torch.as_tensor(errors), r, observed, places=places, time=1)
+    return posterior_of(fit)
 
 
 def test_the_sandwich_is_the_textbook_formula() -> None:

@@ -1,6 +1,16 @@
-"""Benchmarks: a matrix of runs that resumes where it stopped, and the tables made from it."""
+"""Benchmarks: problems × settings × methods × seeds, statistics, tables, figures and one page."""
 
-from pinngate.bench.matrix import Suite, load_suite, run_matrix
-from pinngate.bench.tables import summarise, write_tables
+from pinngate.bench.matrix import run_matrix
+from pinngate.bench.page import write_page
+from pinngate.bench.suite import Setting, Suite, load_suite
+from pinngate.bench.tables import make_tables, write_tables
 
-__all__ = ["Suite", "load_suite", "run_matrix", "summarise", "write_tables"]
+__all__ = [
+    "Setting",
+    "Suite",
+    "load_suite",
+    "make_tables",
+    "run_matrix",
+    "write_page",
+    "write_tables",
+]

@@ -1,8 +1,9 @@
-"""Problems × settings × optimizers × seeds: every run once, in parallel, resumable.
+"""Run a suite: every run once, in parallel, resumable.
 
-A run is identified by the hash of its resolved problem file, defaults written out, so a change of
-any default is a new run and everything else is skipped. One line of JSON for each finished run is
-appended to ``runs.jsonl``; a failed run is a line too, never dropped.
+A run is identified by the hash of its problem as the method gets it, of the method and of its
+options, defaults written out: a change of any default is a new run and everything else is skipped.
+One line of JSON for each finished run is appended to ``runs.jsonl``; a failed run is a line too,
+never dropped.
 """
 
 from __future__ import annotations
@@ -11,88 +12,21 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from pinngate import __version__, config
-from pinngate.errors import InputError, PinngateError, nearest
+from pinngate.bench.measures import Case, Row, case_of, score
+from pinngate.bench.methods import method
+from pinngate.bench.methods.contract import NotApplicable, Task
+from pinngate.bench.suite import Run, Suite, runs_of
+from pinngate.errors import PinngateError
+from pinngate.problem import Problem
 
 logger = logging.getLogger(__name__)
-
-SUITES = Path(__file__).parent / "suites"
-
-
-@dataclass(frozen=True)
-class Suite:
-    """What to run: every problem with every setting, optimizer and seed.
-
-    `settings` maps a label to overrides as `pinngate run --set` takes them.
-    """
-
-    name: str
-    problems: tuple[str, ...]
-    optimizers: tuple[str, ...] = ("auto",)
-    settings: dict[str, tuple[str, ...]] = field(default_factory=lambda: {"default": ()})
-    num_seeds: int = 10
-
-
-@dataclass(frozen=True)
-class Run:
-    """One cell and seed of a suite."""
-
-    problem: str
-    setting: str
-    optimizer: str
-    seed: int
-    overrides: tuple[str, ...]
-
-
-def suite_names() -> list[str]:
-    """Return the names of the shipped suites."""
-    return sorted(path.stem for path in SUITES.glob("*.yaml"))
-
-
-def load_suite(name: str) -> Suite:
-    """Read a suite: a shipped one by name, or a YAML file.
-
-    Raises:
-        InputError: there is none, or it has unknown keys.
-    """
-    path = Path(name) if name.endswith((".yaml", ".yml")) else SUITES / f"{name}.yaml"
-    if not path.exists():
-        raise InputError(
-            f"there is no suite '{name}'",
-            expected="one of " + ", ".join(suite_names()) + ", or a YAML file",
-            hint=nearest(name, suite_names()),
-        )
-    stated = yaml.safe_load(path.read_text(encoding="utf-8"))
-    known = {"problems", "optimizers", "settings", "seeds"}
-    if not isinstance(stated, dict) or set(stated) - known or "problems" not in stated:
-        raise InputError(f"{path} is no suite", expected="the keys " + ", ".join(sorted(known)))
-    settings = {k: tuple(v or ()) for k, v in (stated.get("settings") or {"default": ()}).items()}
-    return Suite(
-        path.stem,
-        tuple(stated["problems"]),
-        tuple(stated.get("optimizers", ("auto",))),
-        settings,
-        int(stated.get("seeds", 10)),
-    )
-
-
-def runs_of(suite: Suite) -> Iterator[Run]:
-    """Yield every run of a suite, seeds outermost: a partial matrix is a smaller sample of all."""
-    for seed in range(suite.num_seeds):
-        for problem in suite.problems:
-            for setting, overrides in suite.settings.items():
-                for optimizer in suite.optimizers:
-                    every = (*overrides, f"solve.optimizer={optimizer}", f"solve.seed={seed}")
-                    yield Run(problem, setting, optimizer, seed, every)
 
 
 def run_matrix(
@@ -100,80 +34,131 @@ def run_matrix(
     folder: Path,
     *,
     num_workers: int = 1,
-    on_row: Callable[[dict[str, Any], int, int], None] | None = None,
-) -> list[dict[str, Any]]:
+    on_row: Callable[[Row, int, int], None] | None = None,
+) -> list[Row]:
     """Run what has not been run yet and return all rows of the suite.
 
     Args:
         suite: the matrix.
         folder: holds ``runs.jsonl``, made if absent.
-        num_workers: processes; each uses one thread where there are several.
+        num_workers: processes; each uses one thread.
         on_row: called with each new row, the number done and the number in all.
+
+    Raises:
+        InputError: a method's library is not installed; nothing has been run.
     """
+    for choice in suite.methods.values():
+        method(choice.method).require()
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "runs.jsonl"
-    done: dict[str, dict[str, Any]] = {}
-    if file.exists():
-        for line in file.read_text(encoding="utf-8").splitlines():
-            if line.endswith("}"):
-                row = json.loads(line)
-                done[row["id"]] = row
     wanted = {identity(run): run for run in runs_of(suite)}
+    done = _finished(file)
     missing = [(key, run) for key, run in wanted.items() if key not in done]
     logger.info("%d of %d runs are done", len(wanted) - len(missing), len(wanted))
-    with (
-        ProcessPoolExecutor(num_workers, get_context("spawn"), _limit_threads) as pool,
-        file.open("a", encoding="utf-8") as stream,
-    ):
-        futures = [pool.submit(execute, key, run) for key, run in missing]
-        for future in as_completed(futures):
-            row = future.result()
-            done[row["id"]] = row
-            stream.write(json.dumps(row) + "\n")
-            stream.flush()
-            if on_row is not None:
-                on_row(row, sum(key in done for key in wanted), len(wanted))
-    return [done[key] for key in wanted]
+    if missing:
+        with (
+            ProcessPoolExecutor(num_workers, get_context("spawn"), _warm_up) as pool,
+            file.open("a", encoding="utf-8") as stream,
+        ):
+            futures = [pool.submit(execute, key, run) for key, run in missing]
+            try:
+                for future in as_completed(futures):
+                    row = future.result()
+                    done[row["id"]] = row
+                    stream.write(json.dumps(row) + "\n")
+                    stream.flush()
+                    if on_row is not None:
+                        on_row(row, sum(key in done for key in wanted), len(wanted))
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+    return [done[key] | _labels(run) for key, run in wanted.items()]
 
 
-def _limit_threads() -> None:
+def _finished(file: Path) -> dict[str, Row]:
+    """Return the rows on disk; a line that a killed process left unfinished is cut off."""
+    done: dict[str, Row] = {}
+    if not file.exists():
+        return done
+    lines = file.read_text(encoding="utf-8").splitlines()
+    kept = []
+    for line in lines:
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        done[row["id"]] = row
+        kept.append(line)
+    if len(kept) < len(lines):
+        file.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+    return done
+
+
+def _warm_up() -> None:
+    """Take one thread, and load what a first optimizer step needs: no run pays for it."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     import torch
 
     torch.set_num_threads(1)
+    weight = torch.zeros(1, requires_grad=True)
+    weight.square().sum().backward()
+    torch.optim.Adam([weight]).step()
+
+
+def _labels(run: Run) -> Row:
+    return {
+        "problem": run.problem,
+        "setting": run.setting,
+        "method": run.label,
+        "family": method(run.choice.method).family,
+        "seed": run.seed,
+    }
+
+
+def _stated(run: Run) -> Problem:
+    overrides = (*run.overrides, f"solve.seed={run.seed}")
+    return config.load(config.resolve(run.problem), overrides=overrides)
 
 
 def identity(run: Run) -> str:
-    """Return the hash of the resolved problem, sixteen hexadecimal digits."""
-    from pinngate.optim.registry import resolve
-
-    problem = config.load(config.resolve(run.problem), overrides=run.overrides)
-    text = f"{__version__}\n{run.setting}\n{run.optimizer}\n{config.dumps(resolve(problem))}"
+    """Return the hash of all that the answer depends on, sixteen hexadecimal digits."""
+    chosen = method(run.choice.method)
+    options = chosen.complete(run.choice.options)
+    problem = config.dumps(chosen.prepare(_stated(run), options))
+    text = f"{__version__}\n{chosen.name}\n{json.dumps(options, sort_keys=True)}\n{problem}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def execute(key: str, run: Run) -> dict[str, Any]:
-    """Solve one run and return its row; a failure is a row with its reason."""
-    from pinngate.runs import solve
+@lru_cache(maxsize=2)
+def _case(problem: str, overrides: tuple[str, ...]) -> Case:
+    """Return what all methods of one problem and seed share; they follow one another."""
+    return case_of(config.load(config.resolve(problem), overrides=overrides))
 
-    row: dict[str, Any] = {
-        "id": key,
-        "problem": run.problem,
-        "setting": run.setting,
-        "optimizer": run.optimizer,
-        "seed": run.seed,
-    }
+
+def execute(key: str, run: Run) -> Row:
+    """Solve one run and return its row; a failure is a row with its reason."""
+    row: Row = {"id": key} | _labels(run)
     try:
-        problem = config.load(config.resolve(run.problem), overrides=run.overrides)
-        metrics = solve(problem).metrics
+        chosen = method(run.choice.method)
+        options = chosen.complete(run.choice.options)
+        case = _case(run.problem, (*run.overrides, f"solve.seed={run.seed}"))
+        course = case.course()
+        problem = chosen.prepare(case.problem, options)
+        task = Task(problem, case.observations, case.grid.points, course, options)
+        metrics = score(case, chosen.solve(task))
+    except NotApplicable as reason:
+        return row | {"status": "not applicable", "reason": str(reason)}
     except PinngateError as error:
         return row | {"status": "failed", "reason": str(error)}
-    return row | flatten(metrics)
+    except Exception as error:  # a rival's own error is its failure, not the benchmark's
+        logger.debug("%s failed", run.label, exc_info=True)
+        return row | {"status": "failed", "reason": f"{type(error).__name__}: {error}"}
+    return row | flatten(metrics) | {"course": course.table()}
 
 
-def flatten(metrics: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(metrics: Row, prefix: str = "") -> Row:
     """Return nested metrics as one level, keys joined by dots."""
-    flat: dict[str, Any] = {}
+    flat: Row = {}
     for name, value in metrics.items():
         if isinstance(value, dict):
             flat |= flatten(value, f"{prefix}{name}.")
@@ -182,6 +167,6 @@ def flatten(metrics: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def columns(rows: Sequence[dict[str, Any]]) -> list[str]:
+def columns(rows: Sequence[Row]) -> list[str]:
     """Return every key of the rows, in order of first appearance."""
     return list(dict.fromkeys(key for row in rows for key in row))

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from pinngate.channels.plan import Plan, partitions
 from pinngate.expression import evaluate
-from pinngate.networks import Network, activation_derivatives
+from pinngate.networks import JointNetwork, Network, activation_derivatives
 
 
 class LayerFactors(NamedTuple):
@@ -40,9 +40,16 @@ class _Monomial(NamedTuple):
 
 @dataclass(frozen=True)
 class Propagation:
-    """The result of `forward`: outputs (C, N, fields) and what backward needs."""
+    """The result of `forward`: outputs (C, N, fields) and what backward needs of each network."""
 
     outputs: Tensor
+    tapes: list[_Tape]
+
+
+@dataclass(frozen=True)
+class _Tape:
+    """What backward needs of one network."""
+
     network: Network
     inputs: list[Tensor]
     sigmas: list[list[Tensor]]
@@ -71,40 +78,52 @@ def forward(
         columns = {axis: points[:, k] for k, axis in enumerate(plan.axes)}
         coefficients = _operator_coefficients(plan, {**values, **columns})
         rules = _rules(plan, coefficients)
-        plain = [network.input_derivative(points, orders) for orders in plan.derivatives]
-        collapsed = []
-        for terms in coefficients:
-            total = torch.zeros_like(plain[0])
-            for orders, c in terms:
-                total = total + c * network.input_derivative(points, orders)
-            collapsed.append(total)
-        a = torch.stack(plain + collapsed)
-        num_channels, num_points = a.shape[:2]
-        inputs, sigmas, preactivations = [], [], []
-        for layer, activation in zip(network.linears[:-1], network.activations, strict=True):
-            inputs.append(a)
-            z = (a.view(num_channels * num_points, -1) @ layer.weight.T).view(
-                num_channels, num_points, -1
-            )
-            z[0] += layer.bias
-            sigma = activation_derivatives(activation, z[0], plan.order + 1)
-            a = torch.empty_like(z)
-            a[0] = sigma[0]
-            for c in range(1, num_channels):
-                torch.mul(sigma[1], z[c], out=a[c])
-                for k, monomials in rules[c].items():
-                    a[c].addcmul_(sigma[k], _polynomial(monomials, z))
-            sigmas.append(sigma)
-            preactivations.append(z)
+        parts = network.networks if isinstance(network, JointNetwork) else [network]
+        found = [_forward(part, plan, points, coefficients, rules) for part in parts]
+    outputs = [out for out, _ in found]
+    joined = outputs[0] if len(outputs) == 1 else torch.cat(outputs, 2)
+    return Propagation(joined, [tape for _, tape in found])
+
+
+def _forward(
+    network: Network,
+    plan: Plan,
+    points: Tensor,
+    coefficients: list[list[tuple[tuple[int, ...], float | Tensor]]],
+    rules: list[dict[int, list[_Monomial]]],
+) -> tuple[Tensor, _Tape]:
+    plain = [network.input_derivative(points, orders) for orders in plan.derivatives]
+    collapsed = []
+    for terms in coefficients:
+        total = torch.zeros_like(plain[0])
+        for orders, c in terms:
+            total = total + c * network.input_derivative(points, orders)
+        collapsed.append(total)
+    a = torch.stack(plain + collapsed)
+    num_channels, num_points = a.shape[:2]
+    inputs, sigmas, preactivations = [], [], []
+    for layer, activation in zip(network.linears[:-1], network.activations, strict=True):
         inputs.append(a)
-        last = network.linears[-1]
-        out = (a.view(num_channels * num_points, -1) @ last.weight.T).view(
+        z = (a.view(num_channels * num_points, -1) @ layer.weight.T).view(
             num_channels, num_points, -1
         )
-        out[0] += last.bias
-        out = out * network.output_scale
-        out[0] += network.output_shift
-    return Propagation(out, network, inputs, sigmas, preactivations, rules)
+        z[0] += layer.bias
+        sigma = activation_derivatives(activation, z[0], plan.order + 1)
+        a = torch.empty_like(z)
+        a[0] = sigma[0]
+        for c in range(1, num_channels):
+            torch.mul(sigma[1], z[c], out=a[c])
+            for k, monomials in rules[c].items():
+                a[c].addcmul_(sigma[k], _polynomial(monomials, z))
+        sigmas.append(sigma)
+        preactivations.append(z)
+    inputs.append(a)
+    last = network.linears[-1]
+    out = (a.view(num_channels * num_points, -1) @ last.weight.T).view(num_channels, num_points, -1)
+    out[0] += last.bias
+    out = out * network.output_scale
+    out[0] += network.output_shift
+    return out, _Tape(network, inputs, sigmas, preactivations, rules)
 
 
 def backward(propagation: Propagation, adjoints: Tensor) -> list[LayerFactors]:
@@ -120,20 +139,28 @@ def backward(propagation: Propagation, adjoints: Tensor) -> list[LayerFactors]:
 
     Cost: about twice that of `forward`.
     """
+    factors: list[LayerFactors] = []
+    begin = 0
     with torch.no_grad():
-        network = propagation.network
-        d = adjoints * network.output_scale
-        num_channels, num_points = d.shape[:2]
-        factors = [LayerFactors(d, propagation.inputs[-1])]
-        for k in range(len(network.linears) - 2, -1, -1):
-            above = network.linears[k + 1]
-            upper = (d.view(num_channels * num_points, -1) @ above.weight).view(
-                num_channels, num_points, -1
-            )
-            d = _activation_backward(
-                upper, propagation.sigmas[k], propagation.preactivations[k], propagation.rules
-            )
-            factors.append(LayerFactors(d, propagation.inputs[k]))
+        for tape in propagation.tapes:
+            size = len(tape.network.output_scale)
+            factors += _backward(tape, adjoints[:, :, begin : begin + size])
+            begin += size
+    return factors
+
+
+def _backward(tape: _Tape, adjoints: Tensor) -> list[LayerFactors]:
+    network = tape.network
+    d = adjoints * network.output_scale
+    num_channels, num_points = d.shape[:2]
+    factors = [LayerFactors(d, tape.inputs[-1])]
+    for k in range(len(network.linears) - 2, -1, -1):
+        above = network.linears[k + 1]
+        upper = (d.view(num_channels * num_points, -1) @ above.weight).view(
+            num_channels, num_points, -1
+        )
+        d = _activation_backward(upper, tape.sigmas[k], tape.preactivations[k], tape.rules)
+        factors.append(LayerFactors(d, tape.inputs[k]))
     return factors[::-1]
 
 

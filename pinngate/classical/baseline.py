@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Initial = Callable[[dict[str, Array]], Array]
+Smoother = Callable[[Problem, str, Sequence["ObservationSet"]], Initial]
 
 # points of the spectral solver along an axis: the coefficients of a cubic spline fall as k⁻⁴, so
 # that more would only chase the kinks of its third derivative
@@ -49,7 +50,12 @@ class Classical:
         return self.evaluate(np.asarray(points, dtype=np.float64))
 
 
-def classical(problem: Problem, observations: Sequence[ObservationSet]) -> Classical | None:
+def classical(
+    problem: Problem,
+    observations: Sequence[ObservationSet],
+    *,
+    smoother: tuple[str, Smoother] | None = None,
+) -> Classical | None:
     """Return what a careful numerical analyst would make of the data; None with a logged reason.
 
     The spline of a noisy initial condition passes exactly through the boundary values that the
@@ -60,17 +66,23 @@ def classical(problem: Problem, observations: Sequence[ObservationSet]) -> Class
     Args:
         problem: the problem; its truth is never read.
         observations: the noisy values; their standard deviations weight them where stated.
+        smoother: name and function of another smoother of the initial condition; there is no
+            answer for data that are not at the initial time.
 
     Cost: that of one reference solution, or of a 2,000 × 2,000 eigendecomposition.
     """
     try:
-        initial = _initial_data(problem, observations)
+        spline = "smoothing spline" if len(problem.space_axes) == 1 else "thin-plate spline"
+        label, smooth = smoother or (spline, _smooth_initial)
+        # the solvers know boxes only
+        initial = None if problem.geometry else _initial_data(problem, observations, smooth)
         if initial is None:
+            if smoother is not None:
+                raise InputError(f"the {label} needs observations at the initial time")
             return _smoothed(problem, observations)
         fields, is_smoothed = initial
         solution, name = _solve(problem, fields)
-        smoother = "smoothing spline" if len(problem.space_axes) == 1 else "thin-plate spline"
-        return Classical(solution, f"{smoother} + {name}" if is_smoothed else name)
+        return Classical(solution, f"{label} + {name}" if is_smoothed else name)
     except (InputError, SolveError) as reason:
         logger.info("no classical baseline for %s: %s", problem.name, reason)
         return None
@@ -94,10 +106,10 @@ def _solve(
 
 
 def _initial_data(
-    problem: Problem, observations: Sequence[ObservationSet]
+    problem: Problem, observations: Sequence[ObservationSet], smooth: Smoother
 ) -> tuple[dict[str, Initial], bool] | None:
     """Return a function for every initial datum; None where one is neither known nor observed."""
-    if not problem.has_time or problem.coefficients:
+    if not problem.has_time or problem.coefficients or problem.coefficient_fields:
         return None
     at_t, start = problem.axes.index("t"), problem.domain["t"][0]
     fields: dict[str, Initial] = {}
@@ -119,7 +131,7 @@ def _initial_data(
             if exact is not None:
                 fields[name] = exact
             elif order == 0 and seen:
-                fields[name] = _smooth_initial(problem, f, seen)
+                fields[name] = smooth(problem, f, seen)
                 is_smoothed = True
             else:
                 return None
@@ -156,18 +168,14 @@ def _solved_for(problem: Problem, condition: Condition, name: str) -> Initial | 
 def _smooth_initial(problem: Problem, f: str, seen: Sequence[ObservationSet]) -> Initial:
     points = np.concatenate([data.points for data in seen])
     values = np.concatenate([data.values for data in seen])
-    precision = _precision(seen)
+    precision = stated_precision(seen)
     columns = [problem.axes.index(a) for a in problem.space_axes]
     if len(columns) > 1:
         bounds = [problem.domain[a] for a in problem.space_axes]
         surface = thin_plate(points[:, columns], values, precision, bounds=bounds)
         return lambda axes: surface(np.column_stack([axes[a] for a in problem.space_axes]))
-    axis, start = problem.space_axes[0], problem.domain["t"][0]
-    fixed: dict[float, float] = {}
-    for end in problem.domain[axis]:
-        given = _exact(problem, axis, end, f)
-        if given is not None:
-            fixed[end] = float(given({"t": np.array([start])})[0])
+    axis = problem.space_axes[0]
+    fixed = fixed_ends(problem, f, axis)
     spline = smoothing_spline(
         points[:, columns[0]],
         values,
@@ -179,6 +187,17 @@ def _smooth_initial(problem: Problem, f: str, seen: Sequence[ObservationSet]) ->
     return lambda axes: spline(axes[axis])
 
 
+def fixed_ends(problem: Problem, f: str, axis: str) -> dict[float, float]:
+    """Return the values that conditions fix at the ends of a space axis at the initial time."""
+    start = np.array([problem.domain["t"][0]])
+    fixed: dict[float, float] = {}
+    for end in problem.domain[axis]:
+        given = _exact(problem, axis, end, f)
+        if given is not None:
+            fixed[end] = float(given({"t": start})[0])
+    return fixed
+
+
 def _smoothed(problem: Problem, observations: Sequence[ObservationSet]) -> Classical:
     surfaces = {}
     bounds = list(problem.domain.values())
@@ -186,16 +205,18 @@ def _smoothed(problem: Problem, observations: Sequence[ObservationSet]) -> Class
         seen = [data for data in observations if data.of == f]
         if not seen:
             raise InputError(f"{f} was not observed and its initial data are not known")
+        if problem.geometry and all(data.where is not None for data in seen):
+            raise InputError(f"{f} was observed on planes only, and no solver knows its geometry")
         points = np.concatenate([data.points for data in seen])
         values = np.concatenate([data.values for data in seen])
-        surfaces[f] = thin_plate(points, values, _precision(seen), bounds=bounds)
+        surfaces[f] = thin_plate(points, values, stated_precision(seen), bounds=bounds)
     return Classical(
         lambda points: {f: surface(points) for f, surface in surfaces.items()},
         "thin-plate spline, generalised cross-validation",
     )
 
 
-def _precision(seen: Sequence[ObservationSet]) -> Array | None:
+def stated_precision(seen: Sequence[ObservationSet]) -> Array | None:
     """Return 1/variance of each value; None, equal weights, unless every set states it."""
     stds = [data.std for data in seen if data.std is not None]
     return np.concatenate(stds) ** -2.0 if len(stds) == len(seen) else None

@@ -11,19 +11,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pinngate.config.determinacy import given_conditions, needed_conditions
+from pinngate.config.geometry import build_geometry
 from pinngate.config.observation_sets import build_observations
-from pinngate.config.schema import ProblemFile, SolveSection
+from pinngate.config.schema import ConditionSection, ProblemFile, SolveSection
 from pinngate.config.scope import AXES, Scope
-from pinngate.config.truth import RESERVED, build_truth
+from pinngate.config.truth import RESERVED, build_truth, field_truths
 from pinngate.config.yaml_source import Place, Source
 from pinngate.errors import InputError, Span, nearest
 from pinngate.expression import names
+from pinngate.geometry.shapes import Geometry
 from pinngate.problem import (
+    BoundaryPart,
     Coefficient,
+    CoefficientField,
     Condition,
     Equation,
     NetworkOptions,
     Observations,
+    Plane,
     Problem,
     SolveOptions,
     Truth,
@@ -48,6 +53,7 @@ class Builder:
         self.scope = Scope(source)
         self.domain: dict[str, tuple[float, float]] = {}
         self.files: dict[Path, Span] = {}
+        self.geometry: Geometry | None = None
 
     def build(self) -> Located:
         """Return the problem.
@@ -64,7 +70,8 @@ class Builder:
         self.bounds()
         self.scope.domain = self.domain
         self.unknowns()
-        coefficients = self.coefficients()
+        self.geometry = build_geometry(self.scope, file.geometry)
+        coefficients, fields = self.coefficients()
         equations = tuple(
             Equation(" ".join(text.split()), self.scope.residual(text, place, "an equation"))
             for place, text in self._items("equations", file.equations)
@@ -72,12 +79,19 @@ class Builder:
         self.every_unknown_appears(equations)
         conditions, periodic = self.conditions()
         observations = build_observations(self.scope, file.observations, self.folder, self.files)
-        self.every_coefficient_appears(coefficients, equations, conditions, observations)
-        truth = build_truth(
-            self.scope, file.truth, self.folder, coefficients, equations, self.files
+        self.every_coefficient_appears(
+            [*coefficients, *fields], equations, conditions, observations
         )
+        truth = build_truth(
+            self.scope, file.truth, self.folder, coefficients, equations, self.files, file.estimate
+        )
+        fields = field_truths(self.scope, self.file, coefficients, fields, truth)
+        if truth == Truth():
+            truth = None  # it stated coefficient fields alone, which know their truth themselves
         self.synthetic_needs_truth(truth)
+        self.solvers_need_a_box(truth)
         if not observations:
+            self.fields_need_observations(fields)
             self.determined(equations, conditions, periodic, coefficients)
         problem = Problem(
             name=file.name,
@@ -89,8 +103,10 @@ class Builder:
             observations=observations,
             constants=dict(self.scope.constants),
             coefficients=coefficients,
+            coefficient_fields=fields,
             truth=truth,
             solve=_solve_options(file.solve),
+            geometry=self.geometry,
             title=" ".join(file.title.split()),
             description=file.description.strip(),
             source=file.source.strip(),
@@ -102,7 +118,7 @@ class Builder:
         return [((section, i), item) for i, item in enumerate(items)]
 
     def axes(self) -> None:
-        """Declare the axes: one to three of x, y, z, and perhaps t."""
+        """Declare the axes: up to three of x, y, z, and perhaps t; at least one of all."""
         for axis in self.file.domain:
             place: Place = ("domain", axis)
             if axis not in AXES:
@@ -113,11 +129,11 @@ class Builder:
                 )
             self.scope.declare(axis, "an axis", place)
         self.scope.axes = tuple(self.file.domain)
-        if not set(self.scope.axes) - {"t"}:
+        if not self.scope.axes:
             raise InputError(
-                "the domain has no space axis",
+                "the domain has no axis",
                 span=self.source.key(("domain",)),
-                expected="one to three of x, y, z, and t where there is time",
+                expected="up to three of x, y, z, and t where there is time",
             )
 
     def bounds(self) -> None:
@@ -150,15 +166,23 @@ class Builder:
             self.scope.unknowns = (*self.scope.unknowns, name)
         self.scope.refuse_derivatives()
 
-    def coefficients(self) -> tuple[Coefficient, ...]:
-        """Read `estimate`."""
-        found = []
+    def coefficients(self) -> tuple[tuple[Coefficient, ...], tuple[CoefficientField, ...]]:
+        """Read `estimate`: numbers, and fields but for their truth."""
+        numbers: list[Coefficient] = []
+        fields: list[CoefficientField] = []
         for name, section in self.file.estimate.items():
             place: Place = ("estimate", name)
+            if section.over is not None and name in RESERVED:
+                raise InputError(
+                    f"'{name}' cannot name a field: it is a key of 'truth'",
+                    span=self.source.key(place),
+                    expected="another name",
+                )
             self.scope.declare(name, "an estimated coefficient", place)
+            keys = ["initial", "lower", "upper", *(["truth"] if section.over is None else [])]
             values = {
                 key: self.scope.number(value, (*place, key), f"'{key}' of '{name}'")
-                for key in ("initial", "lower", "upper", "truth")
+                for key in keys
                 if (value := getattr(section, key)) is not None
             }
             if section.positive and "lower" in values:
@@ -169,20 +193,46 @@ class Builder:
                 )
             if section.positive:
                 values["lower"] = 0.0
-            coefficient = Coefficient(name, **values)
-            lower, upper = coefficient.lower, coefficient.upper
-            if (lower is not None and coefficient.initial <= lower) or (
-                upper is not None and coefficient.initial >= upper
-            ):
+            made: Coefficient | CoefficientField
+            if section.over is None:
+                made = Coefficient(name, **values)
+                numbers.append(made)
+            else:
+                over = self.over(section.over, (*place, "over"))
+                bounds = values["initial"], values.get("lower"), values.get("upper")
+                made = CoefficientField(name, over, *bounds)
+                fields.append(made)
+            self.inside_bounds(made, place)
+        self.scope.coefficients = tuple(c.name for c in numbers)
+        self.scope.over = {f.name: f.over for f in fields}
+        self.scope.refuse_derivatives()
+        return tuple(numbers), tuple(fields)
+
+    def over(self, listed: list[str], place: Place) -> tuple[str, ...]:
+        """Read the axes with which a coefficient varies, in the order of the domain."""
+        for i, axis in enumerate(listed):
+            if axis not in self.scope.axes or axis in listed[:i]:
                 raise InputError(
-                    f"'{name}' starts at {coefficient.initial:g}, outside its bounds",
-                    span=self.source.span((*place, "initial")),
-                    expected=f"a value between {lower if lower is not None else '-inf'} and "
-                    f"{upper if upper is not None else 'inf'}, bounds excluded",
+                    f"'{axis}' stands twice"
+                    if axis in listed[:i]
+                    else f"the domain has no axis '{axis}'",
+                    span=self.source.span((*place, i)),
+                    expected=f"one or more of the axes {', '.join(self.scope.axes)}",
                 )
-            found.append(coefficient)
-        self.scope.coefficients = tuple(self.file.estimate)
-        return tuple(found)
+        return tuple(axis for axis in self.scope.axes if axis in listed)
+
+    def inside_bounds(self, made: Coefficient | CoefficientField, place: Place) -> None:
+        """Refuse an initial value that is not between the bounds."""
+        lower, upper = made.lower, made.upper
+        if (lower is not None and made.initial <= lower) or (
+            upper is not None and made.initial >= upper
+        ):
+            raise InputError(
+                f"'{made.name}' starts at {made.initial:g}, outside its bounds",
+                span=self.source.span((*place, "initial")),
+                expected=f"a value between {lower if lower is not None else '-inf'} and "
+                f"{upper if upper is not None else 'inf'}, bounds excluded",
+            )
 
     def every_unknown_appears(self, equations: tuple[Equation, ...]) -> None:
         """Refuse an unknown that no equation mentions."""
@@ -198,7 +248,7 @@ class Builder:
 
     def every_coefficient_appears(
         self,
-        coefficients: tuple[Coefficient, ...],
+        coefficients: list[Coefficient | CoefficientField],
         equations: tuple[Equation, ...],
         conditions: tuple[Condition, ...],
         observations: tuple[Observations, ...],
@@ -207,6 +257,7 @@ class Builder:
         residuals = [item.residual for item in equations] + [item.residual for item in conditions]
         residuals += [item.quantity for item in observations if item.quantity is not None]
         used = {name for residual in residuals for name in names(residual)}
+        used |= {name for residual in residuals for name in self.scope.fields_in(residual)}
         for coefficient in coefficients:
             if coefficient.name not in used:
                 raise InputError(
@@ -223,24 +274,56 @@ class Builder:
             place: Place = ("conditions", i)
             if section.periodic is not None:
                 periodic.append(self.periodic(section.periodic, (*place, "periodic"), periodic))
-                if section.where is not None or section.equation is not None:
+                if (section.where, section.on, section.equation) != (None, None, None):
                     raise InputError(
-                        "a periodic condition has no 'where' and no 'equation'",
+                        "a periodic condition has no 'where', no 'on' and no 'equation'",
                         span=self.source.span(place),
                         expected="{periodic: x} alone",
                     )
                 continue
-            if section.where is None or section.equation is None:
-                missing = "where" if section.where is None else "equation"
-                raise InputError(
-                    f"the key '{missing}' is missing in a condition",
-                    span=self.source.span(place),
-                    expected="{where: x = 0, equation: u = 0} or {periodic: x}",
-                )
-            where = self.scope.plane(section.where, (*place, "where"))
-            residual = self.scope.residual(section.equation, (*place, "equation"), "a condition")
+            where, normal = self.place(section, place)
+            if section.equation is None:
+                raise self.missing("equation", place)
+            residual = self.scope.residual(
+                section.equation, (*place, "equation"), "a condition", normal
+            )
             found.append(Condition(where, " ".join(section.equation.split()), residual))
         return tuple(found), tuple(periodic)
+
+    def missing(self, key: str, place: Place) -> InputError:
+        """Return the fault of a condition that lacks a key."""
+        return InputError(
+            f"the key '{key}' is missing in a condition",
+            span=self.source.span(place),
+            expected="{where: x = 0, equation: u = 0} or {periodic: x}",
+        )
+
+    def place(
+        self, section: ConditionSection, place: Place
+    ) -> tuple[Plane | BoundaryPart, tuple[str, ...]]:
+        """Read where a condition holds, and the names of the normal's components there."""
+        if section.on is None:
+            if section.where is None:
+                raise self.missing("where", place)
+            return self.scope.plane(section.where, (*place, "where")), ()
+        if section.where is not None:
+            raise InputError(
+                "a condition has both 'where' and 'on'",
+                span=self.source.key((*place, "on")),
+                expected="one of the two: a plane, or a part of the boundary at all times",
+            )
+        names = self.geometry.part_names() if self.geometry else []
+        if section.on not in names:
+            raise InputError(
+                f"unknown boundary part '{section.on}'",
+                span=self.source.span((*place, "on")),
+                expected=f"the parts are {', '.join(names)}"
+                if names
+                else "a key 'geometry', whose boundary has parts",
+                hint=nearest(section.on, names),
+            )
+        space = [axis for axis in self.scope.axes if axis != "t"]
+        return BoundaryPart(section.on), tuple(f"n_{axis}" for axis in space)
 
     def periodic(self, axis: str, place: Place, earlier: list[str]) -> str:
         """Check one periodic axis."""
@@ -283,6 +366,25 @@ class Builder:
                     expected="truth: with a formula for each unknown, a solver or a file",
                     hint="measured values are stated with 'file'",
                 )
+
+    def solvers_need_a_box(self, truth: Truth | None) -> None:
+        """Refuse a computed truth inside a geometry."""
+        if self.geometry is not None and truth is not None and truth.solver is not None:
+            raise InputError(
+                "the reference solvers know boxes only, and the problem states a geometry",
+                span=self.source.span(("truth", "solver")),
+                expected="a formula for each unknown, or a file with values on a grid of the "
+                "whole domain",
+            )
+
+    def fields_need_observations(self, fields: tuple[CoefficientField, ...]) -> None:
+        """Refuse a coefficient field that no observation could determine."""
+        if fields:
+            raise InputError(
+                f"nothing from which to infer the field '{fields[0].name}'",
+                span=self.source.key(("estimate", fields[0].name)),
+                expected="observations",
+            )
 
     def determined(
         self,

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from itertools import combinations
 
 from pinngate.expression import names
-from pinngate.problem import Condition, Equation, parse_derivative
+from pinngate.problem import BoundaryPart, Condition, Equation, parse_derivative
 
 MAX_SYSTEM = 12  # pairings are counted over subsets, 2^n of them
 
@@ -76,10 +76,16 @@ def needed_conditions(
 def given_conditions(
     conditions: Sequence[Condition], periodic: Sequence[str], needed: dict[str, int]
 ) -> dict[str, int]:
-    """Count the conditions along each axis; a periodic axis has all that it needs."""
+    """Count the conditions along each axis; a periodic axis has all that it needs.
+
+    A condition on a part of a curved boundary closes both ends of every space axis, as far as can
+    be told without looking at how much of the boundary the parts cover.
+    """
+    around = 2 * sum(isinstance(condition.where, BoundaryPart) for condition in conditions)
     return {
         axis: max(
-            sum(condition.where.axis == axis for condition in conditions),
+            sum(condition.where.axis == axis for condition in conditions)
+            + (around if axis != "t" else 0),
             count if axis in periodic else 0,
         )
         for axis, count in needed.items()

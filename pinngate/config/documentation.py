@@ -17,13 +17,18 @@ from pydantic.fields import FieldInfo
 from pinngate.config import catalog
 from pinngate.config.loading import loads
 from pinngate.config.schema import (
+    BallSection,
     ConditionSection,
+    EllipseSection,
     EstimateSection,
+    GeometrySection,
     NetworkSection,
     NoiseSection,
     ObservationSection,
+    PartSection,
     ProblemFile,
     Section,
+    ShapeSection,
     SolveSection,
     TruthSection,
     WeightsSection,
@@ -35,6 +40,11 @@ from pinngate.expression import CONSTANTS, FUNCTIONS
 from pinngate.problem import MAX_ORDER
 
 SECTIONS: list[tuple[str, type[Section]]] = [
+    ("`geometry`", GeometrySection),
+    ("`shapes`, in `geometry`: one mapping for each", ShapeSection),
+    ("`disk` and `sphere`", BallSection),
+    ("`ellipse`", EllipseSection),
+    ("`boundaries`, in `geometry`: one mapping for each", PartSection),
     ("`estimate`: one mapping for each coefficient", EstimateSection),
     ("`conditions`: a list", ConditionSection),
     ("`observations`: a list", ObservationSection),
@@ -56,6 +66,10 @@ title: Heat on a rod whose initial temperature was measured with noise
 
 # Axes and their bounds: one to three of x, y, z; t is time. Bounds may be formulas: [0, 2*pi]
 domain: {x: [0, 1], t: [0, 1]}
+# A part of that box, made of disks, rectangles, polygons ...; then {on: hole, equation: u = 0}
+# geometry:
+#   shapes: {plate: {rectangle: {x: [0, 1], y: [0, 1]}}, hole: {disk: {center: [0, 0], radius: 1}}}
+#   inside: plate - hole
 unknowns: [u]
 
 # Known numbers, or formulas in constants stated before.
@@ -123,8 +137,7 @@ def reference() -> str:
     for title, section in SECTIONS:
         summary = " ".join((section.__doc__ or "").split())
         parts += [f"## {title}\n", summary + "\n", _table(section)]
-        if section is TruthSection:
-            parts.append(_TRUTH)
+        parts += [_AFTER[section]] if section in _AFTER else []
     parts.append(_FORMULAS)
     parts.append("## Examples\n")
     for title, name in _EXAMPLES:
@@ -181,11 +194,36 @@ unknown key is an error. Text that holds `: ` or ` #`, or starts with one of ``*
 goes in quotes. Nothing in the file is ever executed.
 """
 
+_GEOMETRY = """\
+The domain is then a box around the geometry, and everything holds inside it: equations,
+observations, the judgement by the truth, and of a plane in a condition what is inside.
+`on: boundary` is the whole boundary, `on: hole` what the shape `hole` gives to it. Fields in
+`solution.npz` are NaN outside.
+
+```yaml
+domain: {x: [-1, 1], y: [-1, 1]}
+geometry:
+  shapes:
+    plate: {rectangle: {x: [-1, 1], y: [-1, 1]}}
+    hole: {disk: {center: [0.2, 0], radius: 0.3}}
+  inside: plate - hole
+  boundaries:
+    inlet: {of: plate, where: x = -1}
+conditions:
+  - {on: hole, equation: u = 0}
+  - {on: inlet, equation: n_x*u_x + n_y*u_y = 1}
+```
+"""
+
 _TRUTH = """\
 The formulas of `truth` may use the axes, the constants, and those coefficients whose true values
 are stated. With `solver` the domain needs the axis `t`, and the formulas in `clean` hold at its
-start.
+start. `finite-difference` takes one or two space axes, `spectral` up to three, periodic or with
+fields (or slopes) zero at the ends, `cole-hopf` Burgers' equation, `runge-kutta` problems in `t`
+alone.
 """
+
+_AFTER: dict[type[Section], str] = {PartSection: _GEOMETRY, TruthSection: _TRUTH}
 
 _FORMULAS = f"""\
 ## Formulas
@@ -202,8 +240,10 @@ in any order and up to {MAX_ORDER} in all: `u_t`, `u_xx`, `u_xt`, `v_xxyy`.
 | where | what a formula may name |
 |---|---|
 | `constants` | constants stated before it |
-| bounds, `where`, `noise`, `estimate`, `truth.constants` | constants |
+| bounds, shapes, `where`, `noise`, `estimate`, `truth.constants` | constants |
 | `equations`, `conditions` | unknowns, derivatives, axes, constants, coefficients |
+| `conditions` with `on` | also the outward unit normal: `n_x`, `n_y`, `n_z` |
+| `boundaries.<name>.where` | space axes and constants |
 | `truth.<unknown>` | axes, constants, coefficients with a true value |
 | `truth.clean` | the same without `t` |
 
@@ -215,6 +255,7 @@ _EXAMPLES = [
     ("Unknown coefficients, numerical truth", "burgers-inverse"),
     ("Measured values", "heat-sensors"),
     ("A periodic domain", "advection-noisy-ic"),
+    ("A domain that is no box", "heat-hole"),
 ]
 
 _ERRORS = """\

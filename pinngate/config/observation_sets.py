@@ -5,6 +5,7 @@ Part of `build`. Nothing is read from data files here but whether they are there
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
 
 from pinngate.config.data_files import SUFFIXES, data_file
@@ -19,6 +20,7 @@ from pinngate.problem import (
     MeasuredObservations,
     Noise,
     Observations,
+    Plane,
     SyntheticObservations,
     parse_derivative,
 )
@@ -216,7 +218,7 @@ def _synthetic(
                 span=scope.source.key((*place, key)),
                 expected="of, where, count, layout, noise; a file where values were measured",
             )
-    if section.count is None:
+    if section.count is None and not isinstance(section.layout, dict):
         raise InputError(
             "the key 'count' or 'file' is missing in an observation",
             span=scope.source.span(place),
@@ -232,22 +234,54 @@ def _synthetic(
     noise = _noise(scope, section.noise, (*place, "noise"), allow_zero=True)
     where = scope.plane(section.where, (*place, "where")) if section.where is not None else None
     mean = _mean(scope, section.mean, (*place, "mean"))
-    if mean is not None and where is not None and where.axis in mean.axes:
+    averaged = mean.axes if mean is not None and mean.width is None else ()
+    if where is not None and where.axis in averaged:
         raise InputError(
             f"{where.axis} is fixed, and the mean is over {where.axis}",
             span=scope.source.span((*place, "where")),
             expected="another axis",
         )
+    layout = section.layout or "random"
+    count = section.count or 0
+    if isinstance(layout, dict):
+        count = _grid_count(scope, layout, where, averaged, section.count, place)
     return SyntheticObservations(
         " ".join(of.split()),
-        section.count,
+        count,
         noise,
         where,
-        section.layout or "random",
+        layout,
         quantity,
         mean,
         _holdout(scope, section, place, folder, files),
     )
+
+
+def _grid_count(
+    scope: Scope,
+    layout: dict[str, int],
+    where: Plane | None,
+    averaged: tuple[str, ...],
+    count: int | None,
+    place: Place,
+) -> int:
+    """Return the number of points of a grid stated axis by axis."""
+    fixed = [*averaged, *([where.axis] if where is not None else [])]
+    free = [axis for axis in scope.axes if axis not in fixed]
+    if set(layout) != set(free):
+        raise InputError(
+            f"the layout states points along {', '.join(layout) or 'no axis'}",
+            span=scope.source.span((*place, "layout")),
+            expected=f"a number of points along each of {', '.join(free)}",
+        )
+    product = prod(layout.values())
+    if count is not None and count != product:
+        raise InputError(
+            f"'count' is {count}, and the layout has {product} points",
+            span=scope.source.span((*place, "count")),
+            expected="no 'count' beside such a layout, or the product of its numbers",
+        )
+    return product
 
 
 def _noise(scope: Scope, section: NoiseSection, place: Place, *, allow_zero: bool) -> Noise:

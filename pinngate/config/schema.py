@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 
 from pinngate.measurement import MAX_ROWS
+from pinngate.memory import parse_size
 
 
 class Kind(str):
@@ -52,10 +53,23 @@ EquationText = Annotated[str, Kind("an equation as text, `left = right`")]
 PlaneText = Annotated[str, Kind("text such as `x = 0`")]
 FileName = Annotated[str, Kind("the name of a .csv or .npz file"), Field(min_length=1)]
 Name = Annotated[str, Kind("a name")]
+Interval = Annotated[
+    list[NumberOrFormula],
+    Field(min_length=2, max_length=2),
+    Kind("a list of two numbers or formulas, [low, high]"),
+]
+Coordinates = Annotated[
+    list[NumberOrFormula],
+    Field(min_length=2, max_length=3),
+    Kind("a list of coordinates, one for each space axis"),
+]
 PositiveInteger = Annotated[
     int, BeforeValidator(_whole), Field(ge=1), Kind("a whole number, 1 or more")
 ]
 Observed = Annotated[str, Kind("a field, a derivative or a formula")]
+MemorySize = Annotated[
+    int, PlainValidator(parse_size), Kind("an amount of memory such as 2GB, 500MB or 1.5GiB")
+]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), Kind("a positive number")]
 
 
@@ -66,9 +80,20 @@ class Section(BaseModel):
 
 
 class EstimateSection(Section):
-    """A scalar coefficient to infer together with the fields."""
+    """A coefficient to infer together with the fields: a number, or with `over` a field."""
 
     initial: NumberOrFormula = Field(description="where the search starts")
+    over: Annotated[
+        list[Name] | None,
+        BeforeValidator(_listed),
+        Field(min_length=1),
+        Kind("an axis, or a list of axes"),
+    ] = Field(
+        None,
+        description="the axes with which it varies: it is then a field, whose derivatives such as "
+        "`a_x` may stand in the equations",
+        json_schema_extra={"default": "none, a number"},
+    )
     positive: Annotated[bool, Kind("true or false")] = Field(
         False, description="search among positive values only, through the logarithm"
     )
@@ -76,21 +101,103 @@ class EstimateSection(Section):
     upper: NumberOrFormula | None = Field(None, description="upper bound")
     truth: NumberOrFormula | None = Field(
         None,
-        description="true value, used only to report the error; "
-        "without it, `truth.constants` of the same name",
+        description="true value, used only to report the error; without it, `truth.constants` of "
+        "the same name. Of a field: a formula in its axes; without it, the key of its name in "
+        "`truth`",
+    )
+
+
+class BallSection(Section):
+    """A disk in two dimensions, a sphere in three."""
+
+    center: Coordinates = Field(description="its centre")
+    radius: NumberOrFormula = Field(description="its radius")
+
+
+class EllipseSection(Section):
+    """An ellipse, in two dimensions."""
+
+    center: Coordinates = Field(description="its centre")
+    radii: Annotated[
+        list[NumberOrFormula],
+        Field(min_length=2, max_length=2),
+        Kind("a list of two numbers or formulas"),
+    ] = Field(description="its two semi-axes, along the first and the second space axis")
+    angle: NumberOrFormula = Field(0.0, description="turned anticlockwise by so much, in radians")
+
+
+BoxSides = Annotated[dict[str, Interval], Kind("a mapping of every space axis to [low, high]")]
+
+
+class ShapeSection(Section):
+    """A shape in space, the same at all times: one of these keys."""
+
+    disk: BallSection | None = Field(None, description="`center` and `radius`")
+    ellipse: EllipseSection | None = Field(
+        None, description="`center`, `radii` and optionally `angle`, anticlockwise in radians"
+    )
+    rectangle: BoxSides | None = Field(None, description="`{x: [0, 1], y: [0, 1]}`")
+    polygon: (
+        Annotated[
+            list[Coordinates], Field(min_length=3), Kind("a list of three or more vertices [x, y]")
+        ]
+        | None
+    ) = Field(None, description="its vertices in order; sides must not cross")
+    sphere: BallSection | None = Field(
+        None, description="`center` and `radius`, in three dimensions"
+    )
+    cuboid: BoxSides | None = Field(None, description="`{x: [0, 1], y: [0, 1], z: [0, 1]}`")
+
+
+class PartSection(Section):
+    """A part of the boundary: `of`, `where` or both."""
+
+    of: Name | None = Field(
+        None,
+        description="the shape that bounds there",
+        json_schema_extra={"default": "any"},
+    )
+    where: Annotated[str, Kind("text such as `x = 0` or `x**2 + y**2 < 1`")] | None = Field(
+        None,
+        description="which places belong to it: two formulas in the space axes and constants "
+        "with `=`, `<` or `>` between them",
+        json_schema_extra={"default": "all"},
+    )
+
+
+class GeometrySection(Section):
+    """A domain that is no box: everything holds inside it. Needs the extra `geometry` (DeepXDE)."""
+
+    shapes: Annotated[dict[str, ShapeSection], Field(min_length=1), Kind("a mapping")] = Field(
+        description="shapes by name, see below; a condition may be stated `on` each of them"
+    )
+    inside: Annotated[str, Kind("text such as `plate - hole`")] | None = Field(
+        None,
+        description="the set of points, made from names of shapes with `+` (union), `-` "
+        "(difference), `*` (intersection) and brackets",
+        json_schema_extra={"default": "the only shape"},
+    )
+    boundaries: dict[str, PartSection] = Field(
+        default_factory=dict, description="further parts of the boundary by name, see below"
     )
 
 
 class ConditionSection(Section):
-    """Exact knowledge: `where` with `equation`, or `periodic` alone."""
+    """Exact knowledge: `where` or `on` with `equation`, or `periodic` alone."""
 
+    on: Name | None = Field(
+        None,
+        description="with a geometry: `boundary`, a shape or a boundary part, on which it holds at "
+        "all times",
+    )
     where: PlaneText | None = Field(
         None, description="the plane on which it holds: one axis of the domain and its value"
     )
     equation: EquationText | None = Field(
         None,
         description="any expression in the fields and their derivatives: Dirichlet "
-        "`u = sin(pi*x)`, Neumann `u_x = 0`, Robin `u + 2*u_x = 1`, initial velocity `u_t = 0`",
+        "`u = sin(pi*x)`, Neumann `u_x = 0`, Robin `u + 2*u_x = 1`, initial velocity `u_t = 0`; "
+        "with `on` also in the outward unit normal: `n_x*u_x + n_y*u_y = 0`",
     )
     periodic: Name | None = Field(None, description="an axis along which every field is periodic")
 
@@ -191,9 +298,14 @@ class ObservationSection(Section):
         json_schema_extra={"default": "the whole domain"},
     )
     count: PositiveInteger | None = Field(None, description="synthetic: how many points")
-    layout: Literal["random", "grid"] | None = Field(
+    layout: Annotated[
+        Literal["random", "grid"] | dict[str, PositiveInteger] | None,
+        Kind("random, grid, or points along each axis such as {x: 38, t: 5}"),
+    ] = Field(
         None,
-        description="synthetic: uniformly random points, or a regular grid",
+        description="synthetic: uniformly random points, a regular grid of about `count` points, "
+        "or `{x: 38, t: 5}`, a grid with so many points along each axis, ends included; `count` "
+        "is then their product and may be left out",
         json_schema_extra={"default": "`random`"},
     )
     noise: NoiseSection | None = Field(
@@ -204,7 +316,8 @@ class ObservationSection(Section):
 class TruthSection(Section):
     """The answer to judge by, never seen in training.
 
-    One key for each unknown, or `solver` with `clean`, or `file`.
+    One key for each unknown, or `solver` with `clean`, or `file`; beside them, one key for each
+    coefficient that is a field.
     """
 
     model_config = ConfigDict(extra="allow", strict=True, frozen=True)
@@ -213,7 +326,7 @@ class TruthSection(Section):
     constants: dict[str, NumberOrFormula] = Field(
         default_factory=dict, description="true values of estimated coefficients, by name"
     )
-    solver: Literal["finite-difference", "spectral", "cole-hopf"] | None = Field(
+    solver: Literal["finite-difference", "spectral", "cole-hopf", "runge-kutta"] | None = Field(
         None, description="compute the truth numerically from `clean`"
     )
     clean: dict[str, Formula] = Field(
@@ -276,6 +389,12 @@ class SolveSection(Section):
         None, description="floating-point numbers of the computation"
     )
     device: Name = Field("auto", description="`auto`, `cpu` or `cuda`")
+    max_memory: MemorySize | None = Field(
+        None,
+        description="most memory that the solver may use beside the program itself; decides "
+        "whether the Jacobian is formed",
+        json_schema_extra={"default": "half of what is free"},
+    )
 
 
 class ProblemFile(Section):
@@ -293,17 +412,14 @@ class ProblemFile(Section):
     description: Text = Field("", description="more prose")
     source: Text = Field("", description="the paper or the data set it comes from")
     domain: Annotated[
-        dict[
-            str,
-            Annotated[
-                list[NumberOrFormula],
-                Field(min_length=2, max_length=2),
-                Kind("a list of two numbers or formulas, [low, high]"),
-            ],
-        ],
+        dict[str, Interval],
         Kind("a mapping of axes to [low, high]"),
     ] = Field(
-        description="axes and their bounds: one to three of `x`, `y`, `z`, and `t`, which is time"
+        description="axes and their bounds: up to three of `x`, `y`, `z`, and `t`, which is time; "
+        "`t` alone states ordinary differential equations"
+    )
+    geometry: GeometrySection | None = Field(
+        None, description="where the domain is no box but a part of it, see below"
     )
     unknowns: Annotated[list[Name], Field(min_length=1), Kind("a list of names, such as [u]")] = (
         Field(description="the fields to find")
@@ -319,7 +435,8 @@ class ProblemFile(Section):
         list[EquationText], Field(min_length=1), Kind("a list of equations, one or more")
     ] = Field(
         description="`left = right`, or one expression with `= 0` understood; derivatives are "
-        "the field, an underscore and axes: `u_t`, `u_xx`, `u_xt`, up to fourth order"
+        "the field, an underscore and axes: `u_t`, `u_xx`, `u_xt`, up to fourth order; "
+        "`(a*u_x)_x` is the derivative of a bracket"
     )
     conditions: list[ConditionSection] = Field(
         default_factory=list, description="exact knowledge, see below"

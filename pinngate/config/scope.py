@@ -16,6 +16,8 @@ from pinngate.errors import ExpressionError, InputError, nearest
 from pinngate.expression import (
     CONSTANTS,
     FUNCTIONS,
+    Binary,
+    Call,
     Expression,
     Number,
     constant_value,
@@ -23,7 +25,14 @@ from pinngate.expression import (
     parse,
     parse_equation,
 )
-from pinngate.problem import MAX_ORDER, Plane, canonical, parse_derivative
+from pinngate.problem import (
+    MAX_ORDER,
+    Derivative,
+    Plane,
+    canonical,
+    expand_derivatives,
+    parse_derivative,
+)
 
 AXES = ("x", "y", "z", "t")
 ROUNDING = 1e-12  # of the length of an axis: a bound typed with the digits of a double is the bound
@@ -49,8 +58,14 @@ class Scope:
     unknowns: tuple[str, ...] = ()
     constants: dict[str, float] = field(default_factory=dict)
     coefficients: tuple[str, ...] = ()
+    over: dict[str, tuple[str, ...]] = field(default_factory=dict)
     domain: dict[str, tuple[float, float]] = field(default_factory=dict)
     declared: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The unknowns, then the coefficients that are fields."""
+        return (*self.unknowns, *self.over)
 
     def declare(self, name: str, kind: str, place: Place) -> None:
         """Enter a name, once.
@@ -68,7 +83,7 @@ class Scope:
                 hint=f"write '{name}_'" if keyword.iskeyword(name) else "",
             )
         taken = self.declared.get(name) or _built_in(name)
-        derivative = parse_derivative(name, self.unknowns, self.axes)
+        derivative = parse_derivative(name, self.outputs, self.axes)
         if taken is None and derivative is not None and kind != "an axis":
             taken = f"a derivative of '{derivative.field}'"
         if taken is not None:
@@ -80,16 +95,19 @@ class Scope:
         self.declared[name] = kind
 
     def refuse_derivatives(self) -> None:
-        """Refuse names that read as a derivative of an unknown declared after them.
+        """Refuse names that read as a derivative of a field declared after them.
 
         Raises:
             InputError: there is one.
         """
         for name, kind in self.declared.items():
-            derivative = parse_derivative(name, self.unknowns, self.axes)
+            derivative = parse_derivative(name, self.outputs, self.axes)
             if derivative is not None and derivative.order > 0:
-                i = self.unknowns.index(name) if name in self.unknowns else 0
-                place: Place = ("unknowns", i) if kind == "an unknown" else ("constants", name)
+                place: Place = ("constants", name)
+                if kind == "an unknown":
+                    place = ("unknowns", self.unknowns.index(name))
+                elif name in self.over or name in self.coefficients:
+                    place = ("estimate", name)
                 raise InputError(
                     f"'{name}' cannot name {kind}: it is a derivative of '{derivative.field}'",
                     span=self.source.key(place),
@@ -117,7 +135,10 @@ class Scope:
             )
         line = re.sub(r"\s", " ", text)
         try:
-            return parse_equation(line) if is_equation else parse(line)
+            if is_equation:
+                return parse_equation(line)
+            self._check_brackets(expression := parse(line), place)
+            return expand_derivatives(expression, (), self.axes, {})
         except ExpressionError as error:
             raise self._locate(error, place) from None
 
@@ -200,8 +221,10 @@ class Scope:
                 hint=hint,
             )
 
-    def residual(self, text: str, place: Place, context: str) -> Expression:
-        """Parse an equation in fields, derivatives, axes, constants and coefficients.
+    def residual(
+        self, text: str, place: Place, context: str, further: Iterable[str] = ()
+    ) -> Expression:
+        """Parse an equation in fields, derivatives, axes, constants, coefficients and `further`.
 
         Returns:
             left − right, with canonical names of derivatives.
@@ -210,11 +233,14 @@ class Scope:
             InputError: it does not parse, names what is not declared, or a derivative of an order
                 above four, or holds no field at all.
         """
-        expression = self._parsed(text, place, is_equation=True)
-        others = [*self.axes, *self.constants, *self.coefficients]
+        typed = self._parsed(text, place, is_equation=True)
+        self._check_brackets(typed, place)
+        expression = expand_derivatives(typed, self.outputs, self.axes, self.over)
+        others = [*self.axes, *self.constants, *self.coefficients, *further]
         has_field = False
-        for name, offset in sorted(names(expression).items(), key=lambda item: item[1]):
-            derivative = parse_derivative(name, self.unknowns, self.axes)
+        found = names(expression) | names(typed)
+        for name, offset in sorted(found.items(), key=lambda item: item[1]):
+            derivative = parse_derivative(name, self.outputs, self.axes)
             if derivative is None:
                 if name in others or name in CONSTANTS:
                     continue
@@ -225,7 +251,8 @@ class Scope:
                     span=self.source.within(place, offset, len(name)),
                     expected=f"derivatives up to order {MAX_ORDER}",
                 )
-            has_field = True
+            self._check_axes(name, derivative, offset, place)
+            has_field = has_field or derivative.field in self.unknowns
         if not has_field:
             raise InputError(
                 f"{context} mentions no unknown",
@@ -233,16 +260,47 @@ class Scope:
                 expected=f"the unknowns are {', '.join(self.unknowns)}",
             )
         try:
-            return canonical(expression, self.unknowns, self.axes)
+            return canonical(expression, self.outputs, self.axes)
         except RecursionError:
             raise InputError(
                 "the formula is nested too deeply", span=self.source.span(place)
             ) from None
 
     def fields_in(self, expression: Expression) -> set[str]:
-        """Return the unknowns that an expression mentions, themselves or in a derivative."""
-        found = (parse_derivative(name, self.unknowns, self.axes) for name in names(expression))
+        """Return the fields that an expression mentions, themselves or in a derivative."""
+        found = (parse_derivative(name, self.outputs, self.axes) for name in names(expression))
         return {derivative.field for derivative in found if derivative is not None}
+
+    def _check_axes(self, name: str, derivative: Derivative, offset: int, place: Place) -> None:
+        """Refuse a derivative of a coefficient along an axis with which it does not vary."""
+        over = self.over.get(derivative.field, self.axes)
+        for axis, order in zip(self.axes, derivative.orders, strict=True):
+            if order and axis not in over:
+                raise InputError(
+                    f"'{name}' is zero: '{derivative.field}' does not vary with {axis}",
+                    span=self.source.within(place, offset, len(name)),
+                    expected=f"derivatives along {', '.join(over)}, the axes it is estimated over",
+                )
+
+    def _check_brackets(self, expression: Expression, place: Place) -> None:
+        """Refuse a derivative of a bracket along what is no axis.
+
+        Raises:
+            InputError: there is one.
+        """
+        match expression:
+            case Binary(_, left, right):
+                self._check_brackets(left, place)
+                self._check_brackets(right, place)
+            case Call(function, argument):
+                strange = [a for a in function[1:] if a not in self.axes]
+                if function.startswith("_") and strange:
+                    raise InputError(
+                        f"'{function}' after a bracket is no derivative",
+                        span=self.source.span(place),
+                        expected=f"the domain has the axes {', '.join(self.axes)}",
+                    )
+                self._check_brackets(argument, place)
 
     def _unknown(
         self, name: str, offset: int, place: Place, context: str, others: list[str]
@@ -251,16 +309,16 @@ class Scope:
         axes = f"the domain has the axes {', '.join(self.axes)}"
         if name in FUNCTIONS:
             expected, hint = f"{name} is a function: {name}(...)", ""
-        elif stem in self.unknowns and letters:
+        elif stem in self.outputs and letters:
             expected, hint = axes, self._nearest_derivative(stem, letters)
         elif name in AXES:
             expected, hint = axes, ""
         else:
-            expected = "the names here are " + ", ".join([*self.unknowns, *others, *CONSTANTS])
+            expected = "the names here are " + ", ".join([*self.outputs, *others, *CONSTANTS])
             derivatives = [
-                f"{unknown}_{a}{b}" for unknown in self.unknowns for a in self.axes for b in ("", a)
+                f"{output}_{a}{b}" for output in self.outputs for a in self.axes for b in ("", a)
             ]
-            hint = nearest(name, [*self.unknowns, *others, *CONSTANTS, *derivatives])
+            hint = nearest(name, [*self.outputs, *others, *CONSTANTS, *derivatives])
         return InputError(
             f"unknown name '{name}' in {context}",
             span=self.source.within(place, offset, len(name)),

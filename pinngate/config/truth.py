@@ -6,15 +6,17 @@ initial time, or by a file; and it may give the true values of estimated coeffic
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from pinngate.config.data_files import data_file
-from pinngate.config.schema import TruthSection
+from pinngate.config.schema import EstimateSection, ProblemFile, TruthSection
 from pinngate.config.scope import Scope
 from pinngate.config.yaml_source import Place
 from pinngate.errors import InputError, Span, nearest
 from pinngate.expression import Expression, names
-from pinngate.problem import Coefficient, Equation, Truth, parse_derivative
+from pinngate.problem import Coefficient, CoefficientField, Equation, Truth, parse_derivative
 
 RESERVED = tuple(TruthSection.model_fields)
 
@@ -26,6 +28,7 @@ def build_truth(
     coefficients: tuple[Coefficient, ...],
     equations: tuple[Equation, ...],
     files: dict[Path, Span],
+    estimate: Mapping[str, EstimateSection],
 ) -> Truth | None:
     """Read the truth; the file it names is entered in `files`.
 
@@ -37,7 +40,7 @@ def build_truth(
         return None
     stated: dict[str, float | str] = section.model_extra or {}
     _check_kind(scope, section, stated)
-    constants = _constants(scope, section, stated)
+    constants = _constants(scope, section, stated, estimate)
     known = dict(constants) | {c.name: c.truth for c in coefficients if c.truth is not None}
     if section.solver is not None:
         for name in scope.coefficients:
@@ -62,17 +65,66 @@ def build_truth(
     return Truth(fields, section.solver, clean, file, constants)
 
 
+def _own_truths(
+    scope: Scope, estimate: Mapping[str, EstimateSection]
+) -> Iterator[tuple[Place, float | str]]:
+    """Yield the place and text of the truth that a coefficient field states in `estimate`."""
+    for name in scope.over:
+        text = estimate[name].truth
+        if text is not None:
+            yield ("estimate", name, "truth"), text
+
+
+def field_truths(
+    scope: Scope,
+    file: ProblemFile,
+    coefficients: tuple[Coefficient, ...],
+    fields: tuple[CoefficientField, ...],
+    truth: Truth | None,
+) -> tuple[CoefficientField, ...]:
+    """Return the coefficient fields with their truth, from `estimate` or from `truth`.
+
+    Raises:
+        InputError: one is stated in both places, or names an axis with which it does not vary; or
+            the truth is computed by a solver and lacks one.
+    """
+    stated: dict[str, float | str] = (file.truth.model_extra or {}) if file.truth else {}
+    own = {place[1]: (place, text) for place, text in _own_truths(scope, file.estimate)}
+    known = [*scope.constants, *(c.name for c in coefficients if c.truth is not None)]
+    known += truth.constants if truth is not None else []
+    found = []
+    for each in fields:
+        place, text = own.get(each.name, (("truth", each.name), stated.get(each.name)))
+        if each.name in own and each.name in stated:
+            raise InputError(
+                f"the truth of '{each.name}' is stated twice",
+                span=scope.source.key(("truth", each.name)),
+                expected="its truth in 'estimate' or in 'truth'",
+            )
+        if text is not None:
+            each = replace(each, truth=_formula(scope, text, place, [*each.over, *known]))
+        elif truth is not None and truth.solver is not None:
+            raise InputError(
+                f"the truth is computed, and the true field '{each.name}' is not stated",
+                span=scope.source.key(("truth",)),
+                expected=f"{each.name}: a formula in {', '.join(each.over)}, in truth",
+            )
+        found.append(each)
+    return tuple(found)
+
+
 def _check_kind(scope: Scope, section: TruthSection, stated: dict[str, float | str]) -> None:
     for key in stated:
-        if key not in scope.unknowns:
+        if key not in scope.outputs:
             raise InputError(
                 f"unknown key '{key}'",
                 span=scope.source.key(("truth", key)),
-                expected=f"the keys here are {', '.join([*scope.unknowns, *RESERVED])}",
-                hint=nearest(key, [*scope.unknowns, *RESERVED]),
+                expected=f"the keys here are {', '.join([*scope.outputs, *RESERVED])}",
+                hint=nearest(key, [*scope.outputs, *RESERVED]),
             )
     span = scope.source.key(("truth",))
-    kinds = ["formulas"] * bool(stated)
+    of_fields = [unknown for unknown in scope.unknowns if unknown in stated]
+    kinds = ["formulas"] * bool(of_fields)
     kinds += [key for key in ("solver", "file") if getattr(section, key) is not None]
     if len(kinds) > 1:
         raise InputError(
@@ -80,7 +132,7 @@ def _check_kind(scope: Scope, section: TruthSection, stated: dict[str, float | s
             span=span,
             expected="a formula for each unknown, or a solver, or a file",
         )
-    if not kinds and not section.constants:
+    if not kinds and not section.constants and not stated:
         raise InputError(
             "the truth states nothing",
             span=span,
@@ -88,7 +140,7 @@ def _check_kind(scope: Scope, section: TruthSection, stated: dict[str, float | s
             hint="leave 'truth' out where it is not known",
         )
     missing = [unknown for unknown in scope.unknowns if unknown not in stated]
-    if stated and missing:
+    if of_fields and missing:
         raise InputError(
             f"the truth lacks the unknown '{missing[0]}'",
             span=span,
@@ -98,7 +150,7 @@ def _check_kind(scope: Scope, section: TruthSection, stated: dict[str, float | s
         raise InputError(
             "'clean' goes with 'solver' only",
             span=scope.source.key(("truth", "clean")),
-            expected="solver: finite-difference, spectral or cole-hopf",
+            expected="solver: finite-difference, spectral, cole-hopf or runge-kutta",
         )
     if section.solver is not None and not section.clean:
         raise InputError(
@@ -115,13 +167,17 @@ def _check_kind(scope: Scope, section: TruthSection, stated: dict[str, float | s
 
 
 def _constants(
-    scope: Scope, section: TruthSection, stated: dict[str, float | str]
+    scope: Scope,
+    section: TruthSection,
+    stated: dict[str, float | str],
+    estimate: Mapping[str, EstimateSection],
 ) -> dict[str, float]:
     """Evaluate `truth.constants`; each is an estimated coefficient or used by a formula here."""
     formulas: list[tuple[Place, float | str]] = [
         (("truth", key), value) for key, value in stated.items()
     ]
     formulas += [(("truth", "clean", key), value) for key, value in section.clean.items()]
+    formulas += list(_own_truths(scope, estimate))
     used = {name for place, text in formulas for name in names(scope.formula(text, place))}
     constants: dict[str, float] = {}
     for name, value in section.constants.items():

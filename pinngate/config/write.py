@@ -15,8 +15,13 @@ import yaml
 
 from pinngate.config.yaml_source import CORE_SCHEMA
 from pinngate.expression import Binary, Call, Expression, Name, Number
+from pinngate.geometry.shapes import Ball, Box, Ellipse, Geometry, Part, Polygon, Shape
+from pinngate.memory import exact_text
 from pinngate.problem import (
+    BoundaryPart,
     Coefficient,
+    CoefficientField,
+    Condition,
     MeasuredObservations,
     Noise,
     Observations,
@@ -119,16 +124,17 @@ def dumps(problem: Problem, *, files: Mapping[Path, str] | None = None) -> str:
         if text := getattr(problem, key):
             tree[key] = text
     tree["domain"] = _Line(problem.domain)
+    if problem.geometry is not None:
+        tree["geometry"] = _geometry(problem.geometry, problem.space_axes)
     tree["unknowns"] = problem.unknowns
     if problem.constants:
         tree["constants"] = _Line(problem.constants)
-    if problem.coefficients:
-        tree["estimate"] = {c.name: _coefficient(c) for c in problem.coefficients}
+    if problem.coefficients or problem.coefficient_fields:
+        estimated: list[Coefficient | CoefficientField] = list(problem.coefficients)
+        estimated += problem.coefficient_fields
+        tree["estimate"] = {c.name: _coefficient(c) for c in estimated}
     tree["equations"] = [equation.text for equation in problem.equations]
-    tree["conditions"] = [
-        _Line(where=_plane_text(condition.where), equation=condition.text)
-        for condition in problem.conditions
-    ]
+    tree["conditions"] = [_condition(condition) for condition in problem.conditions]
     tree["conditions"] += [_Line(periodic=axis) for axis in problem.periodic]
     tree["observations"] = [_observations(item, names) for item in problem.observations]
     if problem.units:
@@ -150,12 +156,51 @@ def _plane_text(plane: Plane) -> str:
     return f"{plane.axis} = {number_text(plane.value)}"
 
 
+def _condition(condition: Condition) -> _Line:
+    if isinstance(condition.where, BoundaryPart):
+        return _Line(on=condition.where.name, equation=condition.text)
+    return _Line(where=_plane_text(condition.where), equation=condition.text)
+
+
+def _geometry(geometry: Geometry, space: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "shapes": {name: _shape(shape, space) for name, shape in geometry.shapes.items()},
+        "inside": to_text(geometry.inside),
+        "boundaries": {name: _part(part) for name, part in geometry.parts.items()},
+    }
+
+
+def _shape(shape: Shape, space: tuple[str, ...]) -> _Line:
+    is_planar = len(space) == 2
+    match shape:
+        case Ball(center, radius):
+            return _Line({"disk" if is_planar else "sphere": _Line(center=center, radius=radius)})
+        case Ellipse(center, radii, angle):
+            return _Line(ellipse=_Line(center=center, radii=radii, angle=angle))
+        case Box(low, high):
+            sides = _Line(zip(space, zip(low, high, strict=True), strict=True))
+            return _Line({"rectangle" if is_planar else "cuboid": sides})
+        case Polygon(vertices):
+            return _Line(polygon=vertices)
+
+
+def _part(part: Part) -> _Line:
+    where = None
+    if part.where is not None:
+        left, right = to_text(part.where.left), to_text(part.where.right)
+        where = f"{left} {part.where.operator} {right}"
+    return _present({"of": part.of, "where": where})
+
+
 def _present(values: Mapping[str, Any]) -> _Line:
     return _Line({key: value for key, value in values.items() if value is not None})
 
 
-def _coefficient(coefficient: Coefficient) -> _Line:
-    values = {key: value for key, value in asdict(coefficient).items() if key != "name"}
+def _coefficient(coefficient: Coefficient | CoefficientField) -> _Line:
+    values = {f.name: getattr(coefficient, f.name) for f in fields(coefficient)}
+    del values["name"]
+    if isinstance(coefficient, CoefficientField) and coefficient.truth is not None:
+        values["truth"] = to_text(coefficient.truth)
     if coefficient.lower == 0.0:
         values = {"initial": values["initial"], "positive": True} | values | {"lower": None}
     return _present(values)
@@ -185,7 +230,8 @@ def _observations(item: Observations, names: Mapping[Path, str]) -> _Line:
         values["max_rows"] = item.table.max_rows
     else:
         values["where"] = _plane_text(item.where) if item.where else None
-        values |= {"count": item.count, "layout": item.layout}
+        values["count"] = item.count
+        values["layout"] = _Line(item.layout) if isinstance(item.layout, dict) else item.layout
     values["noise"] = _noise(item.noise)
     if item.mean is not None:
         values["mean"] = _present({"over": item.mean.axes, "width": item.mean.width})
@@ -214,4 +260,7 @@ def _solve(options: SolveOptions) -> dict[str, Any]:
     }
     tree["network"] = _Line(asdict(options.network)) if options.network else None
     tree["weights"] = _Line(options.weights)
+    del tree["max_memory"]
+    if options.max_memory is not None:
+        tree["max_memory"] = exact_text(options.max_memory)
     return tree

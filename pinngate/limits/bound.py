@@ -101,6 +101,10 @@ def _limit(
 ) -> Limit:
     if not problem.has_time or len(problem.space_axes) != 1:
         raise _Unavailable("it needs time and exactly one space axis")
+    if problem.coefficient_fields:
+        raise _Unavailable(
+            "a coefficient that varies with the axes has no finite number of unknowns"
+        )
     if not observations:
         raise _Unavailable("there are no observations")
     if not all(data.is_of_field for data in observations):

@@ -9,6 +9,7 @@ may rise from a fraction of its final value, so that the data are met first.
 from __future__ import annotations
 
 import copy
+import logging
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
@@ -19,16 +20,23 @@ from torch import Tensor, nn
 
 from pinngate.batches import BatchSource
 from pinngate.coefficients import Coefficients
-from pinngate.errors import SolveError
+from pinngate.errors import InputError, SolveError
+from pinngate.kernel import KernelSpectrum, kernel_spectrum
+from pinngate.linearised_fit import LinearisedFit, fit_at_weights
+from pinngate.memory import budget, rounded_text
 from pinngate.moments import Mode, gradient_moments, stratified
 from pinngate.networks import Network
+from pinngate.optim.jacobian import flatten
+from pinngate.optim.matrix_free import MemoryPlan, Size, dense_posterior_memory
 from pinngate.optim.population_risk_adam import PopulationRiskAdam
-from pinngate.optim.population_risk_gauss_newton import flatten
-from pinngate.posterior import Posterior, laplace_posterior
+from pinngate.posterior import Posterior, posterior_of
 from pinngate.residuals import ResidualModel
+from pinngate.risk import RidgeSpectrum
+from pinngate.scales import common_size
+
+logger = logging.getLogger(__name__)
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter], float], torch.optim.Optimizer]
-
 
 POSTERIOR_POINTS = 2  # times the collocation points of a step: less dependence on their draw
 
@@ -39,7 +47,8 @@ class FirstOrderOptions:
 
     `weights` maps a kind of term (equations, conditions, observations) to its weight in the loss;
     `statistics` is how per-point variances are computed, None for none; `is_gating_data_alone`
-    compares the data terms' mean gradient with the data terms' variance in place of the sum's.
+    compares the data terms' mean gradient with the data terms' variance in place of the sum's;
+    `max_memory`, in bytes, bounds the posterior.
     """
 
     iterations: int
@@ -48,6 +57,7 @@ class FirstOrderOptions:
     statistics: Mode | None = None
     is_gating_data_alone: bool = False
     warmup: int = 100
+    max_memory: int | None = None
 
 
 class FirstOrder:
@@ -93,13 +103,15 @@ class FirstOrder:
         moments = gradient_moments(
             self.model, self.network, self.coefficients, self.batches.draw(), options.statistics
         )
-        total = stratified(moments, weights)
+        # squares of the data's unit would make an optimizer's epsilon count in some units
+        unit = common_size(self.batches.scales) ** -2
+        total = stratified(moments, {name: unit * weight for name, weight in weights.items()})
         for parameter, gradient in zip(self.parameters, total.mean, strict=False):
             parameter.grad = gradient
         if isinstance(self.optimizer, PopulationRiskAdam) and total.variance_of_mean is not None:
             num = len(self.parameters)
             if options.is_gating_data_alone:
-                data = {n: w for n, w in weights.items() if kinds[n] == "observation"}
+                data = {n: unit * w for n, w in weights.items() if kinds[n] == "observation"}
                 alone = stratified(moments, data)
                 spread = cast(list[Tensor], alone.variance_of_mean)
                 self.optimizer.attach_statistics(means=alone.mean[:num], variances=spread[:num])
@@ -107,7 +119,7 @@ class FirstOrder:
                 self.optimizer.attach_statistics(variances=total.variance_of_mean[:num])
         self.optimizer.step()
         self.iteration += 1
-        self.row = {"loss": total.loss}
+        self.row = {"loss": total.loss / unit}
         self.row |= {f"loss_{name}": m.loss for name, m in moments.items()}
         self.row["learning_rate"] = rate
 
@@ -156,15 +168,56 @@ class FirstOrder:
         """Nothing is left to do: the last iterate is the answer."""
 
     def posterior(self) -> Posterior | None:
-        """Return Laplace's posterior at the last iterate.
+        """Return Laplace's posterior at the last iterate, None where it would not fit."""
+        if not self.batches.observations:
+            return None
+        needed, allowed = self.memory().num_bytes, budget(self.options.max_memory)
+        if needed > allowed:
+            logger.warning(
+                "no uncertainty: its Jacobian takes %s, and %s are allowed",
+                rounded_text(needed),
+                rounded_text(allowed),
+            )
+            return None
+        return posterior_of(self._linearised(), self.batches.stated_std())
 
-        Rows are weighted so that their squares sum to n times the loss, n the observations.
+    def kernel(self) -> KernelSpectrum | None:
+        """Return the kernel spectrum at the last iterate.
+
+        Raises:
+            InputError: it does not fit into memory.
         """
         if not self.batches.observations:
             return None
-        source = self.batches.twin("posterior", POSTERIOR_POINTS)
-        batches = source.draw() | source.in_order()
-        num_observations = sum(len(b) for b in source.observations.values())
+        needed, allowed = self.memory().num_bytes, budget(self.options.max_memory)
+        if needed > allowed:
+            raise InputError(
+                f"the kernel takes {rounded_text(needed)} of memory, "
+                f"and {rounded_text(allowed)} are allowed",
+                expected="more free memory, or fewer points or parameters",
+            )
+        return kernel_spectrum(self._linearised())
+
+    def memory(self) -> MemoryPlan:
+        """Return what the posterior needs; the steps need far less."""
+        size = Size(
+            num_rows=self.batches.num_rows(),
+            num_posterior_rows=self.batches.num_rows(POSTERIOR_POINTS),
+            num_observations=self.batches.num_points()["observations"],
+            num_parameters=self.network.num_parameters + len(self.coefficients.names),
+            width=self.network.options.width,
+            depth=self.network.options.depth,
+            num_channels=self.model.num_channels,
+        )
+        return MemoryPlan("first-order", dense_posterior_memory(size))
+
+    def _linearised(self) -> LinearisedFit[RidgeSpectrum]:
+        """Linearise at the last iterate.
+
+        Rows are weighted so that their squares sum to n times the loss, n the observations.
+        """
+        batches = self.batches.twin("posterior", POSTERIOR_POINTS).draw_in_order()
+        num_observations = self.batches.num_points()["observations"]
         roots = {}
         for term in self.model.terms:
             weight = self.options.weights.get(f"{term.kind}s", 1.0)
@@ -173,10 +226,7 @@ class FirstOrder:
             roots[term.name] = 1.0 if is_data else math.sqrt(weight * share)
         network = copy.deepcopy(self.network).double()
         coefficients = copy.deepcopy(self.coefficients).double()
-        stated = source.stated_std()
-        return laplace_posterior(
-            self.model, network, coefficients, batches, roots, self.anchor, stated
-        )
+        return fit_at_weights(self.model, network, coefficients, batches, roots, self.anchor)
 
     def describe(self) -> dict[str, Any]:
         """Return the network."""

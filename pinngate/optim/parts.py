@@ -13,11 +13,19 @@ import torch
 
 from pinngate.batches import BatchSource
 from pinngate.coefficients import Coefficients
-from pinngate.networks import Network
+from pinngate.kernel import KernelSpectrum
+from pinngate.networks import JointNetwork, Network
+from pinngate.optim.matrix_free import MemoryPlan
 from pinngate.posterior import Posterior
-from pinngate.problem import NetworkOptions, Problem
+from pinngate.problem import CoefficientField, NetworkOptions, Problem
 from pinngate.residuals import ResidualModel
+from pinngate.scales import natural_size
 from pinngate.streams import torch_seed
+
+COEFFICIENT_NETWORKS = {
+    num_axes: NetworkOptions(width=width, depth=1, activation="sin", features=3.0)
+    for num_axes, width in ((1, 16), (2, 32), (3, 48), (4, 48))
+}
 
 
 @dataclass(frozen=True)
@@ -27,16 +35,12 @@ class Parts:
     Attributes:
         problem: with every default written out.
         model: its loss terms.
-        batches: the source of points and data.
-        output_scale: size of each field.
-        output_shift: centre of each field.
+        batches: the source of points and data, and of the fields' sizes.
     """
 
     problem: Problem
     model: ResidualModel
     batches: BatchSource
-    output_scale: list[float]
-    output_shift: list[float]
 
     def network(self, options: NetworkOptions, label: str = "") -> Network:
         """Return a network with random weights; `label` names its own random stream."""
@@ -47,16 +51,37 @@ class Parts:
             len(problem.unknowns),
             options,
             is_periodic=[a in problem.periodic for a in problem.axes],
-            output_scale=self.output_scale,
-            output_shift=self.output_shift,
+            output_scale=[scale.size for scale in self.batches.scales.values()],
+            output_shift=[scale.centre for scale in self.batches.scales.values()],
             generator=torch.Generator().manual_seed(seed),
             dtype=self.batches.dtype,
         )
+        if problem.coefficient_fields:
+            fields = [self._coefficient_network(f, label) for f in problem.coefficient_fields]
+            network = JointNetwork([network, *fields])
         return network.to(self.batches.device)
+
+    def _coefficient_network(self, field: CoefficientField, label: str) -> Network:
+        """Return the network of a coefficient field; it starts at the initial value everywhere."""
+        problem = self.problem
+        seed = torch_seed(problem.solve.seed, f"initialisation{label}/{field.name}")
+        network = Network(
+            [problem.domain[a] for a in field.over],
+            1,
+            COEFFICIENT_NETWORKS[len(field.over)],
+            columns=[problem.axes.index(a) for a in field.over],
+            is_periodic=[a in problem.periodic for a in field.over],
+            generator=torch.Generator().manual_seed(seed),
+            dtype=self.batches.dtype,
+        )
+        torch.nn.init.zeros_(network.linears[-1].weight)
+        return network
 
     def coefficients(self) -> Coefficients:
         """Return the unknown coefficients at their initial values."""
-        made = Coefficients(self.problem.coefficients, self.batches.dtype)
+        scales, problem = self.batches.scales, self.problem
+        sizes = [natural_size(problem, c.name, scales) for c in problem.coefficients]
+        made = Coefficients(problem.coefficients, self.batches.dtype, sizes)
         return made.to(self.batches.device)
 
 
@@ -102,6 +127,12 @@ class Stepper(Protocol):
 
     def posterior(self) -> Posterior | None:
         """Return the uncertainty at the answer, None where nothing was observed."""
+
+    def kernel(self) -> KernelSpectrum | None:
+        """Return the kernel spectrum at the answer, None where nothing was observed."""
+
+    def memory(self) -> MemoryPlan:
+        """Return the form that was chosen and the bytes it needs."""
 
     def describe(self) -> dict[str, Any]:
         """Return entries for metrics.json: the network, and how it was chosen."""

@@ -15,24 +15,32 @@ of least risk; no validation set is used. It stands above the trainer, which sup
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pinngate.coefficients import Coefficients
 from pinngate.errors import InputError, SolveError
 from pinngate.networks import Network
-from pinngate.residuals import Batch, ResidualModel, Term
+from pinngate.optim.jacobian import (
+    Batches,
+    Rows,
+    assign,
+    flatten,
+    jacobian,
+    row_slices,
+    weighted_residuals,
+)
+from pinngate.optim.trust_region import descend
+from pinngate.residuals import ResidualModel, Term
 from pinngate.risk import NoiseModel, RidgeFit, RidgeSpectrum, fit_student_t
 
 if TYPE_CHECKING:
     from pinngate.posterior import Posterior
 
-Batches = Mapping[str, Batch]
-Rows = Mapping[str, slice]
 NUM_REWEIGHTINGS = 5  # refits of a Student-t model before it is frozen
 
 
@@ -52,9 +60,13 @@ class GaussNewtonOptions:
             Quieter data demand proportionally stiffer physics, or the equation's residual bends to
             what the data would have forbidden (sand column: v 2.4 % off in place of 0.5 %).
         max_stiffness: most by which the physics is stiffened; beyond, rounding takes over.
-        release: fraction of the final physics weight from which on coefficients move. Before that
-            the field has not met the data, and a transport coefficient can run off to zero, from
-            where it does not come back (sand column: v = 0.005 in place of 2.5).
+        following: actual over look-ahead risk below which the iterate has followed the physics and
+            its weight rises. Raised before, the field obeys an equation of wrong coefficients, and
+            creeps along it to the right ones (inverse Burgers: 200 iterations in place of 40). With
+            the first rise coefficients begin to move; before the field has met the data a velocity
+            can run off to zero, from where it does not come back.
+        max_held: iterations after which the weight rises for the first time all the same; a quarter
+            as many before each further rise.
         ridge: first α, in units of the squared size of the fields; follows the risk from there.
         ridge_factor: most by which α moves an iteration: the linearisation changes with it.
         damping: first trust-region parameter μ, in units of the squared size of the fields.
@@ -67,6 +79,8 @@ class GaussNewtonOptions:
             patience is tripled; converged runs agree to a tenth of a percent.
         is_robust: whether to fit a Student-t noise model and reweight observations where the data
             have heavy tails. Gaussian data keep weights of one exactly.
+        is_accelerated: whether steps are corrected for the curvature of the residuals
+            (`trust_region`); it spares the inverse Burgers problem half of its iterations.
     """
 
     equation_weight: float = 3.0
@@ -75,7 +89,8 @@ class GaussNewtonOptions:
     ramp: float = 1.3
     reference_noise: float = 0.33
     max_stiffness: float = 100.0
-    release: float = 0.3
+    following: float = 1.1
+    max_held: int = 12
     ridge: float = 1.0
     ridge_factor: float = 3.0
     damping: float = 1.0
@@ -84,109 +99,7 @@ class GaussNewtonOptions:
     max_iterations: int = 120
     creeping: float = 1.05
     is_robust: bool = True
-
-
-def parameters(network: Network, coefficients: Coefficients) -> list[nn.Parameter]:
-    """Return the parameters in the order of the Jacobian's columns."""
-    weights: list[Any] = [p for layer in network.linears for p in (layer.weight, layer.bias)]
-    return [*weights, coefficients.raw]
-
-
-def flatten(network: Network, coefficients: Coefficients) -> Tensor:
-    """Return all weights, then the raw coefficients, as one vector (P + K,)."""
-    return torch.cat([p.detach().reshape(-1) for p in parameters(network, coefficients)])
-
-
-def assign(network: Network, coefficients: Coefficients, theta: Tensor) -> None:
-    """Write the vector of `flatten` back."""
-    begin = 0
-    with torch.no_grad():
-        for p in parameters(network, coefficients):
-            p.copy_(theta[begin : begin + p.numel()].view_as(p))
-            begin += p.numel()
-
-
-def row_slices(model: ResidualModel, batches: Batches) -> dict[str, slice]:
-    """Return the rows of each term: equations, conditions, then all observations."""
-    shared = next((t.name for t in model.terms if t.kind == "equation"), None)
-    ordered = sorted(model.terms, key=lambda t: t.kind == "observation")
-    slices, begin = {}, 0
-    for term in ordered:
-        name = shared if term.kind == "equation" and shared else term.name
-        size = len(batches[name])
-        slices[term.name] = slice(begin, begin + size)
-        begin += size
-    return slices
-
-
-def jacobian(
-    model: ResidualModel,
-    network: Network,
-    coefficients: Coefficients,
-    batches: Batches,
-    row_weights: Mapping[str, float],
-) -> tuple[Tensor, Tensor, dict[str, slice]]:
-    """Return weighted residuals and their derivatives.
-
-    Args:
-        model: the terms.
-        network: the network, P weights.
-        coefficients: K unknown coefficients.
-        batches: points of every term.
-        row_weights: factor on the rows of each term.
-
-    Returns:
-        J (N, P + K), r (N,) and the rows of each term; observations come last. Columns of held wave
-        numbers are zero.
-
-    Cost: one forward and one backward propagation for each equation, and N·P numbers.
-    """
-    slices = row_slices(model, batches)
-    num_rows = max(s.stop for s in slices.values())
-    num_columns = network.num_parameters + coefficients.raw.numel()
-    jac = network.low.new_empty(num_rows, num_columns)
-    r = network.low.new_empty(num_rows)
-    for tile in model.sweep(network, coefficients, batches):
-        for e, m, factors in tile.backward(
-            lambda e: torch.full_like(e.residual, row_weights[e.term.name])
-        ):
-            begin = slices[e.term.name].start + e.start
-            rows = slice(begin, begin + len(m))
-            r[rows] = m * e.residual
-            write_rows(network, factors, jac[rows])
-            jac[rows, network.num_parameters :] = m[:, None] * e.by_coefficient
-    return jac, r, slices
-
-
-def write_rows(network: Network, factors: list[Any], out: Tensor) -> None:
-    """Write each point's gradient over the weights into the rows of `out` (n, ≥ P)."""
-    column = 0
-    for k, (d, a) in enumerate(factors):
-        num_points, outputs, inputs = d.shape[1], d.shape[2], a.shape[2]
-        g = torch.bmm(d.permute(1, 2, 0), a.permute(1, 0, 2))
-        if k == 0:
-            g = network.hold_periodic(g)
-        size = outputs * inputs
-        out[:, column : column + size] = g.view(num_points, size)
-        out[:, column + size : column + size + outputs] = d[0]
-        column += size + outputs
-
-
-def weighted_residuals(
-    model: ResidualModel,
-    network: Network,
-    coefficients: Coefficients,
-    batches: Batches,
-    row_weights: Mapping[str, float],
-) -> Tensor:
-    """Return r (N,) alone, in the rows of `jacobian`."""
-    slices = row_slices(model, batches)
-    r = network.low.new_empty(max(s.stop for s in slices.values()))
-    for tile in model.sweep(network, coefficients, batches):
-        for e in tile.evaluations:
-            begin = slices[e.term.name].start + e.start
-            r[begin : begin + len(e.residual)] = row_weights[e.term.name] * e.residual
-    return r
+    is_accelerated: bool = True
 
 
 class PopulationRiskGaussNewton:
@@ -232,13 +145,16 @@ class PopulationRiskGaussNewton:
         self.options = options or GaussNewtonOptions()
         self.anchor = flatten(network, coefficients)[: network.num_parameters].clone()
         # fields of any size and unit are brought to size one, so that ridge and damping have none
-        self.unit = float(network.output_scale.square().mean().sqrt())
+        self.unit = network.unit
         self.ridge = self.options.ridge
         self.damping = self.options.damping
         self.physics_weight = self.options.first_physics_weight
         self.stiffness = 1.0
         self.iteration = 0
+        self.num_held = 0
+        self.is_released = False
         self.num_stale = 0
+        self.last_score = math.inf
         self.least_risk = math.inf
         self.is_reweighting = False
         self.num_reweightings = 0
@@ -302,16 +218,16 @@ class PopulationRiskGaussNewton:
         observed = slice(slices[self.observation_terms[0].name].start, len(r))
         theta = flatten(self.network, self.coefficients)
         offset = theta[:num_weights] - self.anchor
-        if self.physics_weight < options.release:
+        if not self.is_released:
             jac = jac[:, :num_weights]
         spectrum = self._decompose(jac, jac.shape[1] - num_weights, observed)
         fit = self._choose_ridge(spectrum, r - jac[:, :num_weights] @ offset)
 
         actual = r[observed] / (1 - fit.leverage)
-        # at the weight every solver starts from, so that scores of different stiffness compare
-        stiffened = max(1.0, self.physics_weight)
-        misfit = float(r[: observed.start].square().sum()) / len(actual) / stiffened**2
         risk = float(actual.square().mean())
+        # at a common weight of the physics, so that scores of different stiffness compare
+        misfit = float(r[: observed.start].square().sum()) / len(actual) / self.physics_weight**2
+        self.last_score = risk + misfit
         row = {
             "loss": float(r.square().sum()) * self.unit**2 / len(actual),
             **{
@@ -333,7 +249,7 @@ class PopulationRiskGaussNewton:
         row["gain_ratio"] = self._descend(batches, weights, roots, spectrum, jac, r, theta)
         self._update_noise(plain, fit, slices, observed)
         self._stiffen(r[observed], fit)
-        self.physics_weight = min(self.stiffness, self.physics_weight * options.ramp)
+        self._raise_physics(row)
         self.iteration += 1
         if self.reason is None and self.iteration >= options.max_iterations:
             self.reason = f"the limit of {options.max_iterations} iterations is reached"
@@ -365,6 +281,16 @@ class PopulationRiskGaussNewton:
         wanted = self.options.reference_noise / max(noise, 1e-300)
         self.stiffness = max(self.stiffness, min(self.options.max_stiffness, wanted))
 
+    def _raise_physics(self, row: Mapping[str, float]) -> None:
+        """Raise the weight of the physics once the iterate has followed it to the minimiser."""
+        follows = row["leave_one_out_risk"] <= self.options.following * row["lookahead_risk"]
+        patience = self.options.max_held // (4 if self.is_released else 1)
+        if not follows and self.num_held < patience:
+            self.num_held += 1
+            return
+        self.num_held, self.is_released = 0, True
+        self.physics_weight = min(self.stiffness, self.physics_weight * self.options.ramp)
+
     def _choose_ridge(self, spectrum: RidgeSpectrum, b: Tensor) -> RidgeFit:
         factor = self.options.ridge_factor
         ridges = [self.ridge * factor ** (k / 8) for k in range(-8, 9)]
@@ -381,7 +307,8 @@ class PopulationRiskGaussNewton:
             s = slices[term.name]
             own = slice(s.start - observed.start, s.stop - observed.start)
             free = max(1.0, (s.stop - s.start) - float(fit.leverage[own].sum()))
-            rows[f"noise_std_{k}"] = math.sqrt(float(r[s].square().sum()) / free) * self.unit
+            unit = self.unit / self.precision[term.name]
+            rows[f"noise_std_{k}"] = math.sqrt(float(r[s].square().sum()) / free) * unit
         return rows
 
     def _coefficient_rows(
@@ -440,40 +367,36 @@ class PopulationRiskGaussNewton:
         batches: Batches,
         weights: Mapping[str, float],
         roots: Tensor,
-        spectrum: RidgeSpectrum,
-        jac: Tensor,
+        spectrum: Any,
+        jac: Any,
         r: Tensor,
         theta: Tensor,
     ) -> float:
         """Take the trust-region step; return actual over predicted reduction (0 if refused)."""
-        num_weights = self.network.num_parameters
-        offset = theta[:num_weights] - self.anchor
-        before = float(r.square().sum() + self.ridge * offset.square().sum())
-        for _ in range(8):
-            total = self.ridge + self.damping
-            # α‖w + δ − w₀‖² + μ‖δ‖² is (α + μ)‖δ − s‖² and a constant
-            s = -self.ridge / total * offset
-            shifted = r + jac[:, :num_weights] @ s
-            v, c = spectrum.minimiser(total, shifted, self.damping)
-            delta = torch.cat([s + v, c])
-            distance = self.ridge * (offset + delta[:num_weights]).square().sum()
-            predicted = float((r + jac @ delta).square().sum() + distance)
-            delta = torch.cat([delta, delta.new_zeros(len(theta) - len(delta))])
-            assign(self.network, self.coefficients, theta + delta)
-            moved = roots * weighted_residuals(
+
+        def moved(delta: Tensor) -> Tensor:
+            held = delta.new_zeros(len(theta) - len(delta))
+            return theta + torch.cat([delta, held])
+
+        def residuals(delta: Tensor) -> Tensor:
+            assign(self.network, self.coefficients, moved(delta))
+            return roots * weighted_residuals(
                 self.model, self.network, self.coefficients, batches, weights
             )
-            after = float(moved.square().sum() + distance)
-            gain = (before - after) / max(before - predicted, 1e-300)
-            if math.isfinite(after) and after < before:
-                if gain > 0.7:
-                    self.damping = max(0.3 * self.damping, 1e-10)
-                elif gain < 0.25:
-                    self.damping *= 2
-                return gain
-            self.damping *= 4
-            assign(self.network, self.coefficients, theta)
-        return 0.0
+
+        step = descend(
+            residuals,
+            spectrum,
+            jac,
+            r,
+            theta[: len(self.anchor)] - self.anchor,
+            ridge=self.ridge,
+            damping=self.damping,
+            is_accelerated=self.options.is_accelerated,
+        )
+        self.damping = step.damping
+        assign(self.network, self.coefficients, theta if step.delta is None else moved(step.delta))
+        return step.gain
 
     def _update_noise(self, plain: Tensor, fit: RidgeFit, slices: Rows, observed: slice) -> None:
         """Refit the noise of each set to its residuals over √(1 − h), which have its variance.
@@ -522,8 +445,11 @@ class PopulationRiskGaussNewton:
 
     @property
     def score(self) -> float:
-        """Risk and physics misfit of the best iterate at full weight, in units of the fields."""
-        return math.inf if self.best_state is None else float(self.best_state["score"])
+        """Risk and physics misfit in units of the fields: of the best iterate at full weight.
+
+        Before there is one, of the last iterate, its misfit taken at full weight.
+        """
+        return self.last_score if self.best_state is None else float(self.best_state["score"])
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything needed to go on: tensors, numbers, strings and dicts of them."""
@@ -553,71 +479,12 @@ _PLAIN_STATE = (
     "physics_weight",
     "stiffness",
     "iteration",
+    "num_held",
+    "is_released",
     "num_stale",
+    "last_score",
     "reason",
     "least_risk",
     "is_reweighting",
     "num_reweightings",
 )
-
-
-@dataclass(frozen=True)
-class RaceResult:
-    """Who won and the score, iterations and reason of each candidate."""
-
-    winner: str
-    scores: dict[str, float]
-    iterations: dict[str, int]
-
-
-def race(
-    candidates: Mapping[str, PopulationRiskGaussNewton],
-    draw: Callable[[], Batches],
-    *,
-    redraw_every: int = 2,
-    heat: int = 20,
-    callback: Callable[[str, int, dict[str, float]], None] | None = None,
-) -> RaceResult:
-    """Run candidates, drop the worse ones, finish the best: successive halving by the risk.
-
-    Each candidate runs `heat` iterations, enough for the ramp of the physics and a few at full
-    weight; then, round by round, the better half (at least one, all within 1 % of the best) goes on
-    for another `heat`, until the best one has a reason to stop.
-
-    Args:
-        candidates: name → solver, ready to step.
-        draw: returns fresh batches; the order of calls is fixed, so the race is deterministic.
-        redraw_every: iterations on the same points.
-        heat: iterations of a round.
-        callback: called with name, iteration and log row after every step.
-
-    Returns:
-        The result; the winner's network holds its best iterate (`finish` has been called).
-    """
-    alive = list(candidates)
-    while True:
-        for name in alive:
-            solver = candidates[name]
-            batches: Batches | None = None
-            for k in range(heat):
-                if solver.reason is not None:
-                    break
-                if batches is None or k % redraw_every == 0:
-                    batches = draw()
-                row = solver.step(batches)
-                if callback is not None:
-                    callback(name, solver.iteration, row)
-        ranked = sorted(alive, key=lambda n: candidates[n].score)
-        best = candidates[ranked[0]].score
-        close = sum(candidates[n].score <= 1.01 * best for n in ranked)
-        running = ranked[: max(close, len(ranked) // 2, 1)]
-        if all(candidates[n].reason is not None for n in running):
-            break
-        alive = running
-    winner = ranked[0]
-    candidates[winner].finish()
-    return RaceResult(
-        winner,
-        {n: s.score for n, s in candidates.items()},
-        {n: s.iteration for n, s in candidates.items()},
-    )

@@ -68,6 +68,7 @@ def _first_order(
             weights=solve.weights,
             statistics=solve.statistics if uses_statistics else None,  # type: ignore[arg-type]
             is_gating_data_alone=solve.gated_terms == "data",
+            max_memory=solve.max_memory,
         )
         return FirstOrder(
             parts.model,
@@ -143,6 +144,9 @@ METHODS = {
     )
 }
 AUTO = "population-risk-gauss-newton"
+# Default numbers of collocation points hold for two axes; on a line fewer are as dense, in a volume
+# more are needed.
+SHARE_BY_AXES = {1: 0.25, 2: 1.0, 3: 2.0, 4: 4.0}
 
 
 def method(name: str) -> Method:
@@ -169,10 +173,15 @@ def resolve(problem: Problem) -> Problem:
     """
     chosen = method(problem.solve.optimizer)
     given, defaults = problem.solve, chosen.defaults
-    if problem.coefficients and chosen.inverse_collocation is not None:
+    if (
+        problem.coefficients or problem.coefficient_fields
+    ) and chosen.inverse_collocation is not None:
         defaults = replace(defaults, collocation=chosen.inverse_collocation)
     elif chosen.nonlinear_collocation is not None and not is_linear(problem):
         defaults = replace(defaults, collocation=chosen.nonlinear_collocation)
+    if defaults.collocation is not None:
+        share = SHARE_BY_AXES[len(problem.axes)]
+        defaults = replace(defaults, collocation=int(share * defaults.collocation))
     filled = {
         key.name: getattr(defaults, key.name)
         for key in fields(SolveOptions)

@@ -1,9 +1,10 @@
 """Gauss–Newton training: candidate networks race, the one of least leave-one-out risk is finished.
 
-Two divisions. The small networks, one sine layer each, are fast and enough for linear problems,
+Three divisions. The small networks, one sine layer each, are fast and enough for linear problems,
 where the deep ones follow only if the best small network cannot satisfy data and physics together,
 which its own misfit of the physics tells. With a nonlinear equation or unknown coefficients the
-deep ones always follow, after one round of the small. Within a division the race is by successive
+deep ones always follow, after one round of the small. The spare ones are fresh starts for the case
+that the deep are stuck as well. Within a division the race is by successive
 halving: every candidate runs one heat, enough for the ramp of the physics and some iterations at
 its full weight; then, round by round, the better half goes on, with all that are within a hundredth
 of the best, until the best have stopped by themselves. Points and order of the candidates are fixed
@@ -15,17 +16,29 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
-from pinngate.batches import BatchSource
+from pinngate.adaptation import arc_length
+from pinngate.batches import Monitor
 from pinngate.coefficients import Coefficients
 from pinngate.errors import SolveError
 from pinngate.expression import coefficients_of, names
+from pinngate.kernel import KernelSpectrum, kernel_spectrum
+from pinngate.linearised_fit import gauss_newton_fit
+from pinngate.memory import budget
 from pinngate.networks import Network
-from pinngate.optim.matrix_free import MatrixFreeGaussNewton, estimate_memory
+from pinngate.optim.matrix_free import (
+    MatrixFreeGaussNewton,
+    MatrixFreeOptions,
+    MemoryPlan,
+    Size,
+    choose_form,
+    matrix_free_fit,
+    matrix_free_kernel,
+)
 from pinngate.optim.parts import Parts
 from pinngate.optim.population_risk_gauss_newton import (
     GaussNewtonOptions,
@@ -33,6 +46,7 @@ from pinngate.optim.population_risk_gauss_newton import (
 )
 from pinngate.posterior import Posterior
 from pinngate.problem import NetworkOptions, Problem
+from pinngate.residuals import Batch
 
 logger = logging.getLogger(__name__)
 
@@ -52,11 +66,14 @@ SMALL = {
     "sine-24-2": NetworkOptions(width=24, depth=1, activation="sin", features=2.0),
 }
 DEEP = {
+    "deep-16-1": NetworkOptions(width=16, depth=3, activation="tanh", features=1.0),
     "deep-20-1": NetworkOptions(width=20, depth=3, activation="tanh", features=1.0),
-    "deep-20-1b": NetworkOptions(width=20, depth=3, activation="tanh", features=1.0),
+}
+SPARE = {
+    "deep-16-1b": NetworkOptions(width=16, depth=3, activation="tanh", features=1.0),
     "tanh-16x4": NetworkOptions(width=16, depth=4, activation="tanh", features=None),
 }
-DIVISIONS = (SMALL, DEEP)
+DIVISIONS = (SMALL, DEEP, SPARE)
 
 
 class SecondOrder:
@@ -80,10 +97,10 @@ class SecondOrder:
         self.is_demanding = bool(parts.problem.coefficients) or not is_linear(parts.problem)
         self.networks = {name: n for division in divisions for name, n in division.items()}
         self.divisions = [list(division) for division in divisions]
-        self.solvers = {
-            name: self._solver(parts.network(network, f"/{name}"), options)
-            for name, network in self.networks.items()
-        }
+        self.options = options
+        self.plans = {name: self._plan(self._network(name)) for name in self.networks}
+        self.work = {name: plan.work for name, plan in self.plans.items()}
+        self.solvers = {name: self._solver(name, work) for name, work in self.work.items()}
         self.division = 0
         self.alive = self.divisions[0]
         self.place = 0
@@ -94,17 +111,35 @@ class SecondOrder:
         self.failed: list[str] = []
         self.winner: str | None = None
         self.row: dict[str, float] = {}
-        self._drawn_at = parts.batches.state_dict()
-        self._batches = parts.batches.draw()
+        self._batches: dict[str, Batch] = {}
+        self._draw()
 
-    def _solver(self, network: Network, options: GaussNewtonOptions) -> PopulationRiskGaussNewton:
-        """Return a solver that forms the Jacobian, or one that does not where it would not fit."""
-        arguments = (self.parts.model, network, self.parts.coefficients(), options)
-        num_rows = sum(self.parts.batches.num_points().values())
-        memory = estimate_memory(num_rows, network.num_parameters, width=network.options.width)
-        is_large = memory.dense > free_memory() / 2
-        solver = (MatrixFreeGaussNewton if is_large else PopulationRiskGaussNewton)(*arguments)
-        solver.stated_stds = self.parts.batches.stated_stds()
+    def _network(self, name: str) -> Network:
+        return self.parts.network(self.networks[name], f"/{name}")
+
+    def _plan(self, network: Network) -> MemoryPlan:
+        """Choose between the solver that forms the Jacobian and the one that does not."""
+        batches = self.parts.batches
+        size = Size(
+            num_rows=batches.num_rows(),
+            num_posterior_rows=batches.num_rows(POSTERIOR_POINTS),
+            num_observations=batches.num_points()["observations"],
+            num_parameters=network.num_parameters + len(self.parts.problem.coefficients),
+            width=network.options.width,
+            depth=network.options.depth,
+            num_channels=self.parts.model.num_channels,
+        )
+        return choose_form(size, budget(self.parts.problem.solve.max_memory))
+
+    def _solver(self, name: str, work: MatrixFreeOptions | None) -> PopulationRiskGaussNewton:
+        parts = self.parts
+        arguments = (parts.model, self._network(name), parts.coefficients(), self.options)
+        solver = (
+            PopulationRiskGaussNewton(*arguments)
+            if work is None
+            else MatrixFreeGaussNewton(*arguments, work)
+        )
+        solver.stated_stds = parts.batches.stated_stds()
         return solver
 
     @property
@@ -161,11 +196,18 @@ class SecondOrder:
             self._next()
 
     def _draw(self) -> None:
-        self._drawn_at = self.parts.batches.state_dict()
-        self._batches = self.parts.batches.draw()
+        self._batches = self.parts.batches.draw(self._monitor())
+
+    def _monitor(self) -> Monitor | None:
+        """Return what collocation follows where coefficients are estimated: the present fields."""
+        has_coefficients = bool(self.parts.problem.coefficients)
+        return partial(arc_length, self.network) if has_coefficients else None
 
     def _next(self) -> None:
         """Pass on to the next candidate that still runs; at the end of a round, drop the worse."""
+        solver = self.solvers[self.at_work]
+        if isinstance(solver, MatrixFreeGaussNewton):
+            solver.release()
         self.in_heat = 0
         self.place += 1
         while self.winner is None:
@@ -182,7 +224,8 @@ class SecondOrder:
         self.alive = ranked[: max(close, len(ranked) // 2, 1)]
         self.place = 0
         has_more = self.division + 1 < len(self.divisions)
-        is_left = has_more and (self.is_demanding or self._strain(ranked[0]) > HOPELESS)
+        is_unfit = self.division == 0 and self.is_demanding
+        is_left = has_more and (is_unfit or self._strain(ranked[0]) > HOPELESS)
         if not is_left and any(self.solvers[n].reason is None for n in self.alive):
             return
         self.champions.append(ranked[0])
@@ -199,10 +242,13 @@ class SecondOrder:
                 self.winner = winner
 
     def _strain(self, name: str) -> float:
-        """Return the share of the physics' misfit in a solver's score, 1 without a score."""
+        """Return the share of the physics' misfit in a solver's score.
+
+        Zero while it runs at less than the physics' full weight; 1 if it ended so.
+        """
         solver = self.solvers[name]
         if solver.best_state is None:
-            return 1.0
+            return 0.0 if solver.reason is None else 1.0
         return 1.0 - float(solver.best_state["risk"]) / solver.unit**2 / solver.score
 
     def log_row(self) -> dict[str, float]:
@@ -218,7 +264,21 @@ class SecondOrder:
         """Return the posterior at the winner's best iterate."""
         source = self.parts.batches.twin("posterior", POSTERIOR_POINTS)
         stated = source.stated_std()
-        return self.solvers[self.at_work].posterior(in_order(source), stated)
+        batches = source.draw_in_order(self._monitor())
+        return self.solvers[self.at_work].posterior(batches, stated)
+
+    def kernel(self) -> KernelSpectrum:
+        """Return the kernel spectrum at the winner's best iterate, on the posterior's points."""
+        solver = self.solvers[self.at_work]
+        source = self.parts.batches.twin("posterior", POSTERIOR_POINTS)
+        batches = source.draw_in_order(self._monitor())
+        if isinstance(solver, MatrixFreeGaussNewton):
+            return matrix_free_kernel(matrix_free_fit(solver, batches))
+        return kernel_spectrum(gauss_newton_fit(solver, batches))
+
+    def memory(self) -> MemoryPlan:
+        """Return the form and the bytes of the largest candidate."""
+        return max(self.plans.values(), key=lambda plan: plan.num_bytes)
 
     def describe(self) -> dict[str, Any]:
         """Return the network and the race."""
@@ -251,20 +311,29 @@ class SecondOrder:
             "in_heat": self.in_heat,
             "winner": self.winner,
             "row": dict(self.row),
-            "drawn_at": self._drawn_at,
+            "batches": {name: dict(vars(batch)) for name, batch in self._batches.items()},
+            "drawn": self.parts.batches.state_dict(),
+            "work": {name: work and asdict(work) for name, work in self.work.items()},
             "solvers": {name: solver.state_dict() for name, solver in self.solvers.items()},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from `state_dict`; the following iterations are bitwise the same."""
+        """Go on from `state_dict`; the following iterations are bitwise the same.
+
+        Forms are those of the checkpoint unless a memory is stated: what is free may have changed.
+        """
+        if self.parts.problem.solve.max_memory is None:
+            for name, work in state["work"].items():
+                self.work[name] = work and MatrixFreeOptions(**work)
+                self.solvers[name] = self._solver(name, self.work[name])
         for key in ("division", "place", "iteration", "in_heat", "at_work", "winner"):
             setattr(self, key, state[key])
         self.alive, self.champions = list(state["alive"]), list(state["champions"])
         self.failed, self.row = list(state["failed"]), dict(state["row"])
         for name, solver in self.solvers.items():
             solver.load_state_dict(state["solvers"][name])
-        self.parts.batches.load_state_dict(state["drawn_at"])
-        self._draw()
+        self._batches = {name: Batch(**batch) for name, batch in state["batches"].items()}
+        self.parts.batches.load_state_dict(state["drawn"])
 
 
 def is_linear(problem: Problem) -> bool:
@@ -275,14 +344,3 @@ def is_linear(problem: Problem) -> bool:
         if symbols & set(names(rest)):
             return False
     return True
-
-
-def free_memory() -> float:
-    """Return the bytes of main memory that are free now, of all memory where that is not told."""
-    known = "SC_AVPHYS_PAGES" if "SC_AVPHYS_PAGES" in os.sysconf_names else "SC_PHYS_PAGES"
-    return float(os.sysconf(known)) * os.sysconf("SC_PAGE_SIZE")
-
-
-def in_order(source: BatchSource) -> dict[str, Any]:
-    """Return fresh points with the data in the order they were given."""
-    return source.draw() | source.in_order()

@@ -33,7 +33,7 @@ from pinngate.expression import (
     substitute,
     subtract,
 )
-from pinngate.problem import Derivative, Plane, Problem, derivative_name
+from pinngate.problem import BoundaryPart, Derivative, Plane, Problem, derivative_name
 from pinngate.reference.solution import Array, Initial
 
 Component = tuple[str, int]  # field and order of its time derivative
@@ -139,9 +139,8 @@ def evolution(problem: Problem, coefficients: Mapping[str, float] | None = None)
     Raises:
         InputError: it is steady, or its equations or end conditions are not of the class, and why.
     """
-    if not problem.has_time or not problem.space_axes:
-        what = "it has no time axis 't'" if not problem.has_time else "it has no space axis"
-        raise _refused(problem, what)
+    if not problem.has_time:
+        raise _refused(problem, "it has no time axis 't'")
     numbers = {k: Number(v) for k, v in (CONSTANTS | known_values(problem, coefficients)).items()}
     residuals = [substitute(e.residual, numbers) for e in problem.equations]
     symbols = {n: d for r in residuals for n, d in problem.derivatives(r).items()}
@@ -218,6 +217,8 @@ def _end_conditions(
     taken: dict[tuple[Plane, str], int] = {}
     for condition in problem.conditions:
         where = condition.where
+        if isinstance(where, BoundaryPart):
+            raise _refused(problem, f"it has a condition on {where}, and this solver knows boxes")
         if where.axis == "t":
             continue
         if where.axis in problem.periodic:
@@ -323,7 +324,7 @@ def initial_state(
         InputError: a component has no initial data, or not finite ones.
     """
     problem = system.problem
-    shape = np.shape(next(iter(axes.values())))
+    shape = np.shape(next(iter(axes.values()), 0.0))
     state = []
     for field, order in system.components:
         name = derivative_name(_pure_time(problem, field, order), problem.axes)

@@ -12,7 +12,7 @@ import json
 import math
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinngate.errors import InputError
-from pinngate.problem import Problem
+from pinngate.problem import CoefficientField, Problem
 
 _TEXT_COLUMNS = {"set", "of"}
 
@@ -35,7 +35,8 @@ class RunArchive:
         metrics: the verdict, as in ``metrics.json``; None where a value does not apply.
         history: column name to values (rows,), NaN where a value is missing.
         solution: each axis (m_a,) and, on their grid in the order of the problem's axes, each
-            unknown and where known ``<unknown>_std`` and ``<unknown>_truth``.
+            unknown and where known ``<unknown>_std`` and ``<unknown>_truth``; the same of each
+            coefficient field on the grid of its own axes.
         observations: column name to values (n,) that were fitted; ``set`` and ``of`` hold text.
         held_out: the same of values that were not.
         environment: versions, device, seed, as in ``environment.json``.
@@ -66,6 +67,20 @@ class RunArchive:
     def truth(self, unknown: str) -> NDArray[np.float64] | None:
         """Return the true field on the grid, where it is known."""
         return self.solution.get(f"{unknown}_truth")
+
+    def of_coefficient_field(self, field: CoefficientField) -> RunArchive:
+        """Return a coefficient field as the unknown of a run on its own axes, without data."""
+        problem = replace(
+            self.problem,
+            domain={axis: self.problem.domain[axis] for axis in field.over},
+            unknowns=(field.name,),
+            coefficients=(),
+            coefficient_fields=(),
+            observations=(),
+        )
+        judged = (self.metrics.get("coefficient_fields") or {}).get(field.name)
+        metrics = {"fields": {field.name: judged}}
+        return replace(self, problem=problem, metrics=metrics, observations={})
 
     def observation_sets(self) -> list[tuple[str, str, dict[str, NDArray[Any]]]]:
         """Return (set, field observed, its columns) for each set, in order of appearance."""
@@ -191,18 +206,20 @@ def _read_solution(path: Path, problem: Problem) -> dict[str, NDArray[np.float64
             arrays = {name: np.asarray(file[name], dtype=np.float64) for name in file.files}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} cannot be read: {error}") from None
-    absent = [name for name in (*problem.axes, *problem.unknowns) if name not in arrays]
+    absent = [name for name in (*problem.axes, *problem.outputs) if name not in arrays]
     if absent:
         raise InputError(
             f"{path} lacks {', '.join(absent)}",
             expected="an array for each axis and each unknown of problem.yaml",
         )
-    grid = tuple(arrays[axis].size for axis in problem.axes)
-    for unknown in problem.unknowns:
+    axes_of = dict.fromkeys(problem.unknowns, problem.axes)
+    axes_of |= {field.name: field.over for field in problem.coefficient_fields}
+    for unknown, axes in axes_of.items():
+        grid = tuple(arrays[axis].size for axis in axes)
         for name in (unknown, f"{unknown}_std", f"{unknown}_truth"):
             if name in arrays and arrays[name].shape != grid:
                 raise InputError(
                     f"{path}: '{name}' has the shape {arrays[name].shape}",
-                    expected=f"{grid}, the lengths of the axes {', '.join(problem.axes)}",
+                    expected=f"{grid}, the lengths of the axes {', '.join(axes)}",
                 )
     return arrays

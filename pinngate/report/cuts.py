@@ -72,9 +72,9 @@ def strongest(archive: RunArchive, unknown: str, axis: str) -> int:
 
     The middle of the domain, the obvious choice, is a nodal plane of many standing waves.
     """
-    u = archive.solution[unknown]
+    u = np.nan_to_num(archive.solution[unknown])
     others = tuple(i for i, name in enumerate(archive.problem.axes) if name != axis)
-    return int(np.argmax(np.nan_to_num(np.nanmean(u**2, axis=others))))
+    return int(np.argmax(np.mean(u**2, axis=others)))
 
 
 def title_of(archive: RunArchive, fixed: dict[str, int]) -> str:
@@ -117,7 +117,7 @@ def points_near_line(
     is_near = np.ones(points["value"].shape, dtype=bool)
     for axis, index in cut.fixed.items():
         grid = archive.solution[axis]
-        is_near &= np.abs(points[axis] - grid[index]) <= window * np.ptp(grid) + 1e-12
+        is_near &= np.abs(points[axis] - grid[index]) <= (window + 1e-9) * np.ptp(grid)
     return {name: v[is_near] for name, v in points.items()} if is_near.any() else {}
 
 

@@ -95,7 +95,10 @@ def slices(archive: RunArchive, unknown: str) -> Figure | None:
     along = archive.problem.space_axes[0]
     swept = "t" if archive.problem.has_time else archive.problem.space_axes[1]
     points = points_of(archive, unknown)
-    chosen = stations(archive.solution[swept], points.get(swept), 6)
+    elsewhere = tuple(i for i, axis in enumerate(axes) if axis != swept)
+    inside = np.flatnonzero(np.isfinite(archive.solution[unknown]).any(axis=elsewhere))
+    places = stations(archive.solution[swept][inside], points.get(swept), 6)
+    chosen = inside[places].tolist()
     others = {a: strongest(archive, unknown, a) for a in axes if a not in (along, swept)}
     num_rows = -(-len(chosen) // 3)
     figure = new_figure(0.5 + 2.0 * num_rows)

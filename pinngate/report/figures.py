@@ -1,7 +1,8 @@
 """All figures of a run: which apply, under which names.
 
-A figure's name is its kind (`solution`, `slices`, `error`, `fit`, `coefficients`, `training`,
-`risk`, `gate`), followed by the field or the set of observations where there are several.
+A figure's name is its kind (`solution`, `slices`, `error`, `field`, `fit`, `coefficients`,
+`training`, `risk`, `gate`), followed by the field or the set of observations where there are
+several.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ def figures_of(archive: RunArchive) -> dict[str, Figure]:
         found[f"solution{suffix}"] = fields.solution(archive, unknown)
         found[f"slices{suffix}"] = fields.slices(archive, unknown)
         found[f"error{suffix}"] = fields.error(archive, unknown)
+    for field in archive.problem.coefficient_fields:
+        own = archive.of_coefficient_field(field)
+        found[f"field_{field.name}"] = fields.solution(own, field.name)
+        found[f"error_{field.name}"] = fields.error(own, field.name)
     sets = archive.observation_sets()
     for number, (_, of, columns) in enumerate(sets, start=1):
         suffix = f"_{number}" if len(sets) > 1 else ""

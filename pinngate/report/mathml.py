@@ -62,7 +62,7 @@ def _identifier(name: str) -> str:
 def _name(name: str, problem: Problem) -> str:
     if name == "pi":
         return f"<mi>{GREEK['pi']}</mi>"
-    derivative = parse_derivative(name, problem.unknowns, problem.axes)
+    derivative = parse_derivative(name, problem.outputs, problem.axes)
     if derivative is None or not derivative.order:
         return _identifier(name)
     letters = name.rpartition("_")[2]
@@ -129,6 +129,10 @@ def _write(node: Expression, problem: Problem) -> tuple[str, int]:
         case Call("exp", argument):
             above = _write(argument, problem)[0]
             return f"<msup><mi>e</mi><mrow>{above}</mrow></msup>", _POWER
+        case Call(function, argument) if function.startswith("_"):
+            axes = "".join(f"<mi>{axis}</mi>" for axis in function[1:])
+            body = f"<mo>(</mo>{_write(argument, problem)[0]}<mo>)</mo>"
+            return f"<msub><mrow>{body}</mrow><mrow>{axes}</mrow></msub>", _ATOM
         case Call(function, argument):
             head = f"<mi>{_FUNCTION_NAMES.get(function, function)}</mi>"
             return _applied(head, argument, problem), _POWER

@@ -47,6 +47,12 @@ CAPTIONS = {
         "with the dashed whole-domain errors. A dotted line well below the solid one means "
         "intervals that are too narrow.",
     ),
+    "field": (
+        "The coefficient",
+        "The estimated coefficient over its axes and its standard deviation. Where the fields have "
+        "no slope for it to act on, and at the edges, the data say little of it: there the "
+        "deviation grows and the estimate falls back towards its initial value.",
+    ),
     "fit": (
         "The fit to the data",
         "Left: observed against fitted values; about 95 % should lie in the band. Right: the "
@@ -161,8 +167,11 @@ def _counts(archive: RunArchive) -> list[int]:
 
 def _accuracy(archive: RunArchive) -> list[dict[str, Any]]:
     tables = []
-    for unknown in archive.problem.unknowns:
-        rows = verdict.accuracy_rows(archive, unknown)
+    judged = [(archive, unknown) for unknown in archive.problem.unknowns]
+    for field in archive.problem.coefficient_fields:
+        judged.append((archive.of_coefficient_field(field), field.name))
+    for part, unknown in judged:
+        rows = verdict.accuracy_rows(part, unknown)
         entry = (archive.metrics.get("classical") or {}).get(unknown) or {}
         if rows:
             table = {"symbol": mathml.symbol(unknown), "rows": rows, "method": entry.get("method")}
@@ -197,7 +206,8 @@ def _figure(name: str, content: bytes) -> dict[str, str]:
     kind, _, suffix = name.partition("_")
     heading, caption = CAPTIONS.get(kind, (kind.capitalize(), ""))
     if suffix:
-        heading += f" (set {suffix})" if kind == "fit" else f" of {suffix}"
+        link = {"fit": f"(set {suffix})", "field": suffix}
+        heading += " " + link.get(kind, f"of {suffix}")
     return {
         "name": name,
         "heading": heading,

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pinngate.config.write import to_text
 from pinngate.problem import (
+    Coefficient,
+    CoefficientField,
     Condition,
     Noise,
     Observations,
@@ -33,11 +36,12 @@ class Line:
 
 
 def domain(problem: Problem) -> str:
-    """Return where the equation holds, ``0 ≤ x ≤ 1, 0 ≤ t ≤ 1``."""
-    return ", ".join(
+    """Return where the equation holds, ``0 ≤ x ≤ 1, 0 ≤ t ≤ 1``, and inside which shapes."""
+    box = ", ".join(
         f"{significant(low, 6)} ≤ {axis} ≤ {significant(high, 6)}"
         for axis, (low, high) in problem.domain.items()
     )
+    return f"{box}; inside {to_text(problem.geometry.inside)}" if problem.geometry else box
 
 
 def equations(problem: Problem) -> list[str]:
@@ -49,8 +53,11 @@ def numbers(problem: Problem) -> Iterator[Line]:
     """Yield the known constants and the coefficients to estimate."""
     for name, value in problem.constants.items():
         yield Line("known: ", mathml.symbol(name), f" = {significant(value, 6)}")
-    for c in problem.coefficients:
+    estimated: list[Coefficient | CoefficientField] = list(problem.coefficients)
+    for c in [*estimated, *problem.coefficient_fields]:
         bounds = [f"starting from {significant(c.initial, 6)}"]
+        if isinstance(c, CoefficientField):
+            bounds.insert(0, f"a field over {', '.join(c.over)}")
         if c.is_positive:
             bounds.append("kept positive")
         else:
@@ -96,7 +103,10 @@ def observations(problem: Problem, counts: list[int]) -> Iterator[Line]:
 def _observed(stated: Observations, count: int) -> str:
     if isinstance(stated, SyntheticObservations):
         where = f"at {stated.where}" if stated.where else "over the whole domain"
-        layout = "on a grid" if stated.layout == "grid" else "at random points"
+        layout = "at random points" if stated.layout == "random" else "on a grid"
+        if isinstance(stated.layout, dict):
+            sides = " × ".join(f"{n} along {a}" for a, n in stated.layout.items())
+            layout = f"on a grid, {sides}"
         origin = f"{count or stated.count:,} noisy values of {label_of(stated)} {where}, {layout}"
         return f"{origin}, made from the truth; {_noise(stated.noise)}"
     lead = f"{count:,} measured values" if count else "measured values"
@@ -121,12 +131,16 @@ def _noise(noise: Noise) -> str:
 
 def truth(problem: Problem) -> Iterator[Line]:
     """Yield what the answer is judged by."""
+    lead = "Judged by, and never trained on, "
+    for field in problem.coefficient_fields:
+        if field.truth is not None:
+            formula = mathml.formula(field.truth, problem, of=field.name)
+            yield Line(f"{lead}the true coefficient ", formula)
     if problem.truth is None or not (
         problem.truth.fields or problem.truth.solver or problem.truth.file
     ):
         yield Line("No true field is known: the answer is judged by its own uncertainty and fit.")
         return
-    lead = "Judged by, and never trained on, "
     for unknown, expression in problem.truth.fields.items():
         yield Line(f"{lead}the true field ", mathml.formula(expression, problem, of=unknown))
     if problem.truth.solver:

@@ -39,6 +39,8 @@ def verdict(archive: RunArchive) -> Verdict:
     """Return the verdict on a run."""
     is_converged = archive.metrics.get("status") == "converged"
     fields = [_field_words(archive, unknown) for unknown in archive.problem.unknowns]
+    for field in archive.problem.coefficient_fields:
+        fields.append(_field_words(archive.of_coefficient_field(field), field.name))
     coefficients = [_coefficient_words(archive, c) for c in archive.problem.coefficients]
     parts = [words for words, _ in (*fields, *coefficients) if words]
     is_doubtful = any(doubt for _, doubt in (*fields, *coefficients))

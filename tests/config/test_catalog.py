@@ -14,9 +14,12 @@ NAMES = {
     "advection-noisy-ic",
     "burgers-inverse",
     "burgers-noisy-ic",
+    "heat-disk",
+    "heat-hole",
     "heat-noisy-ic",
     "heat-scattered",
     "heat-sensors",
+    "poisson-l-shape",
     "wave-noisy-ic",
 }
 

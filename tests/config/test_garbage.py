@@ -20,7 +20,7 @@ from pinngate.problem import Problem
 quick = settings(derandomize=True, max_examples=150, deadline=None)
 
 
-def attempt(text: str, overrides: tuple[str, ...] = ()) -> Problem | None:
+def check_refused_or_built(text: str, overrides: tuple[str, ...] = ()) -> Problem | None:
     caught: InputError
     try:
         return loads(text, overrides=overrides)
@@ -41,13 +41,13 @@ def attempt(text: str, overrides: tuple[str, ...] = ()) -> Problem | None:
 @example("!<tag:\x85")
 @quick
 def test_any_text(text: str) -> None:
-    attempt(text)
+    check_refused_or_built(text)
 
 
 @given(st.text("{}[]:,-?&*!|>'\"%@#= \t\nabu_1.", max_size=40))
 @quick
 def test_text_of_yaml_punctuation(text: str) -> None:
-    attempt(text)
+    check_refused_or_built(text)
 
 
 @given(st.data())
@@ -57,7 +57,7 @@ def test_a_problem_file_with_a_stretch_replaced(data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(text)))
     length = data.draw(st.integers(0, 12))
     instead = data.draw(st.text("{}[]:,-*&!|>'\"# \n\tuxt_=+/()^.019e", max_size=8))
-    attempt(text[:start] + instead + text[start + length :])
+    check_refused_or_built(text[:start] + instead + text[start + length :])
 
 
 formulas = st.text("uxt_pi()+-*/.,0129e =^<'[]:if \nπ", max_size=25) | st.sampled_from(
@@ -107,7 +107,7 @@ def test_any_formula(formula: str, where: str) -> None:
         "truth": ("u: exp(-kappa*pi**2*t)*sin(pi*x)", f"u: {quoted}"),
     }[where]
     assert old in HEAT
-    attempt(HEAT.replace(old, new, 1))
+    check_refused_or_built(HEAT.replace(old, new, 1))
 
 
 values: st.SearchStrategy[Any] = st.recursive(
@@ -134,7 +134,7 @@ def test_any_value_at_any_place(data: st.DataObject) -> None:
     for step in place[:-1]:
         tree = tree[step]
     tree[place[-1]] = data.draw(values)
-    attempt(yaml.safe_dump(source.tree))
+    check_refused_or_built(yaml.safe_dump(source.tree))
 
 
 @given(
@@ -142,12 +142,12 @@ def test_any_value_at_any_place(data: st.DataObject) -> None:
 )
 @quick
 def test_any_override(text: str, key: str) -> None:
-    attempt(HEAT, (text,))
-    attempt(HEAT, (key + text,))
+    check_refused_or_built(HEAT, (text,))
+    check_refused_or_built(HEAT, (key + text,))
 
 
 def test_what_is_valid_is_not_refused() -> None:
-    assert attempt(HEAT) is not None
-    assert attempt(RICH) is not None
+    assert check_refused_or_built(HEAT) is not None
+    assert check_refused_or_built(RICH) is not None
     with contextlib.suppress(InputError):
         loads("")

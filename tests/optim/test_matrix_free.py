@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from pinngate.coefficients import Coefficients
-from pinngate.expression import parse, parse_equation
-from pinngate.networks import Network
+from pinngate.optim.jacobian import flatten, jacobian
 from pinngate.optim.matrix_free import (
     LinearisedRows,
     MatrixFreeGaussNewton,
     MatrixFreeOptions,
     MatrixFreeSpectrum,
-    estimate_memory,
     matrix_free_posterior,
     rows,
 )
@@ -28,88 +26,22 @@ from pinngate.optim.matrix_free.conjugate_gradients import (
 from pinngate.optim.population_risk_gauss_newton import (
     GaussNewtonOptions,
     PopulationRiskGaussNewton,
-    flatten,
-    jacobian,
 )
 from pinngate.posterior import gauss_newton_posterior
 from pinngate.problem import (
     Coefficient,
-    Condition,
-    Equation,
     NetworkOptions,
-    Plane,
-    Problem,
-    canonical,
 )
-from pinngate.residuals import Batch, ResidualModel, problem_terms
 from pinngate.risk import RidgeSpectrum
+from tests.noisy_heat import DOUBLE, SINES, NoisyHeat, solve
 
-DOUBLE = torch.float64
-SINES = NetworkOptions(24, 1, "sin", 4.0)
 TANH = NetworkOptions(10, 2, "tanh", None)
 KAPPA = (Coefficient("kappa", 0.1, lower=0.0),)
 
 
-class Setting:
-    """Noisy heat: a problem, its network and batches."""
-
-    def __init__(
-        self,
-        options: NetworkOptions,
-        *,
-        coefficients: tuple[Coefficient, ...] = (),
-        periodic: tuple[str, ...] = (),
-        num_observations: int = 60,
-        num_outliers: int = 0,
-    ) -> None:
-        text = f"u_t - {'kappa' if coefficients else '0.05'}*u_xx"
-        self.problem = Problem(
-            "heat",
-            {"x": (0.0, 1.0), "t": (0.0, 1.0)},
-            ("u",),
-            (Equation(text, canonical(parse_equation(text), ("u",), ("x", "t"))),),
-            ()
-            if periodic
-            else tuple(Condition(Plane("x", v), "u", parse("u")) for v in (0.0, 1.0)),
-            periodic=periodic,
-            coefficients=coefficients,
-        )
-        self.generator = g = torch.Generator().manual_seed(0)
-        points = torch.rand(num_observations, 2, generator=g, dtype=DOUBLE)
-        x, t = points[:, 0], points[:, 1]
-        k = 0.05 * math.pi**2
-        clean = torch.exp(-k * t) * torch.sin(math.pi * x)
-        clean = clean + 0.5 * torch.exp(-9 * k * t) * torch.sin(3 * math.pi * x)
-        noise = 0.2 * torch.randn(num_observations, generator=g, dtype=DOUBLE)
-        noise[:num_outliers] *= 10
-        values = clean + noise
-        self.observations = Batch(points, {"@value": values, "@weight": torch.ones_like(values)})
-        self.model = ResidualModel(problem_terms(self.problem, ["u"]), self.problem)
-        self.network = Network(
-            list(self.problem.domain.values()),
-            1,
-            options,
-            is_periodic=[a in periodic for a in self.problem.axes],
-            output_scale=[float(values.std())],
-            generator=torch.Generator().manual_seed(1),
-        )
-        self.coefficients = Coefficients(coefficients, DOUBLE)
-
-    @property
-    def parts(self) -> tuple[ResidualModel, Network, Coefficients]:
-        return self.model, self.network, self.coefficients
-
-    def draw(self, num_collocation: int = 128, num_condition: int = 16) -> dict[str, Batch]:
-        g = self.generator
-        batches = {"equation_1": Batch(torch.rand(num_collocation, 2, generator=g, dtype=DOUBLE))}
-        for k, condition in enumerate(self.problem.conditions, 1):
-            points = torch.rand(num_condition, 2, generator=g, dtype=DOUBLE)
-            points[:, 0] = condition.where.value
-            batches[f"condition_{k}"] = Batch(points)
-        return batches | {"observation_1": self.observations}
-
-    def weights(self) -> dict[str, float]:
-        return {t.name: 0.5 + k for k, t in enumerate(self.model.terms)}
+def heat(options: NetworkOptions, num_observations: int = 60, **more: Any) -> NoisyHeat:
+    more = {"is_initial": False, "sigma": 0.2} | more
+    return NoisyHeat(options, num_observations=num_observations, **more)
 
 
 def relative(found: Tensor, expected: Tensor) -> float:
@@ -121,7 +53,7 @@ def relative(found: Tensor, expected: Tensor) -> float:
 @pytest.mark.parametrize("cache_bytes", [0.0, 60e3, 1e9])
 def test_products_are_those_of_the_dense_jacobian(options, periodic, cache_bytes, monkeypatch):
     # blocks of 7 written rows do not divide the tiles of 32 points
-    setting = Setting(options, coefficients=KAPPA, periodic=periodic)
+    setting = heat(options, coefficients=KAPPA, periodic=periodic)
     batches, weights = setting.draw(70, 9), setting.weights()
     num_weights = setting.network.num_parameters
     monkeypatch.setattr(rows, "MAX_WRITTEN", 7 * num_weights)
@@ -161,7 +93,7 @@ def test_products_are_those_of_the_dense_jacobian(options, periodic, cache_bytes
 
 
 def test_sampled_rows_estimate_the_gram_matrix():
-    setting = Setting(TANH)
+    setting = heat(TANH)
     batches, weights = setting.draw(70, 9), setting.weights()
     dense, r, _ = jacobian(*setting.parts, batches, weights)
     found = LinearisedRows(*setting.parts, batches, weights)
@@ -215,7 +147,7 @@ def test_conjugate_gradients_solve_every_column_at_its_own_ridge(rank):
         assert found.num_passes <= 3
 
 
-def trained(setting: Setting, num_iterations: int) -> PopulationRiskGaussNewton:
+def trained(setting: NoisyHeat, num_iterations: int) -> PopulationRiskGaussNewton:
     solver = PopulationRiskGaussNewton(*setting.parts)
     for _ in range(num_iterations):
         solver.step(setting.draw())
@@ -223,7 +155,7 @@ def trained(setting: Setting, num_iterations: int) -> PopulationRiskGaussNewton:
 
 
 def spectra(
-    setting: Setting, solver: PopulationRiskGaussNewton, work: MatrixFreeOptions
+    setting: NoisyHeat, solver: PopulationRiskGaussNewton, work: MatrixFreeOptions
 ) -> tuple[RidgeSpectrum, MatrixFreeSpectrum, Tensor, Tensor]:
     """Return both forms of one linearisation, b and r."""
     batches = setting.draw(200, 20)
@@ -245,7 +177,7 @@ def spectra(
 @pytest.mark.parametrize("coefficients", [(), KAPPA])
 @pytest.mark.parametrize("num_iterations", [1, 14])
 def test_risk_and_step_agree_with_the_dense_form(options, coefficients, num_iterations):
-    setting = Setting(options, coefficients=coefficients)
+    setting = heat(options, coefficients=coefficients)
     solver = trained(setting, num_iterations)
     dense, free, b, r = spectra(setting, solver, MatrixFreeOptions())
     ridges = [solver.ridge * 3 ** (k / 8) for k in range(-8, 9)]
@@ -277,7 +209,7 @@ def test_risk_and_step_agree_with_the_dense_form(options, coefficients, num_iter
 
 
 def test_leverages_of_a_small_basis_scatter_by_the_stated_error():
-    setting = Setting(SINES, coefficients=KAPPA, num_observations=150)
+    setting = heat(SINES, coefficients=KAPPA, num_observations=150)
     solver = trained(setting, 3)
     errors, stated, sums = [], [], []
     for seed in range(10):
@@ -296,7 +228,7 @@ def test_leverages_of_a_small_basis_scatter_by_the_stated_error():
 
 
 def test_few_observations_are_probed_exactly():
-    setting = Setting(TANH, coefficients=KAPPA, num_observations=12)
+    setting = heat(TANH, coefficients=KAPPA, num_observations=12)
     solver = trained(setting, 6)
     work = MatrixFreeOptions(max_rank=5, num_probes=16, risk_tolerance=1e-9, max_passes=2000)
     dense, free, b, _ = spectra(setting, solver, work)
@@ -306,36 +238,28 @@ def test_few_observations_are_probed_exactly():
     assert float((found.leverage - exact.leverage).abs().max()) < 1e-6
 
 
-def follow(solver: PopulationRiskGaussNewton, setting: Setting) -> list[dict[str, float]]:
-    history = []
-    while solver.reason is None:
-        history.append(solver.step(setting.draw()))
-    solver.finish()
-    return history
-
-
 # as many probes as observations are exact leverages
 EXACT = MatrixFreeOptions(num_probes=60, risk_tolerance=1e-9, step_tolerance=1e-10)
 
 
 @pytest.mark.parametrize(("work", "num_outliers"), [(EXACT, 6), (MatrixFreeOptions(), 0)])
 def test_iterations_follow_those_of_the_dense_class(work, num_outliers):
-    options = GaussNewtonOptions(max_iterations=30)
+    options = GaussNewtonOptions(max_iterations=60, is_accelerated=False)
     settings = [
-        Setting(SINES, coefficients=KAPPA, num_outliers=num_outliers),
-        Setting(SINES, coefficients=KAPPA, num_outliers=num_outliers),
+        heat(SINES, coefficients=KAPPA, num_outliers=num_outliers),
+        heat(SINES, coefficients=KAPPA, num_outliers=num_outliers),
     ]
     dense = PopulationRiskGaussNewton(*settings[0].parts, options)
     solver = MatrixFreeGaussNewton(*settings[1].parts, options, work)
-    exact, found = follow(dense, settings[0]), follow(solver, settings[1])
-    assert [row.keys() for row in found] == [row.keys() for row in exact]
+    exact, found = solve(settings[0], dense), solve(settings[1], solver)
+    assert found[0].keys() == exact[0].keys()
     for key in ("loss", "leave_one_out_risk", "effective_dimension", "ridge", "gain_ratio"):
         assert found[0][key] == pytest.approx(exact[0][key], rel=1e-6 if work is EXACT else 5e-3)
     # Two ridges of the seventeen can have risks that agree to a thousandth, then either is chosen
     # and thirty nonlinear iterations spread the difference; with eight probes that is usual.
     close = 0.01 if work is EXACT else 0.15
     assert solver.score == pytest.approx(dense.score, rel=close)
-    points = settings[0].observations.points
+    points = settings[0].points
     fields = [s.network(points).detach() for s in settings]
     # the answers' own error is about 0.2 √(6/60) = 0.06
     assert float((fields[1] - fields[0]).square().mean().sqrt()) < 0.2 * close
@@ -346,9 +270,9 @@ def test_iterations_follow_those_of_the_dense_class(work, num_outliers):
 
 def test_posterior_agrees_with_the_dense_one():
     # outliers, so that rows carry weights of their own
-    setting = Setting(SINES, coefficients=KAPPA, num_outliers=6)
+    setting = heat(SINES, coefficients=KAPPA, num_outliers=6)
     solver = MatrixFreeGaussNewton(*setting.parts, GaussNewtonOptions(max_iterations=30))
-    follow(solver, setting)
+    solve(setting, solver)
     batches = setting.draw(200, 20)
     dense, found = gauss_newton_posterior(solver, batches), matrix_free_posterior(solver, batches)
     assert vars(found).keys() == vars(dense).keys()
@@ -364,13 +288,13 @@ def test_posterior_agrees_with_the_dense_one():
 
 def test_resuming_is_bitwise_the_same():
     def run(stop: int | None) -> tuple[Tensor, list[str]]:
-        setting = Setting(TANH, coefficients=KAPPA)
+        setting = heat(TANH, coefficients=KAPPA)
         solver = MatrixFreeGaussNewton(*setting.parts)
         rows = []
         for k, batches in enumerate([setting.draw() for _ in range(8)]):
             if k == stop:
                 state = solver.state_dict()
-                setting = Setting(TANH, coefficients=KAPPA)
+                setting = heat(TANH, coefficients=KAPPA)
                 solver = MatrixFreeGaussNewton(*setting.parts)
                 solver.load_state_dict(state)
             # as text, since not a number, a deviation of a held coefficient, equals nothing
@@ -401,7 +325,7 @@ class LargestTensor(TorchDispatchMode):
 
 def test_nothing_of_the_size_of_the_jacobian_is_ever_allocated(monkeypatch):
     monkeypatch.setattr(rows, "MAX_WRITTEN", 1 << 12)
-    setting = Setting(NetworkOptions(28, 2, "tanh", None), coefficients=KAPPA)
+    setting = heat(NetworkOptions(28, 2, "tanh", None), coefficients=KAPPA)
     batches = setting.draw(1200, 20)
     num_weights = setting.network.num_parameters
     work = MatrixFreeOptions(num_sampled=64, max_rank=32)
@@ -415,13 +339,3 @@ def test_nothing_of_the_size_of_the_jacobian_is_ever_allocated(monkeypatch):
     with LargestTensor() as largest:
         dense.step(batches)
     assert largest.num_numbers >= num_rows * num_weights
-
-
-def test_estimated_memory_tells_the_forms_apart():
-    large = estimate_memory(50_000, 50_000, width=128, depth=4)
-    assert large.matrix_free < 8e9 < large.dense
-    small = estimate_memory(1000, 1000, width=32)
-    assert small.dense < 1e8
-    twice = estimate_memory(100_000, 50_000, width=128, depth=4)
-    assert twice.dense > large.dense
-    assert large.matrix_free < twice.matrix_free < 2 * large.matrix_free

@@ -2,137 +2,35 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from pinngate.coefficients import Coefficients
 from pinngate.errors import InputError, SolveError
-from pinngate.expression import parse, parse_equation
-from pinngate.networks import Network
+from pinngate.optim.jacobian import assign, flatten, jacobian, weighted_residuals
 from pinngate.optim.population_risk_gauss_newton import (
-    GaussNewtonOptions,
     PopulationRiskGaussNewton,
-    assign,
-    flatten,
-    jacobian,
-    race,
-    weighted_residuals,
 )
 from pinngate.problem import (
     Coefficient,
-    Condition,
-    Equation,
     NetworkOptions,
-    Plane,
-    Problem,
-    canonical,
 )
-from pinngate.residuals import Batch, ResidualModel, problem_terms
+from pinngate.residuals import ResidualModel, problem_terms
+from tests.noisy_heat import SINES, NoisyHeat, solve, truth
 
-DOUBLE = torch.float64
-SINES = NetworkOptions(24, 1, "sin", 4.0)
 TANH = NetworkOptions(6, 2, "tanh", None)
 SIGMA = 0.3
-
-
-def heat(coefficients: tuple[Coefficient, ...] = (), periodic: tuple[str, ...] = ()) -> Problem:
-    kappa = "kappa" if coefficients else "0.05"
-    text = f"u_t - {kappa}*u_xx"
-    equation = Equation(text, canonical(parse_equation(text), ("u",), ("x", "t")))
-    conditions = tuple(Condition(Plane("x", v), "u", parse("u")) for v in (0.0, 1.0))
-    return Problem(
-        "heat",
-        {"x": (0.0, 1.0), "t": (0.0, 1.0)},
-        ("u",),
-        (equation,),
-        () if periodic else conditions,
-        periodic=periodic,
-        coefficients=coefficients,
-    )
-
-
-def truth(x: Tensor, t: Tensor) -> Tensor:
-    k = 0.05 * math.pi**2
-    return torch.exp(-k * t) * torch.sin(math.pi * x) + 0.5 * torch.exp(-9 * k * t) * torch.sin(
-        3 * math.pi * x
-    )
-
-
-class Setting:
-    """One problem with its data, a network and a source of batches."""
-
-    def __init__(
-        self,
-        problem: Problem,
-        options: NetworkOptions,
-        seed: int = 0,
-        num_observations: int = 200,
-        *,
-        is_everywhere: bool = False,
-        num_outliers: int = 0,
-        scale: float = 1.0,
-    ) -> None:
-        g = torch.Generator().manual_seed(seed)
-        self.generator = g
-        points = torch.rand(num_observations, 2, generator=g, dtype=DOUBLE)
-        if not is_everywhere:
-            points[:, 1] = 0.0
-        noise = SIGMA * torch.randn(num_observations, generator=g, dtype=DOUBLE)
-        noise[:num_outliers] *= 10
-        self.clean = truth(points[:, 0], points[:, 1])
-        values = scale * (self.clean + noise)
-        self.observations = Batch(points, {"@value": values, "@weight": torch.ones_like(values)})
-        self.problem = problem
-        self.model = ResidualModel(problem_terms(problem, ["u"]), problem)
-        self.network = Network(
-            list(problem.domain.values()),
-            1,
-            options,
-            is_periodic=[a in problem.periodic for a in problem.axes],
-            output_scale=[float(values.std())],
-            generator=torch.Generator().manual_seed(seed + 1),
-        )
-        self.coefficients = Coefficients(problem.coefficients, DOUBLE)
-
-    def draw(self, num_collocation: int = 128, num_condition: int = 16) -> dict[str, Batch]:
-        g = self.generator
-        batches = {"equation_1": Batch(torch.rand(num_collocation, 2, generator=g, dtype=DOUBLE))}
-        for k, condition in enumerate(self.problem.conditions, 1):
-            points = torch.rand(num_condition, 2, generator=g, dtype=DOUBLE)
-            points[:, 0] = condition.where.value
-            batches[f"condition_{k}"] = Batch(points)
-        return batches | {"observation_1": self.observations}
-
-    def solver(self, **options: float) -> PopulationRiskGaussNewton:
-        return PopulationRiskGaussNewton(
-            self.model, self.network, self.coefficients, GaussNewtonOptions(**options)
-        )
-
-    def error(self) -> float:
-        grid = torch.cartesian_prod(*[torch.linspace(0, 1, 41, dtype=DOUBLE)] * 2)
-        exact = truth(grid[:, 0], grid[:, 1])
-        return float((self.network(grid)[:, 0].detach() - exact).norm() / exact.norm())
-
-
-def solve(setting: Setting, solver: PopulationRiskGaussNewton) -> list[dict[str, float]]:
-    rows = []
-    while solver.reason is None:
-        rows.append(solver.step(setting.draw()))
-    solver.finish()
-    return rows
+KAPPA = (Coefficient("kappa", 0.2, lower=0.0),)
 
 
 @pytest.mark.parametrize("options", [SINES, TANH])
 @pytest.mark.parametrize("periodic", [(), ("x",)])
 def test_jacobian_is_the_derivative_of_the_residuals(options, periodic):
-    setting = Setting(heat((Coefficient("kappa", 0.1, lower=0.0),), periodic), options)
+    setting = NoisyHeat(options, coefficients=KAPPA, periodic=periodic)
     batches = setting.draw(7, 3)
-    weights = {t.name: 0.5 + k for k, t in enumerate(setting.model.terms)}
-    parts = setting.model, setting.network, setting.coefficients
+    weights, parts = setting.weights(), setting.parts
     jac, r, slices = jacobian(*parts, batches, weights)
     torch.testing.assert_close(r, weighted_residuals(*parts, batches, weights), rtol=0, atol=0)
     assert slices["observation_1"].stop == len(r)
@@ -160,14 +58,14 @@ def test_jacobian_is_the_derivative_of_the_residuals(options, periodic):
 def test_heat_is_solved_close_to_the_limit_and_its_risk_is_honest():
     ratios, risks = [], []
     for seed in range(4):
-        setting = Setting(heat(), SINES, seed)
+        setting = NoisyHeat(seed=seed)
         solver = setting.solver()
         rows = solve(setting, solver)
         assert solver.reason == "the leave-one-out risk stopped falling"
         # the rms error of knowing the two modes is 0.0318 relative
         ratios.append(setting.error() / 0.0318)
-        u = setting.network(setting.observations.points)[:, 0].detach()
-        expected = SIGMA**2 + float((u - setting.clean).square().mean())
+        u = setting.network(setting.points)[:, 0].detach()
+        expected = SIGMA**2 + float((u - truth(setting.points)).square().mean())
         assert solver.best_state is not None
         risks.append(solver.best_state["risk"] / expected)
         assert rows[-1]["noise_std_1"] == pytest.approx(SIGMA, rel=0.2)
@@ -181,7 +79,7 @@ def test_heat_is_solved_close_to_the_limit_and_its_risk_is_honest():
 def test_the_answer_does_not_depend_on_the_unit_of_the_data():
     errors, ridges = [], []
     for scale in (1.0, 1000.0):
-        setting = Setting(heat(), SINES, scale=scale)
+        setting = NoisyHeat(scale=scale)
         solver = setting.solver(max_iterations=16)
         solve(setting, solver)
         with torch.no_grad():
@@ -194,10 +92,7 @@ def test_the_answer_does_not_depend_on_the_unit_of_the_data():
 
 
 def test_a_coefficient_is_found_within_its_interval():
-    setting = Setting(
-        heat((Coefficient("kappa", 0.2, lower=0.0),)), SINES, num_observations=400,
-        is_everywhere=True,
-    )  # fmt: skip
+    setting = NoisyHeat(coefficients=KAPPA, num_observations=400, is_initial=False)
     solver = setting.solver()
     rows = solve(setting, solver)
     found, std = rows[-1]["coefficient_kappa"], rows[-1]["coefficient_kappa_std"]
@@ -211,7 +106,7 @@ def test_outliers_hardly_move_the_answer():
     for seed in range(4):
         for name in errors:
             num_outliers = 0 if name == "clean" else 20
-            setting = Setting(heat(), SINES, seed, num_outliers=num_outliers)
+            setting = NoisyHeat(seed=seed, num_outliers=num_outliers)
             solver = setting.solver(is_robust=name != "plain")
             solve(setting, solver)
             errors[name].append(setting.error())
@@ -228,14 +123,14 @@ def test_outliers_hardly_move_the_answer():
 @pytest.mark.parametrize("when", [3, 15])
 def test_resuming_is_bitwise_the_same(when):
     def run(stop: int | None) -> tuple[Tensor, list[dict[str, float]]]:
-        setting = Setting(heat(), SINES)
+        setting = NoisyHeat()
         solver = setting.solver()
         batches = [setting.draw() for _ in range(18)]
         rows = []
         for k, b in enumerate(batches):
             if k == stop:
                 state = solver.state_dict()
-                setting = Setting(heat(), SINES, seed=9)
+                setting = NoisyHeat(seed=9)
                 setting.network.output_scale.copy_(solver.network.output_scale)
                 solver = setting.solver()
                 solver.load_state_dict(state)
@@ -248,7 +143,7 @@ def test_resuming_is_bitwise_the_same(when):
 
 
 def test_state_is_made_of_plain_things_only(tmp_path):
-    setting = Setting(heat(), SINES)
+    setting = NoisyHeat()
     solver = setting.solver(max_iterations=15)
     solve(setting, solver)
     torch.save(solver.state_dict(), tmp_path / "state.pt")
@@ -258,7 +153,7 @@ def test_state_is_made_of_plain_things_only(tmp_path):
 
 
 def test_on_fixed_points_every_step_is_a_descent():
-    setting = Setting(heat(), TANH)
+    setting = NoisyHeat(TANH)
     solver = setting.solver(ramp=1.0, first_physics_weight=0.3)
     batches = setting.draw()
     losses = []
@@ -271,33 +166,9 @@ def test_on_fixed_points_every_step_is_a_descent():
     assert all(b < 1.05 * a for a, b in itertools.pairwise(losses))
 
 
-def test_race_is_deterministic_and_drops_the_network_that_cannot_fit():
-    def run(order: Callable[[list[str]], list[str]]) -> tuple[str, dict[str, float], float]:
-        setting = Setting(heat(), SINES)
-        solvers = {}
-        for name, options in {"good": SINES, "flat": NetworkOptions(1, 1, "tanh", None)}.items():
-            network = Network(
-                list(setting.problem.domain.values()),
-                1,
-                options,
-                output_scale=setting.network.output_scale.tolist(),
-                generator=torch.Generator().manual_seed(4),
-            )
-            solvers[name] = PopulationRiskGaussNewton(setting.model, network, setting.coefficients)
-        result = race({n: solvers[n] for n in order(list(solvers))}, setting.draw)
-        setting.network = solvers[result.winner].network
-        return result.winner, result.scores, setting.error()
-
-    first, again = run(sorted), run(sorted)
-    assert first == again
-    assert first[0] == "good"
-    assert first[1]["good"] < 0.7 * first[1]["flat"]
-    assert first[2] < 0.08
-
-
 def test_what_cannot_be_solved_is_said():
-    problem = heat()
-    setting = Setting(problem, SINES)
+    setting = NoisyHeat()
+    problem = setting.problem
     with pytest.raises(InputError, match="no observations"):
         PopulationRiskGaussNewton(
             ResidualModel(problem_terms(problem, []), problem),
@@ -306,7 +177,7 @@ def test_what_cannot_be_solved_is_said():
         )
     with pytest.raises(InputError, match="double precision"):
         PopulationRiskGaussNewton(setting.model, setting.network.float(), setting.coefficients)
-    setting = Setting(problem, SINES)
+    setting = NoisyHeat()
     with torch.no_grad():
         setting.network.linears[0].weight[0, 0] = math.nan
     with pytest.raises(SolveError, match="not finite"):

@@ -1,12 +1,20 @@
 """Population-risk Gauss–Newton without forming the Jacobian, for tens of thousands of weights."""
 
-from pinngate.optim.matrix_free.posterior import matrix_free_posterior
-from pinngate.optim.matrix_free.rows import LinearisedRows
-from pinngate.optim.matrix_free.solver import (
-    MatrixFreeGaussNewton,
-    MemoryEstimate,
-    estimate_memory,
+from pinngate.optim.matrix_free.memory import (
+    MemoryPlan,
+    Size,
+    choose_form,
+    dense_memory,
+    dense_posterior_memory,
+    matrix_free_memory,
 )
+from pinngate.optim.matrix_free.posterior import (
+    matrix_free_fit,
+    matrix_free_kernel,
+    matrix_free_posterior,
+)
+from pinngate.optim.matrix_free.rows import LinearisedRows
+from pinngate.optim.matrix_free.solver import MatrixFreeGaussNewton
 from pinngate.optim.matrix_free.spectrum import MatrixFreeOptions, MatrixFreeSpectrum
 
 __all__ = [
@@ -14,7 +22,13 @@ __all__ = [
     "MatrixFreeGaussNewton",
     "MatrixFreeOptions",
     "MatrixFreeSpectrum",
-    "MemoryEstimate",
-    "estimate_memory",
+    "MemoryPlan",
+    "Size",
+    "choose_form",
+    "dense_memory",
+    "dense_posterior_memory",
+    "matrix_free_fit",
+    "matrix_free_kernel",
+    "matrix_free_memory",
     "matrix_free_posterior",
 ]

@@ -1,30 +1,29 @@
-"""Posterior at the answer of the matrix-free solver, from the basis of its spectrum.
+"""Posterior and kernel at the answer of the matrix-free solver, from the basis of its spectrum.
 
-The counterpart of `pinngate.posterior.gauss_newton_posterior`. Directions outside the basis keep
-their prior variance, which errs to the side of wide intervals; their filter is below a twentieth.
+The counterpart of `pinngate.posterior.gauss_newton_posterior` and `pinngate.kernel`. Directions
+outside the basis keep their prior variance, which errs to the side of wide intervals; their filter
+is below a twentieth.
 """
 
 from __future__ import annotations
 
+from pinngate.kernel import KernelSpectrum
+from pinngate.linearised_fit import LinearisedFit, robust_factor
+from pinngate.optim.jacobian import Batches, flatten
 from pinngate.optim.matrix_free.rows import LinearisedRows
 from pinngate.optim.matrix_free.solver import MatrixFreeGaussNewton
 from pinngate.optim.matrix_free.spectrum import MatrixFreeSpectrum
-from pinngate.optim.population_risk_gauss_newton import Batches, flatten
-from pinngate.posterior import Posterior, robust_factor
+from pinngate.posterior import Posterior
 
 
-def matrix_free_posterior(
-    solver: MatrixFreeGaussNewton, batches: Batches, stated_std: float | None = None
-) -> Posterior:
-    """Return the posterior at a solver's present iterate (call `finish` first).
-
-    Args:
-        solver: supplies ridge, row weights and noise model.
-        batches: points of every term.
-        stated_std: noise that the data state, in data units: the variance is never taken below it.
+def matrix_free_fit(
+    solver: MatrixFreeGaussNewton, batches: Batches
+) -> LinearisedFit[MatrixFreeSpectrum]:
+    """Return the last linearisation of a solver (call `finish` first), J never formed.
 
     Cost: that of the linear algebra of one step; P·rank numbers.
     """
+    solver.release()
     rows = LinearisedRows(
         solver.model,
         solver.network,
@@ -36,29 +35,59 @@ def matrix_free_posterior(
     plain, slices = rows.residual, rows.slices
     roots = solver.row_roots(plain, slices)
     rows *= roots[:, None]
+    r = roots * plain
     observed = slice(slices[solver.observation_terms[0].name].start, len(plain))
     num_free = solver.coefficients.raw.numel()
     spectrum = MatrixFreeSpectrum(rows, num_free, observed, solver.ridge, solver.work)
     offset = flatten(solver.network, solver.coefficients)[: rows.num_weights] - solver.anchor
-    fit = spectrum.fits([solver.ridge], roots * plain - rows[:, : rows.num_weights] @ offset)[0]
-    free = max(1.0, len(plain) - observed.start - fit.effective_dimension)
-    variance = float((roots * plain)[observed].square().sum()) / free
-    variance *= robust_factor(solver, plain, slices)
-    if stated_std is not None:
-        variance = max(variance, (stated_std / solver.unit) ** 2)
+    target = r - rows[:, : rows.num_weights] @ offset
+    fit = spectrum.fits([solver.ridge], target)[0]
+    return LinearisedFit(spectrum, target, r[observed], fit, robust_factor(solver, plain, slices))
+
+
+def matrix_free_posterior(
+    solver: MatrixFreeGaussNewton, batches: Batches, stated_std: float | None = None
+) -> Posterior:
+    """Return the posterior at a solver's present iterate (call `finish` first).
+
+    Args:
+        solver: supplies ridge, row weights and noise model.
+        batches: points of every term.
+        stated_std: noise that the data state, in data units: the variance is never taken below it.
+    """
+    fit = matrix_free_fit(solver, batches)
+    spectrum, ridge = fit.spectrum, fit.ridge
+    variance = fit.variance(None if stated_std is None else stated_std / solver.unit)
     eigenvalues, directions = spectrum.directions()
-    transfer = spectrum.solve(solver.ridge, spectrum.unpenalised, solver.work.step_tolerance).x
+    transfer = spectrum.solve(ridge, spectrum.unpenalised, solver.work.step_tolerance).x
     return Posterior.from_state_dict(
         {
-            "ridge": float(solver.ridge),
+            "ridge": ridge,
             "variance": variance,
-            "degrees_of_freedom": free,
-            "leverage": fit.leverage,
-            "directions": directions * (eigenvalues / (eigenvalues + solver.ridge)).sqrt(),
+            "degrees_of_freedom": fit.degrees_of_freedom,
+            "leverage": fit.observed.leverage,
+            "directions": directions * (eigenvalues / (eigenvalues + ridge)).sqrt(),
             "transfer": transfer,
-            "coefficient_covariance": variance * spectrum.unpenalised_covariance(solver.ridge),
+            "coefficient_covariance": variance * spectrum.unpenalised_covariance(ridge),
         }
     )
 
 
-__all__ = ["matrix_free_posterior"]
+def matrix_free_kernel(fit: LinearisedFit[MatrixFreeSpectrum]) -> KernelSpectrum:
+    """Return the kernel spectrum within the basis: the leading eigenvalues, those above α/20."""
+    rows = fit.spectrum.rows
+    eigenvalues, directions = (found.flip(-1) for found in fit.spectrum.directions())
+    moments = directions.T @ rows.adjoint(fit.target[:, None])[:, 0]
+    return KernelSpectrum(
+        eigenvalues.cpu().numpy(),
+        (moments.square() / eigenvalues.clamp_min(1e-300)).cpu().numpy(),
+        float(fit.target.square().sum()),
+        fit.ridge,
+        fit.observed.effective_dimension,
+        len(fit.residual),
+        rows.shape[0],
+        rows.num_weights,
+    )
+
+
+__all__ = ["matrix_free_fit", "matrix_free_kernel", "matrix_free_posterior"]

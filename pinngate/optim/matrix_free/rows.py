@@ -24,7 +24,7 @@ from torch import Tensor
 from pinngate.channels import LayerFactors
 from pinngate.coefficients import Coefficients
 from pinngate.networks import Network
-from pinngate.optim.population_risk_gauss_newton import Batches, jacobian, row_slices, write_rows
+from pinngate.optim.jacobian import Batches, jacobian, row_slices, write_rows
 from pinngate.residuals import Batch, ResidualModel, TermEvaluation, Tile
 
 TILE = 1024  # points linearised at once: bounds what lies outside the cache
@@ -251,8 +251,8 @@ class LinearisedRows:
     def _hold(self, vectors: Tensor) -> None:
         """Set the components (m, P) of held wave numbers to zero."""
         if vectors.shape[1] and any(self.network.is_periodic):
-            weight = self._split(vectors)[0][0]
-            weight.copy_(self.network.hold_periodic(weight))
+            for k, (weight, _) in enumerate(self._split(vectors)):
+                weight.copy_(self.network.hold_periodic(weight, k))
 
     def row_squares(self, rows: slice) -> Tensor:
         """Return ‖a_n‖² of rows of A, (n,). Cost: N·C²·width a layer."""
@@ -262,7 +262,7 @@ class LinearisedRows:
                 continue
             total: Tensor | float = 0.0
             for k, (d, a) in enumerate(block.factors):
-                left = self.network.hold_periodic(a) if k == 0 else a
+                left = self.network.hold_periodic(a, k)
                 inner = torch.einsum("cno,kno->nck", d, d) * torch.einsum(
                     "cni,kni->nck", left, left
                 )

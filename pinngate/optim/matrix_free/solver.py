@@ -2,23 +2,24 @@
 
 The same iteration, trust region, choice of the ridge and reasons to stop as
 `pinngate.optim.population_risk_gauss_newton`; only the Jacobian is an operator and the
-leave-one-out leverages carry a small stochastic error. `estimate_memory` says which form fits.
+leave-one-out leverages carry a small stochastic error. `pinngate.optim.matrix_free.memory` says
+which form fits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
 from pinngate.coefficients import Coefficients
 from pinngate.networks import Network
-from pinngate.optim.matrix_free.rows import TILE, LinearisedRows
+from pinngate.optim.jacobian import Batches
+from pinngate.optim.matrix_free.rows import LinearisedRows
 from pinngate.optim.matrix_free.spectrum import MatrixFreeOptions, MatrixFreeSpectrum
 from pinngate.optim.population_risk_gauss_newton import (
-    Batches,
     GaussNewtonOptions,
     PopulationRiskGaussNewton,
 )
@@ -26,8 +27,6 @@ from pinngate.residuals import ResidualModel
 
 if TYPE_CHECKING:
     from pinngate.posterior import Posterior
-
-NUMBER = 8  # bytes of a double
 
 
 class MatrixFreeGaussNewton(PopulationRiskGaussNewton):
@@ -47,7 +46,7 @@ class MatrixFreeGaussNewton(PopulationRiskGaussNewton):
         InputError: no observations; network not in double precision.
 
     Cost of a step: one pass with the basis and some tens of passes with a few vectors, each
-    4·N·C·P operations a vector; memory as `estimate_memory`.
+    4·N·C·P operations a vector; memory as `matrix_free_memory`.
     """
 
     def __init__(
@@ -58,14 +57,16 @@ class MatrixFreeGaussNewton(PopulationRiskGaussNewton):
         options: GaussNewtonOptions | None = None,
         work: MatrixFreeOptions | None = None,
     ) -> None:
-        super().__init__(model, network, coefficients, options)
+        # a correction would cost a second solve, which here is what a step costs
+        plain = replace(options or GaussNewtonOptions(), is_accelerated=False)
+        super().__init__(model, network, coefficients, plain)
         self.work = work or MatrixFreeOptions()
         self.spectrum: MatrixFreeSpectrum | None = None
 
     def _linearise(
         self, batches: Batches, weights: Mapping[str, float]
     ) -> tuple[Any, Tensor, dict[str, slice]]:
-        self.spectrum = None  # its cache must be free before the next one is filled
+        self.release()  # its cache must be free before the next one is filled
         rows = LinearisedRows(
             self.model,
             self.network,
@@ -80,52 +81,12 @@ class MatrixFreeGaussNewton(PopulationRiskGaussNewton):
         self.spectrum = MatrixFreeSpectrum(rows, num_unpenalised, observed, self.ridge, self.work)
         return self.spectrum
 
+    def release(self) -> None:
+        """Free the memory of the last iteration's spectrum."""
+        self.spectrum = None
+
     def posterior(self, batches: Batches, stated_std: float | None = None) -> Posterior:
         """Return the uncertainty at the present iterate, without ever forming J."""
         from pinngate.optim.matrix_free.posterior import matrix_free_posterior
 
         return matrix_free_posterior(self, batches, stated_std)
-
-
-@dataclass(frozen=True)
-class MemoryEstimate:
-    """Bytes that one iteration needs beside the library itself."""
-
-    dense: int
-    matrix_free: int
-
-
-def estimate_memory(
-    num_rows: int,
-    num_parameters: int,
-    *,
-    width: int,
-    num_channels: int = 3,
-    depth: int = 3,
-    work: MatrixFreeOptions | None = None,
-) -> MemoryEstimate:
-    """Return the memory of both forms of a step.
-
-    Args:
-        num_rows: N, all residuals.
-        num_parameters: P, weights and coefficients.
-        width: of the layers.
-        num_channels: derivatives that the equation carries.
-        depth: hidden layers.
-        work: options of the matrix-free form.
-
-    Dense: J twice (products of it are transient) and the smaller Gram matrix three times (itself,
-    its eigenvectors, the workspace of the decomposition). Matrix-free: the cache, the factors and
-    the tape of one tile, the sampled rows twice, basis, product, and the preconditioner's vectors
-    with one transient, all P × rank, and the images.
-    """
-    work = work or MatrixFreeOptions()
-    smaller = min(num_rows, num_parameters)
-    dense = 2 * num_rows * num_parameters + 3 * smaller**2
-    per_point = 2 * width * (depth + 1) * num_channels
-    cache = min(work.cache_bytes, NUMBER * num_rows * per_point)
-    tile = 8 * min(num_rows, TILE) * per_point
-    sampled = min(work.num_sampled, num_rows)
-    rank = min(work.max_rank, sampled)
-    directions = max(2 * sampled, 5 * rank) * num_parameters + 4 * rank * num_rows
-    return MemoryEstimate(NUMBER * dense, int(cache) + NUMBER * (tile + directions))

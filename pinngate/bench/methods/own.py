@@ -1,0 +1,141 @@
+"""Our optimizers as methods of a benchmark: the run that `pinngate run` makes, watched.
+
+Options are the keys of `solve`. Beside the registered optimizers there is Gauss–Newton with a fixed
+small ridge: the same networks, points and steps without the leave-one-out choice of the ridge,
+which shows what that choice is worth.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from functools import partial
+from typing import Any
+
+from pinngate.bench.methods.contract import Array, Method, Outcome, Task
+from pinngate.evaluation import judge
+from pinngate.optim.population_risk_gauss_newton import GaussNewtonOptions
+from pinngate.optim.registry import METHODS, resolve
+from pinngate.optim.second_order import SecondOrder
+from pinngate.problem import NetworkOptions, Problem, SolveOptions
+from pinngate.training import Progress, Session, begin, train
+
+SOLVE_KEYS = {
+    key.name: None for key in fields(SolveOptions) if key.name not in ("optimizer", "seed")
+}
+
+
+def prepare(problem: Problem, options: Mapping[str, Any], *, optimizer: str) -> Problem:
+    """Return the problem with the options as its `solve` keys, every default written out."""
+    known = {k: v for k, v in options.items() if k in SOLVE_KEYS and v is not None}
+    if isinstance(known.get("network"), Mapping):
+        known["network"] = NetworkOptions(**known["network"])
+    if "weights" in known:
+        known["weights"] = {**problem.solve.weights, **known["weights"]}
+    return resolve(replace(problem, solve=replace(problem.solve, optimizer=optimizer, **known)))
+
+
+def watched(
+    task: Task,
+    change: Callable[[Session], None] | None = None,
+    on_progress: Callable[[Session], str | None] | None = None,
+) -> Outcome:
+    """Solve and judge as `pinngate.solve` does, and hand every logged state to the course.
+
+    Args:
+        task: the task.
+        change: exchanges parts of the session before training.
+        on_progress: may stop the run by giving a reason; the iterate is then the answer.
+    """
+    started = time.perf_counter()
+    session = begin(task.problem)
+    if change is not None:
+        change(session)
+    setup = time.perf_counter() - started
+    gates: list[float] = []
+    answer: dict[str, Array] = {}
+
+    def show(progress: Progress) -> None:
+        nonlocal answer
+        seconds, fraction = progress.row["seconds"], progress.row.get("open_fraction")
+        if not answer or _is_leading(session):
+            answer = session.evaluate(task.course.points)
+        task.course.add(setup + seconds, progress.iteration, answer)
+        if fraction is not None:
+            gates.append(fraction)
+        reason = on_progress(session) if on_progress is not None else None
+        if reason is not None:
+            raise _Stopped(reason)
+
+    status = {}
+    try:
+        reason = train(session, on_progress=show)
+    except _Stopped as stopped:
+        reason, status = str(stopped), {"status": "converged"}
+    judged = judge(session, reason, setup)
+    details = {"gate_mean": sum(gates) / len(gates)} if gates else {}
+    values = session.evaluate(task.points)
+    metrics = {k: v for k, v in judged.metrics.items() if k != "race"} | status
+    return Outcome(values, setup + session.seconds, reason, metrics=metrics, details=details)
+
+
+def _is_leading(session: Session) -> bool:
+    """Whether the network at work is the one that would be the answer now.
+
+    Where several networks race, that is the one of least risk so far, which needs no truth.
+    """
+    stepper = session.stepper
+    if not isinstance(stepper, SecondOrder):
+        return True
+    judged = {n: s.score for n, s in stepper.solvers.items() if s.best_state is not None}
+    return not judged or stepper.at_work == min(judged, key=lambda name: judged[name])
+
+
+class _Stopped(Exception):  # noqa: N818 - leaves the training loop, never this module
+    pass
+
+
+def _fixed_ridge(task: Task) -> Outcome:
+    def change(session: Session) -> None:
+        stepper = session.stepper
+        if not isinstance(stepper, SecondOrder):
+            raise TypeError("a fixed ridge is for Gauss–Newton")
+        solve = task.problem.solve
+        options = GaussNewtonOptions(
+            equation_weight=solve.weights["equations"],
+            condition_weight=solve.weights["conditions"],
+            max_iterations=solve.iterations or 1,
+            ridge=task.options["ridge"],
+            ridge_factor=1.0,
+        )
+        divisions = [
+            {name: stepper.networks[name] for name in names} for names in stepper.divisions
+        ]
+        session.stepper = SecondOrder(stepper.parts, divisions, options)
+
+    return watched(task, change)
+
+
+SECOND_ORDER = "population-risk-gauss-newton"
+OWN = [
+    Method(
+        name,
+        "ours" if name.startswith("population-risk") else "optimizer",
+        f"{name} with its defaults, on our network and loss",
+        watched,
+        SOLVE_KEYS,
+        partial(prepare, optimizer=name),
+    )
+    for name in METHODS
+] + [
+    Method(
+        "gauss-newton-fixed-ridge",
+        "optimizer",
+        "our Gauss–Newton with a fixed small ridge in place of the one of least leave-one-out "
+        "risk; the choice of the network and the stopping rule are unchanged",
+        _fixed_ridge,
+        {**SOLVE_KEYS, "ridge": 1e-4},
+        partial(prepare, optimizer=SECOND_ORDER),
+    ),
+]

@@ -1,0 +1,51 @@
+"""Amounts of memory as text, both ways."""
+
+from __future__ import annotations
+
+import pytest
+
+from pinngate.memory import budget, exact_text, free_memory, parse_size, rounded_text
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("2GB", 2_000_000_000),
+        ("500 MB", 500_000_000),
+        ("1.5gib", 3 * 2**29),
+        ("64KiB", 65536),
+        ("3e8", None),
+        (12345, 12345),
+        (2e9, 2_000_000_000),
+        ("0GB", None),
+        ("-2GB", None),
+        ("2XB", None),
+        ("GB", None),
+        ("", None),
+        (True, None),
+        (float("nan"), None),
+    ],
+)
+def test_amounts_are_read_or_refused(text: str | int | float, size: int | None) -> None:
+    if size is not None:
+        assert parse_size(text) == size
+        return
+    with pytest.raises(ValueError, match="no amount of memory"):
+        parse_size(text)
+
+
+@pytest.mark.parametrize("size", [1, 999, 1000, 1024, 2_000_000_000, 3 * 2**29, 123_456_789])
+def test_written_amounts_are_read_back_exactly(size: int) -> None:
+    assert parse_size(exact_text(size)) == size
+
+
+def test_written_amounts_are_short() -> None:
+    assert exact_text(2_000_000_000) == "2GB"
+    assert exact_text(3 * 2**29) == "1536MiB"
+    assert [rounded_text(s) for s in (999.4, 999.6, 54_321_000)] == ["999 B", "1 kB", "54.3 MB"]
+
+
+def test_the_budget_is_what_is_stated_else_half_of_what_is_free() -> None:
+    assert budget(7) == 7
+    # other processes allocate between the two calls
+    assert budget(None) == pytest.approx(free_memory() / 2, rel=0.5)
