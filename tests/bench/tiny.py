@@ -23,10 +23,14 @@ def tiny_suite(**changed: Any) -> Suite:
     return Suite("tiny", ("heat-noisy-ic",), **(stated | changed))
 
 
-def row_of(method: str, options: dict[str, Any] | None = None, **changed: Any) -> dict[str, Any]:
+def row_of(
+    method: str,
+    options: dict[str, Any] | None = None,
+    problem: str = "heat-noisy-ic",
+    seed: int = 0,
+) -> dict[str, Any]:
     """Run one method once."""
-    problem = changed.get("problem", "heat-noisy-ic")
-    run = Run(problem, "s", "label", Choice(method, options or {}), changed.get("seed", 0), ())
+    run = Run(problem, "s", "label", Choice(method, options or {}), seed, ())
     return execute(identity(run), run)
 
 
