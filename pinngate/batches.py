@@ -21,6 +21,7 @@ from pinngate.observations import ObservationSet
 from pinngate.problem import BoundaryPart, Condition, Problem
 from pinngate.residuals import Batch, Term, problem_terms
 from pinngate.sampling import BoundarySampler, SobolSampler
+from pinngate.scales import common_size, field_scales
 from pinngate.streams import torch_seed
 
 Monitor = Callable[[Tensor], Tensor]
@@ -54,7 +55,8 @@ class BatchSource:
     ) -> None:
         self.dtype, self.device, self.seed = dtype, device, seed
         self.problem, self.sets = problem, tuple(observations)
-        self.terms: list[Term] = problem_terms(problem, [o.of for o in observations])
+        self.scales = field_scales(problem, observations)
+        self.terms: list[Term] = problem_terms(problem, [o.of for o in observations], self.scales)
         self.equation_names = [t.name for t in self.terms if t.kind == "equation"]
         self.region = Region(problem)
         self.num_condition = num_condition
@@ -137,8 +139,12 @@ class BatchSource:
         )
 
     def stated_std(self) -> float | None:
-        """Return s̄ of the data whose deviations are stated (1/s̄² the mean of 1/s²), or None."""
-        stated = [o.std for o in self.sets if o.std is not None]
+        """Return s̄ of the data whose deviations are stated (1/s̄² the mean of 1/s²), or None.
+
+        Like the residuals it is in the unit that all fields share (`problem_terms`).
+        """
+        unit = common_size(self.scales)
+        stated = [o.std * (unit / self.scales[o.of].size) for o in self.sets if o.std is not None]
         if len(stated) < len(self.sets) or not stated:
             return None
         return float(np.mean(1 / np.concatenate(stated) ** 2) ** -0.5)

@@ -161,7 +161,10 @@ def describe(problem: Problem) -> Iterator[tuple[str, str]]:
         place = "the whole domain" if observed.where is None else str(observed.where)
         noise = observed.noise
         size = f"{noise.std:g}" if noise.std is not None else f"{noise.relative:.3g} of the spread"
-        line = f"{observed.count} values of {observed.of} on {place}, {observed.layout}"
+        layout: str | dict[str, int] = observed.layout
+        if isinstance(layout, dict):
+            layout = "grid of " + " by ".join(f"{n} along {a}" for a, n in layout.items())
+        line = f"{observed.count} values of {observed.of} on {place}, {layout}"
         yield "observations", f"{line}, {noise.kind} noise of {size}"
     if problem.truth is None:
         yield "truth", "not known"

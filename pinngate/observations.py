@@ -138,7 +138,7 @@ def _places(problem: Problem, stated: SyntheticObservations, random: np.random.G
         fixed = problem.axes.index(stated.where.axis)
         low[fixed] = high[fixed] = stated.where.value
     region = Region(problem)
-    share = region.inside(_grid(low, high, max(NUM_PROBED, stated.count))).mean()
+    share = region.inside(_grid(low, high, _even(low, high, max(NUM_PROBED, stated.count)))).mean()
     if share == 0:
         raise DataError(f"no point of {stated.where or 'the domain'} is inside the geometry")
     if stated.layout == "random":
@@ -147,16 +147,24 @@ def _places(problem: Problem, stated: SyntheticObservations, random: np.random.G
             drawn = random.uniform(low, high, (stated.count, len(low)))
             points = np.concatenate([points, drawn[region.inside(drawn)]])
         return points[: stated.count]
-    points = _grid(low, high, stated.count / share)
+    if isinstance(stated.layout, dict):
+        points = _grid(low, high, [stated.layout.get(axis, 1) for axis in problem.axes])
+    else:
+        points = _grid(low, high, _even(low, high, stated.count / share))
     return points[region.inside(points)]
 
 
-def _grid(low: Array, high: Array, count: float) -> Array:
-    """Return a regular grid of about `count` points (n, axes) of a box, edges included."""
-    free = [k for k in range(len(low)) if high[k] > low[k]]
-    side = max(1, round(count ** (1 / max(1, len(free)))))
+def _even(low: Array, high: Array, count: float) -> list[int]:
+    """Return as many places along every free axis as give about `count` points."""
+    num_free = max(1, int((high > low).sum()))
+    return [max(1, round(count ** (1 / num_free)))] * len(low)
+
+
+def _grid(low: Array, high: Array, counts: Sequence[int]) -> Array:
+    """Return a regular grid of a box, edges included, of `counts` places along each free axis."""
     axes = [
-        np.linspace(low[k], high[k], side) if k in free else low[k : k + 1] for k in range(len(low))
+        np.linspace(lo, hi, count) if hi > lo else np.array([lo])
+        for lo, hi, count in zip(low, high, counts, strict=True)
     ]
     return np.stack([m.ravel() for m in np.meshgrid(*axes, indexing="ij")], axis=1)
 

@@ -161,13 +161,16 @@ class Noise:
 
 @dataclass(frozen=True)
 class SyntheticObservations:
-    """Values of one field made from the truth plus noise; `where` None is the whole domain."""
+    """Values of one field made from the truth plus noise; `where` None is the whole domain.
+
+    A `layout` that maps axes to counts is a grid with so many points along each of them.
+    """
 
     of: str
     count: int
     noise: Noise
     where: Plane | None = None
-    layout: Literal["random", "grid"] = "random"
+    layout: Literal["random", "grid"] | dict[str, int] = "random"
 
 
 @dataclass(frozen=True)
@@ -192,7 +195,7 @@ class Truth:
     """
 
     fields: dict[str, Expression] = field(default_factory=dict)
-    solver: Literal["finite-difference", "spectral", "cole-hopf"] | None = None
+    solver: Literal["finite-difference", "spectral", "cole-hopf", "runge-kutta"] | None = None
     clean: dict[str, Expression] = field(default_factory=dict)
     file: Path | None = None
     constants: dict[str, float] = field(default_factory=dict)

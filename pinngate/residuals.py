@@ -21,6 +21,7 @@ from pinngate.coefficients import Coefficients
 from pinngate.expression import Expression, Name, differentiate, evaluate, multiply, names, subtract
 from pinngate.networks import Network
 from pinngate.problem import Problem
+from pinngate.scales import Scales, characteristic_size, common_size
 
 Kind = Literal["equation", "condition", "observation"]
 TILE = 4096  # points propagated at once: bounds memory and keeps a layer's arrays in cache
@@ -74,66 +75,39 @@ class _Block:
     is_shared: bool
 
 
-def problem_terms(problem: Problem, num_observation_sets: Sequence[str]) -> list[Term]:
+def problem_terms(
+    problem: Problem, observed: Sequence[str], scales: Scales | None = None
+) -> list[Term]:
     """Return the terms of a problem: equations, conditions, then one for each observed field.
 
     Args:
         problem: the problem.
-        num_observation_sets: the observed field of each observation set, in order.
+        observed: the observed field of each observation set, in order.
+        scales: size and centre of each field; size one where not given.
 
-    An observation's residual is ``(field − value)·weight`` with both columns in its batch.
+    An observation's residual is ``(field − value)·weight`` with both columns in its batch. Every
+    residual over its term's scale is in one unit, the root mean square of the fields' sizes, which
+    is the data's own unit where there is one field.
     """
+    scales = scales or {}
+    unit = common_size(scales) if scales else 1.0
 
-    def term(name: str, kind: Kind, stated: Expression) -> Term:
-        scale = characteristic_size(problem, stated)
-        return Term(name, kind, searched(problem, stated), scale)
+    def term(kind: Kind, k: int, stated: Expression) -> Term:
+        size = characteristic_size(problem, stated, scales)
+        return Term(f"{kind}_{k}", kind, searched(problem, stated), size / unit)
 
-    terms = [
-        term(f"equation_{k}", "equation", e.residual) for k, e in enumerate(problem.equations, 1)
-    ]
-    terms += [
-        term(f"condition_{k}", "condition", c.residual) for k, c in enumerate(problem.conditions, 1)
-    ]
+    terms = [term("equation", k, e.residual) for k, e in enumerate(problem.equations, 1)]
+    terms += [term("condition", k, c.residual) for k, c in enumerate(problem.conditions, 1)]
     terms += [
         Term(
             f"observation_{k}",
             "observation",
             multiply(subtract(Name(of), Name("@value")), Name("@weight")),
+            scales[of].size / unit if scales else 1.0,
         )
-        for k, of in enumerate(num_observation_sets, 1)
+        for k, of in enumerate(observed, 1)
     ]
     return terms
-
-
-def characteristic_size(problem: Problem, residual: Expression) -> float:
-    """Return a characteristic size of a residual, in its own units.
-
-    The size is the largest |∂r/∂s|·S_s over the derivatives s of unknowns that it names, for fields
-    of size one and lengths of half the domain: S = Π (2/L_axis)^order, coefficients and coefficient
-    fields at their initial values.
-    Dividing by it makes the weight of the physics independent of the units of a problem.
-    """
-    coefficients = {c.name: c.initial for c in problem.coefficients}
-    centre = {a: torch.tensor((lo + hi) / 2) for a, (lo, hi) in problem.domain.items()}
-    found = problem.derivatives(residual)
-    derivatives = {n: d for n, d in found.items() if d.field in problem.unknowns}
-    coefficients |= {n: 0.0 for n, d in found.items() if n not in derivatives}
-    coefficients |= {f.name: f.initial for f in problem.coefficient_fields}
-    half = [(hi - lo) / 2 for lo, hi in problem.domain.values()]
-    sizes = {}
-    for name, derivative in derivatives.items():
-        size = 1.0
-        for length, order in zip(half, derivative.orders, strict=True):
-            size /= length**order
-        sizes[name] = size
-    values = {**dict.fromkeys(problem.normal, 1.0), **problem.constants, **coefficients, **centre}
-    values |= {name: torch.tensor(size) for name, size in sizes.items()}
-    largest = 0.0
-    for name, size in sizes.items():
-        slope = float(evaluate(differentiate(residual, name), values, torch))
-        if abs(slope) * size > largest and abs(slope) < float("inf"):
-            largest = abs(slope) * size
-    return largest or 1.0
 
 
 class ResidualModel:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -106,8 +106,17 @@ class Session:
         self.seconds = state["seconds"]
 
 
-def begin(problem: Problem) -> Session:
+def begin(
+    problem: Problem,
+    reference: Reference | None = None,
+    observations: list[ObservationSet] | None = None,
+) -> Session:
     """Build a session: resolve defaults, make or read the data, initialise the network.
+
+    Args:
+        problem: the problem.
+        reference: its truth, where it has been computed already.
+        observations: its data, where they have been collected already.
 
     Raises:
         InputError: the problem names data, a device or an optimizer that does not exist.
@@ -116,8 +125,9 @@ def begin(problem: Problem) -> Session:
     solve = problem.solve
     dtype = torch.float64 if solve.precision == "float64" else torch.float32
     device = torch.device(solve.device)
-    reference = truth(problem)
-    observations = collect(problem, reference, solve.seed)
+    reference = reference or truth(problem)
+    if observations is None:
+        observations = collect(problem, reference, solve.seed)
     batches = BatchSource(
         problem,
         observations,
@@ -128,26 +138,8 @@ def begin(problem: Problem) -> Session:
         device=device,
     )
     model = ResidualModel(batches.terms, problem)
-    stepper = chosen.build(Parts(problem, model, batches, *data_size(problem, observations)))
+    stepper = chosen.build(Parts(problem, model, batches))
     return Session(problem, reference, observations, batches, stepper)
-
-
-def data_size(
-    problem: Problem, observations: Sequence[ObservationSet]
-) -> tuple[list[float], list[float]]:
-    """Return a size and a centre for each unknown from its data: 1 and 0 where it has none.
-
-    Median and spread between the quartiles, so that outliers do not set the scale.
-    """
-    scales, shifts = [], []
-    for unknown in problem.unknowns:
-        sets = [o.values for o in observations if o.of == unknown]
-        values = np.concatenate(sets) if sets else np.zeros(1)
-        low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
-        spread = float(high - low) / 1.349
-        scales.append(spread or float(np.std(values)) or 1.0)
-        shifts.append(float(middle))
-    return scales, shifts
 
 
 def train(

@@ -24,6 +24,7 @@ ROOMS = [
     ["channels", "coefficients", "coefficient_fields"],
     ["observations", "adaptation"],
     ["reference"],
+    ["scales"],
     ["residuals"],
     ["moments", "batches", "limits", "risk"],
     ["classical", "optim.jacobian", "optim.trust_region"],

@@ -7,7 +7,8 @@ import torch
 
 from pinngate.expression import parse
 from pinngate.problem import Condition, Plane, Problem, parse_derivative
-from pinngate.residuals import Batch, ResidualModel, characteristic_size, problem_terms
+from pinngate.residuals import Batch, ResidualModel, problem_terms
+from pinngate.scales import characteristic_size
 from tests.equations import CASES, coefficients_of, network_of, points_of
 
 

@@ -114,7 +114,7 @@ class Builder:
         return [((section, i), item) for i, item in enumerate(items)]
 
     def axes(self) -> None:
-        """Declare the axes: one to three of x, y, z, and perhaps t."""
+        """Declare the axes: up to three of x, y, z, and perhaps t; at least one of all."""
         for axis in self.file.domain:
             place: Place = ("domain", axis)
             if axis not in AXES:
@@ -125,11 +125,11 @@ class Builder:
                 )
             self.scope.declare(axis, "an axis", place)
         self.scope.axes = tuple(self.file.domain)
-        if not set(self.scope.axes) - {"t"}:
+        if not self.scope.axes:
             raise InputError(
-                "the domain has no space axis",
+                "the domain has no axis",
                 span=self.source.key(("domain",)),
-                expected="one to three of x, y, z, and t where there is time",
+                expected="up to three of x, y, z, and t where there is time",
             )
 
     def bounds(self) -> None:

@@ -218,7 +218,9 @@ conditions:
 _TRUTH = """\
 The formulas of `truth` may use the axes, the constants, and those coefficients whose true values
 are stated. With `solver` the domain needs the axis `t`, and the formulas in `clean` hold at its
-start.
+start. `finite-difference` takes one or two space axes, `spectral` up to three, periodic or with
+fields (or slopes) zero at the ends, `cole-hopf` Burgers' equation, `runge-kutta` problems in `t`
+alone.
 """
 
 _AFTER: dict[type[Section], str] = {PartSection: _GEOMETRY, TruthSection: _TRUTH}

@@ -5,6 +5,7 @@ Part of `build`. Nothing is read from data files here but whether they are there
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
 
 from pinngate.config.data_files import data_file
@@ -12,7 +13,13 @@ from pinngate.config.schema import NoiseSection, ObservationSection
 from pinngate.config.scope import Scope
 from pinngate.config.yaml_source import Place
 from pinngate.errors import InputError, Span, nearest
-from pinngate.problem import MeasuredObservations, Noise, Observations, SyntheticObservations
+from pinngate.problem import (
+    MeasuredObservations,
+    Noise,
+    Observations,
+    Plane,
+    SyntheticObservations,
+)
 
 
 def build_observations(
@@ -70,7 +77,7 @@ def _measured(
 
 def _synthetic(scope: Scope, section: ObservationSection, place: Place) -> list[Observations]:
     """Read one set of synthetic values."""
-    if section.count is None:
+    if section.count is None and not isinstance(section.layout, dict):
         raise InputError(
             "the key 'count' or 'file' is missing in an observation",
             span=scope.source.span(place),
@@ -85,10 +92,32 @@ def _synthetic(scope: Scope, section: ObservationSection, place: Place) -> list[
         )
     noise = _noise(scope, section.noise, (*place, "noise"), allow_zero=True)
     where = scope.plane(section.where, (*place, "where")) if section.where is not None else None
-    return [
-        SyntheticObservations(of, section.count, noise, where, section.layout or "random")
-        for of in section.of
-    ]
+    layout = section.layout or "random"
+    count = section.count or 0
+    if isinstance(layout, dict):
+        count = _grid_count(scope, layout, where, section.count, place)
+    return [SyntheticObservations(of, count, noise, where, layout) for of in section.of]
+
+
+def _grid_count(
+    scope: Scope, layout: dict[str, int], where: Plane | None, count: int | None, place: Place
+) -> int:
+    """Return the number of points of a grid stated axis by axis."""
+    free = [axis for axis in scope.axes if where is None or axis != where.axis]
+    if set(layout) != set(free):
+        raise InputError(
+            f"the layout states points along {', '.join(layout) or 'no axis'}",
+            span=scope.source.span((*place, "layout")),
+            expected=f"a number of points along each of {', '.join(free)}",
+        )
+    product = prod(layout.values())
+    if count is not None and count != product:
+        raise InputError(
+            f"'count' is {count}, and the layout has {product} points",
+            span=scope.source.span((*place, "count")),
+            expected="no 'count' beside such a layout, or the product of its numbers",
+        )
+    return product
 
 
 def _noise(scope: Scope, section: NoiseSection, place: Place, *, allow_zero: bool) -> Noise:

@@ -242,9 +242,14 @@ class ObservationSection(Section):
         json_schema_extra={"default": "the whole domain"},
     )
     count: PositiveInteger | None = Field(None, description="synthetic: how many points")
-    layout: Literal["random", "grid"] | None = Field(
+    layout: Annotated[
+        Literal["random", "grid"] | dict[str, PositiveInteger] | None,
+        Kind("random, grid, or points along each axis such as {x: 38, t: 5}"),
+    ] = Field(
         None,
-        description="synthetic: uniformly random points, or a regular grid",
+        description="synthetic: uniformly random points, a regular grid of about `count` points, "
+        "or `{x: 38, t: 5}`, a grid with so many points along each axis, ends included; `count` "
+        "is then their product and may be left out",
         json_schema_extra={"default": "`random`"},
     )
     noise: NoiseSection | None = Field(
@@ -265,7 +270,7 @@ class TruthSection(Section):
     constants: dict[str, NumberOrFormula] = Field(
         default_factory=dict, description="true values of estimated coefficients, by name"
     )
-    solver: Literal["finite-difference", "spectral", "cole-hopf"] | None = Field(
+    solver: Literal["finite-difference", "spectral", "cole-hopf", "runge-kutta"] | None = Field(
         None, description="compute the truth numerically from `clean`"
     )
     clean: dict[str, Formula] = Field(
@@ -354,7 +359,8 @@ class ProblemFile(Section):
         dict[str, Interval],
         Kind("a mapping of axes to [low, high]"),
     ] = Field(
-        description="axes and their bounds: one to three of `x`, `y`, `z`, and `t`, which is time"
+        description="axes and their bounds: up to three of `x`, `y`, `z`, and `t`, which is time; "
+        "`t` alone states ordinary differential equations"
     )
     geometry: GeometrySection | None = Field(
         None, description="where the domain is no box but a part of it, see below"

@@ -150,7 +150,7 @@ def _check_kind(scope: Scope, section: TruthSection, stated: dict[str, float | s
         raise InputError(
             "'clean' goes with 'solver' only",
             span=scope.source.key(("truth", "clean")),
-            expected="solver: finite-difference, spectral or cole-hopf",
+            expected="solver: finite-difference, spectral, cole-hopf or runge-kutta",
         )
     if section.solver is not None and not section.clean:
         raise InputError(

@@ -226,7 +226,7 @@ def _observations(item: Observations, names: Mapping[Path, str]) -> _Line:
             "of": item.of,
             "where": _plane_text(item.where) if item.where else None,
             "count": item.count,
-            "layout": item.layout,
+            "layout": _Line(item.layout) if isinstance(item.layout, dict) else item.layout,
             "noise": noise,
         }
     )

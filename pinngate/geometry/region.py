@@ -53,9 +53,10 @@ class Region:
     def __init__(self, problem: Problem) -> None:
         self.problem, self.geometry = problem, problem.geometry
         self.columns = [problem.axes.index(axis) for axis in problem.space_axes]
-        low, high = np.array([problem.domain[axis] for axis in problem.space_axes]).T
+        bounds = [problem.domain[axis] for axis in problem.space_axes]
+        low, high = np.array(bounds).reshape(-1, 2).T
         # DeepXDE compares with absolute tolerances, so that shapes are handed over of size one
-        self.origin, self.size = low, float(np.max(high - low))
+        self.origin, self.size = low, float(np.max(high - low, initial=0.0))
         self._solids: dict[str, Any] = {}
         self._outlines: dict[str, tuple[Array, Array]] = {}
         if self.geometry is not None:

@@ -94,7 +94,7 @@ class Family:
                 phi = mode(x)
                 energy[i] += float(phi @ remainder) ** 2 / float(phi @ phi)
         total = float(remainder @ remainder)
-        if total <= 1e-16 * max(1.0, float(clean @ clean)):
+        if total <= 1e-16 * float(clean @ clean):
             return []
         order = np.argsort(-energy)
         needed = int(np.searchsorted(np.cumsum(energy[order]), ENERGY * total)) + 1

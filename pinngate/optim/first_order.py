@@ -32,6 +32,7 @@ from pinngate.optim.population_risk_adam import PopulationRiskAdam
 from pinngate.posterior import Posterior, posterior_of
 from pinngate.residuals import ResidualModel
 from pinngate.risk import RidgeSpectrum
+from pinngate.scales import common_size
 
 logger = logging.getLogger(__name__)
 
@@ -102,13 +103,15 @@ class FirstOrder:
         moments = gradient_moments(
             self.model, self.network, self.coefficients, self.batches.draw(), options.statistics
         )
-        total = stratified(moments, weights)
+        # squares of the data's unit would make an optimizer's epsilon count in some units
+        unit = common_size(self.batches.scales) ** -2
+        total = stratified(moments, {name: unit * weight for name, weight in weights.items()})
         for parameter, gradient in zip(self.parameters, total.mean, strict=False):
             parameter.grad = gradient
         if isinstance(self.optimizer, PopulationRiskAdam) and total.variance_of_mean is not None:
             num = len(self.parameters)
             if options.is_gating_data_alone:
-                data = {n: w for n, w in weights.items() if kinds[n] == "observation"}
+                data = {n: unit * w for n, w in weights.items() if kinds[n] == "observation"}
                 alone = stratified(moments, data)
                 spread = cast(list[Tensor], alone.variance_of_mean)
                 self.optimizer.attach_statistics(means=alone.mean[:num], variances=spread[:num])
@@ -116,7 +119,7 @@ class FirstOrder:
                 self.optimizer.attach_statistics(variances=total.variance_of_mean[:num])
         self.optimizer.step()
         self.iteration += 1
-        self.row = {"loss": total.loss}
+        self.row = {"loss": total.loss / unit}
         self.row |= {f"loss_{name}": m.loss for name, m in moments.items()}
         self.row["learning_rate"] = rate
 

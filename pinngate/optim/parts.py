@@ -19,6 +19,7 @@ from pinngate.optim.matrix_free import MemoryPlan
 from pinngate.posterior import Posterior
 from pinngate.problem import CoefficientField, NetworkOptions, Problem
 from pinngate.residuals import ResidualModel
+from pinngate.scales import natural_size
 from pinngate.streams import torch_seed
 
 COEFFICIENT_NETWORKS = {
@@ -34,16 +35,12 @@ class Parts:
     Attributes:
         problem: with every default written out.
         model: its loss terms.
-        batches: the source of points and data.
-        output_scale: size of each field.
-        output_shift: centre of each field.
+        batches: the source of points and data, and of the fields' sizes.
     """
 
     problem: Problem
     model: ResidualModel
     batches: BatchSource
-    output_scale: list[float]
-    output_shift: list[float]
 
     def network(self, options: NetworkOptions, label: str = "") -> Network:
         """Return a network with random weights; `label` names its own random stream."""
@@ -54,8 +51,8 @@ class Parts:
             len(problem.unknowns),
             options,
             is_periodic=[a in problem.periodic for a in problem.axes],
-            output_scale=self.output_scale,
-            output_shift=self.output_shift,
+            output_scale=[scale.size for scale in self.batches.scales.values()],
+            output_shift=[scale.centre for scale in self.batches.scales.values()],
             generator=torch.Generator().manual_seed(seed),
             dtype=self.batches.dtype,
         )
@@ -82,7 +79,9 @@ class Parts:
 
     def coefficients(self) -> Coefficients:
         """Return the unknown coefficients at their initial values."""
-        made = Coefficients(self.problem.coefficients, self.batches.dtype)
+        scales, problem = self.batches.scales, self.problem
+        sizes = [natural_size(problem, c.name, scales) for c in problem.coefficients]
+        made = Coefficients(problem.coefficients, self.batches.dtype, sizes)
         return made.to(self.batches.device)
 
 

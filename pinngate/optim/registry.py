@@ -144,6 +144,9 @@ METHODS = {
     )
 }
 AUTO = "population-risk-gauss-newton"
+# Default numbers of collocation points hold for two axes; on a line fewer are as dense, in a volume
+# more are needed.
+SHARE_BY_AXES = {1: 0.25, 2: 1.0, 3: 2.0, 4: 4.0}
 
 
 def method(name: str) -> Method:
@@ -176,6 +179,9 @@ def resolve(problem: Problem) -> Problem:
         defaults = replace(defaults, collocation=chosen.inverse_collocation)
     elif chosen.nonlinear_collocation is not None and not is_linear(problem):
         defaults = replace(defaults, collocation=chosen.nonlinear_collocation)
+    if defaults.collocation is not None:
+        share = SHARE_BY_AXES[len(problem.axes)]
+        defaults = replace(defaults, collocation=int(share * defaults.collocation))
     filled = {
         key.name: getattr(defaults, key.name)
         for key in fields(SolveOptions)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pinngate.coefficient_fields import with_true_fields
+from pinngate.errors import InputError
 from pinngate.problem import Problem
 from pinngate.reference.evolution import initial_from, known_values
 from pinngate.reference.solution import Array, Initial, Reference
@@ -56,6 +57,15 @@ def _solved(problem: Problem, solver: str, initial: dict[str, Initial]) -> Refer
         from pinngate.reference import cole_hopf
 
         return cole_hopf.solve(problem, initial)
+    if solver == "runge-kutta":
+        from pinngate.reference import runge_kutta
+
+        return runge_kutta.solve(problem, initial)
+    if not problem.space_axes:
+        raise InputError(
+            f"problem '{problem.name}' has no space axis",
+            expected="solver: runge-kutta for ordinary differential equations",
+        )
     if solver == "spectral":
         from pinngate.reference import spectral
 

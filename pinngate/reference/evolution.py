@@ -139,9 +139,8 @@ def evolution(problem: Problem, coefficients: Mapping[str, float] | None = None)
     Raises:
         InputError: it is steady, or its equations or end conditions are not of the class, and why.
     """
-    if not problem.has_time or not problem.space_axes:
-        what = "it has no time axis 't'" if not problem.has_time else "it has no space axis"
-        raise _refused(problem, what)
+    if not problem.has_time:
+        raise _refused(problem, "it has no time axis 't'")
     numbers = {k: Number(v) for k, v in (CONSTANTS | known_values(problem, coefficients)).items()}
     residuals = [substitute(e.residual, numbers) for e in problem.equations]
     symbols = {n: d for r in residuals for n, d in problem.derivatives(r).items()}
@@ -325,7 +324,7 @@ def initial_state(
         InputError: a component has no initial data, or not finite ones.
     """
     problem = system.problem
-    shape = np.shape(next(iter(axes.values())))
+    shape = np.shape(next(iter(axes.values()), 0.0))
     state = []
     for field, order in system.components:
         name = derivative_name(_pure_time(problem, field, order), problem.axes)

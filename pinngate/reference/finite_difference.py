@@ -64,7 +64,7 @@ def solve(
             relative error is below 1e-6 or the finest grid is reached (1601 points, 81 in two
             axes). The estimate always compares with coarser grids.
         rtol: relative tolerance of the integration in time.
-        atol: absolute one, by default `rtol` × the largest initial value × 1e-2.
+        atol: absolute one, in units of each component's size (`_sizes`), by default 1e-2 `rtol`.
 
     Returns:
         The fields as splines of fifth degree in space and time.
@@ -148,8 +148,7 @@ class _Table:
         self._grid = uniform_grid(system, num_points)
         lines = _Lines(system, self._grid)
         state = np.concatenate(initial_state(system, initial, self._grid.coordinates()))
-        scale = float(abs(state).max()) or 1.0
-        times, states = _integrate(lines, state, rtol, atol or 1e-2 * rtol * scale)
+        times, states = _integrate(lines, state, rtol, atol or 1e-2 * rtol)
         self._times = times
         self._columns = [problem.axes.index(a) for a in (*problem.space_axes, "t")]
         self._fields = {
@@ -252,10 +251,27 @@ class _Lines:
         return csr_matrix(vstack(blocks).tocsr()[self.kept])
 
 
+def _sizes(lines: _Lines, state: Array) -> Array:
+    """Return the size of each value of the state: its component's largest initial value.
+
+    ∂ᵗ^k u is at least as large as the largest u over durationᵏ, and a field that starts at zero as
+    large as the largest of all: tolerances then do not depend on the units of time or of a field.
+    """
+    components = lines.system.components
+    largest = abs(state.reshape(len(components), -1)).max(axis=1)
+    of_all = max(x for x, (_, k) in zip(largest, components, strict=True) if k == 0) or 1.0
+    duration = lines.end_time - lines.system.start
+    sizes = []
+    for own, (f, k) in zip(largest, components, strict=True):
+        field = largest[components.index((f, 0))] or of_all
+        sizes.append(max(own, field / duration**k))
+    return np.repeat(np.array(sizes), lines.grid.size)
+
+
 def _integrate(lines: _Lines, state: Array, rtol: float, atol: float) -> tuple[Array, Array]:
     """Return table times, all components at them (times, components × size)."""
     start, end = lines.system.start, lines.end_time
-    kept = state[lines.kept]
+    kept, sizes = state[lines.kept], _sizes(lines, state)[lines.kept]
     jacobian = lines.jacobian(start, kept)
     method = _method(jacobian, end - start)
     options = {} if method == "DOP853" else {"jac": lambda t, w: lines.jacobian(t, w).tocsc()}
@@ -271,7 +287,7 @@ def _integrate(lines: _Lines, state: Array, rtol: float, atol: float) -> tuple[A
                 kept,
                 method=method,
                 rtol=rtol,
-                atol=atol,
+                atol=atol * sizes,
                 dense_output=True,
                 **options,
             )
@@ -281,8 +297,10 @@ def _integrate(lines: _Lines, state: Array, rtol: float, atol: float) -> tuple[A
         raise SolveError(
             f"finite differences fail at t = {result.t[-1]:g}: {str(result.message).lower()}"
         )
-    times, table = tabulated(result.t, lambda t: result.sol(t).T, max(10 * rtol, TABLE_TOLERANCE))
-    states = np.stack([lines.full(t, w) for t, w in zip(times, table, strict=True)])
+    times, table = tabulated(
+        result.t, lambda t: result.sol(t).T / sizes, max(10 * rtol, TABLE_TOLERANCE)
+    )
+    states = np.stack([lines.full(t, w) for t, w in zip(times, table * sizes, strict=True)])
     return times, states
 
 

@@ -117,7 +117,7 @@ def points_near_line(
     is_near = np.ones(points["value"].shape, dtype=bool)
     for axis, index in cut.fixed.items():
         grid = archive.solution[axis]
-        is_near &= np.abs(points[axis] - grid[index]) <= window * np.ptp(grid) + 1e-12
+        is_near &= np.abs(points[axis] - grid[index]) <= (window + 1e-9) * np.ptp(grid)
     return {name: v[is_near] for name, v in points.items()} if is_near.any() else {}
 
 

@@ -102,7 +102,10 @@ def observations(problem: Problem, counts: list[int]) -> Iterator[Line]:
 def _observed(stated: Observations, count: int) -> str:
     if isinstance(stated, SyntheticObservations):
         where = f"at {stated.where}" if stated.where else "over the whole domain"
-        layout = "on a grid" if stated.layout == "grid" else "at random points"
+        layout = "at random points" if stated.layout == "random" else "on a grid"
+        if isinstance(stated.layout, dict):
+            sides = " × ".join(f"{n} along {a}" for a, n in stated.layout.items())
+            layout = f"on a grid, {sides}"
         origin = f"{count or stated.count:,} noisy values of {stated.of} {where}, {layout}"
         return f"{origin}, made from the truth; {_noise(stated.noise)}"
     lead = f"{count:,} measured values" if count else "measured values"

@@ -82,7 +82,7 @@ SCHEMA = [
     ("infinite", "std: 0.3", "std: «.inf»", ["a finite number"]),
     ("fraction of a point", "count: 200", "count: «1.5»", ["a whole number, 1 or more"]),
     ("no point", "count: 200", "count: «0»", ["a whole number, 1 or more"]),
-    ("choice", "random", "«randon»", ["one of random, grid", "did you mean 'random'?"]),
+    ("choice", "random", "«randon»", ["random, grid, or points along", "did you mean 'random'?"]),
     ("mapping for equation", "- u_t = kappa*u_xx", "- «u_t: kappa*u_xx»", ["in quotes"]),
     ("number for text", "title: Heat", "title: «5»", ["put it in quotes"]),
 ]
@@ -202,9 +202,9 @@ WHOLE = [
         ["the number is too large"],
     ),
     (
-        "time only",
-        HEAT.replace("domain: {x: [0, 1], t", "«domain»: {t"),
-        ["no space axis"],
+        "no axis",
+        HEAT.replace("domain: {x: [0, 1], t: [0, 2]}", "«domain»: {}"),
+        ["the domain has no axis"],
     ),
     (
         "periodic plane",

@@ -1,4 +1,4 @@
-"""Conformance suites: what a part must do to work in this package, as checks anyone can run.
+"""Conformance of optimizers: what one must do to work in this package, as checks anyone can run.
 
 A third party's optimizer is tested by the same suite as the package's own, after the example of
 scikit-learn's ``check_estimator``. `check_optimizer` runs the whole suite;

@@ -1,0 +1,126 @@
+"""Ordinary differential equations: the reference for problems whose only axis is time.
+
+The equations are solved for the highest derivatives (`evolution`) and integrated by scipy's
+explicit Runge–Kutta method of eighth order, or by an implicit one where that stalls on stiffness.
+Two tolerances are compared for the error estimate. Source: E. Hairer, S. P. Nørsett, G. Wanner,
+Solving Ordinary Differential Equations I (1993), section II.5 (DOP853).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from scipy.integrate import solve_ivp
+
+from pinngate.errors import InputError, SolveError
+from pinngate.problem import Problem
+from pinngate.reference.evolution import Evolution, evaluated, evolution, initial_state
+from pinngate.reference.solution import Array, Initial, Reference
+
+RTOL = 1e-11
+COARSER = 1e3  # ratio of the two tolerances that are compared
+MAX_EVALUATIONS = 200_000  # of the explicit method; beyond, the problem is taken for stiff
+JUDGED_TIMES = 257
+
+
+def solve(
+    problem: Problem,
+    initial: Mapping[str, Initial],
+    *,
+    coefficients: Mapping[str, float] | None = None,
+    rtol: float = RTOL,
+) -> Reference:
+    """Integrate a problem whose only axis is time.
+
+    Args:
+        problem: equations that can be solved for the highest derivative of each unknown.
+        initial: ``u`` (and ``u_t`` …) at the initial time, functions of no axes; what is missing is
+            taken from conditions at the initial time.
+        coefficients: values of the estimated coefficients, by default the true ones.
+        rtol: relative tolerance; the absolute one is the same share of each component's size.
+
+    Raises:
+        InputError: the problem has a space axis or is not of this class.
+        SolveError: the integration fails, for instance because the solution blows up.
+
+    Cost: milliseconds.
+    """
+    if problem.space_axes:
+        raise InputError(
+            f"problem '{problem.name}' has the space axis {problem.space_axes[0]}",
+            expected="a problem in t alone for runge-kutta",
+            hint="use solver: finite-difference or spectral",
+        )
+    system = evolution(problem, coefficients)
+    start = np.array([float(value) for value in initial_state(system, initial, {})])
+    fine, name = _integrate(system, start, rtol)
+    coarse, _ = _integrate(system, start, COARSER * rtol)
+    times = np.linspace(*problem.domain["t"], JUDGED_TIMES)
+    size = np.linalg.norm(fine(times), axis=1)
+    gaps = np.linalg.norm(fine(times) - coarse(times), axis=1)
+    estimate = float((gaps / np.where(size > 0, size, 1.0)).max())
+    rows = {f: i for i, (f, order) in enumerate(system.components) if order == 0}
+
+    def evaluate_at(points: Array) -> dict[str, Array]:
+        values = fine(points[:, 0])
+        return {f: values[i] for f, i in rows.items()}
+
+    method = f"{name}, estimated error {estimate:.0e}"
+    return Reference(problem.axes, dict(problem.domain), evaluate_at, method, estimate)
+
+
+def _integrate(
+    system: Evolution, start: Array, rtol: float
+) -> tuple[Callable[[Array], Array], str]:
+    """Return the dense solution of all components and the name of the method."""
+    begin, end = system.problem.domain["t"]
+    places = {n: system.component_of(s)[0] for n, s in system.symbols.items()}
+    rows = {n: system.components.index(component) for n, component in places.items()}
+    num_evaluations = 0
+
+    def rate(t: float, state: Array) -> Array:
+        nonlocal num_evaluations
+        num_evaluations += 1
+        if method == "DOP853" and num_evaluations > MAX_EVALUATIONS:
+            raise _StiffError
+        values = {"t": float(t)} | {n: state[i] for n, i in rows.items()}
+        return np.array(
+            [
+                float(evaluated(system.rates[f], values, ()))
+                if order + 1 == system.time_orders[f]
+                else state[i + 1]
+                for i, (f, order) in enumerate(system.components)
+            ]
+        )
+
+    reached, message = begin, ""
+    # A component that starts at zero has no size of its own: it is measured by the rates.
+    size = np.maximum(abs(start), 1e-3 * (abs(start).max() or 1.0))
+    for method in ("DOP853", "Radau"):
+        tolerance = rtol if method == "DOP853" else max(rtol, 1e-9)
+        try:
+            with np.errstate(all="ignore"):
+                result = solve_ivp(
+                    rate,
+                    (begin, end),
+                    start,
+                    method=method,
+                    rtol=tolerance,
+                    atol=tolerance * size,
+                    dense_output=True,
+                )
+        except _StiffError:
+            continue
+        except (ValueError, RuntimeError) as error:  # not finite: scipy's factorisation refuses
+            message = str(error)
+            continue
+        if result.success and np.isfinite(result.y).all():
+            name = "Runge-Kutta of order 8" if method == "DOP853" else "Radau IIA of order 5"
+            return result.sol, name
+        reached, message = float(result.t[-1]), str(result.message).lower()
+    raise SolveError(f"the integration in time fails at t = {reached:g}: {message}")
+
+
+class _StiffError(Exception):
+    """The explicit method takes too many steps; never leaves this module."""
