@@ -114,6 +114,8 @@ class PopulationRiskGaussNewton:
     Attributes:
         reason: None while it goes on, else a sentence that says why to stop.
         best_state: weights, ridge and risk of the best iterate, None before full physics weight.
+        stated_stds: noise of the sets whose data state it, in units of the terms' residuals; the
+            others' is estimated from their residuals.
 
     Raises:
         InputError: no observations; network not in double precision.
@@ -158,6 +160,7 @@ class PopulationRiskGaussNewton:
         self.num_reweightings = 0
         self.noise = {t.name: NoiseModel() for t in self.observation_terms}
         self.precision = {t.name: 1.0 for t in self.observation_terms}
+        self.stated_stds: Mapping[str, float] = {}
         self.best_state: dict[str, Any] | None = None
         self.reason: str | None = None
 
@@ -398,6 +401,8 @@ class PopulationRiskGaussNewton:
     def _update_noise(self, plain: Tensor, fit: RidgeFit, slices: Rows, observed: slice) -> None:
         """Refit the noise of each set to its residuals over √(1 − h), which have its variance.
 
+        What data state of their noise is taken at its word.
+
         A Student-t model is tried only once the Gaussian fit has converged: before, a misfit that
         is local (a front) would pass for outliers. Gaussian data then stop where they stood. The
         model is frozen after a few refits, so that risks of successive iterates can be compared.
@@ -412,6 +417,8 @@ class PopulationRiskGaussNewton:
                 self.noise[term.name] = fit_student_t(spread)
             model = self.noise[term.name]
             size = model.scale if model.dof is not None else None
+            if term.name in self.stated_stds:
+                size = self.stated_stds[term.name] / self.unit
             sizes[term.name] = size or float(spread.square().mean().sqrt()) or 1.0
             inverse += len(spread) / sizes[term.name] ** 2
             total += len(spread)
