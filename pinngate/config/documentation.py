@@ -71,6 +71,7 @@ domain: {x: [0, 1], t: [0, 1]}
 #   shapes: {plate: {rectangle: {x: [0, 1], y: [0, 1]}}, hole: {disk: {center: [0, 0], radius: 1}}}
 #   inside: plate - hole
 unknowns: [u]
+# units: {x: m, t: s, u: K}     # for figures and files; nothing is converted
 
 # Known numbers, or formulas in constants stated before.
 constants: {kappa: 0.05}
@@ -237,8 +238,8 @@ Numbers, names, brackets and the operators `+ - * / **` (a power is `x**2`, not 
 Names are ASCII letters, digits and `_`, and each has one meaning: an axis, a constant, an unknown
 or an estimated coefficient. A derivative is an unknown, `_` and one axis for each differentiation,
 in any order and up to {MAX_ORDER} in all: `u_t`, `u_xx`, `u_xt`, `v_xxyy`.
-So are derivatives of coefficients that are fields, along their own axes. An underscore and axes after
-a bracket differentiate it, `(a*u_x)_x`; the chain rule is applied when the file is read.
+So are derivatives of coefficients that are fields, along their own axes. An underscore and axes
+after a bracket differentiate it, `(a*u_x)_x`; the chain rule is applied when the file is read.
 
 | where | what a formula may name |
 |---|---|

@@ -41,6 +41,7 @@ from pinngate.risk import NoiseModel, RidgeFit, RidgeSpectrum, fit_student_t
 if TYPE_CHECKING:
     from pinngate.posterior import Posterior
 
+NEGLIGIBLE = 0.01  # risk as a share of the physics' misfit below which the data hold nothing back
 NUM_REWEIGHTINGS = 5  # refits of a Student-t model before it is frozen
 
 
@@ -283,7 +284,9 @@ class PopulationRiskGaussNewton:
 
     def _raise_physics(self, row: Mapping[str, float]) -> None:
         """Raise the weight of the physics once the iterate has followed it to the minimiser."""
-        follows = row["leave_one_out_risk"] <= self.options.following * row["lookahead_risk"]
+        risk = row["leave_one_out_risk"]
+        misfit = row["selection_risk"] - risk
+        follows = risk <= max(self.options.following * row["lookahead_risk"], NEGLIGIBLE * misfit)
         patience = self.options.max_held // (4 if self.is_released else 1)
         if not follows and self.num_held < patience:
             self.num_held += 1
