@@ -73,7 +73,6 @@ domain: {x: [0, 1], t: [0, 1]}
 #   shapes: {plate: {rectangle: {x: [0, 1], y: [0, 1]}}, hole: {disk: {center: [0, 0], radius: 1}}}
 #   inside: plate - hole
 unknowns: [u]
-# units: {x: m, t: s, u: K}     # for figures and files; nothing is converted
 
 # Known numbers, or formulas in constants stated before.
 constants: {kappa: 0.05}
