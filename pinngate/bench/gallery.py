@@ -248,5 +248,6 @@ def write_page(file: Path = PAGE, folder: Path = FOLDER) -> Path:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    solve_missing()
-    write_page()
+    for shipped in catalog.names():
+        solve_missing(names=[shipped])
+        write_page()
