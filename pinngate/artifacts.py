@@ -19,7 +19,7 @@ import torch
 import pinngate
 from pinngate import config
 from pinngate.errors import InputError
-from pinngate.problem import MeasuredObservations, Problem
+from pinngate.problem import Problem
 
 
 def prepare(folder: Path, problem: Problem) -> None:
@@ -35,12 +35,7 @@ def prepare(folder: Path, problem: Problem) -> None:
                 f"{folder} already holds a run",
                 hint=f"choose another --out, or continue it with: pinngate resume {folder}",
             )
-        files = {}
-        for observations in problem.observations:
-            if isinstance(observations, MeasuredObservations):
-                files[observations.file] = f"data/{observations.file.name}"
-        if problem.truth is not None and problem.truth.file is not None:
-            files[problem.truth.file] = f"data/{problem.truth.file.name}"
+        files = copied_names(problem.data_files())
         for source, target in files.items():
             (folder / "data").mkdir(exist_ok=True)
             shutil.copyfile(source, folder / target)
@@ -50,6 +45,17 @@ def prepare(folder: Path, problem: Problem) -> None:
             f"cannot write to {folder}: {error.strerror or error}",
             hint="choose another folder with --out",
         ) from None
+
+
+def copied_names(files: Sequence[Path]) -> dict[Path, str]:
+    """Return ``data/<name>`` for each file; files of the same name are numbered."""
+    found: dict[Path, str] = {}
+    for file in files:
+        name, count = file.name, 2
+        while f"data/{name}" in found.values():
+            name, count = f"{file.stem}-{count}{file.suffix}", count + 1
+        found[file] = f"data/{name}"
+    return found
 
 
 def require_run(folder: Path) -> None:

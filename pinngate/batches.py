@@ -19,9 +19,10 @@ from pinngate.adaptation import equidistribute
 from pinngate.geometry.region import Region
 from pinngate.observations import ObservationSet
 from pinngate.problem import BoundaryPart, Condition, Problem
+from pinngate.quantities import mean_nodes
 from pinngate.residuals import Batch, Term, problem_terms
 from pinngate.sampling import BoundarySampler, SobolSampler
-from pinngate.scales import common_size, field_scales
+from pinngate.scales import field_scales
 from pinngate.streams import torch_seed
 
 Monitor = Callable[[Tensor], Tensor]
@@ -56,7 +57,8 @@ class BatchSource:
         self.dtype, self.device, self.seed = dtype, device, seed
         self.problem, self.sets = problem, tuple(observations)
         self.scales = field_scales(problem, observations)
-        self.terms: list[Term] = problem_terms(problem, [o.of for o in observations], self.scales)
+        observed = [o.expression for o in observations]
+        self.terms: list[Term] = problem_terms(problem, observed, self.scales)
         self.equation_names = [t.name for t in self.terms if t.kind == "equation"]
         self.region = Region(problem)
         self.num_condition = num_condition
@@ -85,9 +87,11 @@ class BatchSource:
     def _batch_of(self, observations: ObservationSet) -> Batch:
         weight = relative_weights(observations)
         columns = {"@value": observations.values, "@weight": weight}
-        return Batch(
-            self._tensor(observations.points), {k: self._tensor(v) for k, v in columns.items()}
-        )
+        tensors = {k: self._tensor(v) for k, v in columns.items()}
+        if observations.mean is None:
+            return Batch(self._tensor(observations.points), tensors)
+        nodes, weights = mean_nodes(observations.points, observations.mean, self.problem.domain)
+        return Batch(self._tensor(nodes), tensors, self._tensor(weights))
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.as_tensor(array, dtype=self.dtype, device=self.device)
@@ -105,9 +109,7 @@ class BatchSource:
             batches[name] = Batch(*drawn) if isinstance(drawn, tuple) else Batch(drawn)
         for name, data in self.observations.items():
             order = torch.randperm(len(data), generator=self._order).to(self.device)
-            batches[name] = Batch(
-                data.points[order], {k: c[order] for k, c in data.columns.items()}
-            )
+            batches[name] = data.take(order)
         return batches
 
     def _draw_collocation(self, monitor: Monitor | None) -> Batch:
@@ -143,11 +145,21 @@ class BatchSource:
 
         Like the residuals it is in the unit that all fields share (`problem_terms`).
         """
-        unit = common_size(self.scales)
-        stated = [o.std * (unit / self.scales[o.of].size) for o in self.sets if o.std is not None]
+        stated = self.stated_stds()
         if len(stated) < len(self.sets) or not stated:
             return None
-        return float(np.mean(1 / np.concatenate(stated) ** 2) ** -0.5)
+        sizes = {name: len(batch) for name, batch in self.observations.items()}
+        precision = sum(sizes[name] / std**2 for name, std in stated.items())
+        return float((precision / sum(sizes.values())) ** -0.5)
+
+    def stated_stds(self) -> dict[str, float]:
+        """Return s̄ of each observation term whose deviations are stated, as `stated_std`."""
+        scales = {t.name: t.scale for t in self.terms}
+        return {
+            name: float(np.mean(o.std**-2.0) ** -0.5) / scales[name]
+            for name, o in zip(self.observations, self.sets, strict=True)
+            if o.std is not None
+        }
 
     def num_points(self) -> dict[str, int]:
         """Return how many points of each kind a batch holds."""

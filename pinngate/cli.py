@@ -73,6 +73,7 @@ def run(
     set_: SetOption = None,
     seed: Annotated[int | None, typer.Option(help="seed of all random streams")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda")] = None,
+    netcdf: Annotated[bool, typer.Option("--netcdf", help="write solution.nc too")] = False,
     max_memory: MemoryOption = None,
     quiet: QuietOption = False,
     json: JsonOption = False,
@@ -84,7 +85,7 @@ def run(
     from pinngate.progress import ProgressDisplay
 
     with _pointing_to(located), ProgressDisplay(quiet) as display:
-        solution = runs.run(located.problem, out, on_progress=display.show)
+        solution = runs.run(located.problem, out, on_progress=display.show, use_netcdf=netcdf)
     _show(solution, json)
 
 
@@ -129,6 +130,10 @@ def check(problem: ProblemArgument, set_: SetOption = None) -> None:
         print(f"  {'truth':<14}{session.reference.method}")
     for made in session.observations:
         print(f"  {'data':<14}{made.name}: {len(made.values)} values of {made.of}, {made.source}")
+        if made.held_out is not None:
+            print(f"  {'':<14}{len(made.held_out.values)} more are held out and judge the fit")
+        for note in made.notes:
+            print(f"  {'':<14}{note}")
     solve, memory = session.problem.solve, session.stepper.memory()
     if solve.network is not None and solve.collocation is not None:
         width, depth = solve.network.width, solve.network.depth
@@ -147,14 +152,64 @@ def check(problem: ProblemArgument, set_: SetOption = None) -> None:
 @app.command()
 def predict(
     folder: FolderArgument,
-    at: Annotated[Path, typer.Option(help="CSV with a column for each axis")],
-    out: Annotated[Path, typer.Option(help="CSV to write")] = Path("predictions.csv"),
+    at: Annotated[Path | None, typer.Option(help="CSV or NPZ with a column for each axis")] = None,
+    grid: Annotated[
+        str | None, typer.Option(metavar="GRID", help="a grid, as in x=0:1:200,t=0:1:100")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help=".csv, .npz or .nc to write [default: predictions.csv]")
+    ] = None,
+    netcdf: Annotated[bool, typer.Option("--netcdf", help="write predictions.nc")] = False,
 ) -> None:
     """Evaluate a finished run anywhere: each unknown and its standard deviation."""
     from pinngate import runs
 
-    count = runs.predict_file(folder, at, out)
+    if (at is None) == (grid is None):
+        raise InputError(
+            "predict needs places" if at is None else "predict takes --at or --grid, not both",
+            expected="--at points.csv, or --grid x=0:1:200,t=0:1:100",
+        )
+    out = out or Path("predictions.nc" if netcdf else "predictions.csv")
+    if netcdf:
+        out = out.with_suffix(".nc")
+    if at is not None:
+        count = runs.predict_file(folder, at, out)
+    else:
+        count = runs.predict_grid(folder, grid or "", out)
     print(f"{count} points written to {out}")
+
+
+@app.command()
+def compare(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="folders of runs")],
+    out: Annotated[
+        Path | None, typer.Option(help="folder of compare.png [default: this one]")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="print JSON in place of a table")] = False,
+) -> None:
+    """Show finished runs side by side, as a table and a figure."""
+    from pinngate import comparison
+    from pinngate.report.style import png
+
+    runs = comparison.read_runs(folders)
+    target = (out or Path()) / "compare.png"
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(png(comparison.figure(runs)))
+    except OSError as error:
+        raise InputError(f"cannot write {target}: {error.strerror}") from None
+    if json:
+        _print_json([comparison.summary(a) for a in runs])
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("", *comparison.names_of(runs))
+    for quantity, values in comparison.rows(runs):
+        table.add_row(quantity, *values)
+    width = None if sys.stdout.isatty() else 40 + 32 * len(runs)
+    Console(width=width).print(table)
+    print(f"figure: {target}")
 
 
 @app.command()
@@ -299,7 +354,7 @@ def _pointing_to(located: Located) -> Iterator[None]:
         raise
 
 
-def _print_json(content: dict[str, Any]) -> None:
+def _print_json(content: Any) -> None:
     import json
 
     print(json.dumps(content, indent=2, allow_nan=False))
@@ -346,6 +401,21 @@ def verdict_lines(metrics: dict[str, Any]) -> list[str]:
         lines.append(text)
     for name, std in metrics["noise_std"].items():
         lines.append(f"{name}: noise {std:.4g} (standard deviation)")
+    by_set = metrics.get("noise_std_by_set") or {}
+    if len(by_set) > len(metrics["noise_std"]):
+        each = ", ".join(f"{name} {std:.4g}" for name, std in by_set.items())
+        lines.append(f"noise by set: {each}")
+    risk = metrics["risk"]
+    if risk.get("held_out") is not None:
+        text = f"held-out risk: {risk['held_out']:.4g}"
+        if risk["held_out_std_error"] is not None:
+            text += f" ± {risk['held_out_std_error']:.2g}"
+        if risk["held_out_expected"] is not None:
+            text += f", against {risk['held_out_expected']:.4g} expected from leaving one out"
+        lines.append(text)
+    misfit = metrics.get("misfit") or {}
+    if misfit.get("is_clear"):
+        lines.append(f"the model does not fit the data: {misfit['words']}")
     return lines
 
 

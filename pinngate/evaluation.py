@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import copy
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ from pinngate.metrics import (
     relative_l2,
     true_noise,
 )
+from pinngate.misfit import assess, pure_error
+from pinngate.observations import ObservationSet
 from pinngate.posterior import Posterior
 from pinngate.training import Session, limited_threads
 
@@ -85,7 +88,10 @@ def _judge(session: Session, reason: str, setup: float) -> Judged:
                 error = relative_l2(guess[name], known[name])
                 rivals[name] = {"relative_l2": error, "method": analyst.method}
 
-    observations = _observation_table(session, posterior)
+    observations = _observation_table(session, session.observations, posterior)
+    held_out = _observation_table(
+        session, [o.held_out for o in session.observations if o.held_out is not None], None
+    )
     intervals = None
     if posterior is not None:
         intervals = posterior.coefficients(session.stepper.coefficients)
@@ -108,17 +114,24 @@ def _judge(session: Session, reason: str, setup: float) -> Judged:
         "classical": rivals,
         "coefficients": coefficient_metrics(problem, session.estimates(), intervals),
         "coefficient_fields": _coefficient_fields(session, posterior, grid, solution),
-        "noise_std": _noise(observations),
+        "noise_std": _noise(observations, "of"),
+        "noise_std_by_set": _noise(observations, "set"),
+        "replicates": _replicates(session, observations),
+        "misfit": _misfit(session, observations, posterior),
         "risk": {
             "leave_one_out": _mean_square(observations["leave_one_out_residual"]),
             "training": _mean_square(observations["residual"]),
+            "held_out": _mean_square(held_out["residual"]),
+            "held_out_std_error": _mean_square_error(held_out["residual"]),
+            "held_out_expected": _expected(observations, held_out),
         },
+        "data": {made.name: _described(made) for made in session.observations},
         **session.stepper.describe(),
     }
     evaluate = time.perf_counter() - started
     metrics["seconds"]["evaluate"] = evaluate
     metrics["seconds"]["total"] = setup + session.seconds + evaluate
-    return Judged(metrics, solution, observations)
+    return Judged(metrics, solution, _joined(observations, held_out))
 
 
 def _coefficient_fields(
@@ -175,27 +188,113 @@ def _mean_square(residuals: np.ndarray) -> float | None:
     return float(np.mean(known**2)) if len(known) else None
 
 
-def _noise(observations: dict[str, np.ndarray]) -> dict[str, float]:
-    """Return for each observed field the root of Σr²/(n − d), from r²/(1 − h) of each value."""
+def _expected(observations: dict[str, np.ndarray], held_out: dict[str, np.ndarray]) -> float | None:
+    """Return the leave-one-out risk of the sets of the held-out values, in their proportion."""
+    total = 0.0
+    for name in dict.fromkeys(held_out["set"]):
+        own = _mean_square(observations["leave_one_out_residual"][observations["set"] == name])
+        if own is None:
+            return None
+        total += own * float(np.mean(held_out["set"] == name))
+    return total or None
+
+
+def _mean_square_error(residuals: np.ndarray) -> float | None:
+    """Return the standard error of the mean square, None below two residuals."""
+    if len(residuals) < 2:
+        return None
+    return float(np.std(residuals**2, ddof=1) / np.sqrt(len(residuals)))
+
+
+def _noise(observations: dict[str, np.ndarray], by: str) -> dict[str, float]:
+    """Return for each field or set the root of Σr²/(n − d), from r²/(1 − h) of each value."""
     noise = {}
-    for name in dict.fromkeys(observations["of"]):
-        own = observations["of"] == name
+    for name in dict.fromkeys(observations[by]):
+        own = observations[by] == name
         r, e = (observations[k][own] for k in ("residual", "leave_one_out_residual"))
         share = np.where(np.isfinite(e) & (e != 0), r / np.where(e == 0, 1.0, e), 1.0)
         noise[str(name)] = float(np.sqrt(np.sum(r**2) / max(1.0, np.sum(share))))
     return noise
 
 
-def _observation_table(session: Session, posterior: Posterior | None) -> dict[str, np.ndarray]:
+def _replicates(session: Session, observations: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Return the pure error of each set, None where nothing was measured twice."""
+    found: dict[str, Any] = {}
+    for made in session.observations:
+        error = pure_error(_rows_of(observations, made.name), session.problem.axes)
+        found[made.name] = None
+        if error is not None:
+            found[made.name] = {
+                "noise_std": error.std,
+                "degrees_of_freedom": error.degrees_of_freedom,
+                "num_places": error.num_places,
+            }
+    return found
+
+
+def _misfit(
+    session: Session, observations: dict[str, np.ndarray], posterior: Posterior | None
+) -> dict[str, Any] | None:
+    """Return whether the data say that the solution does not fit them; None without data."""
+    if not session.observations:
+        return None
+    kinds = [o.noise.kind if o.noise else "gaussian" for o in session.problem.observations]
+    sets = [_rows_of(observations, made.name) for made in session.observations]
+    against = assess(list(zip(kinds, sets, strict=True)), session.problem.axes)
+    alike = None if posterior is None else posterior.correlation
+    clear = [test.words for test in (against, alike) if test is not None and test.is_clear]
+    return {
+        "is_clear": bool(clear),
+        "words": "; ".join(clear) or None,
+        "ratio": None if against is None else against.ratio,
+        "p_value": None if against is None else against.p_value,
+        "against": None if against is None else against.noise,
+        "correlation": None if alike is None else asdict(alike),
+    }
+
+
+def _described(made: ObservationSet) -> dict[str, Any]:
+    return {
+        "of": made.of,
+        "source": made.source,
+        "fitted": len(made.values),
+        "held_out": 0 if made.held_out is None else len(made.held_out.values),
+        "missing": made.num_missing,
+        "notes": list(made.notes),
+    }
+
+
+def _rows_of(observations: dict[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
+    own = observations["set"] == name
+    return {column: values[own] for column, values in observations.items()}
+
+
+def _joined(
+    fitted: dict[str, np.ndarray], held_out: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Return one table of the values that were fitted and those that were not."""
+    parts = [
+        table | {"held_out": np.full(len(table["residual"]), is_held_out)}
+        for table, is_held_out in ((fitted, 0.0), (held_out, 1.0))
+        if len(table["residual"])
+    ]
+    if not parts:
+        return fitted
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _observation_table(
+    session: Session, sets: Sequence[ObservationSet], posterior: Posterior | None
+) -> dict[str, np.ndarray]:
     columns: dict[str, list[np.ndarray]] = {}
 
     def put(name: str, values: np.ndarray) -> None:
         columns.setdefault(name, []).append(values)
 
     start = 0
-    for made in session.observations:
+    for made in sets:
         n = len(made.values)
-        fitted = session.evaluate(made.points)[made.of]
+        fitted = session.observe(made)
         put("set", np.full(n, made.name, dtype=object))
         put("of", np.full(n, made.of, dtype=object))
         for k, axis in enumerate(session.problem.axes):
@@ -214,4 +313,5 @@ def _observation_table(session: Session, posterior: Posterior | None) -> dict[st
         "residual": np.empty(0),
         "leave_one_out_residual": np.empty(0),
         "of": np.empty(0, dtype=object),
+        "set": np.empty(0, dtype=object),
     }

@@ -17,7 +17,7 @@ from pinngate.config.write import to_text
 from pinngate.errors import InputError
 from pinngate.expression import Expression, differentiate, evaluate, names, substitute
 from pinngate.geometry.region import Region
-from pinngate.problem import BoundaryPart, MeasuredObservations, Plane, Problem
+from pinngate.problem import BoundaryPart, MeasuredObservations, Plane, Problem, label_of
 
 NUM_CHECKED = 2000
 TOLERANCE = 1e-6  # relative; exact derivatives leave rounding alone, so anything larger is an error
@@ -156,7 +156,7 @@ def describe(problem: Problem) -> Iterator[tuple[str, str]]:
         yield "conditions", f"periodic in {axis}"
     for observed in problem.observations:
         if isinstance(observed, MeasuredObservations):
-            yield "observations", f"{observed.of} from {observed.file}"
+            yield "observations", f"{label_of(observed)} from {observed.file}"
             continue
         place = "the whole domain" if observed.where is None else str(observed.where)
         noise = observed.noise
@@ -164,7 +164,7 @@ def describe(problem: Problem) -> Iterator[tuple[str, str]]:
         layout: str | dict[str, int] = observed.layout
         if isinstance(layout, dict):
             layout = "grid of " + " by ".join(f"{n} along {a}" for a, n in layout.items())
-        line = f"{observed.count} values of {observed.of} on {place}, {layout}"
+        line = f"{observed.count} values of {label_of(observed)} on {place}, {layout}"
         yield "observations", f"{line}, {noise.kind} noise of {size}"
     if problem.truth is None:
         yield "truth", "not known"
@@ -180,6 +180,7 @@ def describe(problem: Problem) -> Iterator[tuple[str, str]]:
 def _expressions(problem: Problem) -> Iterator[Expression]:
     yield from (e.residual for e in problem.equations)
     yield from (c.residual for c in problem.conditions)
+    yield from (o.quantity for o in problem.observations if o.quantity is not None)
     if problem.truth is not None:
         yield from problem.truth.fields.values()
         yield from problem.truth.clean.values()

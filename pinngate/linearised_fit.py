@@ -39,6 +39,8 @@ class LinearisedFit(Generic[Spectrum]):
         residual: of the observation rows at the answer (n,), in the rows' units.
         observed: the ridge fit seen from the observation rows.
         efficiency: factor on Σ r² that corrects for reweighted rows, 1 for Gaussian noise.
+        places: points (n_k, axes) of every set of observations.
+        time: the column of time in them, None where there is none.
     """
 
     spectrum: Spectrum
@@ -46,6 +48,8 @@ class LinearisedFit(Generic[Spectrum]):
     residual: Tensor
     observed: RidgeFit
     efficiency: float = 1.0
+    places: tuple[Tensor, ...] = ()
+    time: int | None = None
 
     @property
     def ridge(self) -> float:
@@ -88,7 +92,9 @@ def gauss_newton_fit(
     target = r - jac[:, :num_weights] @ offset
     spectrum = RidgeSpectrum(jac, num_free, observed)
     fit = spectrum.fits([solver.ridge], target)[0]
-    return LinearisedFit(spectrum, target, r[observed], fit, robust_factor(solver, plain, slices))
+    efficiency = robust_factor(solver, plain, slices)
+    places = observed_places(solver.model, batches)
+    return LinearisedFit(spectrum, target, r[observed], fit, efficiency, *places)
 
 
 def fit_at_weights(
@@ -128,7 +134,17 @@ def fit_at_weights(
     size = float(jac[observed, :num_weights].square().sum(1).mean())
     fits = spectrum.fits([size * ridge for ridge in RIDGES], target)
     fit = min(fits, key=lambda f: float(f.leave_one_out.square().mean()))
-    return LinearisedFit(spectrum, target, r[observed], fit)
+    places = observed_places(model, batches)
+    return LinearisedFit(spectrum, target, r[observed], fit, 1.0, *places)
+
+
+def observed_places(
+    model: ResidualModel, batches: Batches
+) -> tuple[tuple[Tensor, ...], int | None]:
+    """Return where each set of observations was taken, and which axis is time."""
+    points = [batches[t.name].points for t in model.terms if t.kind == "observation"]
+    places = tuple(p if p.ndim == 2 else p.mean(1) for p in points)  # a mean, at its middle
+    return places, model.axes.index("t") if "t" in model.axes else None
 
 
 def robust_factor(

@@ -122,11 +122,14 @@ def coefficient_metrics(
     found: dict[str, dict[str, Any]] = {}
     for name, estimate in estimates.items():
         interval = None if intervals is None else intervals[name]
+        ends = None if interval is None else [interval.lower, interval.upper]
+        if ends is not None and not np.isfinite(ends).all():
+            ends = None  # the data do not bound it, and JSON knows no infinity
         truth = truths.get(name)
         found[name] = {
             "estimate": estimate,
             "std": None if interval is None else interval.std,
-            "interval_95": None if interval is None else [interval.lower, interval.upper],
+            "interval_95": ends,
             "truth": truth,
             "relative_error": None if not truth else abs(estimate - truth) / abs(truth),
         }

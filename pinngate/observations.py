@@ -2,51 +2,67 @@
 
 `collect` turns the observations that a problem states into `ObservationSet`s, the only data that
 training sees. Noise comes from its own random stream, so that a seed gives the same data whatever
-optimizer, network or collocation is used with it.
+optimizer, network or collocation is used with it; so do the values that are held out and, of very
+many, those that are fitted.
 """
 
 from __future__ import annotations
 
-import csv
+import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pinngate.errors import DataError, nearest
+from pinngate.errors import DataError
+from pinngate.expression import Expression, Name
 from pinngate.geometry.region import NUM_PROBED, Region
+from pinngate.measurement import Mean
 from pinngate.problem import (
     MeasuredObservations,
     Noise,
+    Observations,
     Plane,
     Problem,
     SyntheticObservations,
+    label_of,
 )
+from pinngate.quantities import true_values
 from pinngate.streams import generator
+from pinngate.tables import Columns, Gaps, read_columns
+from pinngate.thinning import stratified_subset
+
+logger = logging.getLogger(__name__)
 
 Array = NDArray[np.float64]
 Truth = Callable[[Array], Mapping[str, Array]]
 
 STUDENT_T_DOF = 3  # heavy tails, and still a finite standard deviation to scale to
+MANY_EQUAL = 0.05  # share of values at the extreme from which on saturation is suspected
+FEW_EQUAL = 10  # and at least so many, since rounded data repeat themselves
 
 
 @dataclass(frozen=True)
 class ObservationSet:
-    """Noisy values of one field.
+    """Noisy values of one field, or of what a sensor sees of the fields.
 
     Attributes:
         name: unique in its problem, ``observation_1`` and so on.
-        of: the observed field.
-        points: (n, axes).
-        values: (n,), in the field's units.
+        of: the observed field, or the text of the quantity.
+        points: (n, axes); along the axes of a mean the middle of the domain.
+        values: (n,), in the units of what is observed.
         std: (n,) known standard deviation of each value, or None: synthetic noise is not told.
         where: the plane that all points lie on, where the problem states one.
         source: where the values come from, in words.
         clean: (n,) values without noise, for judging only.
+        quantity: what is observed where it is no field.
+        mean: over which axes the values are means, or None.
+        held_out: values of the same kind that are never fitted, or None.
+        num_missing: values that the file says were not measured.
+        notes: what a person should know of these data, in words.
     """
 
     name: str
@@ -57,6 +73,28 @@ class ObservationSet:
     where: Plane | None = None
     source: str = ""
     clean: Array | None = None
+    quantity: Expression | None = None
+    mean: Mean | None = None
+    held_out: ObservationSet | None = None
+    num_missing: int = 0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def expression(self) -> Expression:
+        """What is observed, as an expression of fields and derivatives."""
+        return Name(self.of) if self.quantity is None else self.quantity
+
+    @property
+    def is_of_field(self) -> bool:
+        """Whether the values are those of a field at points."""
+        return self.quantity is None and self.mean is None
+
+    def rows(self, chosen: NDArray[np.intp]) -> ObservationSet:
+        """Return the set of some of the values."""
+        std, clean = (None if array is None else array[chosen] for array in (self.std, self.clean))
+        return replace(
+            self, points=self.points[chosen], values=self.values[chosen], std=std, clean=clean
+        )
 
     def __post_init__(self) -> None:
         if self.points.ndim != 2:
@@ -88,7 +126,7 @@ def collect(problem: Problem, truth: Truth | None, seed: int) -> list[Observatio
     for k, stated in enumerate(problem.observations, 1):
         name = f"observation_{k}"
         if isinstance(stated, MeasuredObservations):
-            sets.append(_measured(problem, stated, name))
+            sets.append(_measured(problem, stated, name, seed))
         elif truth is None:
             raise DataError(f"{name}: synthetic observations need a truth")
         else:
@@ -100,19 +138,34 @@ def _synthetic(
     problem: Problem, stated: SyntheticObservations, name: str, truth: Truth, seed: int
 ) -> ObservationSet:
     points = _places(problem, stated, generator(seed, name + "/places"))
-    clean = np.asarray(truth(points)[stated.of], dtype=np.float64)
+    clean = true_values(problem, stated.of, stated.quantity, stated.mean, points, truth)
     noise = stated.noise
     std = noise.std if noise.std is not None else (noise.relative or 0.0) * float(np.std(clean))
     errors = standard_errors(noise, len(points), generator(seed, name + "/noise"))
-    return ObservationSet(
+    made = ObservationSet(
         name,
-        stated.of,
+        label_of(stated),
         points,
         clean + std * errors,
         where=stated.where,
         source=f"synthetic, {noise.kind} noise of standard deviation {std:.4g}",
         clean=clean,
+        quantity=_seen(stated),
+        mean=stated.mean,
     )
+    fraction = stated.holdout.fraction if stated.holdout is not None else None
+    return made if fraction is None else _split(made, fraction, seed)
+
+
+def _split(whole: ObservationSet, fraction: float, seed: int) -> ObservationSet:
+    """Keep a random fraction of the values from the fit, one at least."""
+    n = len(whole.values)
+    order = generator(seed, whole.name + "/holdout").permutation(n)
+    count = min(max(1, round(fraction * n)), n - 1)
+    if count < 1:
+        raise DataError(f"{whole.name}: one value cannot be fitted and held out")
+    held_out = whole.rows(np.sort(order[:count]))
+    return replace(whole.rows(np.sort(order[count:])), held_out=replace(held_out, notes=()))
 
 
 def standard_errors(noise: Noise, count: int, random: np.random.Generator) -> Array:
@@ -137,6 +190,9 @@ def _places(problem: Problem, stated: SyntheticObservations, random: np.random.G
     if stated.where is not None:
         fixed = problem.axes.index(stated.where.axis)
         low[fixed] = high[fixed] = stated.where.value
+    for axis in _averaged(stated.mean):
+        k = problem.axes.index(axis)
+        low[k] = high[k] = sum(problem.domain[axis]) / 2
     region = Region(problem)
     share = region.inside(_grid(low, high, _even(low, high, max(NUM_PROBED, stated.count)))).mean()
     if share == 0:
@@ -169,34 +225,90 @@ def _grid(low: Array, high: Array, counts: Sequence[int]) -> Array:
     return np.stack([m.ravel() for m in np.meshgrid(*axes, indexing="ij")], axis=1)
 
 
-def _measured(problem: Problem, stated: MeasuredObservations, name: str) -> ObservationSet:
-    label = f"{stated.of}_std"
-    columns = read_columns(stated.file, [*problem.axes, stated.of], optional=[label])
-    points = _points(columns, problem)
-    values = columns.arrays[stated.of]
-    std = columns.arrays.get(label)
-    if std is not None and not (std > 0).all():
-        i = int(np.argmin(std > 0))
-        raise columns.fault(i, f"{label} is {std[i]:g}", "a standard deviation above zero")
-    if std is None and stated.noise is not None:
+def _seen(stated: Observations) -> Expression | None:
+    """Return what is observed where that is not a field at points."""
+    if stated.quantity is None and stated.mean is not None:
+        return Name(stated.of)
+    return stated.quantity
+
+
+def _averaged(mean: Mean | None) -> tuple[str, ...]:
+    """Return the axes along which a sensor sees everything, so that its points have none."""
+    return mean.axes if mean is not None and mean.width is None else ()
+
+
+def _measured(
+    problem: Problem, stated: MeasuredObservations, name: str, seed: int
+) -> ObservationSet:
+    made = _read_set(problem, stated, name, stated.file)
+    holdout = stated.holdout
+    if holdout is not None and holdout.file is not None:
+        made = replace(made, held_out=_read_set(problem, stated, name, holdout.file))
+    elif holdout is not None and holdout.fraction is not None:
+        made = _split(made, holdout.fraction, seed)
+    notes = list(made.notes)
+    total, most = len(made.values), stated.table.max_rows
+    if total > most:
+        chosen = stratified_subset(made.points, most, generator(seed, name + "/subset"))
+        made = made.rows(chosen)
+        notes.append(
+            f"{most:,} of {total:,} values are fitted, spread evenly over the domain; "
+            "max_rows takes more"
+        )
+        logger.warning("%s: %s", made.source, notes[-1])
+    for word, extreme in (("largest", made.values.max()), ("smallest", made.values.min())):
+        count = int(np.sum(made.values == extreme))
+        if FEW_EQUAL <= count < total and count >= MANY_EQUAL * len(made.values):
+            notes.append(
+                f"{count:,} values equal the {word}, {extreme:g}: if the sensor was saturated or "
+                "below its limit of detection there, leave them out"
+            )
+            logger.warning("%s: %s", made.source, notes[-1])
+    return replace(made, notes=tuple(notes))
+
+
+def _read_set(
+    problem: Problem, stated: MeasuredObservations, name: str, file: Path
+) -> ObservationSet:
+    names = stated.table.columns
+    value = names.get("value", stated.of)
+    label = names.get("std", f"{value}_std")
+    averaged = _averaged(stated.mean)
+    axes = {axis: names.get(axis, axis) for axis in problem.axes if axis not in averaged}
+    needed = [*axes.values(), value, *([label] if "std" in names else [])]
+    gaps = Gaps([value, label], stated.table.missing)
+    columns = read_columns(file, needed, [label], gaps)
+    by_axis = {axis: columns.arrays[column] for axis, column in axes.items()}
+    size = len(columns.rows)
+    by_axis |= {axis: np.full(size, sum(problem.domain[axis]) / 2) for axis in averaged}
+    points = _points(replace(columns, arrays=by_axis), problem)
+    measured = np.flatnonzero(np.isfinite(columns.arrays[value]))
+    if not measured.size:
+        raise DataError(f"{file}: every value of {value} is missing", file=file)
+    values, std = columns.arrays[value][measured], columns.arrays.get(label)
+    if std is not None:
+        std = std[measured]
+        if not (std > 0).all():
+            i = int(np.argmin(std > 0))
+            found = "missing" if np.isnan(std[i]) else f"{std[i]:g}"
+            what, expected = f"{label} is {found}", "a standard deviation above zero"
+            raise columns.fault(int(measured[i]), what, expected)
+    elif stated.noise is not None:
         assumed = stated.noise.std or (stated.noise.relative or 0.0) * float(np.std(values))
-        std = np.full(len(points), assumed) if assumed > 0 else None
-    return ObservationSet(name, stated.of, points, values, std, source=stated.file.name)
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Arrays (n,) of finite numbers by name, and where each of the n rows stands in the file."""
-
-    file: Path
-    arrays: dict[str, Array]
-    rows: NDArray[np.int64]
-    row_word: str = "row"
-
-    def fault(self, i: int, what: str, expected: str = "", hint: str = "") -> DataError:
-        """Return the error of one row, as an editor numbers it."""
-        place = f"{self.file}: {self.row_word} {self.rows[i]}"
-        return DataError(f"{place}: {what}", expected=expected, hint=hint, file=self.file)
+        std = np.full(len(values), assumed) if assumed > 0 else None
+    num_missing = size - measured.size
+    return ObservationSet(
+        name,
+        label_of(stated),
+        points[measured],
+        values,
+        std,
+        source=file.name,
+        quantity=_seen(stated),
+        mean=stated.mean,
+        num_missing=num_missing,
+        notes=(f"{num_missing:,} of {size:,} values missing",) if num_missing else (),
+    )
 
 
 def read_points(file: Path, problem: Problem) -> Array:
@@ -231,130 +343,6 @@ def _points(columns: Columns, problem: Problem) -> Array:
             i, f"{place} lies outside the geometry", "points inside it", "drop the rows"
         )
     return points
-
-
-def read_columns(file: Path, needed: Sequence[str], optional: Sequence[str] = ()) -> Columns:
-    """Read columns of a CSV file with a header, or one-dimensional arrays of an NPZ file.
-
-    Other columns may hold anything. Rows of a CSV file are numbered as an editor shows them, the
-    header being row 1; entries of NPZ arrays count from 0.
-
-    Raises:
-        DataError: the file is missing, empty or ragged, lacks a needed column, or holds something
-            else than finite numbers in one that is read.
-    """
-    is_archive = file.suffix.lower() == ".npz"
-    try:
-        columns = (_read_npz if is_archive else _read_csv)(file, needed, optional)
-    except FileNotFoundError:
-        raise DataError(f"{file}: there is no such file", file=file) from None
-    except (OSError, UnicodeDecodeError, BadZipFile, EOFError, csv.Error) as error:
-        raise DataError(f"{file}: cannot be read ({error})", file=file) from None
-    if not len(columns.rows):
-        raise _no_data(file)
-    for name, values in columns.arrays.items():
-        finite = np.isfinite(values)
-        if not finite.all():
-            i = int(np.argmin(finite))
-            what = f"{name} is not finite ({values[i]:g})"
-            raise columns.fault(i, what, hint="drop rows without a value")
-    return columns
-
-
-def _no_data(file: Path) -> DataError:
-    return DataError(f"{file}: holds no data", expected="a header and at least one row", file=file)
-
-
-def _chosen(
-    file: Path, header: Sequence[str], needed: Sequence[str], optional: Sequence[str]
-) -> list[str]:
-    """Return the names to read, all of them in the header once."""
-    for name in needed:
-        if name not in header:
-            raise DataError(
-                f"{file}: has no column '{name}'",
-                expected="its columns are " + ", ".join(header),
-                hint=nearest(name, header) or f"the columns needed are {', '.join(needed)}",
-                file=file,
-            )
-    chosen = [*needed, *(name for name in optional if name in header)]
-    for name in chosen:
-        if list(header).count(name) > 1:
-            raise DataError(f"{file}: two columns are called '{name}'", file=file)
-    return chosen
-
-
-def _read_csv(file: Path, needed: Sequence[str], optional: Sequence[str]) -> Columns:
-    lines = file.read_text(encoding="utf-8-sig").splitlines()
-    if not lines or not lines[0].strip():
-        raise _no_data(file)
-    header = [cell.strip() for cell in next(csv.reader(lines[:1], skipinitialspace=True))]
-    chosen = _chosen(file, header, needed, optional)
-    rows = np.array([i for i in range(1, len(lines)) if lines[i].strip(" ,\t")], dtype=np.int64)
-    kept = [lines[i] for i in rows]
-    places = [header.index(name) for name in chosen]
-    table = _plain(kept, len(header), places)
-    if table is None:
-        cells = csv.reader(kept, skipinitialspace=True)
-        table = np.array(
-            [
-                _numbers(file, int(row) + 1, values, header, places)
-                for row, values in zip(rows, cells, strict=True)
-            ]
-        ).reshape(-1, len(places))
-    return Columns(file, {name: table[:, k].copy() for k, name in enumerate(chosen)}, rows + 1)
-
-
-def _plain(lines: list[str], width: int, places: list[int]) -> Array | None:
-    """Read lines of unquoted numbers at numpy's speed; None where they need a closer look."""
-    if not lines or any('"' in line or line.count(",") != width - 1 for line in lines):
-        return None
-    try:
-        return np.loadtxt(lines, delimiter=",", comments=None, usecols=places, ndmin=2)
-    except ValueError:
-        return None
-
-
-def _numbers(
-    file: Path, row: int, cells: list[str], header: list[str], places: list[int]
-) -> list[float]:
-    if len(cells) != len(header):
-        raise DataError(
-            f"{file}: row {row}: {len(cells)} values",
-            expected=f"{len(header)}, as in the header",
-            file=file,
-        )
-    numbers = []
-    for place in places:
-        try:
-            numbers.append(float(cells[place]))
-        except ValueError:
-            found = repr(cells[place].strip()) if cells[place].strip() else "empty"
-            raise DataError(
-                f"{file}: row {row}: {header[place]} is {found}, not a number",
-                expected="a number such as 0.25 or 1e-3",
-                file=file,
-            ) from None
-    return numbers
-
-
-def _read_npz(file: Path, needed: Sequence[str], optional: Sequence[str]) -> Columns:
-    arrays = {}
-    try:
-        with np.load(file, allow_pickle=False) as archive:
-            for name in _chosen(file, archive.files, needed, optional):
-                arrays[name] = np.asarray(archive[name]).astype(np.float64, casting="same_kind")
-    except (ValueError, TypeError, AttributeError) as error:
-        raise DataError(f"{file}: not an archive of numbers ({error})", file=file) from None
-    shapes = {array.shape for array in arrays.values()}
-    if len(shapes) > 1 or any(len(shape) != 1 for shape in shapes):
-        found = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
-        raise DataError(
-            f"{file}: arrays of the shapes {found}",
-            expected="one-dimensional arrays of one length",
-            file=file,
-        )
-    return Columns(file, arrays, np.arange(len(next(iter(arrays.values())))), "entry")
 
 
 __all__ = [

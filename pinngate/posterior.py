@@ -5,8 +5,10 @@ covariance of weights and coefficients is ``σ̂² (JᵀJ + α I_w)⁻¹`` with 
 and conditions being pseudo-observations of zero (Laplace's approximation; D. J. C. MacKay, Neural
 Computation 4, 1992; for splines G. Wahba, J. R. Statist. Soc. B 45, 1983). σ̂² is estimated from
 the observation rows and α is the ridge of least leave-one-out risk, so nothing is assumed of the
-noise; where data state theirs, the larger of the two counts. An interval is only as good as the
-fit: where the risk is far above the noise, it is not to be trusted.
+noise; where data state theirs, the larger of the two counts. Where residuals of neighbours are
+correlated (`pinngate.series`), the model does not fit and n values do not count as n: intervals
+then come from the sandwich over series or blocks where it is the wider one. An interval is only as
+good as the fit: where the risk is far above the noise, it is not to be trusted.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -28,6 +31,7 @@ from pinngate.optim.jacobian import Batches, write_rows
 from pinngate.optim.population_risk_gauss_newton import PopulationRiskGaussNewton
 from pinngate.residuals import ResidualModel
 from pinngate.risk import RidgeSpectrum
+from pinngate.series import Correlation, correlation, groups_of
 
 MAX_TILE = 1 << 22  # numbers in one tile of field gradients: 32 MiB in double precision
 NEGLIGIBLE = 1e-10  # eigenvalues below this fraction of the largest are rounding
@@ -56,8 +60,16 @@ class Posterior:
     The covariance is never formed: right singular vectors of the penalised columns and the Schur
     complement of the others suffice.
 
+    Attributes:
+        sandwich: (groups, P + K) what each group of values adds to weights and coefficients, where
+            residuals are correlated; else None. The sum of their squares is a variance.
+        correlation: of neighbouring residuals, None where it was not tested.
+
     Cost: P·m² operations in the dual form, m = min(N, P); memory P·m.
     """
+
+    sandwich: Tensor | None = None
+    correlation: Correlation | None = None
 
     def __init__(
         self,
@@ -86,9 +98,7 @@ class Posterior:
     @property
     def quantile(self) -> float:
         """Half width of a 95 % interval in standard deviations (Student's t)."""
-        from scipy.stats import t
-
-        return float(t.ppf(0.975, max(1.0, self.degrees_of_freedom)))
+        return student_quantile(self.degrees_of_freedom)
 
     def variance_of(self, gradient: Tensor) -> Tensor:
         """Return the variance (n,) of linear functionals g·w with rows g (n, P)."""
@@ -98,7 +108,11 @@ class Posterior:
         left = torch.maximum(prior - explained, 1e-14 * prior)
         shift = gradient @ self.transfer
         free = torch.sum(shift @ self.coefficient_covariance * shift, 1)
-        return left * (self.variance / self.ridge) + free
+        variance = left * (self.variance / self.ridge) + free
+        if self.sandwich is None:
+            return variance
+        influence = gradient @ self.sandwich[:, : gradient.shape[1]].T
+        return torch.maximum(variance, influence.square().sum(1))
 
     def std(self, network: Network, points: Tensor) -> Tensor:
         """Return the standard deviation of every field at points (N, axes): (N, fields).
@@ -125,15 +139,23 @@ class Posterior:
         """Return estimates and 95 % intervals; bounds of a coefficient hold for its interval too.
 
         The interval is symmetric in the raw parameter (the logarithm of a positive coefficient) and
-        mapped from there.
+        mapped from there. Of posterior and sandwich the wider one counts, each with the quantile
+        of its own degrees of freedom.
         """
         raw_std = self.coefficient_covariance.diagonal().clamp_min(0).sqrt()
+        quantile = torch.full_like(raw_std, self.quantile)
+        if self.sandwich is not None and len(raw_std):
+            other = self.sandwich[:, -len(raw_std) :].square().sum(0).sqrt()
+            wide = student_quantile(len(self.sandwich) - 1)
+            is_wider = wide * other > quantile * raw_std
+            raw_std = torch.where(is_wider, other, raw_std)
+            quantile = torch.where(is_wider, torch.full_like(quantile, wide), quantile)
         values, slopes = coefficients.values_and_slopes()
         ends = []
         for sign in (-1.0, 1.0):
             moved = copy.deepcopy(coefficients)
             with torch.no_grad():
-                moved.raw.add_(sign * self.quantile * raw_std)
+                moved.raw.add_(sign * quantile * raw_std)
             ends.append(moved.values_and_slopes()[0])
         return {
             name: CoefficientInterval(
@@ -155,6 +177,51 @@ class Posterior:
         posterior = cls.__new__(cls)
         vars(posterior).update(state)
         return posterior
+
+
+def student_quantile(degrees_of_freedom: float) -> float:
+    """Return the half width of a 95 % interval in standard deviations (Student's t)."""
+    from scipy.stats import t
+
+    return float(t.ppf(0.975, max(1.0, degrees_of_freedom)))
+
+
+def add_sandwich(posterior: Posterior, fit: LinearisedFit[RidgeSpectrum]) -> None:
+    """Test residuals for correlation and, where there is some, add a variance that allows for it.
+
+    Residuals r_g of a group move the minimiser by (JᵀJ + αI)⁻¹ J_gᵀ r_g. Over G groups the sum of
+    the squares of these moves estimates its variance whatever the correlation within groups; r_g is
+    first freed of what the fit took from it, which matters where groups are few (cluster-robust
+    covariance CR2; R. M. Bell, D. F. McCaffrey, Survey Methodology 28, 2002; J. E. Pustejovsky,
+    E. Tipton, J. Business and Economic Statistics 36, 2018). Its degrees of freedom are G − 1.
+
+    Args:
+        posterior: gets `correlation` and, where it is clear, `sandwich`.
+        fit: what it is the posterior of.
+
+    Cost: O(n² m / G) for G groups, and a solve for each.
+    """
+    if not fit.places:
+        return
+    points = torch.cat(fit.places).double().cpu().numpy()
+    sets = np.repeat(np.arange(len(fit.places)), [len(p) for p in fit.places])
+    found = groups_of(points, sets, fit.time)
+    if found is None:
+        return
+    labels, kind = found
+    residuals, spectrum = fit.residual, fit.spectrum
+    r = residuals.double().cpu().numpy()
+    posterior.correlation = correlation(points, r, sets, labels, kind, fit.time)
+    if posterior.correlation is None or not posterior.correlation.is_clear:
+        return
+    groups = [torch.as_tensor(np.flatnonzero(labels == g)) for g in range(int(labels.max()) + 1)]
+    ridge, start = posterior.ridge, spectrum.observed.start
+    moves = []
+    for rows in (group.to(residuals.device) for group in groups):
+        alone = residuals.new_zeros(len(spectrum.penalised))
+        alone[start + rows] = spectrum.unshrunk(ridge, rows, residuals[rows])
+        moves.append(torch.cat(spectrum.minimiser(ridge, alone)))
+    posterior.sandwich = torch.stack(moves)
 
 
 def gauss_newton_posterior(
@@ -194,13 +261,15 @@ def laplace_posterior(
 
 def posterior_of(fit: LinearisedFit[RidgeSpectrum], stated_std: float | None = None) -> Posterior:
     """Return the posterior of a linearised fit; `stated_std` in the rows' units."""
-    return Posterior(
+    posterior = Posterior(
         fit.spectrum,
         fit.ridge,
         fit.variance(stated_std),
         fit.degrees_of_freedom,
         fit.observed.leverage,
     )
+    add_sandwich(posterior, fit)
+    return posterior
 
 
 __all__ = [

@@ -24,6 +24,7 @@ from pinngate.expression import (
     substitute,
 )
 from pinngate.geometry.shapes import WHOLE, Geometry
+from pinngate.measurement import Holdout, Mean, Table
 
 MAX_ORDER = 4
 
@@ -161,9 +162,11 @@ class Noise:
 
 @dataclass(frozen=True)
 class SyntheticObservations:
-    """Values of one field made from the truth plus noise; `where` None is the whole domain.
+    """Values made from the truth plus noise; `where` None is the whole domain.
 
-    A `layout` that maps axes to counts is a grid with so many points along each of them.
+    `of` is the observed field; where a sensor sees something else, `of` is its text and `quantity`
+    the expression of fields and derivatives. With `mean` the values are means of it. A `layout`
+    that maps axes to counts is a grid with so many points along each of them.
     """
 
     of: str
@@ -171,18 +174,34 @@ class SyntheticObservations:
     noise: Noise
     where: Plane | None = None
     layout: Literal["random", "grid"] | dict[str, int] = "random"
+    quantity: Expression | None = None
+    mean: Mean | None = None
+    holdout: Holdout | None = None
 
 
 @dataclass(frozen=True)
 class MeasuredObservations:
-    """Values of one field from a CSV or NPZ file; `noise` is what is assumed of them."""
+    """Values from a CSV or NPZ file; `noise` is what is assumed of them.
+
+    `of`, `quantity` and `mean` as for synthetic ones.
+    """
 
     of: str
     file: Path
     noise: Noise | None = None
+    quantity: Expression | None = None
+    mean: Mean | None = None
+    holdout: Holdout | None = None
+    table: Table = field(default_factory=lambda: Table({}))
 
 
 Observations = SyntheticObservations | MeasuredObservations
+
+
+def label_of(observations: Observations) -> str:
+    """Return what was observed: the field, the formula, or ``mean of u over x``."""
+    mean = observations.mean
+    return observations.of if mean is None else f"mean of {observations.of} {mean}"
 
 
 @dataclass(frozen=True)
@@ -262,6 +281,7 @@ class Problem:
     title: str = ""
     description: str = ""
     source: str = ""
+    units: dict[str, str] = field(default_factory=dict)
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -296,6 +316,18 @@ class Problem:
             if derivative is not None:
                 found[name] = derivative
         return found
+
+    def data_files(self) -> list[Path]:
+        """Return every file that the problem reads, each once, in the order of its statement."""
+        files: list[Path] = []
+        for observed in self.observations:
+            if isinstance(observed, MeasuredObservations):
+                files.append(observed.file)
+            if observed.holdout is not None and observed.holdout.file is not None:
+                files.append(observed.holdout.file)
+        if self.truth is not None and self.truth.file is not None:
+            files.append(self.truth.file)
+        return list(dict.fromkeys(files))
 
     def true_coefficients(self) -> dict[str, float]:
         """Return the true values of the estimated coefficients that are known."""

@@ -9,7 +9,7 @@ exact expressions (`expression.differentiate`), so nothing here builds an autogr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -41,14 +41,26 @@ class Term:
 class Batch:
     """Points (n, axes) of one term and further columns (n,) that its residual names.
 
-    A column ``@row`` is a factor on each residual; without it every row counts alike.
+    Where a row is a mean over several nodes, `points` is (n, q, axes) and `node_weights` (q,). A
+    column ``@row`` is a factor on each residual; without it every row counts alike.
     """
 
     points: Tensor
     columns: dict[str, Tensor] = field(default_factory=dict)
+    node_weights: Tensor | None = None
 
     def __len__(self) -> int:
         return self.points.shape[0]
+
+    @property
+    def num_nodes(self) -> int:
+        """Points of one row."""
+        return 1 if self.node_weights is None else len(self.node_weights)
+
+    def take(self, rows: slice | Tensor) -> Batch:
+        """Return the batch of some rows."""
+        columns = {name: column[rows] for name, column in self.columns.items()}
+        return Batch(self.points[rows], columns, self.node_weights)
 
 
 @dataclass(frozen=True)
@@ -56,8 +68,8 @@ class TermEvaluation:
     """A term at the points of one tile.
 
     `residual` is (n,), divided by the term's scale and times its rows' factors; `by_channel` maps
-    (channel, field) to ∂r (n,); `by_coefficient` is (n, num_coefficients), with respect to the raw
-    parameters; `start` is the first point's place in the term's batch.
+    (channel, field) to ∂r at the points (n·num_nodes,); `by_coefficient` is (n, num_coefficients),
+    with respect to the raw parameters; `start` is the first row's place in the term's batch.
     """
 
     term: Term
@@ -65,6 +77,7 @@ class TermEvaluation:
     by_channel: dict[tuple[int, int], Tensor]
     by_coefficient: Tensor
     start: int
+    num_nodes: int = 1
 
 
 @dataclass(frozen=True)
@@ -76,21 +89,22 @@ class _Block:
 
 
 def problem_terms(
-    problem: Problem, observed: Sequence[str], scales: Scales | None = None
+    problem: Problem, observed: Sequence[str | Expression], scales: Scales | None = None
 ) -> list[Term]:
-    """Return the terms of a problem: equations, conditions, then one for each observed field.
+    """Return the terms of a problem: equations, conditions, then one for each observation set.
 
     Args:
         problem: the problem.
-        observed: the observed field of each observation set, in order.
+        observed: what each observation set sees, in order: a field's name or an expression.
         scales: size and centre of each field; size one where not given.
 
-    An observation's residual is ``(field − value)·weight`` with both columns in its batch. Every
+    An observation's residual is ``(seen − value)·weight`` with both columns in its batch. Every
     residual over its term's scale is in one unit, the root mean square of the fields' sizes, which
     is the data's own unit where there is one field.
     """
     scales = scales or {}
     unit = common_size(scales) if scales else 1.0
+    quantities = [Name(seen) if isinstance(seen, str) else seen for seen in observed]
 
     def term(kind: Kind, k: int, stated: Expression) -> Term:
         size = characteristic_size(problem, stated, scales)
@@ -102,10 +116,10 @@ def problem_terms(
         Term(
             f"observation_{k}",
             "observation",
-            multiply(subtract(Name(of), Name("@value")), Name("@weight")),
-            scales[of].size / unit if scales else 1.0,
+            multiply(subtract(searched(problem, seen), Name("@value")), Name("@weight")),
+            characteristic_size(problem, seen, scales) / unit,
         )
-        for k, of in enumerate(observed, 1)
+        for k, seen in enumerate(quantities, 1)
     ]
     return terms
 
@@ -187,13 +201,16 @@ class ResidualModel:
                     )
                 continue
             for members in _packed(block.terms, batches, tile):
-                points = torch.cat([batches[t.name].points[part] for t, part in members])
+                taken = [batches[t.name].take(part) for t, part in members]
+                nodes = [batch.node_weights for batch in taken]
+                points = torch.cat([batch.points.flatten(0, -2) for batch in taken])
                 spans, begin = [], 0
-                for _, part in members:
-                    spans.append(slice(begin, begin + part.stop - part.start))
-                    begin += part.stop - part.start
+                for batch in taken:
+                    spans.append(slice(begin, begin + len(batch) * batch.num_nodes))
+                    begin = spans[-1].stop
                 columns = [
-                    {k: c[part] for k, c in batches[t.name].columns.items()} for t, part in members
+                    {k: c.repeat_interleave(batch.num_nodes) for k, c in batch.columns.items()}
+                    for batch in taken
                 ]
                 starts = [part.start for _, part in members]
                 chosen = [block.terms.index(t) for t, _ in members]
@@ -204,7 +221,7 @@ class ResidualModel:
                     False,
                 )
                 yield self._tile(
-                    sub, network, points, spans, columns, starts, known, coefficients, slopes
+                    sub, network, points, spans, columns, starts, known, coefficients, slopes, nodes
                 )
 
     def _tile(
@@ -218,6 +235,7 @@ class ResidualModel:
         known: Mapping[str, float | Tensor],
         coefficients: Coefficients,
         slopes: Tensor,
+        nodes: Sequence[Tensor | None] = (),
     ) -> Tile:
         propagation = forward(network, block.plan, points, known)
         evaluations = []
@@ -249,12 +267,41 @@ class ResidualModel:
                 if name in present:
                     by_coefficient[:, j] = column(differentiate(residual, name))
             by_coefficient = by_coefficient * slopes * factor[:, None]
-            evaluations.append(
-                TermEvaluation(
-                    term, column(residual) * factor, by_channel, by_coefficient, starts[k]
-                )
+            evaluation = TermEvaluation(
+                term, column(residual) * factor, by_channel, by_coefficient, starts[k]
             )
+            weights = nodes[k] if nodes else None
+            evaluations.append(evaluation if weights is None else _mean(evaluation, weights))
         return Tile(propagation, tuple(evaluations), tuple(spans), block.is_shared)
+
+
+def _mean(evaluation: TermEvaluation, weights: Tensor) -> TermEvaluation:
+    """Return rows that are means over nodes, of weights (q,), from the values at the nodes."""
+    size, q = len(evaluation.residual) // len(weights), len(weights)
+    every = weights.repeat(size)
+    return replace(
+        evaluation,
+        residual=evaluation.residual.view(size, q) @ weights,
+        by_channel={place: slope * every for place, slope in evaluation.by_channel.items()},
+        by_coefficient=weights @ evaluation.by_coefficient.view(size, q, -1),
+        num_nodes=q,
+    )
+
+
+def _folded(factors: LayerFactors, num_nodes: int) -> LayerFactors:
+    """Return the factors of rows of several nodes: the nodes become channels of their row.
+
+    The bias gradient is channel 0 alone, so its adjoints are summed there, and the other nodes
+    carry their inputs' difference from the first: Σ_q d_q a_qᵀ = (Σ d_q) a_1ᵀ + Σ d_q (a_q − a_1)ᵀ.
+    """
+    if num_nodes == 1:
+        return factors
+    d, a = (
+        t.unflatten(1, (-1, num_nodes)).transpose(1, 2) for t in (factors.adjoints, factors.inputs)
+    )
+    adjoints = [d[0].sum(0, keepdim=True), d[0, 1:], d[1:].flatten(0, 1)]
+    inputs = [a[0, :1], a[0, 1:] - a[0, :1], a[1:].flatten(0, 1)]
+    return LayerFactors(torch.cat(adjoints), torch.cat(inputs))
 
 
 def _packed(
@@ -263,13 +310,14 @@ def _packed(
     members: list[tuple[Term, slice]] = []
     room = tile
     for term in terms:
-        start, size = 0, len(batches[term.name])
+        start, size, q = 0, len(batches[term.name]), batches[term.name].num_nodes
         while start < size:
-            stop = min(size, start + room)
-            members.append((term, slice(start, stop)))
-            room -= stop - start
+            stop = min(size, start + max(room // q, 0 if members else 1))
+            if stop > start:
+                members.append((term, slice(start, stop)))
+            room -= (stop - start) * q
             start = stop
-            if room == 0:
+            if room < q:
                 yield members
                 members, room = [], tile
     if members:
@@ -305,10 +353,11 @@ class Tile:
             return found
         adjoints = torch.zeros_like(outputs)
         for evaluation, m, span in zip(self.evaluations, multipliers, self.spans, strict=True):
+            at_nodes = m.repeat_interleave(evaluation.num_nodes)
             for (channel, f), slope in evaluation.by_channel.items():
-                adjoints[channel, span, f] += m * slope
+                adjoints[channel, span, f] += at_nodes * slope
         factors = backward(self.propagation, adjoints)
         return [
-            (e, m, [LayerFactors(d[:, span], a[:, span]) for d, a in factors])
+            (e, m, [_folded(LayerFactors(d[:, span], a[:, span]), e.num_nodes) for d, a in factors])
             for e, m, span in zip(self.evaluations, multipliers, self.spans, strict=True)
         ]

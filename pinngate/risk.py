@@ -22,6 +22,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+LEAST_FREEDOM = 1e-3  # of a direction in a group of observations, so that 1/T_gg stays bounded
 Form = Literal["auto", "dual", "normal"]
 
 
@@ -156,6 +157,33 @@ class RidgeSpectrum:
             diagonal = diagonal.clamp_min(1e-12)
             found.append(RidgeFit(float(ridge), residual, 1 - diagonal, residual / diagonal))
         return found
+
+    def unshrunk(self, ridge: float, rows: Tensor, residuals: Tensor) -> Tensor:
+        """Return T_gg^(−1/2) r_g (k,): residuals of a group freed of what the fit took from them.
+
+        Independent noise of variance σ² leaves residuals r_g of covariance σ² T_gg in an
+        unpenalised fit, so that these have the covariance of the noise again.
+
+        Args:
+            ridge: α > 0.
+            rows: the group's places among the observations, (k,).
+            residuals: r_g = (T b)_g, (k,).
+
+        Cost: O(k² m + k³).
+        """
+        own = self._rows[rows]
+        block = (own / (self.eigenvalues + ridge)) @ own.T
+        if self.is_dual:
+            block = ridge * block
+        else:
+            block = torch.eye(len(block), dtype=own.dtype, device=own.device) - block
+        if self.unpenalised.shape[1]:
+            t_c = self.penalised_residual(ridge, self.unpenalised)
+            mixed = t_c[self.observed][rows]
+            block = block - mixed @ solve_gram(self.unpenalised.T @ t_c, mixed.T)
+        values, vectors = torch.linalg.eigh((block + block.T) / 2)
+        # what the group alone determines has no residual to speak of, and nothing to divide by
+        return vectors @ ((vectors.T @ residuals) * values.clamp_min(LEAST_FREEDOM).rsqrt())
 
 
 def _scale_rows(x: Tensor, factors: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from pinngate import artifacts, checkpoint, config
+from pinngate import artifacts, checkpoint, config, outputs
 from pinngate.errors import InputError
 from pinngate.evaluation import deviations, judge
 from pinngate.observations import read_points
@@ -76,9 +76,19 @@ def solve(problem: Problem, *, on_progress: OnProgress | None = None) -> Solutio
 
 
 def run(
-    problem: Problem, folder: Path | None = None, *, on_progress: OnProgress | None = None
+    problem: Problem,
+    folder: Path | None = None,
+    *,
+    on_progress: OnProgress | None = None,
+    use_netcdf: bool = False,
 ) -> Solution:
     """Solve a problem and leave the files of a run in `folder`.
+
+    Args:
+        problem: the problem.
+        folder: a new one; ``results/<name>/<stamp>`` by default.
+        on_progress: called at every logged iteration.
+        use_netcdf: whether to write ``solution.nc`` beside ``solution.npz``.
 
     Raises:
         InputError: the problem cannot be run as stated, or the folder cannot be used.
@@ -86,12 +96,20 @@ def run(
         Interrupted: the user stopped it; the checkpoint is kept.
     """
     started = time.perf_counter()
+    if use_netcdf:
+        outputs.require_netcdf()
     session = begin(problem)
     folder = folder if folder is not None else default_folder(problem)
     artifacts.prepare(folder, session.problem)
     artifacts.write_environment(folder, session.problem)
     setup = time.perf_counter() - started
-    return _continue(folder, session, setup, on_progress)
+    solution = _continue(folder, session, setup, on_progress)
+    if use_netcdf:
+        with np.load(folder / "solution.npz") as arrays:
+            axes = {axis: arrays[axis] for axis in problem.axes}
+            fields = {name: arrays[name] for name in arrays.files if name not in axes}
+        outputs.write_netcdf(folder / "solution.nc", problem, axes, fields)
+    return solution
 
 
 def resume(
@@ -164,18 +182,35 @@ def _continue(
 
 
 def predict_file(folder: Path, at: Path, out: Path) -> int:
-    """Evaluate a run at the points of a CSV file and write a CSV; return the number of points.
+    """Evaluate a run at the points of a file and write them; return the number of points.
+
+    Args:
+        folder: of the run.
+        at: CSV or NPZ with a column for each axis.
+        out: ends in .csv, .npz or .nc.
 
     Raises:
-        InputError: the folder holds no run, or the points cannot be read.
+        InputError: the folder holds no run, the points cannot be read or the file not written.
     """
+    outputs.check_suffix(out)
     artifacts.require_run(folder)
     problem = config.load(folder / "problem.yaml")
     points = read_points(at, problem)
-    columns = {axis: points[:, k] for k, axis in enumerate(problem.axes)}
-    columns |= predict(folder, points)
-    try:
-        artifacts.write_csv(out, columns)
-    except OSError as error:
-        raise InputError(f"cannot write {out}: {error.strerror}") from None
+    axes = {axis: points[:, k] for k, axis in enumerate(problem.axes)}
+    outputs.write_fields(out, problem, axes, predict(folder, points))
     return len(points)
+
+
+def predict_grid(folder: Path, grid: str, out: Path) -> int:
+    """Evaluate a run on a grid such as ``x=0:1:200,t=0:1:100``; return the number of points.
+
+    Raises:
+        InputError: as `predict_file`, or the text is no grid.
+    """
+    outputs.check_suffix(out)
+    artifacts.require_run(folder)
+    problem = config.load(folder / "problem.yaml")
+    made = outputs.parse_grid(grid, problem)
+    fields = {name: made.spread(v) for name, v in predict(folder, made.points).items()}
+    outputs.write_fields(out, problem, made.axes, fields)
+    return len(made.points)

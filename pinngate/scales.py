@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pinngate.expression import Expression, coefficients_of, differentiate, evaluate, names
+from pinngate.expression import Expression, Name, coefficients_of, differentiate, evaluate, names
 from pinngate.observations import ObservationSet
-from pinngate.problem import BoundaryPart, Derivative, Plane, Problem
+from pinngate.problem import BoundaryPart, Derivative, Plane, Problem, parse_derivative
 
 Array = NDArray[np.float64]
 
@@ -47,6 +47,7 @@ def field_scales(problem: Problem, observations: Sequence[ObservationSet]) -> di
     found: dict[str, FieldScale] = {}
     for unknown in problem.unknowns:
         sets = [o.values for o in observations if o.of == unknown]
+        sets = sets or [v for o in observations if len(v := _as_field(problem, o, unknown))]
         if sets:
             values = np.concatenate(sets)
             low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
@@ -57,6 +58,26 @@ def field_scales(problem: Problem, observations: Sequence[ObservationSet]) -> di
             if unknown not in found and (size := _balanced_size(problem, unknown, found)):
                 found[unknown] = FieldScale(size)
     return {unknown: found.get(unknown, FieldScale()) for unknown in problem.unknowns}
+
+
+def _as_field(problem: Problem, observed: ObservationSet, unknown: str) -> Array:
+    """Return values of the size of a field of which a derivative or a mean was observed, or none.
+
+    A derivative counts over half the domain of each axis; it does not tell the centre.
+    """
+    seen = observed.expression
+    derivative = (
+        parse_derivative(seen.id, problem.unknowns, problem.axes)
+        if isinstance(seen, Name)
+        else None
+    )
+    if derivative is None or derivative.field != unknown:
+        return np.empty(0)
+    if derivative.order == 0:
+        return observed.values
+    half = [(high - low) / 2 for low, high in problem.domain.values()]
+    size = math.prod(h**order for h, order in zip(half, derivative.orders, strict=True))
+    return size * np.concatenate([observed.values, -observed.values])
 
 
 def _balanced_size(problem: Problem, unknown: str, known: Scales) -> float:

@@ -18,15 +18,16 @@ import numpy as np
 import torch
 
 from pinngate.batches import BatchSource
-from pinngate.coefficient_fields import true_values, values_and_slopes
+from pinngate.coefficient_fields import searched, true_values, values_and_slopes
 from pinngate.errors import Interrupted
 from pinngate.metrics import Grid, evaluation_grid, relative_l2
 from pinngate.observations import ObservationSet, collect
 from pinngate.optim.parts import Parts, Stepper
 from pinngate.optim.registry import method, resolve
 from pinngate.problem import Problem
+from pinngate.quantities import mean_nodes
 from pinngate.reference import Reference, truth
-from pinngate.residuals import ResidualModel
+from pinngate.residuals import Batch, ResidualModel, Term
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +87,25 @@ class Session:
         names = self.problem.outputs
         values = np.concatenate(parts) if parts else np.empty((0, len(names)))
         return {name: values[:, k] for k, name in enumerate(names)}
+
+    def observe(self, observed: ObservationSet) -> np.ndarray:
+        """Return what the sensor of a set would read of the fitted fields at its points, (n,)."""
+        if observed.is_of_field:
+            return self.evaluate(observed.points)[observed.of]
+        stepper = self.stepper
+        term = Term("seen", "observation", searched(self.problem, observed.expression))
+        like = stepper.network.low
+        batch = Batch(torch.as_tensor(observed.points).to(like))
+        if observed.mean is not None:
+            nodes, weights = mean_nodes(observed.points, observed.mean, self.problem.domain)
+            batch = Batch(torch.as_tensor(nodes).to(like), {}, torch.as_tensor(weights).to(like))
+        seen = np.empty(len(observed.points))
+        model = ResidualModel([term], self.problem)
+        for tile in model.sweep(stepper.network, stepper.coefficients, {"seen": batch}):
+            for part in tile.evaluations:
+                values = part.residual.double().cpu().numpy()
+                seen[part.start : part.start + len(values)] = values
+        return seen
 
     def estimates(self) -> dict[str, float]:
         """Return the present values of the unknown coefficients."""

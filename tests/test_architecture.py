@@ -13,7 +13,7 @@ PACKAGE = Path(pinngate.__file__).parent
 # A module imports, when it is loaded, only from rooms above its own.
 ROOMS = [
     ["errors"],
-    ["expression", "streams", "citation", "memory"],
+    ["expression", "streams", "citation", "memory", "measurement", "series", "misfit"],
     ["geometry.shapes"],
     ["problem"],
     ["geometry"],
@@ -22,6 +22,7 @@ ROOMS = [
     ["optim.population_risk_adam"],
     ["config"],
     ["channels", "coefficients", "coefficient_fields"],
+    ["tables", "quantities", "thinning"],
     ["observations", "adaptation"],
     ["reference"],
     ["scales"],
@@ -38,6 +39,7 @@ ROOMS = [
     ["metrics", "checkpoint", "inspection"],
     ["training"],
     ["evaluation", "artifacts", "report"],
+    ["outputs", "comparison"],
     ["runs", "progress"],
     ["bench", "spectrum"],
     ["cli"],

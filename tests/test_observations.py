@@ -8,6 +8,7 @@ import pytest
 
 from pinngate.errors import DataError
 from pinngate.expression import parse, parse_equation
+from pinngate.measurement import Holdout, Table
 from pinngate.observations import ObservationSet, collect, read_points, standard_errors
 from pinngate.problem import (
     Condition,
@@ -20,6 +21,7 @@ from pinngate.problem import (
 )
 from pinngate.reference import finite_difference, initial_from
 from pinngate.streams import generator, torch_seed
+from pinngate.tables import read_columns
 
 ROOT = Path(__file__).parents[1]
 DOMAIN = {"x": (0.0, 1.0), "t": (0.0, 2.0)}
@@ -233,6 +235,113 @@ def test_stated_standard_deviations_are_read_and_assumed_ones_filled_in(tmp_path
     np.testing.assert_array_equal(measured(path, Noise(relative=0.5)).std, [0.5, 0.5])
 
 
+# What scientists' files hold
+
+
+def stated(path: Path, of: str = "u", **options: object) -> MeasuredObservations:
+    columns = options.pop("columns", {})
+    table = {k: options.pop(k) for k in ("missing", "max_rows") if k in options}
+    return MeasuredObservations(of, path, table=Table(columns, **table), **options)  # type: ignore[arg-type]
+
+
+def read(path: Path, **options: object) -> ObservationSet:
+    (data,) = collect(problem(stated(path, **options)), None, 0)
+    return data
+
+
+def test_an_empty_cell_is_a_value_that_was_not_measured(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text("x,t,u,v,u_std\n0,0,1,9,0.1\n0,1,,8,\n1,1,3,,0.3\n")
+    data = read(path)
+    np.testing.assert_array_equal(data.values, [1.0, 3.0])
+    np.testing.assert_array_equal(data.points, [[0, 0], [1, 1]])
+    np.testing.assert_array_equal(data.std, [0.1, 0.3])
+    assert data.num_missing == 1
+    assert data.notes == ("1 of 3 values missing",)
+    path.write_text("x,t,u,u_std\n0,0,1,0.1\n0,1,2,\n")
+    with pytest.raises(DataError, match="row 3: u_std is missing"):
+        read(path)
+    path.write_text("x,t,u\n0,0,\n0,1,\n")
+    with pytest.raises(DataError, match="every value of u is missing"):
+        read(path)
+
+
+def test_codes_for_missing_values_are_stated(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text("x,t,u\n0,0,1\n0,1,nan\n1,1,-999\n1,1,-999.0\n1,0,n/a\n0.5,0,2\n")
+    with pytest.raises(DataError, match="row 3: u is not finite"):
+        read(path)
+    data = read(path, missing=("nan", "-999", "n/a"))
+    np.testing.assert_array_equal(data.values, [1.0, 2.0])
+    assert data.num_missing == 4
+    path.write_text("x,t,u\n0,0,1\n0,-999,1\n")
+    with pytest.raises(DataError, match="row 3: t = -999"):
+        read(path, missing=("-999",))
+    path.write_text("x,t,u\n0,0,1\n0,nan,1\n")
+    with pytest.raises(DataError, match="row 3: t is not finite"):
+        read(path, missing=("nan",))
+    archive = tmp_path / "data.npz"
+    np.savez(archive, x=[0, 1], t=[0, 1], u=[np.nan, 2])
+    assert read(archive, missing=("nan",)).num_missing == 1
+    with pytest.raises(DataError, match="entry 0: u is not finite"):
+        read(archive)
+
+
+def test_columns_are_renamed(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text("pos_m,t,temperature_K,error\n0.5,1,300,2\n")
+    names = {"x": "pos_m", "value": "temperature_K", "std": "error"}
+    data = read(path, columns=names)
+    np.testing.assert_array_equal(data.points, [[0.5, 1.0]])
+    assert data.values[0] == 300
+    assert data.std is not None
+    assert data.std[0] == 2
+    with pytest.raises(DataError, match="no column 'pos_mm'"):
+        read(path, columns={"x": "pos_mm"})
+
+
+def test_held_out_values_are_apart_and_drawn_by_their_own_stream(tmp_path: Path) -> None:
+    whole = one(synthetic(100))
+    kept = one(synthetic(100, holdout=Holdout(fraction=0.2)))
+    assert kept.held_out is not None
+    assert len(kept.values) == 80
+    assert len(kept.held_out.values) == 20
+    both = np.concatenate([kept.values, kept.held_out.values])
+    np.testing.assert_array_equal(np.sort(both), np.sort(whole.values))
+    other = one(synthetic(100, holdout=Holdout(fraction=0.2)), seed=1)
+    assert other.held_out is not None
+    fitted, later = tmp_path / "a.csv", tmp_path / "b.csv"
+    fitted.write_text("x,t,u\n0,0,1\n")
+    later.write_text("x,t,u\n0,1,2\n")
+    data = read(fitted, holdout=Holdout(file=later))
+    assert data.held_out is not None
+    assert (data.values[0], data.held_out.values[0]) == (1, 2)
+
+
+def test_a_large_file_is_thinned_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "large.npz"
+    random = np.random.default_rng(0)
+    np.savez(path, x=random.uniform(0, 1, 9000), t=random.uniform(0, 2, 9000), u=np.arange(9000))
+    data = read(path, max_rows=500)
+    assert len(data.values) == 500
+    assert "500 of 9,000 values are fitted" in caplog.text
+    assert "500 of 9,000" in data.notes[0]
+    np.testing.assert_array_equal(read(path, max_rows=500).values, data.values)
+    assert not read(path, max_rows=9000).notes
+
+
+def test_saturation_is_suspected(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "clipped.npz"
+    values = np.random.default_rng(0).normal(size=200)
+    np.savez(path, x=np.zeros(200), t=np.zeros(200), u=np.minimum(values, 1.0))
+    assert "values equal the largest, 1:" in read(path).notes[0]
+    assert "saturated" in caplog.text
+    np.savez(path, x=np.zeros(200), t=np.zeros(200), u=values)
+    assert read(path).notes == ()
+
+
 def test_npz_holds_arrays_of_the_same_names(tmp_path: Path) -> None:
     path = tmp_path / "data.npz"
     x, t, u = np.array([0.5, 0.25], dtype=np.float32), np.array([1, 0]), np.array([2.0, -1e-3])
@@ -260,8 +369,9 @@ def test_many_rows_are_read_exactly(tmp_path: Path) -> None:
     path = tmp_path / "many.csv"
     lines = [",".join(map(repr, row)) for row in table.tolist()]
     path.write_text("\n".join(["x,t,u", *lines]))
-    data = measured(path)
-    np.testing.assert_array_equal(np.column_stack([data.points, data.values]), table)
+    read = read_columns(path, ["x", "t", "u"])
+    np.testing.assert_array_equal(np.column_stack(list(read.arrays.values())), table)
+    np.testing.assert_array_equal(read.rows, np.arange(2, 50_002))
     path.write_text("\n".join(["x,t,u", *lines[:-1], "0.5,0.5,high"]))
     with pytest.raises(DataError, match="row 50001: u is 'high'"):
         measured(path)

@@ -166,7 +166,9 @@ def _name_ends(axes: Axes, ends: Sequence[tuple[float, str, str, bool]]) -> None
             method, (1.0, float(height)), (1.04, at), xycoords="axes fraction",
             textcoords="axes fraction", color=colour, fontsize=FONT - 1, va="center",
             fontweight="bold" if is_ours else "normal", annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.5},
+            arrowprops={
+                "arrowstyle": "-", "color": colour, "linewidth": 0.5, "relpos": (0.0, 0.5),
+            },
         )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ from pinngate.problem import (
     Condition,
     Equation,
     NetworkOptions,
+    Observations,
     Plane,
     Problem,
     SolveOptions,
@@ -77,8 +78,10 @@ class Builder:
         )
         self.every_unknown_appears(equations)
         conditions, periodic = self.conditions()
-        self.every_coefficient_appears([*coefficients, *fields], equations, conditions)
         observations = build_observations(self.scope, file.observations, self.folder, self.files)
+        self.every_coefficient_appears(
+            [*coefficients, *fields], equations, conditions, observations
+        )
         truth = build_truth(
             self.scope, file.truth, self.folder, coefficients, equations, self.files, file.estimate
         )
@@ -107,6 +110,7 @@ class Builder:
             title=" ".join(file.title.split()),
             description=file.description.strip(),
             source=file.source.strip(),
+            units=self.units(),
         )
         return Located(problem, self.files)
 
@@ -247,9 +251,11 @@ class Builder:
         coefficients: list[Coefficient | CoefficientField],
         equations: tuple[Equation, ...],
         conditions: tuple[Condition, ...],
+        observations: tuple[Observations, ...],
     ) -> None:
         """Refuse a coefficient that nothing could determine."""
         residuals = [item.residual for item in equations] + [item.residual for item in conditions]
+        residuals += [item.quantity for item in observations if item.quantity is not None]
         used = {name for residual in residuals for name in names(residual)}
         used |= {name for residual in residuals for name in self.scope.fields_in(residual)}
         for coefficient in coefficients:
@@ -334,6 +340,19 @@ class Builder:
                 expected="each axis once at most",
             )
         return axis
+
+    def units(self) -> dict[str, str]:
+        """Read `units`; each belongs to an axis, a field or an estimated coefficient."""
+        known = [*self.scope.axes, *self.scope.unknowns, *self.scope.coefficients]
+        for name in self.file.units:
+            if name not in known:
+                raise InputError(
+                    f"a unit of '{name}', which is no axis and no unknown",
+                    span=self.source.key(("units", name)),
+                    expected=f"units of {', '.join(known)}",
+                    hint=nearest(name, known),
+                )
+        return dict(self.file.units)
 
     def synthetic_needs_truth(self, truth: Truth | None) -> None:
         """Refuse synthetic observations of what nothing states."""

@@ -22,6 +22,7 @@ from pinngate.config.schema import (
     EllipseSection,
     EstimateSection,
     GeometrySection,
+    MeanSection,
     NetworkSection,
     NoiseSection,
     ObservationSection,
@@ -48,6 +49,7 @@ SECTIONS: list[tuple[str, type[Section]]] = [
     ("`estimate`: one mapping for each coefficient", EstimateSection),
     ("`conditions`: a list", ConditionSection),
     ("`observations`: a list", ObservationSection),
+    ("`mean`, in `observations`", MeanSection),
     ("`noise`", NoiseSection),
     ("`truth`", TruthSection),
     ("`solve`", SolveSection),
@@ -89,11 +91,17 @@ conditions:
   - {where: x = 1, equation: u = 0}
 
 # What is known with noise. Measured values stand in a file with the columns x, t, u, and u_std
-# where the standard deviation of each value is known:
-#   - {of: u, file: measured.csv}
+# where the standard deviation of each value is known. An empty cell is a value that was not
+# measured; several files are several instruments, each with a noise of its own:
+#   - {of: u, file: measured.csv, columns: {x: position_m}, missing: [nan, -999], holdout: 0.2}
+#   - {of: -kappa*u_x, file: flux.csv, column: flux}       # what a sensor sees of the field
+#   - {of: u, file: means.csv, mean: {over: x}}            # or its mean over an axis
 # Synthetic values are made from the truth:
 observations:
   - {of: u, where: t = 0, count: 200, layout: random, noise: {std: 0.3}}
+
+# Units of axes and fields, for figures and NetCDF files; nothing is converted:
+# units: {x: m, t: s, u: K}
 
 # The answer to judge by, never used in training. Leave it out for real data.
 truth:
@@ -215,6 +223,25 @@ conditions:
 ```
 """
 
+_OBSERVATIONS = """\
+Every entry is one instrument: its noise is estimated from its own residuals, or taken from `noise`
+or its `_std` column where one of them states it. Places that were measured several times tell the
+noise whatever the model (`replicates` in `metrics.json`).
+
+A row whose cell of a value is empty lacks that value; other values of the row are kept. Text that
+stands for a missing value (`nan`, `NA`) is an error unless `missing` states it, and so is anything
+that is no finite number in a column of an axis or of a standard deviation. The count is told by
+`pinngate check` and in the report. Censored values have no notation: leave them out.
+
+Files of any length are read in blocks. Of more than `max_rows` values a subset is fitted: the
+domain is cut into cells, which in turn give one of their values each, drawn at random from the
+seed.
+
+Held-out values take no part in the fit. The mean of their squared residuals stands beside the
+leave-one-out risk, which promises just that, in the report, on the command line and in
+`metrics.json` (`risk.held_out`); in `observations.csv` their column `held_out` is 1.
+"""
+
 _TRUTH = """\
 The formulas of `truth` may use the axes, the constants, and those coefficients whose true values
 are stated. With `solver` the domain needs the axis `t`, and the formulas in `clean` hold at its
@@ -244,6 +271,7 @@ in any order and up to {MAX_ORDER} in all: `u_t`, `u_xx`, `u_xt`, `v_xxyy`.
 | `equations`, `conditions` | unknowns, derivatives, axes, constants, coefficients |
 | `conditions` with `on` | also the outward unit normal: `n_x`, `n_y`, `n_z` |
 | `boundaries.<name>.where` | space axes and constants |
+| `observations.of` | what an equation may name: what the sensor sees |
 | `truth.<unknown>` | axes, constants, coefficients with a true value |
 | `truth.clean` | the same without `t` |
 

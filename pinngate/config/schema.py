@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 
+from pinngate.measurement import MAX_ROWS
 from pinngate.memory import parse_size
 
 
@@ -39,6 +40,10 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+def _cells(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
 NumberOrFormula = Annotated[
     float | str, PlainValidator(_number_or_formula), Kind("a finite number or a formula")
 ]
@@ -61,6 +66,7 @@ Coordinates = Annotated[
 PositiveInteger = Annotated[
     int, BeforeValidator(_whole), Field(ge=1), Kind("a whole number, 1 or more")
 ]
+Observed = Annotated[str, Kind("a field, a derivative or a formula")]
 MemorySize = Annotated[
     int, PlainValidator(parse_size), Kind("an amount of memory such as 2GB, 500MB or 1.5GiB")
 ]
@@ -221,20 +227,70 @@ class NoiseSection(Section):
     )
 
 
+class MeanSection(Section):
+    """What is seen is the mean along axes: of the whole extent, or of a window about each point."""
+
+    over: Annotated[
+        list[Name],
+        BeforeValidator(_listed),
+        Field(min_length=1),
+        Kind("an axis, or a list of axes"),
+    ] = Field(description="the axes over which the mean is taken; points then have no such axis")
+    width: NumberOrFormula | None = Field(
+        None,
+        description="of a window about each point along the one axis of `over` (the finite size of "
+        "a sensor, an exposure time), cut off at the ends of the domain",
+        json_schema_extra={"default": "the whole extent"},
+    )
+
+
 class ObservationSection(Section):
     """Noisy knowledge: synthetic (`of`, `count`, `noise` …) or measured (`of`, `file` …)."""
 
     of: Annotated[
-        list[Name],
+        list[Observed],
         BeforeValidator(_listed),
         Field(min_length=1),
-        Kind("the name of a field, or a list of names"),
-    ] = Field(description="the observed field; a list stands for one set of observations of each")
+        Kind("what is observed: a field, a derivative or a formula of them, or a list of these"),
+    ] = Field(
+        description="the observed field, or what the sensor sees of the fields: `u_x`, `u + v`, "
+        "`-k*u_x`; a list stands for one set of observations of each"
+    )
     file: FileName | None = Field(
         None,
         description="measured values: `.csv` with a header or `.npz`, one column (array) for each "
         "axis, one for each observed field and optionally `<field>_std`; relative to the "
         "problem file",
+    )
+    column: Text | None = Field(
+        None,
+        description="measured: the column of the observed values; required where `of` is a formula",
+        json_schema_extra={"default": "the name in `of`"},
+    )
+    columns: dict[str, Text] = Field(
+        default_factory=dict,
+        description="measured: what the file calls an axis, an observed name or its `<name>_std` "
+        "(`std` for short): `{x: pos_m, u: temperature_K, u_std: error_K}`",
+    )
+    missing: Annotated[
+        list[str | float | int],
+        BeforeValidator(_cells),
+        Kind("a text or a number, or a list of them"),
+    ] = Field(
+        default_factory=list,
+        description="measured: cells that stand for a value that was not measured, such as "
+        "`[nan, NA, -999]`; an empty cell always does",
+    )
+    max_rows: PositiveInteger = Field(
+        MAX_ROWS,
+        description="measured: most values that are fitted; of more, a subset is drawn that is "
+        "spread evenly over the domain, with a warning",
+    )
+    mean: MeanSection | None = Field(None, description="the sensor sees a mean of `of`, see below")
+    holdout: NumberOrFormula | None = Field(
+        None,
+        description="values that are never fitted and judge the fit: a fraction of the set, "
+        "drawn at random, or the name of a file laid out like `file`",
     )
     where: PlaneText | None = Field(
         None,
@@ -387,6 +443,11 @@ class ProblemFile(Section):
     )
     observations: list[ObservationSection] = Field(
         default_factory=list, description="noisy knowledge, see below"
+    )
+    units: dict[str, Text] = Field(
+        default_factory=dict,
+        description="units of axes and fields, for figures and NetCDF files: "
+        "`{x: m, t: s, u: K}`; nothing is converted",
     )
     truth: TruthSection | None = Field(
         None, description="the answer to judge by, see below; absent for real data"

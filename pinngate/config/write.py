@@ -137,6 +137,8 @@ def dumps(problem: Problem, *, files: Mapping[Path, str] | None = None) -> str:
     tree["conditions"] = [_condition(condition) for condition in problem.conditions]
     tree["conditions"] += [_Line(periodic=axis) for axis in problem.periodic]
     tree["observations"] = [_observations(item, names) for item in problem.observations]
+    if problem.units:
+        tree["units"] = _Line(problem.units)
     if problem.truth is not None:
         tree["truth"] = _truth(problem.truth, names)
     tree["solve"] = _solve(problem.solve)
@@ -218,18 +220,25 @@ def _file_text(path: Path, names: Mapping[Path, str]) -> str:
 
 
 def _observations(item: Observations, names: Mapping[Path, str]) -> _Line:
-    noise = _noise(item.noise)
+    values: dict[str, Any] = {"of": item.of}
     if isinstance(item, MeasuredObservations):
-        return _present({"of": item.of, "file": _file_text(item.file, names), "noise": noise})
-    return _present(
-        {
-            "of": item.of,
-            "where": _plane_text(item.where) if item.where else None,
-            "count": item.count,
-            "layout": _Line(item.layout) if isinstance(item.layout, dict) else item.layout,
-            "noise": noise,
-        }
-    )
+        columns = dict(item.table.columns)
+        values["file"] = _file_text(item.file, names)
+        values["column"] = columns.pop("value", None)
+        values["columns"] = _Line(columns) if columns else None
+        values["missing"] = item.table.missing or None
+        values["max_rows"] = item.table.max_rows
+    else:
+        values["where"] = _plane_text(item.where) if item.where else None
+        values["count"] = item.count
+        values["layout"] = _Line(item.layout) if isinstance(item.layout, dict) else item.layout
+    values["noise"] = _noise(item.noise)
+    if item.mean is not None:
+        values["mean"] = _present({"over": item.mean.axes, "width": item.mean.width})
+    if item.holdout is not None:
+        file = item.holdout.file
+        values["holdout"] = item.holdout.fraction if file is None else _file_text(file, names)
+    return _present(values)
 
 
 def _truth(truth: Truth, names: Mapping[Path, str]) -> dict[str, Any]:

@@ -107,6 +107,8 @@ def _limit(
         )
     if not observations:
         raise _Unavailable("there are no observations")
+    if not all(data.is_of_field for data in observations):
+        raise _Unavailable("some observations are not of a field at points")
     coefficients = problem.true_coefficients()
     missing = [c.name for c in problem.coefficients if c.name not in coefficients]
     if missing:

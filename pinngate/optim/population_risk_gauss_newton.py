@@ -41,6 +41,7 @@ from pinngate.risk import NoiseModel, RidgeFit, RidgeSpectrum, fit_student_t
 if TYPE_CHECKING:
     from pinngate.posterior import Posterior
 
+NEGLIGIBLE = 0.01  # risk as a share of the physics' misfit below which the data hold nothing back
 NUM_REWEIGHTINGS = 5  # refits of a Student-t model before it is frozen
 
 
@@ -114,6 +115,8 @@ class PopulationRiskGaussNewton:
     Attributes:
         reason: None while it goes on, else a sentence that says why to stop.
         best_state: weights, ridge and risk of the best iterate, None before full physics weight.
+        stated_stds: noise of the sets whose data state it, in units of the terms' residuals; the
+            others' is estimated from their residuals.
 
     Raises:
         InputError: no observations; network not in double precision.
@@ -158,6 +161,7 @@ class PopulationRiskGaussNewton:
         self.num_reweightings = 0
         self.noise = {t.name: NoiseModel() for t in self.observation_terms}
         self.precision = {t.name: 1.0 for t in self.observation_terms}
+        self.stated_stds: Mapping[str, float] = {}
         self.best_state: dict[str, Any] | None = None
         self.reason: str | None = None
 
@@ -280,7 +284,9 @@ class PopulationRiskGaussNewton:
 
     def _raise_physics(self, row: Mapping[str, float]) -> None:
         """Raise the weight of the physics once the iterate has followed it to the minimiser."""
-        follows = row["leave_one_out_risk"] <= self.options.following * row["lookahead_risk"]
+        risk = row["leave_one_out_risk"]
+        misfit = row["selection_risk"] - risk
+        follows = risk <= max(self.options.following * row["lookahead_risk"], NEGLIGIBLE * misfit)
         patience = self.options.max_held // (4 if self.is_released else 1)
         if not follows and self.num_held < patience:
             self.num_held += 1
@@ -398,6 +404,8 @@ class PopulationRiskGaussNewton:
     def _update_noise(self, plain: Tensor, fit: RidgeFit, slices: Rows, observed: slice) -> None:
         """Refit the noise of each set to its residuals over √(1 − h), which have its variance.
 
+        What data state of their noise is taken at its word.
+
         A Student-t model is tried only once the Gaussian fit has converged: before, a misfit that
         is local (a front) would pass for outliers. Gaussian data then stop where they stood. The
         model is frozen after a few refits, so that risks of successive iterates can be compared.
@@ -412,6 +420,8 @@ class PopulationRiskGaussNewton:
                 self.noise[term.name] = fit_student_t(spread)
             model = self.noise[term.name]
             size = model.scale if model.dof is not None else None
+            if term.name in self.stated_stds:
+                size = self.stated_stds[term.name] / self.unit
             sizes[term.name] = size or float(spread.square().mean().sqrt()) or 1.0
             inverse += len(spread) / sizes[term.name] ** 2
             total += len(spread)

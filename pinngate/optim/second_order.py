@@ -134,9 +134,13 @@ class SecondOrder:
     def _solver(self, name: str, work: MatrixFreeOptions | None) -> PopulationRiskGaussNewton:
         parts = self.parts
         arguments = (parts.model, self._network(name), parts.coefficients(), self.options)
-        if work is None:
-            return PopulationRiskGaussNewton(*arguments)
-        return MatrixFreeGaussNewton(*arguments, work)
+        solver = (
+            PopulationRiskGaussNewton(*arguments)
+            if work is None
+            else MatrixFreeGaussNewton(*arguments, work)
+        )
+        solver.stated_stds = parts.batches.stated_stds()
+        return solver
 
     @property
     def network(self) -> Network:
@@ -307,10 +311,7 @@ class SecondOrder:
             "in_heat": self.in_heat,
             "winner": self.winner,
             "row": dict(self.row),
-            "batches": {
-                name: {"points": batch.points, "columns": batch.columns}
-                for name, batch in self._batches.items()
-            },
+            "batches": {name: dict(vars(batch)) for name, batch in self._batches.items()},
             "drawn": self.parts.batches.state_dict(),
             "work": {name: work and asdict(work) for name, work in self.work.items()},
             "solvers": {name: solver.state_dict() for name, solver in self.solvers.items()},

@@ -37,7 +37,8 @@ class RunArchive:
         solution: each axis (m_a,) and, on their grid in the order of the problem's axes, each
             unknown and where known ``<unknown>_std`` and ``<unknown>_truth``; the same of each
             coefficient field on the grid of its own axes.
-        observations: column name to values (n,); ``set`` and ``of`` hold text.
+        observations: column name to values (n,) that were fitted; ``set`` and ``of`` hold text.
+        held_out: the same of values that were not.
         environment: versions, device, seed, as in ``environment.json``.
     """
 
@@ -48,6 +49,7 @@ class RunArchive:
     solution: dict[str, NDArray[np.float64]]
     observations: dict[str, NDArray[Any]] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)
+    held_out: dict[str, NDArray[Any]] = field(default_factory=dict)
 
     def number(self, *path: str) -> float | None:
         """Return the finite number at a path of `metrics`; None where there is none."""
@@ -122,18 +124,27 @@ def read(folder: str | Path) -> RunArchive:
     problem = load(folder / "problem.yaml")
     has_data = bool(problem.observations) or (folder / "observations.csv").is_file()
     has_environment = (folder / "environment.json").is_file()
+    observations = (
+        _read_csv(
+            folder / "observations.csv",
+            ["set", "of", *problem.axes, "value", "fitted", "residual"],
+        )
+        if has_data
+        else {}
+    )
+    is_held_out = np.nan_to_num(observations.get("held_out", np.zeros(0))) == 1
+    held_out: dict[str, NDArray[Any]] = {}
+    if is_held_out.any():
+        held_out = {name: values[is_held_out] for name, values in observations.items()}
+        observations = {name: values[~is_held_out] for name, values in observations.items()}
     return RunArchive(
         folder=folder,
         problem=problem,
         metrics=_read_json(folder / "metrics.json"),
         history=_read_csv(folder / "history.csv", ["iteration"]),
         solution=_read_solution(folder / "solution.npz", problem),
-        observations=_read_csv(
-            folder / "observations.csv",
-            ["set", "of", *problem.axes, "value", "fitted", "residual"],
-        )
-        if has_data
-        else {},
+        observations=observations,
+        held_out=held_out,
         environment=_read_json(folder / "environment.json") if has_environment else {},
     )
 

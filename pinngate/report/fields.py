@@ -28,7 +28,7 @@ from pinngate.report.cuts import (
     strongest,
     title_of,
 )
-from pinngate.report.notation import mathtext, percent
+from pinngate.report.notation import mathtext, percent, with_unit
 from pinngate.report.outline import cover_outside, filled
 from pinngate.report.style import (
     CLASSICAL,
@@ -117,9 +117,9 @@ def slices(archive: RunArchive, unknown: str) -> Figure | None:
         is_lowest = plot in grid[-1] or len(chosen) - chosen.index(index) <= 3
         plot.tick_params(labelbottom=is_lowest)
         if is_lowest:
-            plot.set_xlabel(mathtext(along), fontsize=FONT)
+            plot.set_xlabel(with_unit(along, archive.problem.units), fontsize=FONT)
     for plot in grid[:, 0]:
-        plot.set_ylabel(mathtext(unknown), fontsize=FONT)
+        plot.set_ylabel(with_unit(unknown, archive.problem.units), fontsize=FONT)
     _legend_above(figure, grid.ravel()[: len(chosen)])
     return figure
 
@@ -148,7 +148,7 @@ def error(archive: RunArchive, unknown: str) -> Figure | None:
                 archive.solution[axis], bound, color=ESTIMATE, alpha=0.15, lw=0, label="95 % bound"
             )
         plot.set_ylim(bottom=0)
-        label(plot, mathtext(axis), size)
+        label(plot, with_unit(axis, archive.problem.units), size)
         open_frame(plot)
         legend(plot)
         return figure
@@ -208,7 +208,7 @@ def _error_over_time(plot: Axes, archive: RunArchive, unknown: str) -> None:
                 value, color=colour, lw=1.1, ls=(0, (5, 2)), label=f"{name} {percent(value)}"
             )
     plot.set_ylim(0, 1.45 * plot.get_ylim()[1])  # room for the legend
-    label(plot, mathtext("t"), "relative L2 error")
+    label(plot, with_unit("t", archive.problem.units), "relative L2 error")
     open_frame(plot)
     legend(plot, loc="upper right", handlelength=1.8, labelspacing=0.3)
 
@@ -231,7 +231,8 @@ def _line(archive: RunArchive, unknown: str) -> Figure:
     figure = new_figure(3.2)
     plot = figure.subplots()
     _draw_line(plot, archive, unknown, Cut((axis,), {}), points_of(archive, unknown))
-    label(plot, mathtext(axis), mathtext(unknown))
+    units = archive.problem.units
+    label(plot, with_unit(axis, units), with_unit(unknown, units))
     open_frame(plot)
     legend(plot)
     return figure
@@ -319,7 +320,9 @@ def _images(
                 zorder=4,
             )
         is_left = index == 0 or cuts[index - 1].free != cut.free
-        label(plot, mathtext(horizontal), mathtext(vertical) if is_left else "", cut.title)
+        units = archive.problem.units
+        vertical_label = with_unit(vertical, units) if is_left else ""
+        label(plot, with_unit(horizontal, units), vertical_label, cut.title)
         if not is_left:
             plot.tick_params(labelleft=False)
         if aspect(archive, cut):

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pinngate.report.archive import RunArchive
-from pinngate.report.notation import mathtext, significant
+from pinngate.report.notation import significant, with_unit
 from pinngate.report.style import (
     CLASSICAL,
     ESTIMATE,
@@ -69,7 +69,8 @@ def fit(archive: RunArchive, of: str, columns: dict[str, NDArray[Any]]) -> Figur
     pad = 0.2 * noise
     bottom, top = min(value.min(), ends[0] - half) - pad, max(value.max(), ends[1] + half) + pad
     left.set_ylim(max(low, bottom), min(high, top))
-    label(left, f"fitted {mathtext(of)}", f"observed {mathtext(of)}", f"{value.size:,} values")
+    seen = with_unit(of, archive.problem.units)
+    label(left, f"fitted {seen}", f"observed {seen}", f"{value.size:,} values")
     open_frame(left)
     legend(left, loc="best")
 

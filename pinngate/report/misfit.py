@@ -1,123 +1,48 @@
-"""Whether the solution fits its data: residuals against noise that is known from elsewhere.
+"""Whether the solution fits its data, as the run recorded it or as its files tell.
 
-Part of the report. The noise a run estimates from its own residuals cannot tell noise from signal
-that was missed. Two things can: a standard deviation stated with the data (chi-square test of the
-residuals) and repeated measurements at one point, whose scatter owes nothing to the solution (the
-F test of lack of fit; G. E. P. Box, W. G. Hunter, J. S. Hunter, Statistics for Experimenters).
+Part of the report; the tests themselves are `pinngate.misfit` and `pinngate.series`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from pinngate.misfit import Misfit, assess
 from pinngate.report.archive import RunArchive
-from pinngate.report.notation import significant
-
-LEVEL = 0.01  # a fit is called wrong where noise alone would do this once in a hundred runs
-CLEAR = 1.05  # and off by more than a standard deviation is ever known to
-FEW = 5  # fewer repeated measurements than that know too little of their scatter
-
-
-@dataclass(frozen=True)
-class Misfit:
-    """Residuals against noise.
-
-    Attributes:
-        ratio: standard deviation of the residuals, n − d degrees of freedom, over the noise's.
-        p_value: probability of so much misfit, or more, from noise alone.
-        noise: what is known of the noise, in words.
-    """
-
-    ratio: float
-    p_value: float
-    noise: str
-
-    @property
-    def is_clear(self) -> bool:
-        """Whether the data say that the solution does not fit them."""
-        return self.p_value < LEVEL and self.ratio > CLEAR
-
-    @property
-    def words(self) -> str:
-        """The ratio and its probability, ``residuals 1.8 times the stated noise, p < 0.001``."""
-        p = "p < 0.001" if self.p_value < 1e-3 else f"p = {significant(self.p_value, 2)}"
-        return f"residuals {self.ratio:.2f} times {self.noise}, {p}"
+from pinngate.series import Correlation
 
 
 def misfit(archive: RunArchive) -> Misfit | None:
     """Return the misfit of a run: as recorded, else the most significant of its sets.
 
-    Of k tests the least p-value is multiplied by k (Bonferroni). None where the noise is known from
-    the residuals alone.
+    None where the noise is known from the residuals alone.
     """
-    ratio, p_value = (archive.number("misfit", key) for key in ("ratio", "p_value"))
-    if ratio is not None and p_value is not None:
-        return Misfit(ratio, p_value, "the noise")
+    recorded: Any = archive.metrics.get("misfit")
+    if isinstance(recorded, dict):
+        ratio, p_value = (archive.number("misfit", key) for key in ("ratio", "p_value"))
+        if ratio is None or p_value is None:
+            return None
+        return Misfit(ratio, p_value, str(recorded.get("against") or "the noise"))
     sets = archive.observation_sets()
-    stated = archive.problem.observations
-    kinds = [o.noise.kind if o.noise else "gaussian" for o in stated]
+    kinds = [o.noise.kind if o.noise else "gaussian" for o in archive.problem.observations]
     if len(kinds) != len(sets):
         kinds = ["gaussian"] * len(sets)
-    tests = []
-    for kind, (_, _, columns) in zip(kinds, sets, strict=True):
-        tests += [_against_replicates(columns, archive.problem.axes)]
-        if kind == "gaussian":  # the sum of squares of heavy-tailed noise is not chi-square
-            tests += [_against_stated(columns)]
-    found = [test for test in tests if test is not None]
-    if not found:
+    found = [(kind, columns) for kind, (_, _, columns) in zip(kinds, sets, strict=True)]
+    return assess(found, archive.problem.axes)
+
+
+def correlation(archive: RunArchive) -> Correlation | None:
+    """Return the correlation of neighbouring residuals that the run recorded."""
+    entry = (archive.metrics.get("misfit") or {}).get("correlation")
+    if not isinstance(entry, dict):
         return None
-    least = min(found, key=lambda test: test.p_value)
-    return Misfit(least.ratio, min(1.0, len(found) * least.p_value), least.noise)
+    return Correlation(**entry)
 
 
-def _against_stated(columns: dict[str, NDArray[Any]]) -> Misfit | None:
-    """Test Σ (r/σ)² against chi-square with n − d degrees of freedom."""
-    from scipy.stats import chi2
-
-    std = columns.get("std")
-    if std is None:
-        return None
-    rows = np.isfinite(std) & (std > 0) & np.isfinite(columns["residual"])
-    if not rows.any():
-        return None
-    total = float(np.sum((columns["residual"][rows] / std[rows]) ** 2))
-    free = float(np.sum(_free(columns)[rows]))
-    return Misfit(np.sqrt(total / free), float(chi2.sf(total, free)), "the stated noise")
+def contradiction(archive: RunArchive) -> str:
+    """Return in words how the data say that the solution does not fit; empty where they do not."""
+    found = [test for test in (misfit(archive), correlation(archive)) if test is not None]
+    return "; ".join(test.words for test in found if test.is_clear)
 
 
-def _against_replicates(columns: dict[str, NDArray[Any]], axes: tuple[str, ...]) -> Misfit | None:
-    """Test the misfit of the means of repeated measurements against the scatter about them."""
-    from scipy.stats import f
-
-    rows = np.isfinite(columns["residual"])
-    points = np.column_stack([columns[axis][rows] for axis in axes])
-    _, group, count = np.unique(points, axis=0, return_inverse=True, return_counts=True)
-    group, r = group.reshape(-1), columns["residual"][rows]
-    mean = np.bincount(group, weights=r) / count
-    pure, lack = np.sum((r - mean[group]) ** 2), np.sum(mean[group] ** 2)
-    free_pure = r.size - count.size
-    free_lack = float(np.sum(_free(columns)[rows])) - free_pure
-    # no scatter at all is one value written down twice
-    if free_pure < FEW or free_lack <= 0 or not pure > 0:
-        return None
-    noise = pure / free_pure
-    p_value = float(f.sf(lack / free_lack / noise, free_lack, free_pure))
-    ratio = float(np.sqrt((pure + lack) / (free_pure + free_lack) / noise))
-    return Misfit(ratio, p_value, "the scatter of repeated measurements")
-
-
-def _free(columns: dict[str, NDArray[Any]]) -> NDArray[np.float64]:
-    """Return 1 − h of each value (n,): the share of its noise that its residual keeps.
-
-    One where leave-one-out residuals are not recorded, which makes the tests milder.
-    """
-    r, left_out = columns["residual"], columns.get("leave_one_out_residual")
-    if left_out is None:
-        return np.ones(r.shape)
-    is_known = np.isfinite(left_out) & (left_out != 0)
-    share = np.divide(r, left_out, out=np.ones(r.shape), where=is_known)
-    return np.clip(np.nan_to_num(share, nan=1.0), 1e-6, 1.0)
+__all__ = ["contradiction", "correlation", "misfit"]

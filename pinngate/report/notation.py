@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 
 _LETTERS = (
     "alpha α beta β gamma γ delta δ epsilon ε zeta ζ eta η theta θ iota ι kappa κ lambda λ mu μ "
@@ -34,6 +35,12 @@ def mathtext(name: str) -> str:
 
     stem, subscript = split_name(name)
     return f"${face(stem)}_{{{face(subscript)}}}$" if subscript else f"${face(stem)}$"
+
+
+def with_unit(name: str, units: Mapping[str, str]) -> str:
+    """Return a name as mathtext with its unit, ``u (K)``, as an axis of a figure is labelled."""
+    unit = units.get(name, "").replace("$", r"\$")
+    return f"{mathtext(name)} ({unit})" if unit else mathtext(name)
 
 
 def significant(value: float | None, digits: int = 3) -> str:

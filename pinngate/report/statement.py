@@ -18,6 +18,7 @@ from pinngate.problem import (
     Observations,
     Problem,
     SyntheticObservations,
+    label_of,
 )
 from pinngate.report import mathml
 from pinngate.report.notation import percent, significant
@@ -106,11 +107,11 @@ def _observed(stated: Observations, count: int) -> str:
         if isinstance(stated.layout, dict):
             sides = " × ".join(f"{n} along {a}" for a, n in stated.layout.items())
             layout = f"on a grid, {sides}"
-        origin = f"{count or stated.count:,} noisy values of {stated.of} {where}, {layout}"
+        origin = f"{count or stated.count:,} noisy values of {label_of(stated)} {where}, {layout}"
         return f"{origin}, made from the truth; {_noise(stated.noise)}"
     lead = f"{count:,} measured values" if count else "measured values"
     noise = _noise(stated.noise) if stated.noise else "noise estimated from the data"
-    return f"{lead} of {stated.of} from {stated.file.name}; {noise}"
+    return f"{lead} of {label_of(stated)} from {stated.file.name}; {noise}"
 
 
 def _noise(noise: Noise) -> str:

@@ -12,9 +12,9 @@ from typing import Literal
 
 import numpy as np
 
-from pinngate.problem import Coefficient
+from pinngate.problem import Coefficient, MeasuredObservations
 from pinngate.report.archive import RunArchive
-from pinngate.report.misfit import misfit
+from pinngate.report.misfit import contradiction, correlation, misfit
 from pinngate.report.notation import (
     ABSENT,
     percent,
@@ -45,9 +45,8 @@ def verdict(archive: RunArchive) -> Verdict:
     parts = [words for words, _ in (*fields, *coefficients) if words]
     is_doubtful = any(doubt for _, doubt in (*fields, *coefficients))
     body = "; ".join(parts) or "neither a truth nor an uncertainty is recorded to judge it by"
-    against = misfit(archive)
-    is_wrong = against is not None and against.is_clear
-    wrong = f"the model does not fit the data ({against.words})" if against and is_wrong else ""
+    against = contradiction(archive)
+    wrong = f"the model does not fit the data ({against})" if against else ""
     if is_converged and wrong:
         return Verdict(f"Converged, but {wrong}: {body}.", "doubtful")
     if is_converged:
@@ -158,6 +157,7 @@ def noise_rows(archive: RunArchive) -> list[tuple[str, str]]:
         beside = f" (stated: {', '.join(stated)})" if stated else ""
         name = f"noise of {unknown}, estimated standard deviation"
         rows.append((name, significant(estimated) + beside))
+    rows += _instrument_rows(archive)
     left_out = archive.number("risk", "leave_one_out")
     if left_out is not None:
         name = "leave-one-out risk: expected squared error on a fresh noisy value"
@@ -165,8 +165,62 @@ def noise_rows(archive: RunArchive) -> list[tuple[str, str]]:
     training = archive.number("risk", "training")
     if training is not None:
         rows.append(("training risk: mean squared residual of the data", significant(training)))
+    rows += _data_rows(archive)
     against = misfit(archive)
     if against is not None:
         judged = "; the model does not fit the data" if against.is_clear else ""
         rows.append(("fit to the data", f"{against.words}{judged}"))
+    alike = correlation(archive)
+    if alike is not None:
+        judged = (
+            f"; the model does not fit the data, and intervals count its {alike.num_groups} "
+            f"{alike.kind} rather than its values"
+            if alike.is_clear
+            else "; no more than chance"
+        )
+        rows.append(("neighbouring residuals", f"{alike.words}{judged}"))
+    return rows
+
+
+def _instrument_rows(archive: RunArchive) -> list[tuple[str, str]]:
+    """Return the noise of each set where there are several, and that of repeated measurements."""
+    sets = archive.metrics.get("noise_std_by_set") or {}
+    rows = []
+    if len(sets) > 1:
+        for (name, of, columns), source in zip(
+            archive.observation_sets(), _sources(archive), strict=False
+        ):
+            std = archive.number("noise_std_by_set", name)
+            words = f"{significant(std)} ({columns['value'].size:,} values{source})"
+            rows.append((f"noise of {name}, {of}", words))
+    for name, entry in (archive.metrics.get("replicates") or {}).items():
+        if entry:
+            words = (
+                f"{significant(entry['noise_std'])} ({entry['num_places']:,} places measured more "
+                f"than once, {entry['degrees_of_freedom']:,} degrees of freedom)"
+            )
+            rows.append((f"scatter of repeated measurements of {name}", words))
+    return rows
+
+
+def _sources(archive: RunArchive) -> list[str]:
+    return [
+        f" from {o.file.name}" if isinstance(o, MeasuredObservations) else ""
+        for o in archive.problem.observations
+    ]
+
+
+def _data_rows(archive: RunArchive) -> list[tuple[str, str]]:
+    """Return the held-out risk, and what was noted of the data."""
+    rows = []
+    held_out, error = (archive.number("risk", k) for k in ("held_out", "held_out_std_error"))
+    if held_out is not None:
+        beside = f" ± {significant(error, 2)}" if error is not None else ""
+        expected = archive.number("risk", "held_out_expected")
+        against = f", expected from leaving one out: {significant(expected)}" if expected else ""
+        name = "held-out risk: mean squared residual of values that were never fitted"
+        words = f"{significant(held_out)}{beside} = {significant(held_out**0.5)}²{against}"
+        rows.append((name, words))
+    for name, entry in (archive.metrics.get("data") or {}).items():
+        rows += [(f"data of {name}", note) for note in entry.get("notes", [])]
     return rows

@@ -1,4 +1,4 @@
-"""The matrix of runs: complete, resumable, failures kept; tables from rows."""
+"""The matrix of runs: complete, resumable, failures kept."""
 
 from __future__ import annotations
 
@@ -6,96 +6,127 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from pinngate.bench import load_suite, run_matrix, summarise, write_tables
-from pinngate.bench.matrix import Suite, execute, identity, runs_of, suite_names
-from pinngate.errors import InputError
-
-SETTING = ("solve.iterations=3", "solve.collocation=16", "solve.network={width: 6, depth: 2}")
-SUITE = Suite(
-    "tiny", ("heat-noisy-ic",), ("population-risk-adam", "adam"), {"tiny": SETTING}, num_seeds=2
-)
-
-
-def test_shipped_suites_load() -> None:
-    assert "quick" in suite_names()
-    for name in suite_names():
-        assert load_suite(name).problems
+from pinngate import config
+from pinngate.bench import matrix, run_matrix, write_page, write_tables
+from pinngate.bench.matrix import identity
+from pinngate.bench.measures import case_of, score
+from pinngate.bench.methods import METHODS
+from pinngate.bench.methods.contract import Method, Outcome
+from pinngate.bench.suite import Choice, runs_of
+from pinngate.errors import InputError, SolveError
+from tests.bench.tiny import SMALL, row_of, tiny_suite
 
 
-@pytest.mark.parametrize(
-    ("name", "message"), [("quik", "did you mean 'quick'"), ("no/such.yaml", "there is no suite")]
-)
-def test_unknown_suite(name: str, message: str) -> None:
-    with pytest.raises(InputError) as caught:
-        load_suite(name)
-    assert message in str(caught.value)
+def test_identity_depends_on_all_that_is_run() -> None:
+    options = {**SMALL, "learning_rate": 1e-4}
+    suite = tiny_suite(
+        methods={
+            "a": Choice("adam", SMALL),
+            "b": Choice("adamw", SMALL),
+            "c": Choice("adam", options),
+            "d": Choice("deepxde-adam"),
+            "e": Choice("deepxde-adam", {"width": 21}),
+        }
+    )
+    keys = [identity(run) for run in runs_of(suite)]
+    assert len(set(keys)) == 10
+    assert keys == [identity(run) for run in runs_of(suite)]
 
 
-def test_suite_with_unknown_keys(tmp_path: Path) -> None:
-    file = tmp_path / "mine.yaml"
-    file.write_text("problems: [heat-noisy-ic]\nsedes: 3\n")
-    with pytest.raises(InputError, match="is no suite"):
-        load_suite(str(file))
+def test_identity_of_a_rival_is_free_of_our_defaults() -> None:
+    """A change of a default of ours must not run a rival again; its own problem must."""
+    ours, theirs = (
+        [identity(r) for r in runs_of(tiny_suite(methods={"m": Choice(m)}, num_seeds=1))]
+        for m in ("adam", "spline-solver")
+    )
+    short = METHODS["spline-solver"].prepare
+    problem = config.load(config.resolve("heat-noisy-ic"), overrides=["solve.collocation=99"])
+    assert "99" not in config.dumps(short(problem, {}))
+    assert ours != theirs
 
 
-def test_identity_depends_on_what_is_run() -> None:
-    assert len({identity(run) for run in runs_of(SUITE)}) == 4
-    assert [identity(r) for r in runs_of(SUITE)] == [identity(r) for r in runs_of(SUITE)]
-
-
-def test_interrupted_matrix_resumes_to_the_same_rows(tmp_path: Path) -> None:
-    seen = []
-    rows = run_matrix(SUITE, tmp_path, on_row=lambda row, done, total: seen.append((done, total)))
-    assert len(rows) == 4
-    assert seen[-1] == (4, 4)
+def test_interrupted_matrix_resumes_to_the_same_tables(tmp_path: Path) -> None:
+    suite, seen = tiny_suite(), []
+    rows = run_matrix(suite, tmp_path, on_row=lambda row, done, total: seen.append((done, total)))
+    assert len(rows) == 6
+    assert seen[-1] == (6, 6)
     file = tmp_path / "runs.jsonl"
     lines = file.read_text().splitlines()
-    file.write_text("\n".join(lines[:3]) + "\n" + lines[3][:40])
-    again = run_matrix(SUITE, tmp_path)
+    file.write_text("\n".join(lines[:4]) + "\n" + lines[4][:40])
+    again = run_matrix(suite, tmp_path)
+    assert [json.loads(line)["id"] for line in file.read_text().splitlines()][:4] == [
+        json.loads(line)["id"] for line in lines[:4]
+    ]
+    timed = {"course", "solve_seconds", *(k for r in rows for k in r if k.startswith("seconds."))}
     for a, b in zip(rows, again, strict=True):
-        assert a["id"] == b["id"]
-        assert a["fields.u.relative_l2"] == b["fields.u.relative_l2"]
-    report = write_tables(SUITE, again, tmp_path, "pinngate bench tiny")
-    text = report.read_text()
+        assert {k: v for k, v in a.items() if k not in timed} == {
+            k: v for k, v in b.items() if k not in timed
+        }
+    text = write_tables(suite, again, tmp_path, "pinngate bench tiny").read_text()
     assert "pinngate bench tiny" in text
-    assert text.count("heat-noisy-ic") == 2
     with (tmp_path / "summary.csv").open() as stream:
         table = list(csv.DictReader(stream))
-    assert [row["num_seeds"] for row in table] == ["2", "2"]
+    assert [(row["method"], row["num_seeds"]) for row in table] == [
+        ("gated", "2"), ("Adam", "2"), ("spline", "2"),
+    ]  # fmt: skip
+    page = write_page(suite, again, tmp_path, "pinngate bench <tiny>").read_text()
+    assert "bench &lt;tiny&gt;" in page
+    assert (tmp_path / "figures" / "heat-noisy-ic.png").stat().st_size > 1000
+    assert "http" not in page.split("<style>")[0].split("<title>")[1]
+
+
+def test_all_methods_of_a_seed_get_the_same_data() -> None:
+    first, second = row_of("spline-solver"), row_of("adam", SMALL)
+    assert first["classical.u.relative_l2"] == second["classical.u.relative_l2"]
+    # the pipeline as a method is the baseline that every run is compared with
+    assert first["fields.u.relative_l2"] == pytest.approx(first["classical.u.relative_l2"])
+    other = row_of("spline-solver", seed=1)
+    assert other["fields.u.relative_l2"] != first["fields.u.relative_l2"]
 
 
 def test_failure_is_a_row() -> None:
-    (run,) = runs_of(Suite("one", ("heat-noisy-ic",), ("no-such-optimizer",), num_seeds=1))
-    row = execute("key", run)
+    row = row_of("adam", {**SMALL, "learning_rate": 1e35})
     assert row["status"] == "failed"
-    assert "unknown optimizer" in row["reason"]
+    assert "not finite" in row["reason"]
     json.dumps(row, allow_nan=False)
 
 
-def test_summary_is_medians_with_failures_counted() -> None:
-    def row(seed: int, error: float) -> dict[str, object]:
-        return {
-            "problem": "p",
-            "setting": "s",
-            "optimizer": "o",
-            "seed": seed,
-            "status": "converged",
-            "seconds.total": 2.0,
-            "fields.u.max_abs": 1.0,
-            "fields.u.relative_l2": error,
-            "classical.u.relative_l2": 2 * error,
-            "coefficients.nu.relative_error": error,
-        }
+def test_error_inside_a_rival_is_its_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(task: object) -> Outcome:
+        raise ZeroDivisionError("inside")
 
-    failed = {"problem": "p", "setting": "s", "optimizer": "o", "seed": 9, "status": "failed"}
-    rows = [row(0, 0.1), row(1, 0.3), row(2, 0.2), failed]
-    field, coefficient = summarise(rows)
-    assert field["num_failed"] == 1
-    assert field["num_seeds"] == 4
-    assert field["relative_l2_median"] == pytest.approx(0.2)
-    assert field["relative_l2_worst"] == pytest.approx(0.3)
-    assert field["ratio_to_classical"] == pytest.approx(0.5)
-    assert coefficient["coefficient"] == "nu"
-    assert coefficient["relative_error_rms"] == pytest.approx((0.14 / 3) ** 0.5)
+    broken = Method("broken", "classical", "breaks", breaks)
+    monkeypatch.setitem(METHODS, "broken", broken)
+    row = row_of("broken")
+    assert (row["status"], row["reason"]) == ("failed", "ZeroDivisionError: inside")
+
+
+def test_missing_library_is_told_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    absent = Method("absent", "deepxde", "is not there", lambda task: None, module="no_such_module")  # type: ignore[arg-type,return-value]
+    monkeypatch.setitem(METHODS, "absent", absent)
+    suite = tiny_suite(methods={"absent": Choice("absent")})
+    with pytest.raises(InputError, match=r"pinngate\[bench\]"):
+        run_matrix(suite, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_answer_that_is_not_finite_is_refused() -> None:
+    case = case_of(config.load(config.resolve("heat-noisy-ic")))
+    fields = {"u": np.full(len(case.grid.points), np.nan)}
+    with pytest.raises(SolveError, match="not finite"):
+        score(case, Outcome(fields, 1.0, "done"))
+
+
+def test_perfect_answer_has_no_error() -> None:
+    case = case_of(config.load(config.resolve("heat-noisy-ic")))
+    assert case.known is not None
+    std = {"u": np.full(len(case.grid.points), 0.1)}
+    row = matrix.flatten(score(case, Outcome(case.known, 1.0, "done", std=std)))
+    assert row["fields.u.relative_l2"] == row["fields.u.relative_l2_initial"] == 0
+    assert row["fields.u.coverage_95"] == 1
+    assert row["limit.u.relative_l2"] > 0

@@ -97,12 +97,12 @@ class LinearisedRows:
 
     def _cut(self, tile: int) -> Iterator[_Piece]:
         shared = [t.name for t in self.model.terms if t.kind == "equation"][1:]
-        empty = {name: _part(b, slice(0, 0)) for name, b in self.batches.items()}
+        empty = {name: b.take(slice(0, 0)) for name, b in self.batches.items()}
         for name, batch in self.batches.items():
             if name in shared:
                 continue
             for start in range(0, len(batch), tile):
-                yield _Piece({**empty, name: _part(batch, slice(start, start + tile))}, start)
+                yield _Piece({**empty, name: batch.take(slice(start, start + tile))}, start)
 
     def _linearise(self, cache_bytes: float) -> None:
         left = cache_bytes
@@ -284,10 +284,7 @@ class LinearisedRows:
         }
         device = self.scale.device
         chosen = {name: index.to(device) for name, index in chosen.items()}
-        batches = {
-            name: Batch(b.points[chosen[name]], {k: c[chosen[name]] for k, c in b.columns.items()})
-            for name, b in self.batches.items()
-        }
+        batches = {name: b.take(chosen[name]) for name, b in self.batches.items()}
         ones = {t.name: 1.0 for t in self.model.terms}
         found, _, slices = jacobian(self.model, self.network, self.coefficients, batches, ones)
         found = found[:, : self.num_weights]
@@ -298,10 +295,6 @@ class LinearisedRows:
             factor = (sizes[name] / len(chosen[name])) ** 0.5
             found[slices[term.name]] *= (factor * own)[:, None]
         return found
-
-
-def _part(batch: Batch, part: slice) -> Batch:
-    return Batch(batch.points[part], {k: c[part] for k, c in batch.columns.items()})
 
 
 def _num_bytes(blocks: list[_Block]) -> int:

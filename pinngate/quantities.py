@@ -1,0 +1,117 @@
+"""What a sensor sees of the fields: an expression, or its mean over an axis, from the truth.
+
+Between the stated problem and its observations. A mean is Gauss–Legendre quadrature with the same
+nodes that the fit uses, of an order at which its error is far below any noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pinngate.errors import DataError
+from pinngate.expression import Expression, differentiate, evaluate, names, substitute
+from pinngate.measurement import Mean
+from pinngate.problem import Problem
+
+Array = NDArray[np.float64]
+Truth = Callable[[Array], Mapping[str, Array]]
+NUM_NODES = {1: 16, 2: 10, 3: 6, 4: 5}  # along each axis, by number of axes of a mean
+
+
+def mean_nodes(
+    points: Array, mean: Mean, domain: Mapping[str, tuple[float, float]]
+) -> tuple[Array, Array]:
+    """Return the nodes of the mean about each point and their weights.
+
+    Args:
+        points: (n, axes).
+        mean: over which axes.
+        domain: bounds of every axis.
+
+    Returns:
+        Nodes (n, q, axes), and weights (q,) that sum to one and serve every point.
+    """
+    x, w = np.polynomial.legendre.leggauss(NUM_NODES[len(mean.axes)])
+    unit = np.stack([m.ravel() for m in np.meshgrid(*[x] * len(mean.axes), indexing="ij")], axis=1)
+    weights = np.ones(1)
+    for _ in mean.axes:
+        weights = np.outer(weights, w / 2).ravel()
+    nodes = np.repeat(points[:, None, :], len(weights), axis=1)
+    for k, axis in enumerate(mean.axes):
+        column = list(domain).index(axis)
+        low, high = (np.full(len(points), bound) for bound in domain[axis])
+        if mean.width is not None:
+            low = np.maximum(low, points[:, column] - mean.width / 2)
+            high = np.minimum(high, points[:, column] + mean.width / 2)
+        middle, half = (low + high) / 2, (high - low) / 2
+        nodes[:, :, column] = middle[:, None] + half[:, None] * unit[:, k]
+    return nodes, weights
+
+
+def true_values(
+    problem: Problem,
+    of: str,
+    quantity: Expression | None,
+    mean: Mean | None,
+    points: Array,
+    truth: Truth,
+) -> Array:
+    """Return what a perfect sensor would read at points (n, axes): (n,).
+
+    Args:
+        problem: supplies constants and true coefficients.
+        of: the field, or the text of the quantity.
+        quantity: what the sensor sees; None is the field itself.
+        mean: over which axes, or None.
+        points: (n, axes).
+        truth: the true fields.
+
+    Raises:
+        DataError: the quantity needs a derivative or a coefficient that the truth does not give.
+    """
+    if mean is None:
+        return _point_values(problem, of, quantity, points, truth)
+    nodes, weights = mean_nodes(points, mean, problem.domain)
+    flat = nodes.reshape(-1, nodes.shape[2])
+    values = _point_values(problem, of, quantity, flat, truth)
+    return np.asarray(values.reshape(nodes.shape[:2]) @ weights)
+
+
+def _point_values(
+    problem: Problem, of: str, quantity: Expression | None, points: Array, truth: Truth
+) -> Array:
+    if quantity is None:
+        return np.asarray(truth(points)[of], dtype=np.float64)
+    known: dict[str, float | Array] = {**problem.constants, **problem.true_coefficients()}
+    known |= {axis: points[:, k] for k, axis in enumerate(problem.axes)}
+    formulas = problem.truth.fields if problem.truth is not None else {}
+    inserted = {}
+    for name, derivative in problem.derivatives(quantity).items():
+        if derivative.order == 0:
+            continue
+        if derivative.field not in formulas:
+            raise DataError(
+                f"synthetic values of {of} need the derivative {name} of the truth",
+                expected="a truth stated by formulas",
+            )
+        formula = formulas[derivative.field]
+        for axis, order in zip(problem.axes, derivative.orders, strict=True):
+            for _ in range(order):
+                formula = differentiate(formula, axis)
+        inserted[name] = formula
+    known |= truth(points)
+    wanted = substitute(quantity, inserted)
+    for coefficient in problem.coefficients:
+        if coefficient.name in names(wanted) and coefficient.name not in known:
+            raise DataError(
+                f"synthetic values of {of} need the true value of '{coefficient.name}'",
+                expected=f"truth: {{constants: {{{coefficient.name}: value}}}}",
+            )
+    values = evaluate(wanted, known, np)
+    return np.broadcast_to(np.asarray(values, dtype=np.float64), (len(points),)).copy()
+
+
+__all__ = ["mean_nodes", "true_values"]
