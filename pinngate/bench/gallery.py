@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 FOLDER = Path("results/gallery")
 PAGE = Path("docs/gallery.md")
 SEED = 0
-DPI = 100
+DPI = 80  # figures of many panels stay below 60 kB
 COLUMNS = (
     "problem",
     "status",
