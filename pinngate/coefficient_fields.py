@@ -98,8 +98,9 @@ def values_and_slopes(field: CoefficientField, output: Array) -> tuple[Array, Ar
     """
     value = value_of(field)
     known = {field.name: output}
-    slope: Any = evaluate(differentiate(value, field.name), known, np)
-    return evaluate(value, known, np), np.broadcast_to(np.abs(slope), output.shape)
+    with np.errstate(over="ignore"):  # the end of an interval that data do not bound is infinite
+        slope: Any = evaluate(differentiate(value, field.name), known, np)
+        return evaluate(value, known, np), np.broadcast_to(np.abs(slope), output.shape)
 
 
 def ends_of(field: CoefficientField, output: Array, half_width: Array) -> tuple[Array, Array]:

@@ -73,6 +73,7 @@ domain: {x: [0, 1], t: [0, 1]}
 #   shapes: {plate: {rectangle: {x: [0, 1], y: [0, 1]}}, hole: {disk: {center: [0, 0], radius: 1}}}
 #   inside: plate - hole
 unknowns: [u]
+# units: {x: m, t: s, u: K}     # for figures and files; nothing is converted
 
 # Known numbers, or formulas in constants stated before.
 constants: {kappa: 0.05}
@@ -80,6 +81,7 @@ constants: {kappa: 0.05}
 # Coefficients to infer from the observations together with the fields (then not in constants):
 # estimate:
 #   kappa: {initial: 0.1, positive: true}
+#   kappa: {over: x, initial: 0.1, positive: true}     # a field; then u_t = (kappa*u_x)_x
 
 # left = right, or one expression with `= 0` understood. Derivatives, up to order 4: u_t, u_xx, u_xt
 equations:
@@ -263,6 +265,8 @@ Numbers, names, brackets and the operators `+ - * / **` (a power is `x**2`, not 
 Names are ASCII letters, digits and `_`, and each has one meaning: an axis, a constant, an unknown
 or an estimated coefficient. A derivative is an unknown, `_` and one axis for each differentiation,
 in any order and up to {MAX_ORDER} in all: `u_t`, `u_xx`, `u_xt`, `v_xxyy`.
+So are derivatives of coefficients that are fields, along their own axes. An underscore and axes
+after a bracket differentiate it, `(a*u_x)_x`; the chain rule is applied when the file is read.
 
 | where | what a formula may name |
 |---|---|
@@ -271,6 +275,7 @@ in any order and up to {MAX_ORDER} in all: `u_t`, `u_xx`, `u_xt`, `v_xxyy`.
 | `equations`, `conditions` | unknowns, derivatives, axes, constants, coefficients |
 | `conditions` with `on` | also the outward unit normal: `n_x`, `n_y`, `n_z` |
 | `boundaries.<name>.where` | space axes and constants |
+| `truth` of a coefficient field | its own axes, constants, coefficients with a true value |
 | `observations.of` | what an equation may name: what the sensor sees |
 | `truth.<unknown>` | axes, constants, coefficients with a true value |
 | `truth.clean` | the same without `t` |
@@ -281,6 +286,7 @@ Wherever a table says *a number or a formula*, `0.01/pi` is as good as `0.003183
 _EXAMPLES = [
     ("Synthetic observations, exact solution", "heat-noisy-ic"),
     ("Unknown coefficients, numerical truth", "burgers-inverse"),
+    ("An unknown coefficient that varies in space", "heat-conductivity"),
     ("Measured values", "heat-sensors"),
     ("A periodic domain", "advection-noisy-ic"),
     ("A domain that is no box", "heat-hole"),

@@ -252,7 +252,8 @@ class Scope:
                     expected=f"derivatives up to order {MAX_ORDER}",
                 )
             self._check_axes(name, derivative, offset, place)
-            has_field = has_field or derivative.field in self.unknowns
+            is_condition = context == "a condition"  # may give a coefficient field alone
+            has_field = has_field or is_condition or derivative.field in self.unknowns
         if not has_field:
             raise InputError(
                 f"{context} mentions no unknown",
