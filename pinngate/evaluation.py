@@ -250,6 +250,7 @@ def _misfit(
         "p_value": None if against is None else against.p_value,
         "against": None if against is None else against.noise,
         "correlation": None if alike is None else asdict(alike),
+        "is_in_intervals": posterior is not None and posterior.sandwich is not None,
     }
 
 

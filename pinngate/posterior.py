@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pinngate.channels import Plan, backward, forward
@@ -186,8 +187,25 @@ def student_quantile(degrees_of_freedom: float) -> float:
     return float(t.ppf(0.975, max(1.0, degrees_of_freedom)))
 
 
+def residual_correlation(fit: LinearisedFit[Any]) -> tuple[Correlation, NDArray[np.intp]] | None:
+    """Return the correlation of neighbouring residuals and the group of each value (n,).
+
+    None where there is too little to test.
+    """
+    if not fit.places:
+        return None
+    points = torch.cat(fit.places).double().cpu().numpy()
+    sets = np.repeat(np.arange(len(fit.places)), [len(p) for p in fit.places])
+    groups = groups_of(points, sets, fit.time)
+    if groups is None:
+        return None
+    labels, kind = groups
+    found = correlation(points, fit.residual.double().cpu().numpy(), sets, labels, kind, fit.time)
+    return None if found is None else (found, labels)
+
+
 def add_sandwich(posterior: Posterior, fit: LinearisedFit[RidgeSpectrum]) -> None:
-    """Test residuals for correlation and, where there is some, add a variance that allows for it.
+    """Where residuals are correlated, add a variance that allows for it.
 
     Residuals r_g of a group move the minimiser by (JᵀJ + αI)⁻¹ J_gᵀ r_g. Over G groups the sum of
     the squares of these moves estimates its variance whatever the correlation within groups; r_g is
@@ -201,19 +219,13 @@ def add_sandwich(posterior: Posterior, fit: LinearisedFit[RidgeSpectrum]) -> Non
 
     Cost: O(n² m / G) for G groups, and a solve for each.
     """
-    if not fit.places:
-        return
-    points = torch.cat(fit.places).double().cpu().numpy()
-    sets = np.repeat(np.arange(len(fit.places)), [len(p) for p in fit.places])
-    found = groups_of(points, sets, fit.time)
+    found = residual_correlation(fit)
     if found is None:
         return
-    labels, kind = found
-    residuals, spectrum = fit.residual, fit.spectrum
-    r = residuals.double().cpu().numpy()
-    posterior.correlation = correlation(points, r, sets, labels, kind, fit.time)
-    if posterior.correlation is None or not posterior.correlation.is_clear:
+    posterior.correlation, labels = found
+    if not posterior.correlation.is_clear:
         return
+    residuals, spectrum = fit.residual, fit.spectrum
     groups = [torch.as_tensor(np.flatnonzero(labels == g)) for g in range(int(labels.max()) + 1)]
     ridge, start = posterior.ridge, spectrum.observed.start
     moves = []
@@ -278,4 +290,5 @@ __all__ = [
     "gauss_newton_posterior",
     "laplace_posterior",
     "posterior_of",
+    "residual_correlation",
 ]

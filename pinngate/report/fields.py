@@ -29,6 +29,7 @@ from pinngate.report.cuts import (
     title_of,
 )
 from pinngate.report.notation import mathtext, percent, with_unit
+from pinngate.report.outline import cover_outside, filled
 from pinngate.report.style import (
     CLASSICAL,
     DATA,
@@ -163,12 +164,15 @@ def error(archive: RunArchive, unknown: str) -> Figure | None:
         else:
             right.set_visible(False)
         return figure
-    figure = new_figure(4.6 if problem.has_time else 2.4)
     if not problem.has_time:
+        figure = new_figure(2.4)
         plots = np.atleast_1d(figure.subplots(1, len(cuts)))
         _images(figure, plots, archive, None, cuts, difference, size, is_size=True)
         return figure
-    layout = figure.add_gridspec(2, len(cuts), height_ratios=(1, 1.1))
+    # as high as its panels are drawn, so that the colour bar is not higher
+    height = panel_height(archive, cuts[0], 5.4 / len(cuts))
+    figure = new_figure(height + 3.2)
+    layout = figure.add_gridspec(2, len(cuts), height_ratios=(height, 2.1))
     plots = np.array([figure.add_subplot(layout[0, i]) for i in range(len(cuts))])
     _images(figure, plots, archive, None, cuts, difference, size, is_size=True)
     _error_over_time(figure.add_subplot(layout[1, :]), archive, unknown)
@@ -285,13 +289,19 @@ def _images(
     else:
         cmap, limits = field_colours(values)
     points = points_of(archive, unknown) if unknown else {}
+    is_plane = len(archive.problem.space_axes) == 2
+    geometry = archive.problem.geometry if is_plane else None
     mesh = None
     for index, (plot, cut) in enumerate(zip(plots, cuts, strict=True)):
         horizontal, vertical = cut.free
         z = cut.of(values, archive.problem.axes).T
         x, y = archive.solution[horizontal], archive.solution[vertical]
+        if geometry is not None:
+            z = filled(z)
         shading: Any = "gouraud" if np.isfinite(z).all() else "nearest"
         mesh = plot.pcolormesh(x, y, z, cmap=cmap, norm=limits, shading=shading, rasterized=True)
+        if geometry is not None:
+            cover_outside(plot, geometry, x, y)
         plot.set_xlim(x[0], x[-1])
         plot.set_ylim(y[0], y[-1])
         near = points_on_plane(archive, points, cut, cuts)

@@ -21,6 +21,7 @@ from pinngate.report.notation import (
     significant,
     with_uncertainty,
 )
+from pinngate.series import Correlation
 
 FAR = 0.2  # a relative L2 above this is a different picture, whatever the run says of itself
 NARROW = 0.9  # coverage below this: the 95 % intervals cannot be taken at their word
@@ -173,13 +174,18 @@ def noise_rows(archive: RunArchive) -> list[tuple[str, str]]:
     alike = correlation(archive)
     if alike is not None:
         judged = (
-            f"; the model does not fit the data, and intervals count its {alike.num_groups} "
-            f"{alike.kind} rather than its values"
+            f"; the model does not fit the data, and intervals {_counted(archive, alike)}"
             if alike.is_clear
             else "; no more than chance"
         )
         rows.append(("neighbouring residuals", f"{alike.words}{judged}"))
     return rows
+
+
+def _counted(archive: RunArchive, alike: Correlation) -> str:
+    if (archive.metrics.get("misfit") or {}).get("is_in_intervals"):
+        return f"count its {alike.num_groups} {alike.kind} rather than its values"
+    return "do not allow for it: they are too narrow"
 
 
 def _instrument_rows(archive: RunArchive) -> list[tuple[str, str]]:

@@ -182,3 +182,19 @@ def test_what_cannot_be_solved_is_said():
         setting.network.linears[0].weight[0, 0] = math.nan
     with pytest.raises(SolveError, match="not finite"):
         setting.solver().step(setting.draw())
+
+
+def test_coefficients_are_the_mean_of_the_last_linearised_minimisers():
+    setting = NoisyHeat(coefficients=KAPPA)
+    solver = setting.solver()
+    while solver.reason is None:
+        solver.step(setting.draw())
+    steps = torch.stack(solver.one_steps)
+    assert len(steps) == solver.options.patience
+    solver.finish()
+    assert torch.allclose(setting.coefficients.raw, steps.mean(0))
+    # where the linearised minimiser is far away, the best iterate stands
+    solver.one_steps = [step + 1.0 for step in solver.one_steps]
+    solver.finish()
+    best = solver.best_state["theta"][setting.network.num_parameters :]
+    assert torch.equal(setting.coefficients.raw.detach(), best)

@@ -2,18 +2,18 @@
 
 The counterpart of `pinngate.posterior.gauss_newton_posterior` and `pinngate.kernel`. Directions
 outside the basis keep their prior variance, which errs to the side of wide intervals; their filter
-is below a twentieth.
+is below a twentieth. Residuals are tested for correlation, which widens no interval here.
 """
 
 from __future__ import annotations
 
 from pinngate.kernel import KernelSpectrum
-from pinngate.linearised_fit import LinearisedFit, robust_factor
+from pinngate.linearised_fit import LinearisedFit, observed_places, robust_factor
 from pinngate.optim.jacobian import Batches, flatten
 from pinngate.optim.matrix_free.rows import LinearisedRows
 from pinngate.optim.matrix_free.solver import MatrixFreeGaussNewton
 from pinngate.optim.matrix_free.spectrum import MatrixFreeSpectrum
-from pinngate.posterior import Posterior
+from pinngate.posterior import Posterior, residual_correlation
 
 
 def matrix_free_fit(
@@ -42,7 +42,9 @@ def matrix_free_fit(
     offset = flatten(solver.network, solver.coefficients)[: rows.num_weights] - solver.anchor
     target = r - rows[:, : rows.num_weights] @ offset
     fit = spectrum.fits([solver.ridge], target)[0]
-    return LinearisedFit(spectrum, target, r[observed], fit, robust_factor(solver, plain, slices))
+    efficiency = robust_factor(solver, plain, slices)
+    places = observed_places(solver.model, batches)
+    return LinearisedFit(spectrum, target, r[observed], fit, efficiency, *places)
 
 
 def matrix_free_posterior(
@@ -60,6 +62,7 @@ def matrix_free_posterior(
     variance = fit.variance(None if stated_std is None else stated_std / solver.unit)
     eigenvalues, directions = spectrum.directions()
     transfer = spectrum.solve(ridge, spectrum.unpenalised, solver.work.step_tolerance).x
+    tested = residual_correlation(fit)
     return Posterior.from_state_dict(
         {
             "ridge": ridge,
@@ -69,6 +72,7 @@ def matrix_free_posterior(
             "directions": directions * (eigenvalues / (eigenvalues + ridge)).sqrt(),
             "transfer": transfer,
             "coefficient_covariance": variance * spectrum.unpenalised_covariance(ridge),
+            "correlation": None if tested is None else tested[0],
         }
     )
 
