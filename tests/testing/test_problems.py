@@ -12,6 +12,7 @@ from pinngate.config import catalog
 from pinngate.expression import parse
 from pinngate.problem import Condition, Plane
 from pinngate.testing import ProblemUnderTest, check_problem, problem_checks
+from tests.geometry.stated import needs_deepxde
 
 
 @cache
@@ -19,8 +20,14 @@ def case(name: str) -> ProblemUnderTest:
     return ProblemUnderTest(config.load(config.resolve(name)))
 
 
+SHIPPED = [
+    pytest.param(name, marks=[needs_deepxde] if case(name).problem.geometry else [])
+    for name in catalog.names()
+]
+
+
 @pytest.mark.parametrize("check", problem_checks())
-@pytest.mark.parametrize("name", catalog.names())
+@pytest.mark.parametrize("name", SHIPPED)
 def test_every_shipped_problem_passes(name: str, check: str) -> None:
     problem_checks()[check](case(name))
 
