@@ -101,7 +101,8 @@ class BatchSource:
 
         Args:
             monitor: points (n, axes) → the local size (n,) of the equations' residuals. The points
-                are then spread in proportion to it and residuals are divided by it.
+                are then spread in proportion to it and residuals are divided by it, and multiplied
+                by a common factor so that the equations weigh as much as without.
         """
         batches = dict.fromkeys(self.equation_names, self._draw_collocation(monitor))
         for name, sampler in self.conditions.items():
@@ -118,7 +119,8 @@ class BatchSource:
         pool = torch.cat([self.collocation.draw(self.dtype, self.device) for _ in range(POOL)])
         size = monitor(pool)
         chosen = equidistribute(size, self.collocation.num_points)
-        return Batch(pool[chosen], {"@row": 1 / size[chosen]})
+        factor = 1 / size[chosen]
+        return Batch(pool[chosen], {"@row": factor / factor.square().mean().sqrt()})
 
     def in_order(self) -> dict[str, Batch]:
         """Return the data as they were given, one batch for each observation set."""
