@@ -131,7 +131,7 @@ OTHERS = [
 ]
 
 
-def refused(what: str, expected: str, *args: str, **options: str) -> None:
+def check_refused(what: str, expected: str, *args: str, **options: str) -> None:
     with pytest.raises(InputError) as caught:
         problem(*args, **options)
     assert caught.value.span is not None
@@ -141,19 +141,19 @@ def refused(what: str, expected: str, *args: str, **options: str) -> None:
 
 @pytest.mark.parametrize(("shape", "what", "expected"), SHAPES)
 def test_a_wrong_shape_is_refused_at_its_place(shape: str, what: str, expected: str) -> None:
-    refused(what, expected, f"a: {shape}", "a")
+    check_refused(what, expected, f"a: {shape}", "a")
 
 
 @pytest.mark.parametrize(("key", "value", "what", "expected"), OTHERS)
 def test_a_wrong_set_part_or_condition_is_too(
     key: str, value: str, what: str, expected: str
 ) -> None:
-    refused(what, expected, **{key: value})
+    check_refused(what, expected, **{key: value})
 
 
 def test_shapes_that_do_not_meet_are_refused() -> None:
     apart = f"a: {{disk: {{center: [-0.5, 0], radius: 0.2}}}}, {HOLE}"
-    refused("the geometry is empty", "shapes that meet", apart, "a*hole")
+    check_refused("the geometry is empty", "shapes that meet", apart, "a*hole")
 
 
 def test_a_condition_on_a_part_needs_a_geometry() -> None:
