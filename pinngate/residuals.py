@@ -23,7 +23,7 @@ from pinngate.networks import Network
 from pinngate.problem import Problem
 from pinngate.scales import Scales, characteristic_size, common_size
 
-Kind = Literal["equation", "condition", "observation"]
+Kind = Literal["equation", "condition", "prior", "observation"]
 TILE = 4096  # points propagated at once: bounds memory and keeps a layer's arrays in cache
 
 

@@ -27,7 +27,7 @@ ROOMS = [
     ["reference"],
     ["scales"],
     ["residuals"],
-    ["moments", "batches", "limits", "risk"],
+    ["moments", "batches", "limits", "risk", "smoothness"],
     ["classical", "optim.jacobian", "optim.trust_region"],
     ["optim.population_risk_gauss_newton"],
     ["linearised_fit"],

@@ -37,6 +37,7 @@ from pinngate.optim.jacobian import (
 from pinngate.optim.trust_region import descend
 from pinngate.residuals import ResidualModel, Term
 from pinngate.risk import NoiseModel, RidgeFit, RidgeSpectrum, fit_student_t
+from pinngate.smoothness import strength
 
 if TYPE_CHECKING:
     from pinngate.posterior import Posterior
@@ -45,6 +46,9 @@ NEGLIGIBLE = 0.01  # risk as a share of the physics' misfit below which the data
 MAX_ONE_STEP = (
     0.3  # in raw coefficients (of size one) from the best iterate: beyond, linear is far off
 )
+FIRST_SMOOTHING = 0.003  # strength of a smoothness prior before the data have told
+POOLED = 2.0  # values by which the noise of all sets counts in that of one: few values that the
+# fit follows freely tell nothing of their noise, and would end with all the weight
 NUM_REWEIGHTINGS = 5  # refits of a Student-t model before it is frozen
 
 
@@ -161,11 +165,13 @@ class PopulationRiskGaussNewton:
         self.is_released = False
         self.num_stale = 0
         self.last_score = math.inf
+        self.last_lookahead = math.inf
         self.least_risk = math.inf
         self.is_reweighting = False
         self.num_reweightings = 0
         self.noise = {t.name: NoiseModel() for t in self.observation_terms}
         self.precision = {t.name: 1.0 for t in self.observation_terms}
+        self.smoothing = {t.name: FIRST_SMOOTHING for t in model.terms if t.kind == "prior"}
         self.stated_stds: Mapping[str, float] = {}
         self.best_state: dict[str, Any] | None = None
         self.reason: str | None = None
@@ -179,6 +185,8 @@ class PopulationRiskGaussNewton:
     def _weight(self, term: Term, count: int, num_observations: int) -> float:
         if term.kind == "observation":
             return 1.0 / self.unit
+        if term.kind == "prior":
+            return self.smoothing[term.name] / self.unit
         weight = self.options.condition_weight * max(1.0, self.physics_weight)
         if term.kind == "equation":
             weight = self.options.equation_weight * self.physics_weight
@@ -233,6 +241,7 @@ class PopulationRiskGaussNewton:
         risk = float(actual.square().mean())
         misfit = self._misfit(r, slices) / len(actual)
         self.last_score = risk + misfit
+        self.last_lookahead = float(fit.leave_one_out.square().mean())
         row = {
             "loss": float(r.square().sum()) * self.unit**2 / len(actual),
             **{
@@ -254,6 +263,7 @@ class PopulationRiskGaussNewton:
         self._judge(theta, risk + misfit, row)
         row["gain_ratio"] = self._descend(batches, weights, roots, spectrum, jac, r, theta)
         self._update_noise(plain, fit, slices, observed)
+        self._smooth(plain, weights, r[observed], fit, slices)
         self._stiffen(r[observed], fit)
         self._raise_physics(row, len(actual))
         self.iteration += 1
@@ -277,6 +287,21 @@ class PopulationRiskGaussNewton:
         from pinngate.posterior import gauss_newton_posterior
 
         return gauss_newton_posterior(self, batches, stated_std)
+
+    def _smooth(
+        self,
+        plain: Tensor,
+        weights: Mapping[str, float],
+        observed: Tensor,
+        fit: RidgeFit,
+        slices: Rows,
+    ) -> None:
+        """Let the strength of each smoothness prior follow the evidence."""
+        free = max(1.0, len(observed) - fit.effective_dimension)
+        variance = float(observed.square().sum()) / free
+        for name in self.smoothing:
+            relative = plain[slices[name]] / (weights[name] * self.unit)
+            self.smoothing[name] = strength(relative, variance, fit.effective_dimension)
 
     def _stiffen(self, observed: Tensor, fit: RidgeFit) -> None:
         """Let the final weight of the physics follow the falling estimate of the noise."""
@@ -345,7 +370,7 @@ class PopulationRiskGaussNewton:
         """Return Σr² of equations and conditions at the weights that every solver starts from."""
         total = 0.0
         for term in self.model.terms:
-            if term.kind != "observation":
+            if term.kind in ("equation", "condition"):
                 weight = self.physics_weight
                 if term.kind == "condition":
                     weight = max(1.0, weight)
@@ -383,6 +408,7 @@ class PopulationRiskGaussNewton:
                 "physics": self.physics_weight,
                 "noise": {name: asdict(n) for name, n in self.noise.items()},
                 "precision": dict(self.precision),
+                "smoothing": dict(self.smoothing),
             }
         # far above the linearised minimiser the iteration creeps: it has not converged
         is_creeping = risk > options.creeping * lookahead
@@ -440,6 +466,7 @@ class PopulationRiskGaussNewton:
         """
         is_fitting = self.is_reweighting and self.num_reweightings < NUM_REWEIGHTINGS
         sizes, inverse, total = {}, 0.0, 0
+        pooled = float(plain[observed].square().sum() / (1 - fit.leverage).sum().clamp_min(1.0))
         for term in self.observation_terms:
             rows = slices[term.name]
             own = slice(rows.start - observed.start, rows.stop - observed.start)
@@ -450,7 +477,11 @@ class PopulationRiskGaussNewton:
             size = model.scale if model.dof is not None else None
             if term.name in self.stated_stds:
                 size = self.stated_stds[term.name] / self.unit
-            sizes[term.name] = size or float(spread.square().mean().sqrt()) or 1.0
+            if size is None:
+                free = float((1 - fit.leverage[own]).sum()) + POOLED
+                square = (float(plain[rows].square().sum()) + POOLED * pooled) / free
+                size = math.sqrt(square)
+            sizes[term.name] = size or 1.0
             inverse += len(spread) / sizes[term.name] ** 2
             total += len(spread)
         if len(sizes) > 1 and (is_fitting or not self.is_at_full_weight):
@@ -477,6 +508,7 @@ class PopulationRiskGaussNewton:
             self.ridge = self.best_state["ridge"]
             self.noise = {n: NoiseModel(**v) for n, v in self.best_state["noise"].items()}
             self.precision = dict(self.best_state["precision"])
+            self.smoothing = dict(self.best_state["smoothing"])
             self.physics_weight = self.best_state["physics"]
         if len(self.one_steps) == self.options.patience:
             steps = torch.stack(self.one_steps)
@@ -504,6 +536,7 @@ class PopulationRiskGaussNewton:
             "best_state": None if self.best_state is None else dict(self.best_state),
             **{name: getattr(self, name) for name in _PLAIN_STATE},
             "precision": dict(self.precision),
+            "smoothing": dict(self.smoothing),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -516,6 +549,7 @@ class PopulationRiskGaussNewton:
         for name in _PLAIN_STATE:
             setattr(self, name, state[name])
         self.precision = dict(state["precision"])
+        self.smoothing = dict(state["smoothing"])
 
 
 _PLAIN_STATE = (
@@ -528,6 +562,7 @@ _PLAIN_STATE = (
     "is_released",
     "num_stale",
     "last_score",
+    "last_lookahead",
     "reason",
     "least_risk",
     "is_reweighting",

@@ -113,7 +113,7 @@ METHODS = {
             "population-risk-gauss-newton",
             SolveOptions(
                 collocation=256,
-                iterations=100,
+                iterations=150,
                 weights={"equations": 3.0, "conditions": 5.0, "observations": 1.0},
                 precision="float64",
             ),

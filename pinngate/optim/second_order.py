@@ -46,7 +46,8 @@ from pinngate.optim.population_risk_gauss_newton import (
 )
 from pinngate.posterior import Posterior
 from pinngate.problem import NetworkOptions, Problem
-from pinngate.residuals import Batch
+from pinngate.residuals import Batch, ResidualModel
+from pinngate.smoothness import Smoothness
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ REDRAW = 2  # iterations on the same collocation points
 TIE = 1.01  # risks within a hundredth are not told apart by the data
 POSTERIOR_POINTS = 2  # times the collocation points of a step: less dependence on their draw
 
+PROMISE = 0.5  # part of the best risk so far; noise alone does not fall by half
 STRAINED = 0.03  # share of the physics in the score above which deep networks are tried
 HOPELESS = 0.2  # share above which they are tried at once, after the first round of the small ones
 
@@ -94,6 +96,10 @@ class SecondOrder:
         options: GaussNewtonOptions,
     ) -> None:
         self.parts = parts
+        self.smoothness = self._smoothness(parts.problem.solve.seed)
+        self.smooth_model = ResidualModel(
+            [*parts.batches.terms, *self.smoothness.terms], parts.problem
+        )
         self.is_demanding = bool(parts.problem.coefficients) or not is_linear(parts.problem)
         self.networks = {name: n for division in divisions for name, n in division.items()}
         self.divisions = [list(division) for division in divisions]
@@ -117,23 +123,27 @@ class SecondOrder:
     def _network(self, name: str) -> Network:
         return self.parts.network(self.networks[name], f"/{name}")
 
+    def _model(self, network: Network) -> ResidualModel:
+        return self.smooth_model if network.options.depth > 1 else self.parts.model
+
     def _plan(self, network: Network) -> MemoryPlan:
         """Choose between the solver that forms the Jacobian and the one that does not."""
         batches = self.parts.batches
         size = Size(
-            num_rows=batches.num_rows(),
-            num_posterior_rows=batches.num_rows(POSTERIOR_POINTS),
+            num_rows=batches.num_rows() + self.smoothness.num_rows,
+            num_posterior_rows=batches.num_rows(POSTERIOR_POINTS) + self.smoothness.num_rows,
             num_observations=batches.num_points()["observations"],
             num_parameters=network.num_parameters + len(self.parts.problem.coefficients),
             width=network.options.width,
             depth=network.options.depth,
-            num_channels=self.parts.model.num_channels,
+            num_channels=self._model(network).num_channels,
         )
         return choose_form(size, budget(self.parts.problem.solve.max_memory))
 
     def _solver(self, name: str, work: MatrixFreeOptions | None) -> PopulationRiskGaussNewton:
         parts = self.parts
-        arguments = (parts.model, self._network(name), parts.coefficients(), self.options)
+        network = self._network(name)
+        arguments = (self._model(network), network, parts.coefficients(), self.options)
         solver = (
             PopulationRiskGaussNewton(*arguments)
             if work is None
@@ -196,7 +206,17 @@ class SecondOrder:
             self._next()
 
     def _draw(self) -> None:
-        self._batches = self.parts.batches.draw(self._monitor())
+        self._batches = self.parts.batches.draw(self._monitor()) | self.smoothness.draw()
+
+    def _smoothness(self, seed: int) -> Smoothness:
+        batches = self.parts.batches
+        return Smoothness(
+            self.parts.problem,
+            batches.scales,
+            seed=seed,
+            dtype=batches.dtype,
+            device=batches.device,
+        )
 
     def _monitor(self) -> Monitor | None:
         """Return what collocation follows where coefficients are estimated: the present fields."""
@@ -220,8 +240,13 @@ class SecondOrder:
     def _halve(self) -> None:
         ranked = sorted(self.alive, key=lambda n: self.solvers[n].score)
         best = self.solvers[ranked[0]].score
-        close = sum(self.solvers[n].score <= TIE * best for n in ranked)
-        self.alive = ranked[: max(close, len(ranked) // 2, 1)]
+        self.alive = [
+            name
+            for rank, name in enumerate(ranked)
+            if rank < max(1, len(ranked) // 2)
+            or self.solvers[name].score <= TIE * best
+            or self._is_promising(name, best)
+        ]
         self.place = 0
         has_more = self.division + 1 < len(self.divisions)
         is_unfit = self.division == 0 and self.is_demanding
@@ -240,6 +265,11 @@ class SecondOrder:
                 self.alive = [winner]  # it was left for the deep networks, which were no better
             else:
                 self.winner = winner
+
+    def _is_promising(self, name: str, best: float) -> bool:
+        """Whether a solver still on its way foresees a risk far below the best so far."""
+        solver = self.solvers[name]
+        return solver.reason is None and solver.last_lookahead < PROMISE * best
 
     def _strain(self, name: str) -> float:
         """Return the share of the physics' misfit in a solver's score.
@@ -262,16 +292,17 @@ class SecondOrder:
 
     def posterior(self) -> Posterior | None:
         """Return the posterior at the winner's best iterate."""
+        stated = self.parts.batches.stated_std()
+        return self.solvers[self.at_work].posterior(self._posterior_batches(), stated)
+
+    def _posterior_batches(self) -> dict[str, Batch]:
         source = self.parts.batches.twin("posterior", POSTERIOR_POINTS)
-        stated = source.stated_std()
-        batches = source.draw_in_order(self._monitor())
-        return self.solvers[self.at_work].posterior(batches, stated)
+        return source.draw_in_order(self._monitor()) | self._smoothness(source.seed).draw()
 
     def kernel(self) -> KernelSpectrum:
         """Return the kernel spectrum at the winner's best iterate, on the posterior's points."""
         solver = self.solvers[self.at_work]
-        source = self.parts.batches.twin("posterior", POSTERIOR_POINTS)
-        batches = source.draw_in_order(self._monitor())
+        batches = self._posterior_batches()
         if isinstance(solver, MatrixFreeGaussNewton):
             return matrix_free_kernel(matrix_free_fit(solver, batches))
         return kernel_spectrum(gauss_newton_fit(solver, batches))
@@ -313,6 +344,7 @@ class SecondOrder:
             "row": dict(self.row),
             "batches": {name: dict(vars(batch)) for name, batch in self._batches.items()},
             "drawn": self.parts.batches.state_dict(),
+            "smoothness": self.smoothness.state_dict(),
             "work": {name: work and asdict(work) for name, work in self.work.items()},
             "solvers": {name: solver.state_dict() for name, solver in self.solvers.items()},
         }
@@ -334,6 +366,7 @@ class SecondOrder:
             solver.load_state_dict(state["solvers"][name])
         self._batches = {name: Batch(**batch) for name, batch in state["batches"].items()}
         self.parts.batches.load_state_dict(state["drawn"])
+        self.smoothness.load_state_dict(state["smoothness"])
 
 
 def is_linear(problem: Problem) -> bool:
