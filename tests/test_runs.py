@@ -142,7 +142,7 @@ def test_resumed_run_is_bitwise_the_uninterrupted_one(
 def test_a_resumed_solver_keeps_its_form_unless_a_memory_is_stated() -> None:
     overrides = [*RACE, "solve.network={width: 12, depth: 2}", "observations.0.count=4000"]
     problem = config.load(config.resolve("heat-noisy-ic"), overrides=overrides)
-    narrow = replace(problem, solve=replace(problem.solve, max_memory=68_000_000))
+    narrow = replace(problem, solve=replace(problem.solve, max_memory=72_000_000))
     wide = replace(problem, solve=replace(problem.solve, max_memory=10**9))
     session = begin(narrow)
     assert session.stepper.memory().form == "matrix-free"

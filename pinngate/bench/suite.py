@@ -53,6 +53,7 @@ class Suite:
         methods: label to method.
         settings: label to setting.
         num_seeds: of every cell.
+        problem_seeds: of the cells of single problems, where it is another number.
         baseline: label of the method that all others are compared with; the first where None.
         levels: relative L2 errors to which iterations and time are told.
         about: one sentence for the report.
@@ -63,6 +64,7 @@ class Suite:
     methods: Mapping[str, Choice] = field(default_factory=lambda: {DEFAULT: Choice(DEFAULT)})
     settings: Mapping[str, Setting] = field(default_factory=lambda: {"default": Setting()})
     num_seeds: int = 10
+    problem_seeds: Mapping[str, int] = field(default_factory=dict)
     baseline: str | None = None
     levels: tuple[float, ...] = ()
     about: str = ""
@@ -71,6 +73,10 @@ class Suite:
     def reference(self) -> str:
         """Label of the method that all others are compared with."""
         return self.baseline or next(iter(self.methods))
+
+    def seeds_of(self, problem: str, choice: Choice) -> int:
+        """Return how many seeds a method runs on a problem."""
+        return choice.num_seeds or self.problem_seeds.get(problem, self.num_seeds)
 
 
 @dataclass(frozen=True)
@@ -127,7 +133,7 @@ def load_suite(name: str) -> Suite:
         problems,
         methods,
         settings,
-        _count(stated.get("seeds", 10), f"{where}: seeds"),
+        *_seeds(stated.get("seeds", 10), f"{where}: seeds", problems),
         baseline,
         tuple(_level(value, f"{where}: levels") for value in stated.get("levels") or ()),
         str(stated.get("about") or ""),
@@ -136,7 +142,8 @@ def load_suite(name: str) -> Suite:
 
 def runs_of(suite: Suite) -> Iterator[Run]:
     """Yield every run of a suite, seeds outermost: a partial matrix is a smaller sample of all."""
-    for seed in range(suite.num_seeds):
+    most = max(suite.num_seeds, *suite.problem_seeds.values(), 0)
+    for seed in range(most):
         for problem in suite.problems:
             for title, setting in suite.settings.items():
                 if not _is_within(problem, setting.problems):
@@ -145,7 +152,7 @@ def runs_of(suite: Suite) -> Iterator[Run]:
                     if (
                         _is_within(problem, choice.problems)
                         and _is_within(title, choice.settings)
-                        and seed < (choice.num_seeds or suite.num_seeds)
+                        and seed < suite.seeds_of(problem, choice)
                     ):
                         yield Run(problem, title, label, choice, seed, setting.overrides)
 
@@ -183,7 +190,9 @@ def cut(
             for label, given in suite.settings.items()
         }
         suite = replace(suite, settings=settings)
-    return suite if num_seeds is None else replace(suite, num_seeds=num_seeds)
+    if num_seeds is not None:
+        suite = replace(suite, num_seeds=num_seeds, problem_seeds={})
+    return suite
 
 
 def _is_within(name: str, names: Sequence[str] | None) -> bool:
@@ -248,6 +257,15 @@ def _texts(given: Any, where: str) -> tuple[str, ...]:
     if not all(isinstance(item, str) for item in items):
         raise InputError(f"{where}: got {given!r}", expected="a list of texts")
     return tuple(items)
+
+
+def _seeds(given: Any, where: str, problems: Sequence[str]) -> tuple[int, dict[str, int]]:
+    if not isinstance(given, dict):
+        return _count(given, where), {}
+    counts = {name: _count(count, f"{where}: {name}") for name, count in given.items()}
+    default = counts.pop("default", 10)
+    _known(list(counts), problems, where)
+    return default, counts
 
 
 def _count(given: Any, where: str) -> int:
