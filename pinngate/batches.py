@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from pinngate.adaptation import equidistribute
+from pinngate.data.observations import ObservationSet
+from pinngate.data.quantities import mean_nodes
 from pinngate.geometry.region import Region
-from pinngate.observations import ObservationSet
 from pinngate.problem import BoundaryPart, Condition, Problem
-from pinngate.quantities import mean_nodes
 from pinngate.residuals import Batch, Term, problem_terms
 from pinngate.sampling import BoundarySampler, SobolSampler
 from pinngate.scales import field_scales

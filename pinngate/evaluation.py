@@ -17,6 +17,9 @@ import torch
 
 from pinngate.classical import classical
 from pinngate.coefficient_fields import ends_of, true_values, values_and_slopes
+from pinngate.data.observations import ObservationSet
+from pinngate.inference.misfit import assess, pure_error
+from pinngate.inference.posterior import Posterior
 from pinngate.limits import limit
 from pinngate.metrics import (
     Z_95,
@@ -27,9 +30,6 @@ from pinngate.metrics import (
     relative_l2,
     true_noise,
 )
-from pinngate.misfit import assess, pure_error
-from pinngate.observations import ObservationSet
-from pinngate.posterior import Posterior
 from pinngate.training import Session, limited_threads
 
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from pinngate.data.observations import ObservationSet
 from pinngate.errors import InputError
 from pinngate.geometry.region import Mask, Region
-from pinngate.observations import ObservationSet
-from pinngate.posterior import CoefficientInterval
+from pinngate.inference.posterior import CoefficientInterval
 from pinngate.problem import Problem, SyntheticObservations
 
 GRID_POINTS = {1: 401, 2: 101, 3: 33, 4: 15}  # along each axis, by number of axes

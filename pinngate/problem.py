@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from pinngate.data.measurement import Holdout, Mean, Table
 from pinngate.expression import (
     Call,
     Expression,
@@ -24,7 +25,6 @@ from pinngate.expression import (
     substitute,
 )
 from pinngate.geometry.shapes import WHOLE, Geometry
-from pinngate.measurement import Holdout, Mean, Table
 
 MAX_ORDER = 4
 

@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 
 from pinngate import artifacts, checkpoint, config, outputs
+from pinngate.data.observations import read_points
 from pinngate.errors import InputError
 from pinngate.evaluation import deviations, judge
-from pinngate.observations import read_points
 from pinngate.problem import Problem
 from pinngate.training import Progress, Session, begin, train
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pinngate.data.observations import ObservationSet
 from pinngate.expression import Expression, Name, coefficients_of, differentiate, evaluate, names
-from pinngate.observations import ObservationSet
 from pinngate.problem import BoundaryPart, Derivative, Plane, Problem, parse_derivative
 
 Array = NDArray[np.float64]

@@ -1,7 +1,7 @@
 """Kernel spectrum of a finished run: the command ``pinngate spectrum``.
 
 The problem is rebuilt from the run folder, the residuals are linearised at the answer
-(`pinngate.kernel`), and what was logged of the spectrum during training is read from
+(`pinngate.inference.kernel`), and what was logged of the spectrum during training is read from
 ``history.csv``. Nothing is trained and no file of the run is changed; ``spectrum.csv`` and
 ``figures/spectrum.png`` are added.
 """
@@ -17,7 +17,7 @@ import numpy as np
 
 from pinngate import artifacts, runs
 from pinngate.errors import InputError
-from pinngate.kernel import KernelSpectrum
+from pinngate.inference.kernel import KernelSpectrum
 from pinngate.report.archive import read
 from pinngate.report.candidates import Course, winner_of
 from pinngate.report.spectrum import EVOLUTION, spectrum_figure

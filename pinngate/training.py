@@ -19,13 +19,13 @@ import torch
 
 from pinngate.batches import BatchSource
 from pinngate.coefficient_fields import searched, true_values, values_and_slopes
+from pinngate.data.observations import ObservationSet, collect
+from pinngate.data.quantities import mean_nodes
 from pinngate.errors import Interrupted
 from pinngate.metrics import Grid, evaluation_grid, relative_l2
-from pinngate.observations import ObservationSet, collect
 from pinngate.optim.parts import Parts, Stepper
 from pinngate.optim.registry import method, resolve
 from pinngate.problem import Problem
-from pinngate.quantities import mean_nodes
 from pinngate.reference import Reference, truth
 from pinngate.residuals import Batch, ResidualModel, Term
 

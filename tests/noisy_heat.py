@@ -10,10 +10,8 @@ from torch import Tensor
 from pinngate.coefficients import Coefficients
 from pinngate.expression import parse, parse_equation
 from pinngate.networks import Network
-from pinngate.optim.population_risk_gauss_newton import (
-    GaussNewtonOptions,
-    PopulationRiskGaussNewton,
-)
+from pinngate.optim.gauss_newton.options import GaussNewtonOptions
+from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.problem import (
     Coefficient,
     Condition,

@@ -12,8 +12,8 @@ from pinngate.classical import classical
 from pinngate.classical.smoothing_spline import smoothing_spline
 from pinngate.classical.thin_plate import thin_plate
 from pinngate.config import loads
+from pinngate.data.observations import ObservationSet
 from pinngate.errors import InputError
-from pinngate.observations import ObservationSet
 from pinngate.problem import Plane
 
 INITIAL = Plane("t", 0.0)

@@ -24,8 +24,8 @@ from pinngate.errors import InputError
 from pinngate.expression import evaluate, names, parse, parse_equation
 from pinngate.inspection import verify_truth
 from pinngate.networks import JointNetwork, Network
+from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton, jacobian
 from pinngate.optim.matrix_free import LinearisedRows
-from pinngate.optim.population_risk_gauss_newton import PopulationRiskGaussNewton, jacobian
 from pinngate.problem import (
     CoefficientField,
     NetworkOptions,

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from pinngate.kernel import kernel_spectrum
-from pinngate.linearised_fit import LinearisedFit
-from pinngate.risk import RidgeSpectrum
+from pinngate.inference.kernel import kernel_spectrum
+from pinngate.inference.linearised_fit import LinearisedFit
+from pinngate.inference.risk import RidgeSpectrum
 
 
 @pytest.mark.parametrize("shape", [(30, 12), (12, 30)])

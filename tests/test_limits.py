@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from pinngate.config import loads
+from pinngate.data.observations import ObservationSet
 from pinngate.expression import evaluate
 from pinngate.limits import limit
 from pinngate.limits.differences import Line, adapted_nodes
 from pinngate.limits.modal import evolve, symbol_of
 from pinngate.limits.modes import Family, family_of
 from pinngate.limits.tangents import InitialTangent, solve_tangents
-from pinngate.observations import ObservationSet
 from pinngate.problem import Plane
 
 INITIAL = Plane("t", 0.0)

@@ -210,7 +210,7 @@ def test_stated_noise_is_taken_at_its_word(tmp_path: Path) -> None:
         sets = f"{{of: u, file: a.csv{noise}}}\n  - {{of: u, file: b.csv{noise}}}"
         stated = loads(text.replace("{of: u, file: repeated.csv}", sets), folder=tmp_path)
         stepper = runs.solve(stated).session.stepper
-        precisions.append(list(stepper.solvers["given"].precision.values()))  # type: ignore[attr-defined]
+        precisions.append(list(stepper.solvers["given"].noise.precision.values()))  # type: ignore[attr-defined]
     estimated, equal = precisions
     assert estimated[0] / estimated[1] == pytest.approx(10, rel=0.5)
     assert equal[0] / equal[1] == pytest.approx(1.0, rel=1e-12)

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pinngate.data.measurement import Holdout, Table
+from pinngate.data.observations import ObservationSet, collect, read_points, standard_errors
+from pinngate.data.tables import read_columns
 from pinngate.errors import DataError
 from pinngate.expression import parse, parse_equation
-from pinngate.measurement import Holdout, Table
-from pinngate.observations import ObservationSet, collect, read_points, standard_errors
 from pinngate.problem import (
     Condition,
     Equation,
@@ -21,7 +22,6 @@ from pinngate.problem import (
 )
 from pinngate.reference import finite_difference, initial_from
 from pinngate.streams import generator, torch_seed
-from pinngate.tables import read_columns
 
 ROOT = Path(__file__).parents[1]
 DOMAIN = {"x": (0.0, 1.0), "t": (0.0, 2.0)}

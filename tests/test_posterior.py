@@ -8,14 +8,14 @@ from torch import Tensor
 
 from pinngate.coefficients import Coefficients
 from pinngate.errors import InputError
+from pinngate.inference.posterior import Posterior, gauss_newton_posterior, laplace_posterior
+from pinngate.inference.risk import RidgeSpectrum
 from pinngate.networks import Network
-from pinngate.optim.jacobian import flatten
-from pinngate.posterior import Posterior, gauss_newton_posterior, laplace_posterior
+from pinngate.optim.gauss_newton.jacobian import flatten
 from pinngate.problem import (
     Coefficient,
     NetworkOptions,
 )
-from pinngate.risk import RidgeSpectrum
 from tests.noisy_heat import DOUBLE, NoisyHeat, solve, truth
 
 

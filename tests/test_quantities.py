@@ -9,15 +9,15 @@ import torch
 from pinngate.batches import BatchSource
 from pinngate.coefficients import Coefficients
 from pinngate.config import loads
+from pinngate.data.measurement import Mean
+from pinngate.data.observations import ObservationSet, collect
+from pinngate.data.quantities import mean_nodes
 from pinngate.errors import DataError
-from pinngate.measurement import Mean
 from pinngate.moments import gradient_moments
 from pinngate.networks import Network
-from pinngate.observations import ObservationSet, collect
-from pinngate.optim.jacobian import assign, flatten, jacobian
+from pinngate.optim.gauss_newton.jacobian import assign, flatten, jacobian
 from pinngate.optim.matrix_free.rows import LinearisedRows
 from pinngate.problem import NetworkOptions, Problem
-from pinngate.quantities import mean_nodes
 from pinngate.reference import truth
 from pinngate.residuals import ResidualModel
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pinngate.risk import RidgeSpectrum, fit_student_t
+from pinngate.inference.risk import RidgeSpectrum, fit_student_t
 
 DOUBLE = torch.float64
 

@@ -18,8 +18,8 @@ import torch
 
 from pinngate import checkpoint, config, runs
 from pinngate.errors import InputError, Interrupted
+from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.optim.matrix_free import MatrixFreeGaussNewton
-from pinngate.optim.population_risk_gauss_newton import PopulationRiskGaussNewton
 from pinngate.problem import Problem
 from pinngate.training import Progress, begin
 

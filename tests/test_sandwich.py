@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from pinngate.linearised_fit import LinearisedFit
-from pinngate.posterior import Posterior, posterior_of, student_quantile
-from pinngate.risk import RidgeSpectrum
+from pinngate.inference.linearised_fit import LinearisedFit
+from pinngate.inference.posterior import Posterior, posterior_of, student_quantile
+from pinngate.inference.risk import RidgeSpectrum
 
 NUM_SENSORS, NUM_TIMES = 8, 25
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from pinngate.series import correlation, groups_of
+from pinngate.inference.series import correlation, groups_of
 
 TIME = 1
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pinngate.thinning import stratified_subset
+from pinngate.data.thinning import stratified_subset
 
 
 def test_crowded_regions_are_thinned_and_sparse_ones_kept() -> None:

@@ -16,6 +16,7 @@ import numpy as np
 
 from pinngate.bench.methods.contract import Array, Course, Outcome
 from pinngate.classical import classical
+from pinngate.data.observations import ObservationSet, collect
 from pinngate.errors import SolveError
 from pinngate.limits import Limit, limit
 from pinngate.metrics import (
@@ -26,7 +27,6 @@ from pinngate.metrics import (
     relative_l2,
     true_noise,
 )
-from pinngate.observations import ObservationSet, collect
 from pinngate.problem import Problem
 from pinngate.reference import truth
 from pinngate.training import LOG_GRID_FRACTION

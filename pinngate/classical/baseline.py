@@ -25,7 +25,7 @@ from pinngate.limits.linearisation import time_orders
 from pinngate.problem import Condition, Derivative, Problem, derivative_name
 
 if TYPE_CHECKING:
-    from pinngate.observations import ObservationSet
+    from pinngate.data.observations import ObservationSet
 
 Array = NDArray[np.float64]
 Initial = Callable[[dict[str, Array]], Array]

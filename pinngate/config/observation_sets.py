@@ -13,9 +13,9 @@ from pinngate.config.schema import MeanSection, NoiseSection, ObservationSection
 from pinngate.config.scope import Scope
 from pinngate.config.write import number_text
 from pinngate.config.yaml_source import Place
+from pinngate.data.measurement import Holdout, Mean, Table
 from pinngate.errors import InputError, Span, nearest
 from pinngate.expression import Expression
-from pinngate.measurement import Holdout, Mean, Table
 from pinngate.problem import (
     MeasuredObservations,
     Noise,

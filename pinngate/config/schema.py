@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 
-from pinngate.measurement import MAX_ROWS
+from pinngate.data.measurement import MAX_ROWS
 from pinngate.memory import parse_size
 
 

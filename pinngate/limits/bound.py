@@ -24,7 +24,7 @@ from pinngate.limits.tangents import InitialTangent, solve_tangents
 from pinngate.problem import Problem
 
 if TYPE_CHECKING:
-    from pinngate.observations import ObservationSet
+    from pinngate.data.observations import ObservationSet
 
 Array = NDArray[np.float64]
 Sensitivity = Callable[[str, Array], Array]  # field, points (m, axes) → (m, parameters)

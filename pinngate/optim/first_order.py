@@ -21,17 +21,17 @@ from torch import Tensor, nn
 from pinngate.batches import BatchSource
 from pinngate.coefficients import Coefficients
 from pinngate.errors import InputError, SolveError
-from pinngate.kernel import KernelSpectrum, kernel_spectrum
-from pinngate.linearised_fit import LinearisedFit, fit_at_weights
+from pinngate.inference.kernel import KernelSpectrum, kernel_spectrum
+from pinngate.inference.linearised_fit import LinearisedFit, fit_at_weights
+from pinngate.inference.posterior import Posterior, posterior_of
+from pinngate.inference.risk import RidgeSpectrum
 from pinngate.memory import budget, rounded_text
 from pinngate.moments import Mode, gradient_moments, stratified
 from pinngate.networks import Network
-from pinngate.optim.jacobian import flatten
+from pinngate.optim.gauss_newton.jacobian import flatten
 from pinngate.optim.matrix_free import MemoryPlan, Size, dense_posterior_memory
 from pinngate.optim.population_risk_adam import PopulationRiskAdam
-from pinngate.posterior import Posterior, posterior_of
 from pinngate.residuals import ResidualModel
-from pinngate.risk import RidgeSpectrum
 from pinngate.scales import common_size
 
 logger = logging.getLogger(__name__)

@@ -13,10 +13,10 @@ import torch
 
 from pinngate.batches import BatchSource
 from pinngate.coefficients import Coefficients
-from pinngate.kernel import KernelSpectrum
+from pinngate.inference.kernel import KernelSpectrum
+from pinngate.inference.posterior import Posterior
 from pinngate.networks import JointNetwork, Network
 from pinngate.optim.matrix_free import MemoryPlan
-from pinngate.posterior import Posterior
 from pinngate.problem import CoefficientField, NetworkOptions, Problem
 from pinngate.residuals import ResidualModel
 from pinngate.scales import natural_size

@@ -26,10 +26,13 @@ from pinngate.batches import Monitor
 from pinngate.coefficients import Coefficients
 from pinngate.errors import SolveError
 from pinngate.expression import coefficients_of, names
-from pinngate.kernel import KernelSpectrum, kernel_spectrum
-from pinngate.linearised_fit import gauss_newton_fit
+from pinngate.inference.kernel import KernelSpectrum, kernel_spectrum
+from pinngate.inference.linearised_fit import gauss_newton_fit
+from pinngate.inference.posterior import Posterior
 from pinngate.memory import budget
 from pinngate.networks import Network
+from pinngate.optim.gauss_newton.options import GaussNewtonOptions
+from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.optim.matrix_free import (
     MatrixFreeGaussNewton,
     MatrixFreeOptions,
@@ -40,11 +43,6 @@ from pinngate.optim.matrix_free import (
     matrix_free_kernel,
 )
 from pinngate.optim.parts import Parts
-from pinngate.optim.population_risk_gauss_newton import (
-    GaussNewtonOptions,
-    PopulationRiskGaussNewton,
-)
-from pinngate.posterior import Posterior
 from pinngate.problem import NetworkOptions, Problem
 from pinngate.residuals import Batch, ResidualModel
 from pinngate.smoothness import Smoothness
@@ -149,7 +147,8 @@ class SecondOrder:
             if work is None
             else MatrixFreeGaussNewton(*arguments, work)
         )
-        solver.stated_stds = parts.batches.stated_stds()
+        stated = parts.batches.stated_stds()
+        solver.noise.stated = {name: std / solver.unit for name, std in stated.items()}
         return solver
 
     @property

@@ -13,8 +13,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from pinngate.data.observations import read_columns
 from pinngate.errors import DataError, nearest
-from pinngate.observations import read_columns
 from pinngate.problem import Problem
 from pinngate.reference.solution import Array, GridField, Reference
 

@@ -1,15 +1,15 @@
 """Whether the solution fits its data, as the run recorded it or as its files tell.
 
-Part of the report; the tests themselves are `pinngate.misfit` and `pinngate.series`.
+Part of the report; the tests themselves are in `pinngate.inference`.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from pinngate.misfit import Misfit, assess
+from pinngate.inference.misfit import Misfit, assess
+from pinngate.inference.series import Correlation
 from pinngate.report.archive import RunArchive
-from pinngate.series import Correlation
 
 
 def misfit(archive: RunArchive) -> Misfit | None:

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from pinngate.kernel import KernelSpectrum
+from pinngate.inference.kernel import KernelSpectrum
 from pinngate.report.candidates import Course
 from pinngate.report.style import (
     CLASSICAL,

@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from pinngate.inference.series import Correlation
 from pinngate.problem import Coefficient, MeasuredObservations
 from pinngate.report.archive import RunArchive
 from pinngate.report.misfit import contradiction, correlation, misfit
@@ -21,7 +22,6 @@ from pinngate.report.notation import (
     significant,
     with_uncertainty,
 )
-from pinngate.series import Correlation
 
 FAR = 0.2  # a relative L2 above this is a different picture, whatever the run says of itself
 NARROW = 0.9  # coverage below this: the 95 % intervals cannot be taken at their word

@@ -18,7 +18,7 @@ import numpy as np
 from pinngate.problem import NetworkOptions, Problem
 
 if TYPE_CHECKING:
-    from pinngate.observations import ObservationSet
+    from pinngate.data.observations import ObservationSet
     from pinngate.reference import Reference
     from pinngate.training import Session
 
@@ -49,7 +49,7 @@ class ProblemUnderTest:
     @cached_property
     def observations(self) -> list[ObservationSet]:
         """The noisy data of the problem's seed."""
-        from pinngate.observations import collect
+        from pinngate.data.observations import collect
 
         return collect(self.problem, self.reference, self.problem.solve.seed)
 
@@ -95,7 +95,7 @@ def _check_truth(case: ProblemUnderTest) -> None:
 
 
 def _check_data(case: ProblemUnderTest) -> None:
-    from pinngate.observations import collect
+    from pinngate.data.observations import collect
 
     problem = case.problem
     again = collect(problem, case.reference, problem.solve.seed)
@@ -130,7 +130,7 @@ def _check_jacobian(case: ProblemUnderTest) -> None:
     """Compare J·δ with central differences of the residuals along a random direction δ."""
     import torch
 
-    from pinngate.optim.jacobian import assign, flatten, jacobian, weighted_residuals
+    from pinngate.optim.gauss_newton.jacobian import assign, flatten, jacobian, weighted_residuals
     from pinngate.residuals import ResidualModel
 
     session = case.begin()

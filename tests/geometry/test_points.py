@@ -11,11 +11,11 @@ import torch
 
 from pinngate import config, runs
 from pinngate.batches import BatchSource
+from pinngate.data.observations import collect, read_points
 from pinngate.errors import DataError, InputError
 from pinngate.geometry.region import Region
 from pinngate.inspection import verify_truth
 from pinngate.metrics import evaluation_grid
-from pinngate.observations import collect, read_points
 from pinngate.problem import Noise, Plane, Problem, SyntheticObservations
 from pinngate.reference import truth
 from pinngate.report import archive

@@ -10,9 +10,9 @@ import torch
 
 from pinngate.batches import BatchSource
 from pinngate.coefficients import Coefficients
+from pinngate.data.observations import ObservationSet
 from pinngate.expression import parse_equation
 from pinngate.networks import Network
-from pinngate.observations import ObservationSet
 from pinngate.optim.first_order import POSTERIOR_POINTS, FirstOrder, FirstOrderOptions
 from pinngate.problem import Equation, NetworkOptions, Problem, canonical
 from pinngate.residuals import ResidualModel

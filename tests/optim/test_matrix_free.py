@@ -10,7 +10,11 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from pinngate.optim.jacobian import flatten, jacobian
+from pinngate.inference.posterior import gauss_newton_posterior
+from pinngate.inference.risk import RidgeSpectrum
+from pinngate.optim.gauss_newton.jacobian import flatten, jacobian
+from pinngate.optim.gauss_newton.options import GaussNewtonOptions
+from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.optim.matrix_free import (
     LinearisedRows,
     MatrixFreeGaussNewton,
@@ -23,16 +27,10 @@ from pinngate.optim.matrix_free.conjugate_gradients import (
     NystromPreconditioner,
     conjugate_gradients,
 )
-from pinngate.optim.population_risk_gauss_newton import (
-    GaussNewtonOptions,
-    PopulationRiskGaussNewton,
-)
-from pinngate.posterior import gauss_newton_posterior
 from pinngate.problem import (
     Coefficient,
     NetworkOptions,
 )
-from pinngate.risk import RidgeSpectrum
 from tests.noisy_heat import DOUBLE, SINES, NoisyHeat, solve
 
 TANH = NetworkOptions(10, 2, "tanh", None)
@@ -263,7 +261,7 @@ def test_iterations_follow_those_of_the_dense_class(work, num_outliers):
     fields = [s.network(points).detach() for s in settings]
     # the answers' own error is about 0.2 √(6/60) = 0.06
     assert float((fields[1] - fields[0]).square().mean().sqrt()) < 0.2 * close
-    models = [s.noise["observation_1"] for s in (dense, solver)]
+    models = [s.noise.models["observation_1"] for s in (dense, solver)]
     assert models[0].dof == models[1].dof
     assert (models[0].dof is not None) == (num_outliers > 0)
 

@@ -52,5 +52,5 @@ def test_sensors_weigh_in_proportion_to_their_precision() -> None:
     setting = NoisyHeat(num_observations=100, sigma=SIGMAS)
     solver = setting.solver()
     solve(setting, solver)
-    ratio = solver.precision["observation_1"] / solver.precision["observation_2"]
+    ratio = solver.noise.precision["observation_1"] / solver.noise.precision["observation_2"]
     assert ratio == pytest.approx(SIGMAS[1] / SIGMAS[0], rel=0.25)

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from pinngate.errors import InputError, SolveError
-from pinngate.optim.jacobian import assign, flatten, jacobian, weighted_residuals
-from pinngate.optim.population_risk_gauss_newton import (
+from pinngate.optim.gauss_newton.jacobian import assign, flatten, jacobian, weighted_residuals
+from pinngate.optim.gauss_newton.solver import (
     PopulationRiskGaussNewton,
 )
 from pinngate.problem import (
@@ -110,7 +110,7 @@ def test_outliers_hardly_move_the_answer():
             solver = setting.solver(is_robust=name != "plain")
             solve(setting, solver)
             errors[name].append(setting.error())
-            is_reweighted = solver.noise["observation_1"].dof is not None
+            is_reweighted = solver.noise.models["observation_1"].dof is not None
             assert is_reweighted == (name == "robust")
     rms = {name: float(np.sqrt(np.mean(np.square(e)))) for name, e in errors.items()}
     # a tenth of the data is lost and the rest is fitted with 80 to 90 % efficiency, which is a

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from pinngate.optim.trust_region import descend
-from pinngate.risk import RidgeSpectrum
+from pinngate.inference.risk import RidgeSpectrum
+from pinngate.optim.gauss_newton.trust_region import descend
 
 
 def rosenbrock(x: torch.Tensor) -> torch.Tensor:

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pinngate.data.observations import ObservationSet
 from pinngate.errors import InputError, nearest
+from pinngate.inference.posterior import CoefficientInterval
 from pinngate.metrics import Grid, relative_l2
-from pinngate.observations import ObservationSet
-from pinngate.posterior import CoefficientInterval
 from pinngate.problem import Problem, SolveOptions
 
 Array = NDArray[np.float64]

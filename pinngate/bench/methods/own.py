@@ -15,7 +15,7 @@ from typing import Any
 
 from pinngate.bench.methods.contract import Array, Method, Outcome, Task
 from pinngate.evaluation import judge
-from pinngate.optim.population_risk_gauss_newton import GaussNewtonOptions
+from pinngate.optim.gauss_newton.options import GaussNewtonOptions
 from pinngate.optim.registry import METHODS, resolve
 from pinngate.optim.second_order import SecondOrder
 from pinngate.problem import NetworkOptions, Problem, SolveOptions

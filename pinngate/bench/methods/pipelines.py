@@ -31,9 +31,9 @@ from pinngate.bench.methods.contract import (
 from pinngate.bench.methods.own import SOLVE_KEYS, prepare, watched
 from pinngate.classical import classical
 from pinngate.classical.baseline import Initial, Smoother, fixed_ends, stated_precision
+from pinngate.data.observations import ObservationSet
 from pinngate.errors import InputError
 from pinngate.limits.modes import family_of
-from pinngate.observations import ObservationSet
 from pinngate.problem import MeasuredObservations, Problem
 
 NUM_RESTARTS = 4  # of the search for the process's hyper-parameters, which has local optima

@@ -1,19 +1,19 @@
 """Posterior and kernel at the answer of the matrix-free solver, from the basis of its spectrum.
 
-The counterpart of `pinngate.posterior.gauss_newton_posterior` and `pinngate.kernel`. Directions
+The counterpart of `pinngate.inference.posterior` and `pinngate.inference.kernel`. Directions
 outside the basis keep their prior variance, which errs to the side of wide intervals; their filter
 is below a twentieth. Residuals are tested for correlation, which widens no interval here.
 """
 
 from __future__ import annotations
 
-from pinngate.kernel import KernelSpectrum
-from pinngate.linearised_fit import LinearisedFit, observed_places, robust_factor
-from pinngate.optim.jacobian import Batches, flatten
+from pinngate.inference.kernel import KernelSpectrum
+from pinngate.inference.linearised_fit import LinearisedFit, observed_places, robust_factor
+from pinngate.inference.posterior import Posterior, residual_correlation
+from pinngate.optim.gauss_newton.jacobian import Batches, flatten
 from pinngate.optim.matrix_free.rows import LinearisedRows
 from pinngate.optim.matrix_free.solver import MatrixFreeGaussNewton
 from pinngate.optim.matrix_free.spectrum import MatrixFreeSpectrum
-from pinngate.posterior import Posterior, residual_correlation
 
 
 def matrix_free_fit(
@@ -33,7 +33,7 @@ def matrix_free_fit(
         cache_bytes=solver.work.cache_bytes,
     )
     plain, slices = rows.residual, rows.slices
-    roots = solver.row_roots(plain, slices)
+    roots = solver.noise.row_roots(plain, slices)
     rows *= roots[:, None]
     r = roots * plain
     observed = slice(slices[solver.observation_terms[0].name].start, len(plain))

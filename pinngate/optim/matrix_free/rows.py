@@ -24,7 +24,7 @@ from torch import Tensor
 from pinngate.channels import LayerFactors
 from pinngate.coefficients import Coefficients
 from pinngate.networks import Network
-from pinngate.optim.jacobian import Batches, jacobian, row_slices, write_rows
+from pinngate.optim.gauss_newton.jacobian import Batches, jacobian, row_slices, write_rows
 from pinngate.residuals import Batch, ResidualModel, TermEvaluation, Tile
 
 TILE = 1024  # points linearised at once: bounds what lies outside the cache

@@ -1,7 +1,7 @@
 """Population-risk Gauss–Newton for problems whose Jacobian does not fit into memory.
 
 The same iteration, trust region, choice of the ridge and reasons to stop as
-`pinngate.optim.population_risk_gauss_newton`; only the Jacobian is an operator and the
+`pinngate.optim.gauss_newton.solver`; only the Jacobian is an operator and the
 leave-one-out leverages carry a small stochastic error. `pinngate.optim.matrix_free.memory` says
 which form fits.
 """
@@ -16,17 +16,15 @@ from torch import Tensor
 
 from pinngate.coefficients import Coefficients
 from pinngate.networks import Network
-from pinngate.optim.jacobian import Batches
+from pinngate.optim.gauss_newton.jacobian import Batches
+from pinngate.optim.gauss_newton.options import GaussNewtonOptions
+from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.optim.matrix_free.rows import LinearisedRows
 from pinngate.optim.matrix_free.spectrum import MatrixFreeOptions, MatrixFreeSpectrum
-from pinngate.optim.population_risk_gauss_newton import (
-    GaussNewtonOptions,
-    PopulationRiskGaussNewton,
-)
 from pinngate.residuals import ResidualModel
 
 if TYPE_CHECKING:
-    from pinngate.posterior import Posterior
+    from pinngate.inference.posterior import Posterior
 
 
 class MatrixFreeGaussNewton(PopulationRiskGaussNewton):

@@ -1,6 +1,6 @@
 """Leave-one-out risk and ridge steps of a linearisation whose Jacobian is never formed.
 
-Takes the place of `pinngate.risk.RidgeSpectrum` where J does not fit. The eigenvectors of two
+Takes the place of `inference.risk.RidgeSpectrum` where J does not fit. The eigenvectors of two
 thousand sampled rows give a basis Ω of the leading directions of Aᵀ A; one pass over A makes of it
 a Nyström preconditioner for conjugate gradients and a Galerkin space. The leverages of the
 observations, the diagonal of H = A (Aᵀ A + α I)⁻¹ Aᵀ, are split as in Hutch++ (R. A. Meyer et al.,
@@ -21,13 +21,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pinngate.inference.risk import RidgeFit, RidgeSpectrum, solve_gram
 from pinngate.optim.matrix_free.conjugate_gradients import (
     NystromPreconditioner,
     RidgeSolutions,
     conjugate_gradients,
 )
 from pinngate.optim.matrix_free.rows import LinearisedRows
-from pinngate.risk import RidgeFit, RidgeSpectrum, solve_gram
 
 logger = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from pinngate.data.measurement import Mean
 from pinngate.errors import DataError
 from pinngate.expression import Expression, differentiate, evaluate, names, substitute
-from pinngate.measurement import Mean
 from pinngate.problem import Problem
 
 Array = NDArray[np.float64]

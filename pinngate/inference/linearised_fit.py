@@ -1,9 +1,8 @@
 """The fit in its last linearisation: rows, target, ridge and leverages at the answer.
 
 Stands after any optimizer and before what is read off the linear model: its posterior
-(`pinngate.posterior`) and its kernel spectrum (`pinngate.kernel`). Gauss–Newton brings its ridge
-and its noise model; for weights that some other optimizer has found, the ridge is the one of least
-leave-one-out risk.
+(`posterior`) and its kernel spectrum (`kernel`). Gauss–Newton brings its ridge and its noise model;
+for weights that some other optimizer has found, the ridge is the one of least leave-one-out risk.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from torch import Tensor
 
 from pinngate.coefficients import Coefficients
 from pinngate.errors import InputError
+from pinngate.inference.risk import RidgeFit, RidgeSpectrum
 from pinngate.networks import Network
-from pinngate.optim.jacobian import Batches, flatten, jacobian
-from pinngate.optim.population_risk_gauss_newton import PopulationRiskGaussNewton
+from pinngate.optim.gauss_newton.jacobian import Batches, flatten, jacobian
+from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.residuals import ResidualModel
-from pinngate.risk import RidgeFit, RidgeSpectrum
 
 RIDGES = [10.0 ** (k / 4) for k in range(-40, 9)]  # of the squared size of an observation's row
 
@@ -82,7 +81,7 @@ def gauss_newton_fit(
     jac, plain, slices = jacobian(
         solver.model, solver.network, solver.coefficients, batches, weights
     )
-    roots = solver.row_roots(plain, slices)
+    roots = solver.noise.row_roots(plain, slices)
     jac *= roots[:, None]
     r = roots * plain
     observed = slice(slices[solver.observation_terms[0].name].start, len(plain))
@@ -157,14 +156,14 @@ def robust_factor(
     """
     top = bottom = slope = weight = 0.0
     for term in solver.observation_terms:
-        noise = solver.noise[term.name]
+        noise = solver.noise.models[term.name]
         r = plain[slices[term.name]]
         omega = noise.weights(r)
         derivative = torch.ones_like(r)
         if noise.dof is not None and noise.scale is not None:
             square = (r / noise.scale).square()
             derivative = (noise.dof + 1) * (noise.dof - square) / (noise.dof + square).square()
-        scale = solver.precision[term.name] ** 2
+        scale = solver.noise.precision[term.name] ** 2
         top += float((omega * r).square().sum()) * scale
         bottom += float((omega * r.square()).sum()) * scale
         slope += float(derivative.sum())

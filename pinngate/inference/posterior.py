@@ -6,9 +6,9 @@ and conditions being pseudo-observations of zero (Laplace's approximation; D. J.
 Computation 4, 1992; for splines G. Wahba, J. R. Statist. Soc. B 45, 1983). σ̂² is estimated from
 the observation rows and α is the ridge of least leave-one-out risk, so nothing is assumed of the
 noise; where data state theirs, the larger of the two counts. Where residuals of neighbours are
-correlated (`pinngate.series`), the model does not fit and n values do not count as n: intervals
-then come from the sandwich over series or blocks where it is the wider one. An interval is only as
-good as the fit: where the risk is far above the noise, it is not to be trusted.
+correlated (`series`), the model does not fit and n values do not count as n: intervals then come
+from the sandwich over series or blocks where it is the wider one. An interval is only as good as
+the fit: where the risk is far above the noise, it is not to be trusted.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from torch import Tensor
 from pinngate.channels import Plan, backward, forward
 from pinngate.coefficients import Coefficients
 from pinngate.errors import InputError
-from pinngate.linearised_fit import LinearisedFit, fit_at_weights, gauss_newton_fit
+from pinngate.inference.linearised_fit import LinearisedFit, fit_at_weights, gauss_newton_fit
+from pinngate.inference.risk import RidgeSpectrum
+from pinngate.inference.series import Correlation, correlation, groups_of
 from pinngate.networks import Network
-from pinngate.optim.jacobian import Batches, write_rows
-from pinngate.optim.population_risk_gauss_newton import PopulationRiskGaussNewton
+from pinngate.optim.gauss_newton.jacobian import Batches, write_rows
+from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.residuals import ResidualModel
-from pinngate.risk import RidgeSpectrum
-from pinngate.series import Correlation, correlation, groups_of
 
 MAX_TILE = 1 << 22  # numbers in one tile of field gradients: 32 MiB in double precision
 NEGLIGIBLE = 1e-10  # eigenvalues below this fraction of the largest are rounding

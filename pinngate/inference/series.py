@@ -4,8 +4,8 @@ Between a fit and its intervals. Noise is independent from value to value; what 
 sensor gets wrong is not. The test takes pairs of neighbours: their products of residuals would have
 random signs if errors were independent and symmetric, so that under that hypothesis, given their
 sizes, Σ r_i r_j has mean zero and variance Σ r_i² r_j² exactly, whatever the size of the noise.
-Where the test fails, values are grouped for a variance that allows for it (`pinngate.posterior`):
-the series of a sensor at one place where there are few places, else blocks of the domain (H. R.
+Where the test fails, values are grouped for a variance that allows for it (`posterior`): the
+series of a sensor at one place where there are few places, else blocks of the domain (H. R.
 Künsch, Ann. Statist. 17, 1989).
 """
 

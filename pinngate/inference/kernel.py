@@ -5,7 +5,7 @@ eigenvectors v_j. A ridge fit follows direction j by the filter φ_j = λ_j/(λ_
 φ_j > 1/2 are the signal channel, in which the fit learns, the rest is the reservoir, in which noise
 stays without touching the answer (E. Litman & G. Guo, arXiv 2605.01172). Σφ_j counts the directions
 that equations, conditions and data determine together; (v_jᵀ b)² is what of the target b lies in
-direction j. Read off the same linearisation as `pinngate.posterior`.
+direction j. Read off the same linearisation as `pinngate.inference.posterior`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pinngate.linearised_fit import LinearisedFit
-from pinngate.risk import RidgeSpectrum
+from pinngate.inference.linearised_fit import LinearisedFit
+from pinngate.inference.risk import RidgeSpectrum
 
 NEGLIGIBLE = 1e-14  # eigenvalues below this fraction of the largest are rounding
 

@@ -17,10 +17,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pinngate.data.measurement import Mean
+from pinngate.data.quantities import true_values
+from pinngate.data.tables import Columns, Gaps, read_columns
+from pinngate.data.thinning import stratified_subset
 from pinngate.errors import DataError
 from pinngate.expression import Expression, Name
 from pinngate.geometry.region import NUM_PROBED, Region
-from pinngate.measurement import Mean
 from pinngate.problem import (
     MeasuredObservations,
     Noise,
@@ -30,10 +33,7 @@ from pinngate.problem import (
     SyntheticObservations,
     label_of,
 )
-from pinngate.quantities import true_values
 from pinngate.streams import generator
-from pinngate.tables import Columns, Gaps, read_columns
-from pinngate.thinning import stratified_subset
 
 logger = logging.getLogger(__name__)
 

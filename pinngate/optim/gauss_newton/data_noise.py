@@ -1,0 +1,127 @@
+"""The noise of each observation set while it is fitted: its size, and whether its tails are heavy.
+
+Sets of unequal noise are brought to a common one, and outliers lose weight under a Student-t model
+(iteratively reweighted least squares). Below the solver, which asks for the factors on its rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pinngate.inference.risk import NoiseModel, RidgeFit, fit_student_t
+from pinngate.optim.gauss_newton.jacobian import Rows
+
+# Values by which the noise of all sets counts in that of one: few values that the fit follows
+# freely tell nothing of their noise, and would end with all the weight.
+POOLED = 2.0
+
+
+class DataNoise:
+    """Noise of the observation terms, in units of the rows.
+
+    Args:
+        names: of the terms.
+
+    Attributes:
+        models: Gaussian or Student-t, by term.
+        precision: factor that brings each term to the common noise.
+        stated: noise of the terms whose data state it; the others' is estimated.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.models = {name: NoiseModel() for name in names}
+        self.precision = dict.fromkeys(names, 1.0)
+        self.stated: Mapping[str, float] = {}
+
+    def row_roots(self, plain: Tensor, slices: Rows) -> Tensor:
+        """Return the factor on each row (N,): relative precision and root of the Student-t weight.
+
+        Args:
+            plain: residuals, (N,).
+            slices: rows of each term; those of others keep one.
+        """
+        roots = torch.ones_like(plain)
+        for name, model in self.models.items():
+            rows = slices[name]
+            roots[rows] = self.precision[name] * model.weights(plain[rows]).sqrt()
+        return roots
+
+    def stds(self, r: Tensor, fit: RidgeFit, slices: Rows, observed: slice) -> list[float]:
+        """Return the estimated noise of each term from the weighted residuals r (N,)."""
+        found = []
+        for name in self.models:
+            rows = slices[name]
+            free = max(1.0, float((1 - fit.leverage[_own(rows, observed)]).sum()))
+            found.append(math.sqrt(float(r[rows].square().sum()) / free) / self.precision[name])
+        return found
+
+    def update(
+        self,
+        plain: Tensor,
+        fit: RidgeFit,
+        slices: Rows,
+        observed: slice,
+        *,
+        is_refitted: bool,
+        is_balanced: bool,
+    ) -> None:
+        """Refit the noise of each set to its residuals; what data state is taken at its word.
+
+        Residuals over √(1 − h) have the variance of the noise.
+
+        Args:
+            plain: residuals, (N,).
+            fit: supplies the leverages h.
+            slices: rows of each term.
+            observed: rows of all observations.
+            is_refitted: whether the tails are judged anew.
+            is_balanced: whether the sets' weights follow their noise.
+        """
+        sizes, inverse, total = {}, 0.0, 0
+        pooled = float(plain[observed].square().sum() / (1 - fit.leverage).sum().clamp_min(1.0))
+        for name in self.models:
+            rows = slices[name]
+            freedom = 1 - fit.leverage[_own(rows, observed)]
+            if is_refitted:
+                self.models[name] = fit_student_t(plain[rows] / freedom.sqrt())
+            size = self._known(name)
+            if size is None:
+                square = float(plain[rows].square().sum()) + POOLED * pooled
+                size = math.sqrt(square / (float(freedom.sum()) + POOLED))
+            sizes[name] = size or 1.0
+            inverse += len(freedom) / sizes[name] ** 2
+            total += len(freedom)
+        if len(sizes) > 1 and is_balanced:
+            common = math.sqrt(total / inverse)
+            self.precision = {name: common / size for name, size in sizes.items()}
+
+    def _known(self, name: str) -> float | None:
+        if name in self.stated:
+            return self.stated[name]
+        model = self.models[name]
+        return None if model.dof is None else model.scale
+
+    @property
+    def is_gaussian(self) -> bool:
+        """Whether no set has heavy tails."""
+        return all(model.dof is None for model in self.models.values())
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return models and precisions."""
+        models = {name: asdict(model) for name, model in self.models.items()}
+        return {"models": models, "precision": dict(self.precision)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state_dict`."""
+        self.models = {name: NoiseModel(**model) for name, model in state["models"].items()}
+        self.precision = dict(state["precision"])
+
+
+def _own(rows: slice, observed: slice) -> slice:
+    return slice(rows.start - observed.start, rows.stop - observed.start)

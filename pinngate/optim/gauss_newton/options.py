@@ -1,0 +1,64 @@
+"""How population-risk Gauss–Newton goes: weights, ramp, ridge, trust region, and when to stop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class GaussNewtonOptions:
+    """How the solver goes; every default has its reason.
+
+    Attributes:
+        equation_weight: final weight of an equation's residual, in units of its characteristic size
+            (`residuals.characteristic_size`) against the data's own unit.
+        condition_weight: the same for exact conditions; never ramped, they are easy.
+        first_physics_weight: where the ramp starts, as a fraction of `equation_weight`: from random
+            weights the data must be met before the equation holds the solution at zero.
+        ramp: factor an iteration; 12 iterations from 0.05 to 1, about what a sine network needs to
+            find the solution.
+        reference_noise: noise, in units of the fields' size, at which the weights above are right.
+            Quieter data demand proportionally stiffer physics, or the equation's residual bends to
+            what the data would have forbidden (sand column: v 2.4 % off in place of 0.5 %).
+        max_stiffness: most by which the physics is stiffened; beyond, rounding takes over.
+        following: actual over look-ahead risk below which the iterate has followed the physics and
+            its weight rises; with coefficients 1 + d/n, as far from the minimiser as the d
+            directions of the fit are by themselves. Raised before, the field obeys an equation of
+            wrong coefficients, and creeps along it to the right ones (inverse Burgers: 200
+            iterations in place of 50). With the first rise coefficients begin to move; before the
+            field has met the data a velocity can run off to zero, from where it does not come back.
+        max_held: iterations after which the weight rises for the first time all the same; a quarter
+            as many before each further rise.
+        ridge: first α, in units of the squared size of the fields; follows the risk from there.
+        ridge_factor: most by which α moves an iteration: the linearisation changes with it.
+        damping: first trust-region parameter μ, in units of the squared size of the fields.
+        patience: iterations at full weight without a fall of the risk before stopping.
+        tolerance: relative fall of the risk that counts as one; the standard error of a risk from
+            200 observations is a hundred times larger.
+        max_iterations: a limit for networks that creep; small sine networks stop after 20 to 40,
+            the inverse Burgers problem needed 81.
+        creeping: actual over look-ahead risk above which the iteration has not converged and its
+            patience is tripled; converged runs agree to a tenth of a percent.
+        is_robust: whether to fit a Student-t noise model and reweight observations where the data
+            have heavy tails. Gaussian data keep weights of one exactly.
+        is_accelerated: whether steps are corrected for the curvature of the residuals
+            (`trust_region`); it spares the inverse Burgers problem half of its iterations.
+    """
+
+    equation_weight: float = 3.0
+    condition_weight: float = 5.0
+    first_physics_weight: float = 0.05
+    ramp: float = 1.3
+    reference_noise: float = 0.33
+    max_stiffness: float = 100.0
+    following: float = 1.1
+    max_held: int = 12
+    ridge: float = 1.0
+    ridge_factor: float = 3.0
+    damping: float = 1.0
+    patience: int = 6
+    tolerance: float = 1e-3
+    max_iterations: int = 120
+    creeping: float = 1.05
+    is_robust: bool = True
+    is_accelerated: bool = True
