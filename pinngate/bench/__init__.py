@@ -3,7 +3,8 @@
 from pinngate.bench.matrix import run_matrix
 from pinngate.bench.page import write_page
 from pinngate.bench.suite import Setting, Suite, load_suite
-from pinngate.bench.tables import make_tables, write_tables
+from pinngate.bench.summaries import make_tables
+from pinngate.bench.tables import write_tables
 
 __all__ = [
     "Setting",

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pinngate.bench.measures import Row, field_names
 from pinngate.bench.measures import figure as error_of
 from pinngate.bench.suite import Suite
-from pinngate.bench.tables import cells_of
+from pinngate.bench.summaries import cells_of
 from pinngate.report.notation import significant
 from pinngate.report.style import (
     BLUE,

@@ -14,16 +14,16 @@ from pathlib import Path
 from pinngate.bench.figures import FAMILIES, figures_of, slug
 from pinngate.bench.measures import Row
 from pinngate.bench.methods import method
+from pinngate.bench.standing import sentences, standing
 from pinngate.bench.suite import Suite
+from pinngate.bench.summaries import Tables, make_tables
 from pinngate.bench.tables import (
     ABOUT,
     ABOUT_COMPARISONS,
     COEFFICIENT_COLUMNS,
     COMPARISON_COLUMNS,
     FIELD_COLUMNS,
-    Tables,
     arrival_columns,
-    make_tables,
     number,
     text,
     version_line,
@@ -100,8 +100,8 @@ def _section(suite: Suite, tables: Tables, problem: str, setting: str) -> Row:
 
 
 def verdict(suite: Suite, tables: Tables) -> list[str]:
-    """Return one sentence for each rival: in how many cells the baseline is better or worse."""
-    sentences = []
+    """Return where the baseline stands, and for each rival in how many cells it is better."""
+    told = sentences(suite, standing(suite, tables)) if len(suite.methods) > 1 else []
     for label in suite.methods:
         own = [row for row in tables.comparisons if row["method"] == label]
         if not own:
@@ -110,12 +110,12 @@ def verdict(suite: Suite, tables: Tables) -> list[str]:
         worse = sum(_is_significant(r) and r["probability_of_improvement"] < 0.5 for r in own)
         ratios = sorted(r["ratio"] for r in own if r["ratio"] is not None)
         middle = number(ratios[len(ratios) // 2]) if ratios else "–"
-        sentences.append(
+        told.append(
             f"{label}: {suite.reference} is better in {better}, worse in {worse}, not told apart "
             f"in {len(own) - better - worse} of {len(own)} cells; error / {suite.reference}'s "
             f"is {middle} in the middle cell"
         )
-    return sentences
+    return told
 
 
 def _is_significant(row: Row) -> bool:

@@ -113,8 +113,13 @@ class FirstOrder:
             if options.is_gating_data_alone:
                 data = {n: unit * w for n, w in weights.items() if kinds[n] == "observation"}
                 alone = stratified(moments, data)
-                spread = cast(list[Tensor], alone.variance_of_mean)
-                self.optimizer.attach_statistics(means=alone.mean[:num], variances=spread[:num])
+                spreads = cast(list[Tensor], alone.variance_of_mean)[:num]
+                # what no datum touches, such as a coefficient field, has no noise to be kept from
+                means = [
+                    torch.where(spread > 0, own, whole)
+                    for spread, own, whole in zip(spreads, alone.mean, total.mean, strict=False)
+                ]
+                self.optimizer.attach_statistics(means=means, variances=spreads)
             else:
                 self.optimizer.attach_statistics(variances=total.variance_of_mean[:num])
         self.optimizer.step()

@@ -85,7 +85,7 @@ def gate(archive: RunArchive) -> Figure | None:
 
 
 def coefficients(archive: RunArchive) -> Figure | None:
-    """Draw each estimated coefficient with its 95 % interval over iterations, and its truth."""
+    """Draw each estimated coefficient with its interval over iterations, answer and truth."""
     best = winner_of(archive)
     names = [c.name for c in archive.problem.coefficients if best.series([f"coefficient_{c.name}"])]
     if not names:
@@ -104,7 +104,7 @@ def coefficients(archive: RunArchive) -> Figure | None:
 def _coefficient(plot: Axes, archive: RunArchive, name: str) -> None:
     best = winner_of(archive)
     iteration, value = best.series([f"coefficient_{name}"])[f"coefficient_{name}"]
-    plot.plot(iteration, value, color=ESTIMATE, lw=1.6, label="estimate", zorder=3)
+    plot.plot(iteration, value, color=ESTIMATE, lw=1.6, label="iterate", zorder=3)
     shown = [value]
     std_column = f"coefficient_{name}_std"
     if best.series([std_column]):
@@ -122,11 +122,16 @@ def _coefficient(plot: Axes, archive: RunArchive, name: str) -> None:
         name_of_line = f"truth {significant(truth, 4)}"
         plot.axhline(truth, color=TRUTH, lw=1.1, ls=(0, (4, 2)), label=name_of_line, zorder=2)
         shown.append(np.array([truth]))
+    estimate, std = (archive.number("coefficients", name, key) for key in ("estimate", "std"))
+    if estimate is not None:
+        bar = None if std is None else 1.96 * std
+        end = iteration[-1:]
+        plot.errorbar(end, [estimate], bar, fmt="o", color=INK, ms=4, capsize=3, label="answer")
+        shown.append(estimate + (bar or 0.0) * np.array([-1.0, 1.0]))
     every = np.concatenate(shown)
     low, high = np.nanmin(every), np.nanmax(every)
     margin = 0.08 * (high - low) or 0.05 * abs(high) or 1.0
     plot.set_ylim(low - margin, high + margin)
-    estimate, std = (archive.number("coefficients", name, key) for key in ("estimate", "std"))
     final = f" = {with_uncertainty(estimate, std)}" if estimate is not None else ""
     label(plot, "iteration", mathtext(name), f"{mathtext(name)}{final}")
     open_frame(plot)

@@ -192,7 +192,7 @@ def test_coefficients_are_those_of_the_chosen_network(make_archive: Make) -> Non
     history = archive.history | {"candidate": (np.arange(rows) < 30).astype(float)}
     race = [{"network": "a", "is_winner": True}, {"network": "b", "is_winner": False}]
     chosen = replace(archive, history=history, metrics=archive.metrics | {"race": race})
-    _, k = _line(figures_of(chosen)["coefficients"], "estimate")
+    _, k = _line(figures_of(chosen)["coefficients"], "iterate")
     np.testing.assert_array_equal(k, archive.history["coefficient_k"][30:])
 
 

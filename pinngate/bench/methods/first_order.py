@@ -21,6 +21,7 @@ from pinngate.bench.methods.contract import Method, Outcome, Task
 from pinngate.bench.methods.own import SOLVE_KEYS, prepare, watched
 from pinngate.moments import LossMoments, TermMoments, gradient_moments, stratified
 from pinngate.optim.first_order import FirstOrder
+from pinngate.optim.population_risk_adam import PopulationRiskAdam
 from pinngate.problem import SolveOptions
 from pinngate.training import Session, begin, train
 
@@ -187,6 +188,24 @@ def _soap(parameters: Parameters, rate: float, options: Mapping[str, Any]) -> An
     )
 
 
+def _gate_variant(task: Task) -> Outcome:
+    solve, options = task.problem.solve, task.options
+
+    def make(parameters: Parameters, rate: float) -> torch.optim.Optimizer:
+        return PopulationRiskAdam(
+            parameters,
+            lr=rate,
+            gate=solve.gate,
+            variance="per-point",
+            threshold=options["threshold"],
+            strength=options["strength"],
+            granularity=options["granularity"],
+            foreach=True,
+        )
+
+    return watched(task, lambda session: _rebuilt(session, FirstOrder, make))
+
+
 def _pde_aware(task: Task) -> Outcome:
     return watched(
         task,
@@ -264,6 +283,14 @@ FIRST_ORDER = [
         SOLVE_KEYS,
         PLAIN,
         source="arXiv 1703.09580",
+    ),
+    Method(
+        "gate-variant",
+        "optimizer",
+        "PopulationRiskAdam on per-point statistics with other thresholds, strengths, granularity",
+        _gate_variant,
+        {**SOLVE_KEYS, "threshold": 1.0, "strength": None, "granularity": "parameter"},
+        partial(prepare, optimizer="population-risk-adam"),
     ),
     Method(
         "ungated-control",

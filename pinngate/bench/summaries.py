@@ -1,0 +1,263 @@
+"""What the rows of a benchmark come to: medians by cell, coefficients, comparisons with a baseline.
+
+Between the runs (`pinngate.bench.matrix`) and what shows them (`tables`, `figures`, `page`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pinngate.bench.matrix import columns
+from pinngate.bench.measures import Row, best_ever, error_at, field_names, figure, reached
+from pinngate.bench.statistics import Comparison, compare, corrected, summary
+from pinngate.bench.suite import LIMIT_FACTORS, Suite
+
+Cell = tuple[str, str, str]  # problem, setting, method
+TIMES = (1.0, 10.0)  # multiples of the baseline's median time at which errors are compared
+
+
+@dataclass(frozen=True)
+class Tables:
+    """All tables of a benchmark: lists of rows, ready for a file or a page."""
+
+    fields: list[Row]
+    coefficients: list[Row]
+    comparisons: list[Row]
+    left_out: list[Row]
+
+
+def cells_of(rows: Sequence[Row]) -> dict[Cell, list[Row]]:
+    """Return the rows of each cell, in order of appearance, methods that do not apply left out."""
+    cells: dict[Cell, list[Row]] = {}
+    for row in rows:
+        if row["status"] != "not applicable":
+            cells.setdefault((row["problem"], row["setting"], row["method"]), []).append(row)
+    return cells
+
+
+def make_tables(suite: Suite, rows: Sequence[Row]) -> Tables:
+    """Make all tables."""
+    left_out = {
+        (row["problem"], row["setting"], row["method"]): row
+        for row in rows
+        if row["status"] == "not applicable"
+    }
+    reasons = [
+        {"problem": p, "setting": s, "method": m, "reason": row["reason"]}
+        for (p, s, m), row in left_out.items()
+    ]
+    return Tables(
+        summarise(rows, suite), summarise_coefficients(rows), comparisons(rows, suite), reasons
+    )
+
+
+def summarise(rows: Sequence[Row], suite: Suite) -> list[Row]:
+    """Return one row for each problem, setting, method and field.
+
+    Errors are medians over seeds with quartiles, a failed run counting as infinite; `overfitting`
+    is the median of final over best-ever error; `seconds_to_…` and `iterations_to_…` are medians
+    over the seeds that arrived, `arrived_…` their share of all seeds.
+    """
+    cells = cells_of(rows)
+    table = []
+    for (problem, setting, label), members in cells.items():
+        solved = [row for row in members if row["status"] != "failed"]
+        reference = [
+            row["solve_seconds"]
+            for row in cells.get((problem, setting, suite.reference), [])
+            if "solve_seconds" in row
+        ]
+        common = {
+            "problem": problem,
+            "setting": setting,
+            "method": label,
+            "family": members[0].get("family"),
+            "num_seeds": len(members),
+            "num_failed": len(members) - len(solved),
+            "seconds": _median(row.get("solve_seconds") for row in solved),
+        }
+        for name in _fields(members, cells, problem, setting):
+            errors = [_or_infinite(figure(row, name, "relative_l2")) for row in members]
+            found = summary(errors)
+            bound = _median(r.get(f"limit.{name}.relative_l2") for r in solved)
+            row = common | {
+                "field": name,
+                "relative_l2_median": _finite(found.median),
+                "relative_l2_lower_quartile": _finite(found.lower_quartile),
+                "relative_l2_upper_quartile": _finite(found.upper_quartile),
+                "relative_l2_interval": _pair(found.interval),
+                "relative_l2_worst": _finite(found.worst),
+                "relative_l2_best_ever": _median(best_ever(r, name) for r in solved),
+                "overfitting": _median(
+                    _ratio(figure(r, name, "relative_l2"), best_ever(r, name)) for r in solved
+                ),
+                "relative_l2_initial": _median(
+                    figure(r, name, "relative_l2_initial") for r in solved
+                ),
+                "relative_l2_initial_best_ever": _median(
+                    best_ever(r, name, "relative_l2_initial") for r in solved
+                ),
+                "relative_l2_limit": bound,
+                "ratio_to_limit": _median(
+                    _ratio(figure(r, name, "relative_l2"), r.get(f"limit.{name}.relative_l2"))
+                    for r in solved
+                ),
+                "relative_l2_classical": _median(
+                    r.get(f"classical.{name}.relative_l2") for r in solved
+                ),
+                "ratio_to_classical": _median(
+                    _ratio(figure(r, name, "relative_l2"), r.get(f"classical.{name}.relative_l2"))
+                    for r in solved
+                ),
+                "coverage_95": _mean(figure(r, name, "coverage_95") for r in solved),
+            }
+            for factor in TIMES:
+                budget = factor * float(np.median(reference)) if reference else math.nan
+                at = [_or_infinite(_error_at(r, name, budget)) for r in members]
+                row[f"relative_l2_at_{factor:g}x_time"] = (
+                    _finite(summary(at).median) if reference else None
+                )
+            for key, level in levels(suite, name):
+                arrived = [reached(r, name, level(r)) for r in members]
+                row[f"arrived_{key}"] = sum(a is not None for a in arrived) / len(arrived)
+                row[f"iterations_to_{key}"] = _median(a[0] for a in arrived if a is not None)
+                row[f"seconds_to_{key}"] = _median(a[1] for a in arrived if a is not None)
+            table.append(row)
+    return table
+
+
+def _fields(
+    members: Sequence[Row], cells: dict[Cell, list[Row]], problem: str, setting: str
+) -> list[str]:
+    """Return the fields of a cell; those of its neighbours where every run of it failed."""
+    every = [r for cell, rows in cells.items() if cell[:2] == (problem, setting) for r in rows]
+    return list(dict.fromkeys(name for row in (*members, *every) for name in field_names(row)))
+
+
+def levels(suite: Suite, name: str) -> list[tuple[str, Callable[[Row], float]]]:
+    """Return the errors to which time is told: key and level for a row."""
+
+    def times_limit(factor: float) -> Callable[[Row], float]:
+        return lambda row: factor * (row.get(f"limit.{name}.relative_l2") or -math.inf)
+
+    def fixed(level: float) -> Callable[[Row], float]:
+        return lambda row: level
+
+    found = [(f"{level:g}", fixed(level)) for level in suite.levels]
+    return found + [(f"{factor:g}x_limit", times_limit(factor)) for factor in LIMIT_FACTORS]
+
+
+def _error_at(row: Row, name: str, seconds: float) -> float | None:
+    return None if row["status"] == "failed" else error_at(row, name, seconds)
+
+
+def summarise_coefficients(rows: Sequence[Row]) -> list[Row]:
+    """Return one row for each problem, setting, method and unknown coefficient.
+
+    `rms_over_limit` is the root-mean-square error over the standard deviation of the best unbiased
+    estimator; `coverage_95` the share of seeds whose interval holds the truth.
+    """
+    table = []
+    for (problem, setting, label), members in cells_of(rows).items():
+        solved = [row for row in members if row["status"] != "failed"]
+        keys = [k for k in columns(solved) if k.startswith("coefficients.")]
+        for name in dict.fromkeys(k.split(".")[1] for k in keys):
+            at = f"coefficients.{name}"
+            relative = _numbers(r.get(f"{at}.relative_error") for r in solved)
+            misses = [
+                (r[f"{at}.estimate"] - r[f"{at}.truth"], r.get(f"{at}.limit"))
+                for r in solved
+                if r.get(f"{at}.truth") is not None
+            ]
+            bound = _median(b for _, b in misses)
+            square = math.sqrt(np.mean([e**2 for e, _ in misses])) if misses else None
+            inside = [
+                float(r[f"{at}.interval_95"][0] <= r[f"{at}.truth"] <= r[f"{at}.interval_95"][1])
+                for r in solved
+                if r.get(f"{at}.interval_95") and r.get(f"{at}.truth") is not None
+            ]
+            table.append(
+                {
+                    "problem": problem,
+                    "setting": setting,
+                    "method": label,
+                    "coefficient": name,
+                    "num_seeds": len(members),
+                    "num_failed": len(members) - len(solved),
+                    "relative_error_median": _median(relative),
+                    "relative_error_rms": (
+                        float(np.sqrt(np.mean(np.square(relative)))) if relative else None
+                    ),
+                    "limit_std": bound,
+                    "rms_over_limit": square / bound if square is not None and bound else None,
+                    "coverage_95": _mean(inside),
+                }
+            )
+    return table
+
+
+def comparisons(rows: Sequence[Row], suite: Suite) -> list[Row]:
+    """Return every method against the baseline on the same seeds, corrected over the suite."""
+    cells = cells_of(rows)
+    told: list[Row] = []
+    found: list[Comparison | None] = []
+    for (problem, setting, label), members in cells.items():
+        ours = cells.get((problem, setting, suite.reference))
+        if label == suite.reference or ours is None:
+            continue
+        for name in _fields(members, cells, problem, setting):
+            a, b = (
+                {r["seed"]: _or_infinite(figure(r, name, "relative_l2")) for r in side}
+                for side in (ours, members)
+            )
+            found.append(compare(a, b))
+            told.append({"problem": problem, "setting": setting, "method": label, "field": name})
+    return [
+        row
+        | {
+            "baseline": suite.reference,
+            "num_pairs": c.num_pairs,
+            "ratio": _finite(c.ratio),
+            "ratio_interval": _pair(c.interval),
+            "probability_of_improvement": c.probability,
+            "probability_interval": _pair(c.probability_interval),
+            "p_wilcoxon": c.p_value,
+            "p_holm": c.p_holm,
+        }
+        for row, c in zip(told, corrected(found), strict=True)
+        if c is not None
+    ]
+
+
+def _or_infinite(value: float | None) -> float:
+    return math.inf if value is None or not math.isfinite(value) else float(value)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _pair(interval: tuple[float, float] | None) -> list[float | None] | None:
+    return None if interval is None else [_finite(interval[0]), _finite(interval[1])]
+
+
+def _ratio(above: float | None, below: float | None) -> float | None:
+    return above / below if above is not None and below else None
+
+
+def _numbers(values: Iterable[float | None]) -> list[float]:
+    return [float(v) for v in values if v is not None]
+
+
+def _median(values: Iterable[float | None]) -> float | None:
+    numbers = _numbers(values)
+    return float(np.median(numbers)) if numbers else None
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    numbers = _numbers(values)
+    return float(np.mean(numbers)) if numbers else None
