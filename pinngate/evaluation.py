@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -121,6 +121,7 @@ def _judge(session: Session, reason: str, setup: float) -> Judged:
         "risk": {
             "leave_one_out": _mean_square(observations["leave_one_out_residual"]),
             "training": _mean_square(observations["residual"]),
+            "true": _true_risk(session, observations["fitted"], noise),
             "held_out": _mean_square(held_out["residual"]),
             "held_out_std_error": _mean_square_error(held_out["residual"]),
             "held_out_expected": _expected(observations, held_out),
@@ -186,6 +187,18 @@ def _mean_square(residuals: np.ndarray) -> float | None:
     """Return the mean square in data units, None where there are no residuals."""
     known = residuals[np.isfinite(residuals)]
     return float(np.mean(known**2)) if len(known) else None
+
+
+def _true_risk(session: Session, fitted: np.ndarray, noise: Mapping[str, float]) -> float | None:
+    """Return mean(σ² + (û − u)²) at the data, what leaving one out estimates; None if unknown."""
+    parts, start = [], 0
+    for made in session.observations:
+        own = fitted[start : start + len(made.values)]
+        start += len(own)
+        if made.clean is None or made.name not in noise:
+            return None
+        parts.append(noise[made.name] ** 2 + (own - made.clean) ** 2)
+    return float(np.mean(np.concatenate(parts))) if parts else None
 
 
 def _expected(observations: dict[str, np.ndarray], held_out: dict[str, np.ndarray]) -> float | None:
@@ -311,6 +324,7 @@ def _observation_table(
         put("leave_one_out_residual", leave_one_out)
         put("std", made.std if made.std is not None else np.full(n, np.nan))
     return {name: np.concatenate(parts) for name, parts in columns.items()} or {
+        "fitted": np.empty(0),
         "residual": np.empty(0),
         "leave_one_out_residual": np.empty(0),
         "of": np.empty(0, dtype=object),

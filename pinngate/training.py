@@ -179,26 +179,6 @@ def train(
         Interrupted: the user pressed Ctrl-C; the checkpoint is up to date.
         SolveError: the computation failed.
     """
-    with limited_threads(session.stepper.num_threads):
-        return _loop(session, on_progress, on_checkpoint)
-
-
-@contextmanager
-def limited_threads(count: int | None) -> Iterator[None]:
-    """Let torch use at most `count` threads inside the block; None leaves it as it is."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(min(before, count or before))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def _loop(
-    session: Session,
-    on_progress: Callable[[Progress], None] | None,
-    on_checkpoint: Callable[[Session], None] | None,
-) -> str:
     stepper = session.stepper
     every = max(1, stepper.expected_iterations // NUM_LOGGED)
     grid = evaluation_grid(session.problem, fraction=LOG_GRID_FRACTION)
@@ -209,15 +189,17 @@ def _loop(
     saved = time.perf_counter()
     try:
         while (reason := stepper.reason) is None:
-            stepper.step()
-            if stepper.iteration % every == 0 or stepper.reason is not None:
-                session.seconds = time.perf_counter() - began
-                row = _logged(session, grid, expected)
-                session.history.append(row)
-                if on_progress is not None:
-                    expected_iterations = stepper.expected_iterations
-                    left = session.seconds * (expected_iterations / stepper.iteration - 1)
-                    on_progress(Progress(stepper.iteration, expected_iterations, row, left))
+            with limited_threads(stepper.num_threads):
+                stepper.step()
+                is_logged = stepper.iteration % every == 0 or stepper.reason is not None
+                if is_logged:
+                    session.seconds = time.perf_counter() - began
+                    session.history.append(_logged(session, grid, expected))
+            if is_logged and on_progress is not None:
+                expected_iterations = stepper.expected_iterations
+                left = session.seconds * (expected_iterations / stepper.iteration - 1)
+                row = session.history[-1]
+                on_progress(Progress(stepper.iteration, expected_iterations, row, left))
             if on_checkpoint is not None and time.perf_counter() - saved > CHECKPOINT_SECONDS:
                 session.seconds = time.perf_counter() - began
                 on_checkpoint(session)
@@ -232,6 +214,17 @@ def _loop(
         on_checkpoint(session)
     logger.info("stopped after %d iterations: %s", stepper.iteration, reason)
     return reason
+
+
+@contextmanager
+def limited_threads(count: int | None) -> Iterator[None]:
+    """Let torch use at most `count` threads inside the block; None leaves it as it is."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(min(before, count or before))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _logged(session: Session, grid: Grid, expected: dict[str, np.ndarray]) -> dict[str, float]:

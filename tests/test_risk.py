@@ -4,7 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from pinngate.inference.risk import RidgeSpectrum, fit_student_t
+from pinngate.inference.noise_model import fit_student_t
+from pinngate.inference.ridge import RidgeFactor, lower_gram
+from pinngate.inference.risk import RidgeSpectrum
 
 DOUBLE = torch.float64
 
@@ -30,10 +32,13 @@ SHAPES = [(30, 12, 0), (30, 12, 2), (20, 45, 0), (20, 45, 2)]
 
 @pytest.mark.parametrize(("rows", "columns", "free"), SHAPES)
 @pytest.mark.parametrize("form", ["dual", "normal"])
-def test_leave_one_out_residuals_are_those_of_refits_without_the_row(rows, columns, free, form):
+@pytest.mark.parametrize("system", [RidgeSpectrum, RidgeFactor])
+def test_leave_one_out_residuals_are_those_of_refits_without_the_row(
+    system, rows, columns, free, form
+):
     jac, b = problem(rows, columns, free)
     observed = slice(rows - 8, rows)
-    fit = RidgeSpectrum(jac, free, observed, form).fits([0.7], b)[0]
+    fit = system(jac, free, observed, form).fits([0.7], b)[0]
     for k, i in enumerate(range(rows - 8, rows)):
         others = torch.arange(rows) != i
         theta = brute_force(jac[others], b[others], free, 0.7)
@@ -43,12 +48,13 @@ def test_leave_one_out_residuals_are_those_of_refits_without_the_row(rows, colum
 
 @pytest.mark.parametrize(("rows", "columns", "free"), SHAPES)
 @pytest.mark.parametrize("form", ["dual", "normal"])
+@pytest.mark.parametrize("system", [RidgeSpectrum, RidgeFactor])
 def test_minimiser_residual_and_leverage_are_those_of_the_normal_equations(
-    rows, columns, free, form
+    system, rows, columns, free, form
 ):
     jac, b = problem(rows, columns, free, seed=1)
     observed = slice(5, rows)
-    spectrum = RidgeSpectrum(jac, free, observed, form)
+    spectrum = system(jac, free, observed, form)
     v, c = spectrum.minimiser(0.3, b)
     expected = brute_force(jac, b, free, 0.3)
     torch.testing.assert_close(torch.cat([v, c]), expected, rtol=1e-9, atol=1e-11)
@@ -61,19 +67,21 @@ def test_minimiser_residual_and_leverage_are_those_of_the_normal_equations(
     assert fit.effective_dimension == pytest.approx(float(hat.diagonal()[observed].sum()))
 
 
-def test_damped_coefficients_are_ridge_solutions_too():
+@pytest.mark.parametrize("system", [RidgeSpectrum, RidgeFactor])
+def test_damped_coefficients_are_ridge_solutions_too(system):
     jac, b = problem(25, 10, 3)
-    v, c = RidgeSpectrum(jac, 3, slice(0, 25)).minimiser(0.5, b, damping=0.2)
+    v, c = system(jac, 3, slice(0, 25)).minimiser(0.5, b, damping=0.2)
     expected = brute_force(jac, b, 3, 0.5, 0.2)
     torch.testing.assert_close(torch.cat([v, c]), expected, rtol=1e-9, atol=1e-11)
 
 
-def test_coefficient_covariance_is_the_block_of_the_inverse():
+@pytest.mark.parametrize("system", [RidgeSpectrum, RidgeFactor])
+def test_coefficient_covariance_is_the_block_of_the_inverse(system):
     jac, _ = problem(40, 15, 2)
     penalty = torch.full((17,), 0.4, dtype=DOUBLE)
     penalty[15:] = 0.0
     inverse = torch.linalg.inv(jac.T @ jac + torch.diag(penalty))
-    found = RidgeSpectrum(jac, 2, slice(0, 40)).unpenalised_covariance(0.4)
+    found = system(jac, 2, slice(0, 40)).unpenalised_covariance(0.4)
     torch.testing.assert_close(found, inverse[15:, 15:], rtol=1e-9, atol=1e-12)
 
 
@@ -117,3 +125,26 @@ def test_gaussian_noise_keeps_equal_weights_and_outliers_lose_theirs():
 def test_zero_residuals_and_tiny_samples_are_called_gaussian():
     assert fit_student_t(torch.zeros(50, dtype=DOUBLE)).dof is None
     assert fit_student_t(torch.tensor([0.1, -5.0], dtype=DOUBLE)).dof is None
+
+
+@pytest.mark.parametrize(("rows", "columns", "free"), SHAPES)
+def test_a_factor_has_the_mean_filter_of_the_spectrum(rows, columns, free):
+    jac, _ = problem(rows, columns, free)
+    both = [system(jac, free, slice(0, rows)) for system in (RidgeSpectrum, RidgeFactor)]
+    for ridge in (1e-2, 3.0, 0.5):
+        spectrum, factor = (system.signal_fraction(ridge) for system in both)
+        assert factor == pytest.approx(spectrum, rel=1e-10)
+
+
+@pytest.mark.parametrize("size", [1, 127, 128, 129, 700])
+def test_the_lower_triangle_of_a_gram_matrix(size):
+    a = problem(40, size, 0)[0]
+    torch.testing.assert_close(lower_gram(a).tril(), (a.T @ a).tril(), rtol=1e-12, atol=1e-12)
+
+
+def test_a_ridge_below_rounding_is_told():
+    jac = 1e6 * problem(60, 30, 0)[0]
+    jac[:, 1] = jac[:, 0]
+    system = RidgeFactor(jac, 0, slice(0, 60))
+    assert system.is_definite(1.0)
+    assert not system.is_definite(1e-10)

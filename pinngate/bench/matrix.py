@@ -12,10 +12,11 @@ import hashlib
 import json
 import logging
 import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import lru_cache
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 from pinngate import __version__, config
@@ -96,6 +97,7 @@ def _finished(file: Path) -> dict[str, Row]:
 
 def _warm_up() -> None:
     """Take one thread, and load what a first optimizer step needs: no run pays for it."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     import torch
 
@@ -103,6 +105,14 @@ def _warm_up() -> None:
     weight = torch.zeros(1, requires_grad=True)
     weight.square().sum().backward()
     torch.optim.Adam([weight]).step()
+
+
+def _end_with_parent() -> None:
+    """Leave no worker behind where the benchmark was killed and could not tell it to stop."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _labels(run: Run) -> Row:

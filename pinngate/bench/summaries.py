@@ -60,7 +60,8 @@ def summarise(rows: Sequence[Row], suite: Suite) -> list[Row]:
 
     Errors are medians over seeds with quartiles, a failed run counting as infinite; `overfitting`
     is the median of final over best-ever error; `seconds_to_…` and `iterations_to_…` are medians
-    over the seeds that arrived, `arrived_…` their share of all seeds.
+    over the seeds that arrived, `arrived_…` their share of all seeds. `risk_ratio` is the median of
+    the leave-one-out risk over noise variance plus squared error, `risk_off_…` how far it is off 1.
     """
     cells = cells_of(rows)
     table = []
@@ -80,6 +81,7 @@ def summarise(rows: Sequence[Row], suite: Suite) -> list[Row]:
             "num_failed": len(members) - len(solved),
             "seconds": _median(row.get("solve_seconds") for row in solved),
         }
+        risks = _numbers(_ratio(r.get("risk.leave_one_out"), r.get("risk.true")) for r in solved)
         for name in _fields(members, cells, problem, setting):
             errors = [_or_infinite(figure(row, name, "relative_l2")) for row in members]
             found = summary(errors)
@@ -114,6 +116,9 @@ def summarise(rows: Sequence[Row], suite: Suite) -> list[Row]:
                     for r in solved
                 ),
                 "coverage_95": _mean(figure(r, name, "coverage_95") for r in solved),
+                "risk_ratio": _median(risks),
+                "risk_off_median": _median(abs(ratio - 1) for ratio in risks),
+                "risk_off_worst": max((abs(ratio - 1) for ratio in risks), default=None),
             }
             for factor in TIMES:
                 budget = factor * float(np.median(reference)) if reference else math.nan

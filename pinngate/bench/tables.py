@@ -39,6 +39,7 @@ FIELD_COLUMNS = (
     ("initial", "relative_l2_initial"),
     ("best ever", "relative_l2_best_ever"),
     ("overfitting", "overfitting"),
+    ("risk / true", "risk_ratio"),
 )
 COEFFICIENT_COLUMNS = (
     ("problem", "problem"),

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from pinngate.coefficients import Coefficients
 from pinngate.errors import InputError
-from pinngate.inference.risk import RidgeFit, RidgeSpectrum
+from pinngate.inference.ridge import RidgeFit
+from pinngate.inference.risk import RidgeSpectrum
 from pinngate.networks import Network
 from pinngate.optim.gauss_newton.jacobian import Batches, flatten, jacobian
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton

@@ -90,11 +90,13 @@ class Stepper(Protocol):
 
     Attributes:
         iteration: iterations done.
-        num_threads: most threads that are of use, None for no limit.
     """
 
     iteration: int
-    num_threads: int | None
+
+    @property
+    def num_threads(self) -> int | None:
+        """Most threads that are of use in the next step, None for no limit."""
 
     @property
     def network(self) -> Network:

@@ -21,6 +21,8 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
+import torch
+
 from pinngate.adaptation import arc_length
 from pinngate.batches import Monitor
 from pinngate.coefficients import Coefficients
@@ -52,6 +54,7 @@ logger = logging.getLogger(__name__)
 HEAT = 20  # iterations of a round: 12 of ramp and 8 at full weight
 REDRAW = 2  # iterations on the same collocation points
 TIE = 1.01  # risks within a hundredth are not told apart by the data
+MANY_WEIGHTS = 500  # from which a second thread is worth its waking
 POSTERIOR_POINTS = 2  # times the collocation points of a step: less dependence on their draw
 
 PROMISE = 0.5  # part of the best risk so far; noise alone does not fall by half
@@ -67,11 +70,11 @@ SMALL = {
 }
 DEEP = {
     "deep-16-1": NetworkOptions(width=16, depth=3, activation="tanh", features=1.0),
-    "deep-20-1": NetworkOptions(width=20, depth=3, activation="tanh", features=1.0),
+    "tanh-16x4": NetworkOptions(width=16, depth=4, activation="tanh", features=None),
 }
 SPARE = {
+    "deep-20-1": NetworkOptions(width=20, depth=3, activation="tanh", features=1.0),
     "deep-16-1b": NetworkOptions(width=16, depth=3, activation="tanh", features=1.0),
-    "tanh-16x4": NetworkOptions(width=16, depth=4, activation="tanh", features=None),
 }
 DIVISIONS = (SMALL, DEEP, SPARE)
 
@@ -84,8 +87,6 @@ class SecondOrder:
         divisions: candidates by name; a single one is simply trained.
         options: of every solver.
     """
-
-    num_threads: int | None = 1  # as for first-order steps: matrices of a few hundred rows
 
     def __init__(
         self,
@@ -152,6 +153,12 @@ class SecondOrder:
         return solver
 
     @property
+    def num_threads(self) -> int | None:
+        """One for matrices of a few hundred rows, as for first-order steps; else no limit."""
+        name = self.winner or self.alive[self.place]
+        return 1 if self.solvers[name].network.num_parameters < MANY_WEIGHTS else None
+
+    @property
     def network(self) -> Network:
         """The network that was worked on last, after `finish` the winner's."""
         return self.solvers[self.at_work].network
@@ -193,7 +200,7 @@ class SecondOrder:
             self._draw()
         try:
             self.row = solver.step(self._batches)
-        except SolveError as error:
+        except (SolveError, torch.linalg.LinAlgError) as error:
             logger.info("candidate %s is out: %s", name, error)
             solver.reason = str(error)
             self.failed.append(name)

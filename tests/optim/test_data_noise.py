@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pinngate import config
-from pinngate.inference.risk import RidgeFit
+from pinngate.inference.ridge import RidgeFit
 from pinngate.optim.gauss_newton.data_noise import POOLED, DataNoise
 from pinngate.runs import solve
 

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinngate.inference.risk import NoiseModel, RidgeFit, fit_student_t
+from pinngate.inference.noise_model import NoiseModel, fit_student_t
+from pinngate.inference.ridge import RidgeFit
 from pinngate.optim.gauss_newton.jacobian import Rows
 
 # Values by which the noise of all sets counts in that of one: few values that the fit follows

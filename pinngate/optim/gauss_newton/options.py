@@ -31,6 +31,8 @@ class GaussNewtonOptions:
             as many before each further rise.
         ridge: first α, in units of the squared size of the fields; follows the risk from there.
         ridge_factor: most by which α moves an iteration: the linearisation changes with it.
+        scan_pause: iterations between two choices of a ridge that has come to rest; between, one
+            Cholesky factor serves in place of an eigendecomposition.
         damping: first trust-region parameter μ, in units of the squared size of the fields.
         patience: iterations at full weight without a fall of the risk before stopping.
         tolerance: relative fall of the risk that counts as one; the standard error of a risk from
@@ -55,6 +57,7 @@ class GaussNewtonOptions:
     max_held: int = 12
     ridge: float = 1.0
     ridge_factor: float = 3.0
+    scan_pause: int = 3
     damping: float = 1.0
     patience: int = 6
     tolerance: float = 1e-3

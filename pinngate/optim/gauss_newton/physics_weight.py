@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 from pinngate.optim.gauss_newton.options import GaussNewtonOptions
 
+RISEN = 1.1  # risk over the least so far above which a stiffer physics has cost the fit to the data
 NEGLIGIBLE = 0.01  # risk as a share of the physics' misfit below which the data hold nothing back
 
 
@@ -18,6 +21,8 @@ class PhysicsWeight:
         value: now.
         stiffness: where the ramp ends; grows as the estimate of the noise falls.
         is_released: whether it has risen for the first time; coefficients are held until then.
+        least_risk: of the iterates since then.
+        is_capped: whether the network was found to follow no further.
     """
 
     def __init__(self, options: GaussNewtonOptions, *, has_coefficients: bool) -> None:
@@ -26,6 +31,8 @@ class PhysicsWeight:
         self.stiffness = 1.0
         self.num_held = 0
         self.is_released = False
+        self.least_risk = math.inf
+        self.is_capped = False
 
     @property
     def is_full(self) -> bool:
@@ -34,13 +41,16 @@ class PhysicsWeight:
 
     def stiffen(self, noise: float) -> None:
         """Let the end of the ramp follow the falling noise, given in units of the fields."""
-        if self.value < 1.0:
+        if self.value < 0.9 or self.is_capped:
             return
         wanted = self.options.reference_noise / max(noise, 1e-300)
         self.stiffness = max(self.stiffness, min(self.options.max_stiffness, wanted))
 
     def advance(self, risk: float, lookahead: float, misfit: float, share: float) -> None:
         """Raise the weight once the iterate has followed it to the linearised minimiser.
+
+        Where it does not follow and the risk has risen, the network cannot obey the equation any
+        better without leaving the data: the weight goes back one step and stays there.
 
         Args:
             risk: leave-one-out risk of the iterate.
@@ -52,11 +62,17 @@ class PhysicsWeight:
         follows = risk <= following * lookahead
         if self.is_released:
             follows = follows or risk <= NEGLIGIBLE * misfit
+            self.least_risk = min(risk, self.least_risk)
         patience = self.options.max_held // (4 if self.is_released else 1)
         if not follows and self.num_held < patience:
             self.num_held += 1
             return
-        self.num_held, self.is_released = 0, True
+        self.num_held = 0
+        if not follows and self.value >= 1.0 and risk > RISEN * self.least_risk:
+            self.value /= self.options.ramp
+            self.stiffness, self.is_capped = self.value, True
+            return
+        self.is_released = True
         self.value = min(self.stiffness, self.value * self.options.ramp)
 
     def state_dict(self) -> dict[str, float]:
@@ -69,4 +85,4 @@ class PhysicsWeight:
             setattr(self, name, state[name])
 
 
-_STATE = ("value", "stiffness", "num_held", "is_released")
+_STATE = ("value", "stiffness", "num_held", "is_released", "least_risk", "is_capped")

@@ -71,7 +71,7 @@ def matrix_free_posterior(
             "leverage": fit.observed.leverage,
             "directions": directions * (eigenvalues / (eigenvalues + ridge)).sqrt(),
             "transfer": transfer,
-            "coefficient_covariance": variance * spectrum.unpenalised_covariance(ridge),
+            "coefficient_covariance": solver.coefficient_covariance(spectrum, variance),
             "correlation": None if tested is None else tested[0],
         }
     )

@@ -21,7 +21,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pinngate.inference.risk import RidgeFit, RidgeSpectrum, solve_gram
+from pinngate.inference.ridge import RidgeFit, solve_gram
+from pinngate.inference.risk import RidgeSpectrum
 from pinngate.optim.matrix_free.conjugate_gradients import (
     NystromPreconditioner,
     RidgeSolutions,
@@ -213,6 +214,10 @@ class MatrixFreeSpectrum:
             c = -solve_gram(gram, t_c.T @ b)
             v = v + solved.x[:, 1:] @ c
         return -v, c
+
+    def is_definite(self, ridge: float) -> bool:
+        """Whether solves at this ridge make sense; conjugate gradients ask for no more."""
+        return ridge > 0
 
     def directions(self) -> tuple[Tensor, Tensor]:
         """Return eigenvalues (rank,) and eigenvectors (P, rank) of Aᵀ A within the basis."""
