@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -130,3 +135,38 @@ def test_perfect_answer_has_no_error() -> None:
     assert row["fields.u.relative_l2"] == row["fields.u.relative_l2_initial"] == 0
     assert row["fields.u.coverage_95"] == 1
     assert row["limit.u.relative_l2"] > 0
+
+
+def _children(process: int) -> list[int]:
+    listed = Path(f"/proc/{process}/task/{process}/children").read_text(encoding="utf-8")
+    return [int(child) for child in listed.split()]
+
+
+def _is_running(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2]
+    except FileNotFoundError:
+        return False
+    return state.split()[0] != "Z"
+
+
+@pytest.mark.skipif(
+    not Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").exists(),
+    reason="this system does not list the children of a process",
+)
+def test_no_worker_outlives_a_killed_benchmark(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pinngate", "bench", "first-order", "--workers", "1"]
+    with subprocess.Popen(
+        [*command, "--out", str(tmp_path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        deadline = time.monotonic() + 60
+        # the resource tracker and the worker; the worker then still has to load torch
+        while len(_children(process.pid)) < 2 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        time.sleep(5)
+        workers = _children(process.pid)
+        process.send_signal(signal.SIGKILL)
+    while any(map(_is_running, workers)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert len(workers) >= 2
+    assert not any(map(_is_running, workers))
