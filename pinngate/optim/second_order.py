@@ -30,7 +30,7 @@ from pinngate.errors import SolveError
 from pinngate.expression import coefficients_of, names
 from pinngate.inference.kernel import KernelSpectrum, kernel_spectrum
 from pinngate.inference.linearised_fit import gauss_newton_fit
-from pinngate.inference.posterior import Posterior
+from pinngate.inference.posterior import Posterior, gauss_newton_posterior
 from pinngate.memory import budget
 from pinngate.networks import Network
 from pinngate.optim.gauss_newton.options import GaussNewtonOptions
@@ -43,6 +43,7 @@ from pinngate.optim.matrix_free import (
     choose_form,
     matrix_free_fit,
     matrix_free_kernel,
+    matrix_free_posterior,
 )
 from pinngate.optim.parts import Parts
 from pinngate.problem import NetworkOptions, Problem
@@ -299,7 +300,10 @@ class SecondOrder:
     def posterior(self) -> Posterior | None:
         """Return the posterior at the winner's best iterate."""
         stated = self.parts.batches.stated_std()
-        return self.solvers[self.at_work].posterior(self._posterior_batches(), stated)
+        solver, batches = self.solvers[self.at_work], self._posterior_batches()
+        if isinstance(solver, MatrixFreeGaussNewton):
+            return matrix_free_posterior(solver, batches, stated)
+        return gauss_newton_posterior(solver, batches, stated)
 
     def _posterior_batches(self) -> dict[str, Batch]:
         source = self.parts.batches.twin("posterior", POSTERIOR_POINTS)

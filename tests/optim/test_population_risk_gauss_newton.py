@@ -188,12 +188,12 @@ def test_coefficients_are_the_mean_of_the_last_linearised_minimisers():
     setting = NoisyHeat(coefficients=KAPPA, num_observations=400, is_initial=False)
     solver = setting.solver()
     solve(setting, solver)
-    steps = torch.stack(solver.one_steps)
+    steps = torch.stack(solver.one_step.steps)
     assert len(steps) == solver.options.patience
     solver.finish()
     assert torch.allclose(setting.coefficients.raw, steps.mean(0))
     # where the linearised minimiser is far away, the best iterate stands
-    solver.one_steps = [step + 1.0 for step in solver.one_steps]
+    solver.one_step.steps = [step + 1.0 for step in solver.one_step.steps]
     solver.finish()
     best = solver.best_state["theta"][setting.network.num_parameters :]
     assert torch.equal(setting.coefficients.raw.detach(), best)

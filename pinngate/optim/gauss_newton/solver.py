@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -36,22 +36,13 @@ from pinngate.optim.gauss_newton.jacobian import (
     row_slices,
     weighted_residuals,
 )
+from pinngate.optim.gauss_newton.one_step import OneStep
 from pinngate.optim.gauss_newton.options import GaussNewtonOptions
 from pinngate.optim.gauss_newton.physics_weight import PhysicsWeight
 from pinngate.optim.gauss_newton.trust_region import descend
 from pinngate.residuals import ResidualModel, Term
 from pinngate.smoothness import strength
 
-if TYPE_CHECKING:
-    from pinngate.inference.posterior import Posterior
-
-# in raw coefficients (of size one) from the best iterate: beyond, linear is far off
-MAX_ONE_STEP = 0.3
-# Part of the ridge under which the coefficients of the linearised minimiser are taken. The ridge of
-# least risk balances bias against variance of the field; a coefficient, which averages over the
-# field, has little variance to gain and keeps the bias (undersmoothing: L. Goldstein and K. Messer,
-# Ann. Statist. 20, 1992, 1306-1328). Inverse Burgers, 5 % noise: viscosity 2.2 % high, so 1.0 %.
-UNDERSMOOTHING = 0.1
 NUM_REWEIGHTINGS = 5  # refits of a Student-t model before it is frozen
 FIRST_SMOOTHING = 0.003  # strength of a smoothness prior before the data have told
 
@@ -105,7 +96,7 @@ class PopulationRiskGaussNewton:
         self.ridge = self.options.ridge
         self.damping = self.options.damping
         self.iteration = self.next_scan = 0
-        self.one_steps: list[Tensor] = []
+        self.one_step = OneStep(self.options.patience)
         self.num_stale = 0
         self.last_score = math.inf
         self.last_lookahead = math.inf
@@ -185,7 +176,9 @@ class PopulationRiskGaussNewton:
         stds = self.noise.stds(r, fit, slices, observed)
         row |= {f"noise_std_{k}": std * self.unit for k, std in enumerate(stds, 1)}
         row |= self._coefficient_rows(spectrum, fit, r[observed])
-        self._look_ahead(spectrum, target)
+        if self.physics.is_released and self.physics.is_full and self.coefficients.names:
+            raw = self.coefficients.raw.detach()
+            self.one_step.record(raw, spectrum, self.ridge, target)
         self._judge(theta, risk + misfit, row)
         row["gain_ratio"] = self._descend(batches, weights, roots, spectrum, jac, r, theta)
         self._update_noise(plain, fit, slices, observed)
@@ -215,15 +208,6 @@ class PopulationRiskGaussNewton:
                 return factor
             self.next_scan = self.iteration
         return RidgeSpectrum(jac, num_unpenalised, observed)
-
-    def posterior(self, batches: Batches, stated_std: float | None = None) -> Posterior:
-        """Return the uncertainty at the present iterate; call `finish` first.
-
-        The import is late because the posterior stands above the solver.
-        """
-        from pinngate.inference.posterior import gauss_newton_posterior
-
-        return gauss_newton_posterior(self, batches, stated_std)
 
     def _smooth(
         self,
@@ -278,14 +262,6 @@ class PopulationRiskGaussNewton:
                     weight = max(1.0, weight)
                 total += float(r[slices[term.name]].square().sum()) / weight**2
         return total
-
-    def _look_ahead(self, spectrum: Any, b: Tensor) -> None:
-        """Record the coefficients of the linearised minimiser, raw, at the physics' full weight."""
-        if self.physics.is_released and self.physics.is_full and self.coefficients.names:
-            ridge = UNDERSMOOTHING * self.ridge
-            _, change = spectrum.minimiser(ridge if spectrum.is_definite(ridge) else self.ridge, b)
-            self.one_steps.append(self.coefficients.raw.detach() + change)
-            del self.one_steps[: -self.options.patience]
 
     def _judge(self, theta: Tensor, score: float, row: Mapping[str, float]) -> None:
         """Keep the best iterate; stop, or turn robust, when neither risk nor score falls."""
@@ -381,9 +357,7 @@ class PopulationRiskGaussNewton:
     def finish(self) -> None:
         """Put the best iterate back into the network and the coefficients.
 
-        Coefficients become the mean of the last linearised minimisers where those agree: the
-        one-step estimator (L. Le Cam, 1956; A. W. van der Vaart, Asymptotic Statistics, 5.7), which
-        is efficient although the iteration still creeps along the valley of stiff physics.
+        Coefficients become the mean of the last linearised minimisers where those agree.
         """
         if self.best_state is not None:
             assign(self.network, self.coefficients, self.best_state["theta"])
@@ -391,35 +365,15 @@ class PopulationRiskGaussNewton:
             self.noise.load_state_dict(self.best_state["noise"])
             self.smoothing = dict(self.best_state["smoothing"])
             self.physics.value = self.best_state["physics"]
-        steps = self._agreeing_steps()
+        steps = self.one_step.agreeing(self.coefficients.raw)
         if steps is not None:
             with torch.no_grad():
                 self.coefficients.raw.copy_(steps.mean(0))
 
-    def _agreeing_steps(self) -> Tensor | None:
-        """Return the last linearised minimisers (k, K), None where linear is too far off."""
-        if len(self.one_steps) < self.options.patience:
-            return None
-        steps = torch.stack(self.one_steps)
-        steps = steps[torch.isfinite(steps).all(1)]
-        is_near = (steps - self.coefficients.raw).abs() < MAX_ONE_STEP
-        return steps if len(steps) and bool(is_near.all()) else None
-
     def coefficient_covariance(self, spectrum: Any, variance: float) -> Tensor:
-        """Return the covariance of the raw coefficients (K, K) that `finish` has left.
-
-        Args:
-            spectrum: of all rows at the answer.
-            variance: σ̂² of the noise.
-
-        That of the undersmoothed fit, and what the draws of the collocation points leave in the
-        mean of the last minimisers.
-        """
-        found = variance * spectrum.unpenalised_covariance(UNDERSMOOTHING * self.ridge)
-        steps = self._agreeing_steps()
-        if steps is not None and len(steps) > 1:
-            found = found + torch.diag(steps.var(0) / len(steps))
-        return found
+        """Return the covariance of the raw coefficients (K, K) that `finish` has left."""
+        raw = self.coefficients.raw.detach()
+        return self.one_step.covariance(raw, spectrum, self.ridge, variance)
 
     @property
     def score(self) -> float:
@@ -434,7 +388,7 @@ class PopulationRiskGaussNewton:
         return {
             "theta": flatten(self.network, self.coefficients),
             "anchor": self.anchor.clone(),
-            "one_steps": [step.clone() for step in self.one_steps],
+            "one_step": self.one_step.state_dict(),
             "noise": self.noise.state_dict(),
             "physics": self.physics.state_dict(),
             "best_state": None if self.best_state is None else dict(self.best_state),
@@ -446,7 +400,7 @@ class PopulationRiskGaussNewton:
         """Go on from `state_dict`; on the same batches the iterations are bitwise the same."""
         assign(self.network, self.coefficients, state["theta"])
         self.anchor = state["anchor"].clone()
-        self.one_steps = [step.clone() for step in state["one_steps"]]
+        self.one_step.load_state_dict(state["one_step"])
         self.noise.load_state_dict(state["noise"])
         self.physics.load_state_dict(state["physics"])
         self.best_state = None if state["best_state"] is None else dict(state["best_state"])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor
 
@@ -22,9 +22,6 @@ from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.optim.matrix_free.rows import LinearisedRows
 from pinngate.optim.matrix_free.spectrum import MatrixFreeOptions, MatrixFreeSpectrum
 from pinngate.residuals import ResidualModel
-
-if TYPE_CHECKING:
-    from pinngate.inference.posterior import Posterior
 
 
 class MatrixFreeGaussNewton(PopulationRiskGaussNewton):
@@ -82,9 +79,3 @@ class MatrixFreeGaussNewton(PopulationRiskGaussNewton):
     def release(self) -> None:
         """Free the memory of the last iteration's spectrum."""
         self.spectrum = None
-
-    def posterior(self, batches: Batches, stated_std: float | None = None) -> Posterior:
-        """Return the uncertainty at the present iterate, without ever forming J."""
-        from pinngate.optim.matrix_free.posterior import matrix_free_posterior
-
-        return matrix_free_posterior(self, batches, stated_std)
