@@ -19,6 +19,7 @@ from pinngate.adaptation import equidistribute
 from pinngate.data.observations import ObservationSet
 from pinngate.data.quantities import mean_nodes
 from pinngate.geometry.region import Region
+from pinngate.inference.misfit import PureError, pure_error
 from pinngate.problem import BoundaryPart, Condition, Problem
 from pinngate.residuals import Batch, Term, problem_terms
 from pinngate.sampling import BoundarySampler, SobolSampler
@@ -162,6 +163,22 @@ class BatchSource:
             for name, o in zip(self.observations, self.sets, strict=True)
             if o.std is not None
         }
+
+    def pure_error(self) -> PureError | None:
+        """Return the scatter of repeated measurements over all sets, None where there are none.
+
+        In the unit that all fields share, as `stated_std`.
+        """
+        scales = {t.name: t.scale for t in self.terms}
+        square, free, places = 0.0, 0, 0
+        for name, made in zip(self.observations, self.sets, strict=True):
+            columns = dict(zip(self.problem.axes, made.points.T, strict=True))
+            found = pure_error(columns | {"value": made.values}, self.problem.axes)
+            if found is not None:
+                square += found.degrees_of_freedom * (found.std / scales[name]) ** 2
+                free += found.degrees_of_freedom
+                places += found.num_places
+        return PureError((square / free) ** 0.5, free, places) if free else None
 
     def num_points(self) -> dict[str, int]:
         """Return how many points of each kind a batch holds."""

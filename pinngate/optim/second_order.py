@@ -60,6 +60,7 @@ POSTERIOR_POINTS = 2  # times the collocation points of a step: less dependence 
 
 PROMISE = 0.5  # part of the best risk so far; noise alone does not fall by half
 STRAINED = 0.03  # share of the physics in the score above which deep networks are tried
+STUCK = 0.01  # level of the test whether risk and repeated measurements disagree
 HOPELESS = 0.2  # share above which they are tried at once, after the first round of the small ones
 
 SMALL = {
@@ -262,7 +263,8 @@ class SecondOrder:
             return
         self.champions.append(ranked[0])
         self.division += 1
-        if is_left or (has_more and self._strain(ranked[0]) > STRAINED):
+        is_strained = self._strain(ranked[0]) > STRAINED
+        if is_left or (has_more and (is_strained or self._is_stuck(ranked[0]))):
             self.alive = self.divisions[self.division]
         else:
             winner = min(self.champions, key=lambda n: self.solvers[n].score)
@@ -277,6 +279,21 @@ class SecondOrder:
         """Whether a solver still on its way foresees a risk far below the best so far."""
         solver = self.solvers[name]
         return solver.reason is None and solver.last_lookahead < PROMISE * best
+
+    def _is_stuck(self, name: str) -> bool:
+        """Whether a solver's risk is far above the scatter of repeated measurements.
+
+        Judged as a ratio of variances (F test at 1 %) with the risk's own share of the fit.
+        """
+        best, pure = self.solvers[name].best_state, self.parts.batches.pure_error()
+        if best is None or pure is None:
+            return False
+        from scipy.stats import f
+
+        count = self.parts.batches.num_points()["observations"]
+        share = 1 + best["dimension"] / count
+        bound = float(f.isf(STUCK, count, pure.degrees_of_freedom))
+        return bool(best["risk"] > bound * share * pure.std**2)
 
     def _strain(self, name: str) -> float:
         """Return the share of the physics' misfit in a solver's score.

@@ -281,6 +281,7 @@ class PopulationRiskGaussNewton:
             self.best_state = {
                 "theta": theta.clone(),
                 "ridge": self.ridge,
+                "dimension": row["effective_dimension"],
                 "score": score,
                 "risk": risk,
                 "iteration": self.iteration,

@@ -1,0 +1,58 @@
+"""The race of networks: when spare ones are tried."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pinngate import config
+from pinngate.training import Session, begin
+
+FILE = """\
+pinngate: 1
+name: repeated
+domain: {x: [0, 1], t: [0, 1]}
+unknowns: [u]
+equations: [u_t = 0.05*u_xx]
+observations: [{of: u, file: repeated.csv}]
+solve: {collocation: 32}
+"""
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Session:
+    """Values of noise 0.1, five at each of twelve places."""
+    rng = np.random.default_rng(0)
+    rows = ["x,t,u"]
+    for x, t in rng.uniform(size=(12, 2)):
+        rows += [f"{x},{t},{np.sin(np.pi * x) + 0.1 * rng.normal()}" for _ in range(5)]
+    (tmp_path / "repeated.csv").write_text("\n".join(rows))
+    (tmp_path / "repeated.yaml").write_text(FILE)
+    return begin(config.load(tmp_path / "repeated.yaml"))
+
+
+def test_repeated_measurements_tell_their_noise(session: Session) -> None:
+    found = session.batches.pure_error()
+    assert (found.degrees_of_freedom, found.num_places) == (48, 12)
+    # a standard deviation from 48 degrees of freedom is known to a tenth
+    assert found.std == pytest.approx(0.1, rel=0.3)
+
+
+def test_a_risk_far_above_repeated_measurements_calls_for_other_networks(session: Session) -> None:
+    race = session.stepper
+    name = next(iter(race.solvers))
+    solver = race.solvers[name]
+    assert not race._is_stuck(name)
+    for risk, is_stuck in ((0.01, False), (0.1, True)):
+        # as good as it gets, no misfit of the physics
+        solver.best_state = {"risk": risk, "score": risk, "dimension": 5.0}
+        assert race._is_stuck(name) is is_stuck
+    race.parts.batches.sets = tuple(
+        replace(made, points=made.points + 1e-9 * np.arange(60)[:, None])
+        for made in race.parts.batches.sets
+    )
+    assert race.parts.batches.pure_error() is None
+    assert not race._is_stuck(name)
