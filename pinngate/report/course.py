@@ -210,14 +210,10 @@ def _risk(plot: Axes, archive: RunArchive) -> None:
 
 
 def _data_misfit(best: Course) -> tuple[Array, Array]:
-    """Return the mean squared residual of all data: the loss without its share of the physics."""
-    columns = best.columns
-    if {"loss", "selection_risk", "leave_one_out_risk"} <= set(columns):
-        physics = columns["selection_risk"] - columns["leave_one_out_risk"]
-        misfit = Course("", True, columns | {"misfit": columns["loss"] - physics})
-        return misfit.series(["misfit"], is_log=True).get("misfit", (np.empty(0), np.empty(0)))
-    sets = list(best.series(best.starting("loss_observation"), is_log=True).values())
-    return sets[0] if len(sets) == 1 else (np.empty(0), np.empty(0))
+    """Return the mean squared residual of all data, in squared data units; empty where unknown."""
+    sets = best.starting("training_risk") or best.starting("loss_observation")
+    drawn = list(best.series(sets, is_log=True).values())
+    return drawn[0] if len(drawn) == 1 else (np.empty(0), np.empty(0))
 
 
 def _effective_dimension(plot: Axes, archive: RunArchive) -> None:

@@ -95,6 +95,7 @@ def _race_history() -> dict[str, np.ndarray]:
         "loss_observation_1": misfit,
         "learning_rate": np.full(36, np.nan),
         "leave_one_out_risk": risk,
+        "training_risk": misfit,
         "lookahead_risk": risk,
         "selection_risk": risk + physics,
         "effective_dimension": 4 + 22 * fall,

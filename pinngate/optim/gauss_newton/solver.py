@@ -165,6 +165,7 @@ class PopulationRiskGaussNewton:
                 for name, rows in slices.items()
             },
             "leave_one_out_risk": risk * self.unit**2,
+            "training_risk": float(r[observed].square().mean()) * self.unit**2,
             "lookahead_risk": float(fit.leave_one_out.square().mean()) * self.unit**2,
             "selection_risk": (risk + misfit) * self.unit**2,
             "effective_dimension": fit.effective_dimension,
