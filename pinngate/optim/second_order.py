@@ -206,7 +206,7 @@ class SecondOrder:
             logger.info("candidate %s is out: %s", name, error)
             solver.reason = str(error)
             self.failed.append(name)
-            solver.best_state = None
+            solver.stopping.forget()
         self.row["candidate"] = float(list(self.solvers).index(name))
         self.iteration += 1
         self.in_heat += 1
@@ -285,7 +285,7 @@ class SecondOrder:
 
         Judged as a ratio of variances (F test at 1 %) with the risk's own share of the fit.
         """
-        best, pure = self.solvers[name].best_state, self.parts.batches.pure_error()
+        best, pure = self.solvers[name].stopping.best, self.parts.batches.pure_error()
         if best is None or pure is None:
             return False
         from scipy.stats import f
@@ -301,9 +301,10 @@ class SecondOrder:
         Zero while it runs at less than the physics' full weight; 1 if it ended so.
         """
         solver = self.solvers[name]
-        if solver.best_state is None:
+        best = solver.stopping.best
+        if best is None:
             return 0.0 if solver.reason is None else 1.0
-        return 1.0 - float(solver.best_state["risk"]) / solver.unit**2 / solver.score
+        return 1.0 - float(best["risk"]) / solver.unit**2 / solver.score
 
     def log_row(self) -> dict[str, float]:
         """Return the last iteration's figures."""

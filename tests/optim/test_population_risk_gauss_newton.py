@@ -66,8 +66,8 @@ def test_heat_is_solved_close_to_the_limit_and_its_risk_is_honest():
         ratios.append(setting.error() / 0.0318)
         u = setting.network(setting.points)[:, 0].detach()
         expected = SIGMA**2 + float((u - truth(setting.points)).square().mean())
-        assert solver.best_state is not None
-        risks.append(solver.best_state["risk"] / expected)
+        assert solver.stopping.best is not None
+        risks.append(solver.stopping.best["risk"] / expected)
         assert rows[-1]["noise_std_1"] == pytest.approx(SIGMA, rel=0.2)
         assert 2 < rows[-1]["effective_dimension"] < 8
     # one realisation scatters by half its limit; the root mean square of four by a quarter
@@ -149,7 +149,7 @@ def test_state_is_made_of_plain_things_only(tmp_path):
     torch.save(solver.state_dict(), tmp_path / "state.pt")
     state = torch.load(tmp_path / "state.pt", weights_only=True)
     assert torch.equal(state["theta"], solver.state_dict()["theta"])
-    assert state["best_state"]["iteration"] >= 13
+    assert state["stopping"]["best"]["iteration"] >= 13
 
 
 def test_on_fixed_points_every_step_is_a_descent():
@@ -195,5 +195,5 @@ def test_coefficients_are_the_mean_of_the_last_linearised_minimisers():
     # where the linearised minimiser is far away, the best iterate stands
     solver.one_step.steps = [step + 1.0 for step in solver.one_step.steps]
     solver.finish()
-    best = solver.best_state["theta"][setting.network.num_parameters :]
+    best = solver.stopping.best["theta"][setting.network.num_parameters :]
     assert torch.equal(setting.coefficients.raw.detach(), best)

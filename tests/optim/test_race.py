@@ -48,7 +48,7 @@ def test_a_risk_far_above_repeated_measurements_calls_for_other_networks(session
     assert not race._is_stuck(name)
     for risk, is_stuck in ((0.01, False), (0.1, True)):
         # as good as it gets, no misfit of the physics
-        solver.best_state = {"risk": risk, "score": risk, "dimension": 5.0}
+        solver.stopping.best = {"risk": risk, "score": risk, "dimension": 5.0}
         assert race._is_stuck(name) is is_stuck
     race.parts.batches.sets = tuple(
         replace(made, points=made.points + 1e-9 * np.arange(60)[:, None])

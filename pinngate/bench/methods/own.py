@@ -88,7 +88,7 @@ def _is_leading(session: Session) -> bool:
     stepper = session.stepper
     if not isinstance(stepper, SecondOrder):
         return True
-    judged = {n: s.score for n, s in stepper.solvers.items() if s.best_state is not None}
+    judged = {n: s.score for n, s in stepper.solvers.items() if s.stopping.best is not None}
     return not judged or stepper.at_work == min(judged, key=lambda name: judged[name])
 
 

@@ -39,6 +39,7 @@ from pinngate.optim.gauss_newton.jacobian import (
 from pinngate.optim.gauss_newton.one_step import OneStep
 from pinngate.optim.gauss_newton.options import GaussNewtonOptions
 from pinngate.optim.gauss_newton.physics_weight import PhysicsWeight
+from pinngate.optim.gauss_newton.stopping import Stopping
 from pinngate.optim.gauss_newton.trust_region import descend
 from pinngate.residuals import ResidualModel, Term
 from pinngate.smoothness import strength
@@ -58,7 +59,7 @@ class PopulationRiskGaussNewton:
 
     Attributes:
         reason: None while it goes on, else a sentence that says why to stop.
-        best_state: weights, ridge and risk of the best iterate, None before full physics weight.
+        stopping: the best iterate, and when to stop.
         noise: of every observation set.
         physics: the weight of the equations and how it rises.
         smoothing: strength of every smoothness prior.
@@ -97,16 +98,14 @@ class PopulationRiskGaussNewton:
         self.damping = self.options.damping
         self.iteration = self.next_scan = 0
         self.one_step = OneStep(self.options.patience)
-        self.num_stale = 0
         self.last_score = math.inf
         self.last_lookahead = math.inf
-        self.least_risk = math.inf
         self.is_reweighting = False
         self.num_reweightings = 0
         self.noise = DataNoise([t.name for t in self.observation_terms])
         self.physics = PhysicsWeight(self.options, has_coefficients=bool(coefficients.names))
         self.smoothing = {t.name: FIRST_SMOOTHING for t in model.terms if t.kind == "prior"}
-        self.best_state: dict[str, Any] | None = None
+        self.stopping = Stopping(self.options)
         self.reason: str | None = None
 
     def row_weights(self, batches: Batches) -> dict[str, float]:
@@ -266,33 +265,27 @@ class PopulationRiskGaussNewton:
 
     def _judge(self, theta: Tensor, score: float, row: Mapping[str, float]) -> None:
         """Keep the best iterate; stop, or turn robust, when neither risk nor score falls."""
+        options, stopping = self.options, self.stopping
         if not self.physics.is_full:
-            self.num_stale = 0
+            stopping.num_stale = 0
             return
-        options = self.options
-        if self.best_state is not None and self.best_state["physics"] < 0.9 * self.physics.value:
-            # iterates under softer physics do not compare
-            self.best_state, self.least_risk = None, math.inf
-        risk, lookahead = row["leave_one_out_risk"], row["lookahead_risk"]
-        best = math.inf if self.best_state is None else float(self.best_state["score"])
-        falls = min(score / best, risk / self.least_risk) < 1 - options.tolerance
-        self.num_stale = 0 if falls else self.num_stale + 1
-        self.least_risk = min(risk, self.least_risk)
-        if score < best:
-            self.best_state = {
+        risk = row["leave_one_out_risk"]
+        stopping.judge(
+            score,
+            risk,
+            self.physics.value,
+            lambda: {
                 "theta": theta.clone(),
                 "ridge": self.ridge,
                 "dimension": row["effective_dimension"],
-                "score": score,
-                "risk": risk,
                 "iteration": self.iteration,
-                "physics": self.physics.value,
                 "noise": self.noise.state_dict(),
                 "smoothing": dict(self.smoothing),
-            }
+            },
+        )
         # far above the linearised minimiser the iteration creeps: it has not converged
-        is_creeping = risk > options.creeping * lookahead
-        if self.num_stale >= options.patience * (3 if is_creeping else 1):
+        is_creeping = risk > options.creeping * row["lookahead_risk"]
+        if stopping.is_stale(is_creeping):
             if options.is_robust and not self.is_reweighting and not is_creeping:
                 self.is_reweighting = True
                 self.num_reweightings = 0
@@ -354,19 +347,20 @@ class PopulationRiskGaussNewton:
             self.num_reweightings = NUM_REWEIGHTINGS
             self.reason = "the leave-one-out risk stopped falling"
         elif self.num_reweightings == NUM_REWEIGHTINGS:
-            self.best_state, self.least_risk, self.num_stale = None, math.inf, 0
+            self.stopping.forget()
 
     def finish(self) -> None:
         """Put the best iterate back into the network and the coefficients.
 
         Coefficients become the mean of the last linearised minimisers where those agree.
         """
-        if self.best_state is not None:
-            assign(self.network, self.coefficients, self.best_state["theta"])
-            self.ridge = self.best_state["ridge"]
-            self.noise.load_state_dict(self.best_state["noise"])
-            self.smoothing = dict(self.best_state["smoothing"])
-            self.physics.value = self.best_state["physics"]
+        best = self.stopping.best
+        if best is not None:
+            assign(self.network, self.coefficients, best["theta"])
+            self.ridge = best["ridge"]
+            self.noise.load_state_dict(best["noise"])
+            self.smoothing = dict(best["smoothing"])
+            self.physics.value = best["physics"]
         steps = self.one_step.agreeing(self.coefficients.raw)
         if steps is not None:
             with torch.no_grad():
@@ -383,7 +377,7 @@ class PopulationRiskGaussNewton:
 
         Before there is one, of the last iterate, its misfit taken at full weight.
         """
-        return self.last_score if self.best_state is None else float(self.best_state["score"])
+        return self.last_score if self.stopping.best is None else self.stopping.score
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything needed to go on: tensors, numbers, strings and dicts of them."""
@@ -393,7 +387,7 @@ class PopulationRiskGaussNewton:
             "one_step": self.one_step.state_dict(),
             "noise": self.noise.state_dict(),
             "physics": self.physics.state_dict(),
-            "best_state": None if self.best_state is None else dict(self.best_state),
+            "stopping": self.stopping.state_dict(),
             **{name: getattr(self, name) for name in _PLAIN_STATE},
             "smoothing": dict(self.smoothing),
         }
@@ -405,7 +399,7 @@ class PopulationRiskGaussNewton:
         self.one_step.load_state_dict(state["one_step"])
         self.noise.load_state_dict(state["noise"])
         self.physics.load_state_dict(state["physics"])
-        self.best_state = None if state["best_state"] is None else dict(state["best_state"])
+        self.stopping.load_state_dict(state["stopping"])
         for name in _PLAIN_STATE:
             setattr(self, name, state[name])
         self.smoothing = dict(state["smoothing"])
@@ -421,11 +415,9 @@ _PLAIN_STATE = (
     "damping",
     "iteration",
     "next_scan",
-    "num_stale",
     "last_score",
     "last_lookahead",
     "reason",
-    "least_risk",
     "is_reweighting",
     "num_reweightings",
 )
