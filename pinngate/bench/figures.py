@@ -183,7 +183,7 @@ def ends_figure(suite: Suite, rows: Sequence[Row]) -> Figure:
     methods = [m for m in suite.methods if any(c[2] == m for c in cells)]
     num_columns = min(3, len(panels))
     num_rows = -(-len(panels) // num_columns)
-    figure = new_figure(num_rows * (0.9 + 0.17 * len(methods)) + 0.4)
+    figure = new_figure(num_rows * (1.1 + 0.17 * len(methods)) + 0.4)
     grid = figure.subplots(num_rows, num_columns, sharey=True, squeeze=False)
     for k, (problem, setting) in enumerate(panels):
         axes = grid[k // num_columns][k % num_columns]
@@ -194,9 +194,9 @@ def ends_figure(suite: Suite, rows: Sequence[Row]) -> Figure:
         axes.set_xscale("log")
         if words == "limit":
             axes.axvline(1.0, color=GREEN, linewidth=2, zorder=1)
-        title = problem if setting == "default" else f"{problem}, {setting}"
-        label(axes, f"error / {words}", "", title)
-        axes.title.set_fontsize(FONT - 1.5)
+        title = problem if setting == "default" else f"{problem},\n{setting}"
+        label(axes, f"error / {words}", "")
+        axes.set_title(title, loc="left", fontsize=FONT - 1.5)
         open_frame(axes)
         axes.xaxis.set_major_locator(LogLocator(subs=[1, 2, 5]))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: significant(value)))
