@@ -27,6 +27,23 @@ class NoiseModel:
             return torch.ones_like(residuals)
         return (self.dof + 1) / (self.dof + (residuals / self.scale).square())
 
+    def equivalent_variance(self, residuals: Tensor) -> float:
+        """Return the variance of the Gaussian that gives the residuals (n,) the same likelihood.
+
+        exp(2·m − 1 − log 2π) with m their mean negative log-likelihood; for Gaussian noise their
+        mean square. A weighted mean square would reward a model that gives up on what it misses.
+        """
+        if self.dof is None or self.scale is None:
+            return float(residuals.square().mean())
+        mean = float(torch.log1p((residuals / self.scale).square() / self.dof).mean())
+        mean = 0.5 * (self.dof + 1) * mean + math.log(self.scale) + log_constant(self.dof)
+        return math.exp(2 * mean - 1 - math.log(2 * math.pi))
+
+
+def log_constant(dof: float) -> float:
+    """Return log of √(νπ) Γ(ν/2)/Γ((ν + 1)/2), what normalises a Student-t density of size one."""
+    return 0.5 * math.log(dof * math.pi) + math.lgamma(dof / 2) - math.lgamma((dof + 1) / 2)
+
 
 DEGREES = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 10.0)
 
@@ -57,13 +74,9 @@ def fit_student_t(residuals: Tensor, evidence: float = 4.0) -> NoiseModel:
             if abs(updated - variance) < 1e-6 * variance:
                 break
             variance = updated
-        likelihood = n * (
-            math.lgamma((dof + 1) / 2)
-            - math.lgamma(dof / 2)
-            - 0.5 * math.log(dof * math.pi)
-            - 0.5 * math.log(variance)
-            + constant
-        ) - 0.5 * (dof + 1) * float(torch.log1p(square / (dof * variance)).sum())
+        likelihood = n * (constant - log_constant(dof) - 0.5 * math.log(variance)) - 0.5 * (
+            dof + 1
+        ) * float(torch.log1p(square / (dof * variance)).sum())
         if likelihood > best_likelihood:
             best, best_likelihood = NoiseModel(dof, math.sqrt(variance)), likelihood
     return best

@@ -207,6 +207,9 @@ class SecondOrder:
             solver.reason = str(error)
             self.failed.append(name)
             solver.stopping.forget()
+        if solver.has_heavy_tails:
+            for other in self.solvers.values():
+                other.turn_robust()  # weighted risks and plain ones do not compare
         self.row["candidate"] = float(list(self.solvers).index(name))
         self.iteration += 1
         self.in_heat += 1

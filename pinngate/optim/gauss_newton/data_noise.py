@@ -53,6 +53,25 @@ class DataNoise:
             roots[rows] = self.precision[name] * model.weights(plain[rows]).sqrt()
         return roots
 
+    def risk(self, errors: Tensor, roots: Tensor, slices: Rows, observed: slice) -> float:
+        """Return the mean of errors² over all observations, by likelihood where tails are heavy.
+
+        Args:
+            errors: weighted residuals of the observation rows, (n,).
+            roots: what `row_roots` returned for all rows.
+            slices: rows of each term.
+            observed: rows of all observations.
+        """
+        total = 0.0
+        for name, model in self.models.items():
+            own, precision = _own(slices[name], observed), self.precision[name]
+            if model.dof is None:
+                total += float(errors[own].square().sum())
+            else:
+                plain = errors[own] / roots[slices[name]]
+                total += len(plain) * precision**2 * model.equivalent_variance(plain)
+        return total / len(errors)
+
     def stds(self, r: Tensor, fit: RidgeFit, slices: Rows, observed: slice) -> list[float]:
         """Return the estimated noise of each term from the weighted residuals r (N,)."""
         found = []

@@ -46,6 +46,11 @@ class PhysicsWeight:
         wanted = self.options.reference_noise / max(noise, 1e-300)
         self.stiffness = max(self.stiffness, min(self.options.max_stiffness, wanted))
 
+    def soften(self) -> None:
+        """Start the ramp once more, from twice its first weight; coefficients stay free."""
+        self.value, self.stiffness = 2 * self.options.first_physics_weight, 1.0
+        self.least_risk, self.is_capped, self.num_held = math.inf, False, 0
+
     def advance(self, risk: float, lookahead: float, misfit: float, share: float) -> None:
         """Raise the weight once the iterate has followed it to the linearised minimiser.
 

@@ -153,10 +153,11 @@ class PopulationRiskGaussNewton:
         self.physics.stiffen(math.sqrt(_variance(r[observed], fit)))
 
         actual = r[observed] / (1 - fit.leverage)
-        risk = float(actual.square().mean())
+        risk = self.noise.risk(actual, roots, slices, observed)
+        lookahead = self.noise.risk(fit.leave_one_out, roots, slices, observed)
         misfit = self._misfit(r, slices) / len(actual)
         self.last_score = risk + misfit
-        self.last_lookahead = float(fit.leave_one_out.square().mean())
+        self.last_lookahead = lookahead
         row = {
             "loss": float(r.square().sum()) * self.unit**2 / len(actual),
             **{
@@ -165,7 +166,7 @@ class PopulationRiskGaussNewton:
             },
             "leave_one_out_risk": risk * self.unit**2,
             "training_risk": float(r[observed].square().mean()) * self.unit**2,
-            "lookahead_risk": float(fit.leave_one_out.square().mean()) * self.unit**2,
+            "lookahead_risk": lookahead * self.unit**2,
             "selection_risk": (risk + misfit) * self.unit**2,
             "effective_dimension": fit.effective_dimension,
             "signal_fraction": spectrum.signal_fraction(self.ridge),
@@ -183,9 +184,7 @@ class PopulationRiskGaussNewton:
         row["gain_ratio"] = self._descend(batches, weights, roots, spectrum, jac, r, theta)
         self._update_noise(plain, fit, slices, observed)
         self._smooth(plain, weights, r[observed], fit, slices)
-        lookahead, misfit = row["lookahead_risk"], row["selection_risk"] - row["leave_one_out_risk"]
-        share = fit.effective_dimension / len(actual)
-        self.physics.advance(row["leave_one_out_risk"], lookahead, misfit, share)
+        self.physics.advance(risk, lookahead, misfit, fit.effective_dimension / len(actual))
         self.iteration += 1
         if self.reason is None and self.iteration >= options.max_iterations:
             self.reason = f"the limit of {options.max_iterations} iterations is reached"
@@ -287,8 +286,7 @@ class PopulationRiskGaussNewton:
         is_creeping = risk > options.creeping * row["lookahead_risk"]
         if stopping.is_stale(is_creeping):
             if options.is_robust and not self.is_reweighting and not is_creeping:
-                self.is_reweighting = True
-                self.num_reweightings = 0
+                self.turn_robust()
             else:
                 self.reason = "the leave-one-out risk stopped falling"
 
@@ -328,19 +326,39 @@ class PopulationRiskGaussNewton:
         assign(self.network, self.coefficients, theta if step.delta is None else moved(step.delta))
         return step.gain
 
+    def turn_robust(self) -> None:
+        """Judge the tails of the noise from now on, unless that is done already."""
+        if self.options.is_robust and not self.is_reweighting:
+            self.is_reweighting, self.num_reweightings = True, 0
+
+    @property
+    def has_heavy_tails(self) -> bool:
+        """Whether the noise was judged and found to have heavy tails."""
+        return self.is_reweighting and not self.noise.is_gaussian
+
     def _update_noise(self, plain: Tensor, fit: RidgeFit, slices: Rows, observed: slice) -> None:
         """Refit the noise of each set.
 
         A Student-t model is tried only once the Gaussian fit has converged: before, a misfit that
-        is local (a front) would pass for outliers. Gaussian data then stop where they stood. The
-        model is frozen after a few refits, so that risks of successive iterates can be compared.
+        is local (a front) would pass for outliers. Gaussian data then stop where they stood. Where
+        tails are heavy the physics softens once more and rises again, the model refitted all the
+        while: the outliers had hidden what the stiff fit missed, and its misfit at a front would
+        pass for outliers now. The model is frozen after a few refits under full physics, so that
+        risks of successive iterates can be compared.
         """
+        had_heavy_tails = self.has_heavy_tails
         is_refitted = self.is_reweighting and self.num_reweightings < NUM_REWEIGHTINGS
         is_balanced = is_refitted or not self.physics.is_full
         self.noise.update(
             plain, fit, slices, observed, is_refitted=is_refitted, is_balanced=is_balanced
         )
         if not is_refitted:
+            return
+        if self.has_heavy_tails and not had_heavy_tails:
+            self.physics.soften()
+            self.stopping.forget()
+            self.one_step.steps.clear()
+        if not self.physics.is_full:
             return
         self.num_reweightings += 1
         if self.noise.is_gaussian:
