@@ -15,6 +15,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
 from multiprocessing import get_context, parent_process
 from pathlib import Path
@@ -24,7 +25,7 @@ from pinngate.bench.measures import Case, Row, case_of, score
 from pinngate.bench.methods import method
 from pinngate.bench.methods.contract import NotApplicable, Task
 from pinngate.bench.suite import Run, Suite, runs_of
-from pinngate.errors import PinngateError
+from pinngate.errors import PinngateError, SolveError
 from pinngate.problem import Problem
 
 logger = logging.getLogger(__name__)
@@ -70,6 +71,11 @@ def run_matrix(
                     stream.flush()
                     if on_row is not None:
                         on_row(row, sum(key in done for key in wanted), len(wanted))
+            except BrokenProcessPool:
+                raise SolveError(
+                    "a worker of the benchmark was killed; what is finished is kept, and running "
+                    "the same command again goes on from there"
+                ) from None
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise

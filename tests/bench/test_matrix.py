@@ -137,6 +137,16 @@ def test_perfect_answer_has_no_error() -> None:
     assert row["limit.u.relative_l2"] > 0
 
 
+def _kill_itself(key: str, run: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_worker_is_told_in_words(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(matrix, "execute", _kill_itself)
+    with pytest.raises(SolveError, match="goes on from there"):
+        run_matrix(tiny_suite(methods={"a": Choice("adam", SMALL)}, num_seeds=1), tmp_path)
+
+
 def _children(process: int) -> list[int]:
     listed = Path(f"/proc/{process}/task/{process}/children").read_text(encoding="utf-8")
     return [int(child) for child in listed.split()]
