@@ -6,8 +6,11 @@ import pytest
 import torch
 
 from pinngate import config
+from pinngate.inference.noise_model import NoiseModel
 from pinngate.inference.ridge import RidgeFit
 from pinngate.optim.gauss_newton.data_noise import POOLED, DataNoise
+from pinngate.optim.gauss_newton.options import GaussNewtonOptions
+from pinngate.optim.gauss_newton.physics_weight import PhysicsWeight
 from pinngate.runs import solve
 
 SLICES = {"many": slice(3, 203), "few": slice(203, 211)}
@@ -73,3 +76,68 @@ def test_eight_values_of_a_field_and_its_measured_source() -> None:
     coefficient = metrics["coefficients"]["k"]
     low, high = coefficient["interval_95"]
     assert low < coefficient["truth"] < high
+
+
+def test_the_risk_of_gaussian_noise_is_the_mean_square() -> None:
+    noise = DataNoise(["many", "few"])
+    errors = torch.linspace(-1, 2, 208, dtype=torch.float64)
+    roots = torch.ones(211, dtype=torch.float64)
+    found = noise.risk(errors, roots, SLICES, OBSERVED)
+    assert found == pytest.approx(float(errors.square().mean()), rel=1e-12)
+
+
+def test_the_risk_of_heavy_tails_does_not_reward_giving_up() -> None:
+    """Weighted squares fall when a good value is missed by far; the likelihood does not."""
+    noise = DataNoise(["many", "few"])
+    noise.models["many"] = NoiseModel(1.5, 0.1)
+    generator = torch.Generator().manual_seed(1)
+    plain = 0.1 * torch.randn(211, generator=generator, dtype=torch.float64)
+    risks, squares = [], []
+    for miss in (0.0, 3.0):
+        plain[3:13] = miss
+        roots = noise.row_roots(plain, SLICES)
+        weighted = (roots * plain)[OBSERVED]
+        risks.append(noise.risk(weighted, roots, SLICES, OBSERVED))
+        # ten values against none at all: bounded by (dof + 1) scale², however far they are missed
+        squares.append(float(weighted[:10].square().sum()))
+    assert squares[1] < 10 * 2.5 * 0.1**2
+    assert risks[1] > 1.2 * risks[0]
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 50.0])
+def test_the_equivalent_variance_scales_and_becomes_the_mean_square(scale: float) -> None:
+    generator = torch.Generator().manual_seed(2)
+    r = torch.randn(5000, generator=generator, dtype=torch.float64)
+    heavy = NoiseModel(2.0, 0.8).equivalent_variance(r)
+    assert NoiseModel(2.0, 0.8 * scale).equivalent_variance(scale * r) == pytest.approx(
+        scale**2 * heavy, rel=1e-10
+    )
+    assert heavy > float(r.square().mean())  # the wrong likelihood costs
+    # at 10,000 degrees of freedom the two densities differ by terms of order 1/dof
+    nearly = NoiseModel(1e4, scale).equivalent_variance(scale * r)
+    assert nearly == pytest.approx(scale**2 * float(r.square().mean()), rel=2e-3)
+
+
+def test_physics_softens_once_more_where_tails_are_heavy() -> None:
+    physics = PhysicsWeight(GaussNewtonOptions(), has_coefficients=True)
+    physics.value, physics.stiffness, physics.is_released, physics.is_capped = 8.0, 8.0, True, True
+    physics.soften()
+    assert not physics.is_full
+    assert not physics.is_capped
+    assert physics.is_released
+    for _ in range(12):
+        physics.advance(risk=1.0, lookahead=1.0, misfit=0.0, share=0.1)
+    assert physics.is_full
+
+
+def test_physics_goes_back_where_the_network_follows_no_further() -> None:
+    physics = PhysicsWeight(GaussNewtonOptions(), has_coefficients=True)
+    physics.value, physics.stiffness, physics.is_released = 4.0, 50.0, True
+    physics.advance(risk=1.0, lookahead=1.0, misfit=0.0, share=0.1)
+    assert physics.value == pytest.approx(4.0 * 1.3)
+    for _ in range(4):
+        physics.advance(risk=1.5, lookahead=1.0, misfit=0.0, share=0.1)
+    assert physics.value == pytest.approx(4.0)
+    assert physics.is_full
+    physics.stiffen(1e-3)
+    assert physics.stiffness == pytest.approx(4.0)
