@@ -177,11 +177,15 @@ def reached(row: Row, name: str, level: float) -> tuple[float | None, float] | N
 
 
 def error_at(row: Row, name: str, seconds: float) -> float | None:
-    """Return the relative L2 error of the last state within `seconds`; None before the first."""
+    """Return the relative L2 error of the last state within `seconds`; None before the first.
+
+    None too for coefficients that vary: only fields are judged along the way.
+    """
     final = figure(row, name, "relative_l2")
     if final is None or row["solve_seconds"] <= seconds:
         return None if final is None else float(final)
     course = row.get("course") or {}
-    pairs = zip(course.get("seconds", []), course.get(f"relative_l2.{name}", []), strict=True)
+    errors = course.get(f"relative_l2.{name}", [])
+    pairs = zip(course["seconds"], errors, strict=True) if errors else ()
     within = [error for at, error in pairs if at <= seconds and error is not None]
     return float(within[-1]) if within else None

@@ -43,6 +43,9 @@ def test_error_within_a_time() -> None:
     assert error_at(row, "u", 0.4) is None
     assert error_at(row, "u", 1.5) == pytest.approx(0.1)
     assert error_at(row, "u", 5.0) == pytest.approx(0.2)
+    varying = row | {"coefficient_fields.a.relative_l2": 0.3}  # not judged along the way
+    assert error_at(varying, "a", 0.4) is None
+    assert error_at(varying, "a", row["solve_seconds"]) == pytest.approx(0.3)
 
 
 def test_method_without_a_course_arrives_at_its_end() -> None:
