@@ -51,6 +51,10 @@ def point_gradients(factors: LayerFactors) -> tuple[Tensor, Tensor]:
     return torch.einsum("cno,cni->noi", d, a), d[0]
 
 
+Basis = tuple[Tensor, Tensor]
+"""Of one layer's weight gradient G: orthogonal U (outputs, outputs) and V (inputs, inputs)."""
+
+
 def gradient_moments(
     model: ResidualModel,
     network: Network,
@@ -58,6 +62,7 @@ def gradient_moments(
     batches: Mapping[str, Batch],
     mode: Mode | None,
     *,
+    bases: Sequence[Basis | None] | None = None,
     num_groups: int = NUM_GROUPS,
     tile: int = TILE,
 ) -> dict[str, TermMoments]:
@@ -69,6 +74,8 @@ def gradient_moments(
         coefficients: the unknown coefficients.
         batches: points of every term. For ``grouped`` their order must be random.
         mode: how, or None for the mean alone.
+        bases: of every layer, None for one as it is: the moments are then those of Uᵀ G V, and of
+            Uᵀ g for the bias. Exact for every mode: the factors d, a of G_n become Uᵀ d, Vᵀ a.
         num_groups: groups in a tile, for ``grouped``.
         tile: most points held at once.
     """
@@ -78,6 +85,8 @@ def gradient_moments(
             name = evaluation.term.name
             if name not in sums:
                 sums[name] = _Sums(mode, num_groups)
+            if bases is not None:
+                factors = [_rotated(f, basis) for f, basis in zip(factors, bases, strict=True)]
             sums[name].add(evaluation, m, factors)
     results = {name: s.result() for name, s in sums.items()}
     for moments in results.values():
@@ -85,6 +94,13 @@ def gradient_moments(
             for k, weight in enumerate(held[: 2 * len(network.linears) : 2]):
                 held[2 * k] = network.hold_periodic(weight, k)
     return results
+
+
+def _rotated(factors: LayerFactors, basis: Basis | None) -> LayerFactors:
+    if basis is None:
+        return factors
+    left, right = basis
+    return LayerFactors(factors.adjoints @ left, factors.inputs @ right)
 
 
 class _Sums:

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-import torch
 from torch import Tensor
 
 from pinngate.coefficients import Coefficients
@@ -160,14 +159,10 @@ def robust_factor(
         noise = solver.noise.models[term.name]
         r = plain[slices[term.name]]
         omega = noise.weights(r)
-        derivative = torch.ones_like(r)
-        if noise.dof is not None and noise.scale is not None:
-            square = (r / noise.scale).square()
-            derivative = (noise.dof + 1) * (noise.dof - square) / (noise.dof + square).square()
         scale = solver.noise.precision[term.name] ** 2
         top += float((omega * r).square().sum()) * scale
         bottom += float((omega * r.square()).sum()) * scale
-        slope += float(derivative.sum())
+        slope += float(noise.slopes(r).sum())
         weight += float(omega.sum())
     n = sum(slices[t.name].stop - slices[t.name].start for t in solver.observation_terms)
     if bottom == 0.0 or slope <= 0.0:

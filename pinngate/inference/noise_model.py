@@ -1,82 +1,218 @@
-"""The noise of one observation set as a likelihood: Gaussian, or Student-t with heavy tails.
+"""The noise of one observation set as a likelihood: Gaussian, Student-t or contaminated.
 
-Pure functions of residuals. A Student-t model is chosen by likelihood and met by iteratively
-reweighted least squares (K. L. Lange, R. J. A. Little and J. M. G. Taylor, J. Amer. Statist. Assoc.
-84, 1989, 881-896).
+Pure functions of residuals. A model with heavy tails is chosen by likelihood and met by iteratively
+reweighted least squares. Student-t: K. L. Lange, R. J. A. Little and J. M. G. Taylor, J. Amer.
+Statist. Assoc. 84, 1989, 881-896; contaminated: J. W. Tukey, A survey of sampling from contaminated
+distributions, 1960.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
+LOG_2_PI = math.log(2 * math.pi)
+
 
 @dataclass(frozen=True)
-class NoiseModel:
-    """Gaussian noise (`dof` None) or Student-t noise of `dof` degrees and size `scale`."""
+class NoiseModel(ABC):
+    """A symmetric density p(r) of residuals; `scale` is the size of its core."""
 
-    dof: float | None = None
-    scale: float | None = None
+    scale: float
 
+    @property
+    def is_heavy(self) -> bool:
+        """Whether large residuals count less than in proportion to their square."""
+        return True
+
+    @abstractmethod
+    def log_density(self, residuals: Tensor) -> Tensor:
+        """Return log p of each residual."""
+
+    @abstractmethod
     def weights(self, residuals: Tensor) -> Tensor:
-        """Return (ν + 1)/(ν + (r/s)²), the weights of iteratively reweighted least squares."""
-        if self.dof is None or self.scale is None:
-            return torch.ones_like(residuals)
-        return (self.dof + 1) / (self.dof + (residuals / self.scale).square())
+        """Return ω(r) = −s² (log p)'(r)/r, the weights of iteratively reweighted least squares."""
+
+    @abstractmethod
+    def slopes(self, residuals: Tensor) -> Tensor:
+        """Return ψ'(r) with ψ(r) = ω(r) r, negative where a residual is being given up."""
 
     def equivalent_variance(self, residuals: Tensor) -> float:
         """Return the variance of the Gaussian that gives the residuals (n,) the same likelihood.
 
-        exp(2·m − 1 − log 2π) with m their mean negative log-likelihood; for Gaussian noise their
-        mean square. A weighted mean square would reward a model that gives up on what it misses.
+        exp(2·m − 1 − log 2π) with m their mean negative log-likelihood. A weighted mean square
+        would reward a model that gives up on what it misses.
         """
-        if self.dof is None or self.scale is None:
-            return float(residuals.square().mean())
-        mean = float(torch.log1p((residuals / self.scale).square() / self.dof).mean())
-        mean = 0.5 * (self.dof + 1) * mean + math.log(self.scale) + log_constant(self.dof)
-        return math.exp(2 * mean - 1 - math.log(2 * math.pi))
+        mean = -float(self.log_density(residuals).mean())
+        return math.exp(2 * mean - 1 - LOG_2_PI)
 
 
-def log_constant(dof: float) -> float:
-    """Return log of √(νπ) Γ(ν/2)/Γ((ν + 1)/2), what normalises a Student-t density of size one."""
-    return 0.5 * math.log(dof * math.pi) + math.lgamma(dof / 2) - math.lgamma((dof + 1) / 2)
+@dataclass(frozen=True)
+class GaussianNoise(NoiseModel):
+    """Normal errors."""
+
+    scale: float = 1.0
+
+    @property
+    def is_heavy(self) -> bool:
+        """No."""
+        return False
+
+    def log_density(self, residuals: Tensor) -> Tensor:
+        """Return −r²/2s² − log s − log(2π)/2."""
+        return _log_normal(residuals, self.scale)
+
+    def weights(self, residuals: Tensor) -> Tensor:
+        """Return ones."""
+        return torch.ones_like(residuals)
+
+    def slopes(self, residuals: Tensor) -> Tensor:
+        """Return ones."""
+        return torch.ones_like(residuals)
+
+    def equivalent_variance(self, residuals: Tensor) -> float:
+        """Return the mean square, whatever the scale."""
+        return float(residuals.square().mean())
+
+
+@dataclass(frozen=True)
+class StudentNoise(NoiseModel):
+    """Student-t errors of ν = `dof` degrees of freedom: any number of them may be large."""
+
+    dof: float
+
+    def log_density(self, residuals: Tensor) -> Tensor:
+        """Return −(ν + 1)/2 log(1 + r²/νs²) less the logarithm of what normalises it."""
+        constant = math.log(self.scale) + 0.5 * math.log(self.dof * math.pi)
+        constant += math.lgamma(self.dof / 2) - math.lgamma((self.dof + 1) / 2)
+        square = (residuals / self.scale).square()
+        return -0.5 * (self.dof + 1) * torch.log1p(square / self.dof) - constant
+
+    def weights(self, residuals: Tensor) -> Tensor:
+        """Return (ν + 1)/(ν + (r/s)²)."""
+        return (self.dof + 1) / (self.dof + (residuals / self.scale).square())
+
+    def slopes(self, residuals: Tensor) -> Tensor:
+        """Return (ν + 1)(ν − (r/s)²)/(ν + (r/s)²)²."""
+        square = (residuals / self.scale).square()
+        return (self.dof + 1) * (self.dof - square) / (self.dof + square).square()
+
+
+@dataclass(frozen=True)
+class ContaminatedNoise(NoiseModel):
+    """Normal errors of size `scale`, a share of them replaced by normal ones of size `spread`.
+
+    Good values keep nearly their full weight, where a Student-t model mistrusts all.
+    """
+
+    spread: float
+    share: float
+
+    def log_density(self, residuals: Tensor) -> Tensor:
+        """Return log[(1 − ε) N(r; s²) + ε N(r; S²)]."""
+        return torch.logaddexp(*self._parts(residuals))
+
+    def weights(self, residuals: Tensor) -> Tensor:
+        """Return P + (1 − P) s²/S² with P(r) the probability that a value is good."""
+        good = self.good(residuals)
+        return good + (1 - good) * (self.scale / self.spread) ** 2
+
+    def slopes(self, residuals: Tensor) -> Tensor:
+        """Return ω − (r/s)² (1 − s²/S²)² P (1 − P)."""
+        good = self.good(residuals)
+        ratio = (self.scale / self.spread) ** 2
+        fall = (residuals / self.scale).square() * (1 - ratio) ** 2 * good * (1 - good)
+        return self.weights(residuals) - fall
+
+    def good(self, residuals: Tensor) -> Tensor:
+        """Return P(r), the probability that a value of this residual is no outlier."""
+        core, tail = self._parts(residuals)
+        return torch.sigmoid(core - tail)
+
+    def _parts(self, residuals: Tensor) -> tuple[Tensor, Tensor]:
+        core = math.log1p(-self.share) + _log_normal(residuals, self.scale)
+        return core, math.log(self.share) + _log_normal(residuals, self.spread)
+
+
+def _log_normal(residuals: Tensor, scale: float) -> Tensor:
+    return -0.5 * (residuals / scale).square() - math.log(scale) - 0.5 * LOG_2_PI
+
+
+KINDS = {kind.__name__: kind for kind in (GaussianNoise, StudentNoise, ContaminatedNoise)}
+
+
+def to_state(model: NoiseModel) -> dict[str, Any]:
+    """Return the model as plain values."""
+    return {"kind": type(model).__name__, **asdict(model)}
+
+
+def from_state(state: Mapping[str, Any]) -> NoiseModel:
+    """Return the model that `to_state` was given."""
+    return KINDS[state["kind"]](**{k: v for k, v in state.items() if k != "kind"})
 
 
 DEGREES = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 10.0)
+SPREADS = (4.0, 8.0, 16.0)  # starting values, in units of the core
+MIN_SPREAD = 3.0  # below, two normal sizes are told apart by chance
+MAX_SHARE = 0.4
+NUM_ITERATIONS = 50
+TOLERANCE = 1e-6
 
 
-def fit_student_t(residuals: Tensor, evidence: float = 4.0) -> NoiseModel:
-    """Choose between Gaussian and Student-t noise by likelihood.
+def fit_noise(residuals: Tensor, evidence: float = 4.0) -> NoiseModel:
+    """Choose between Gaussian, Student-t and contaminated noise by likelihood.
 
     Args:
         residuals: (n,), of mean about zero.
-        evidence: by how much the Student-t log-likelihood must exceed the Gaussian one. Four is a
-            one-in-two-hundred event for Gaussian data, which therefore keep their full efficiency.
+        evidence: by how much the log-likelihood of heavy tails must exceed the Gaussian one. Four
+            is a one-in-two-hundred event for Gaussian data, which therefore keep their full
+            efficiency. The contaminated model has one parameter more and needs one more.
 
     Returns:
-        The model; scales are maximum-likelihood (fixed-point iteration of the EM algorithm).
+        The model; scales are maximum-likelihood (fixed-point iterations of the EM algorithm).
     """
-    n = len(residuals)
-    square = residuals.square()
-    size = float(square.mean().sqrt())
-    if size == 0.0 or n < 10:
-        return NoiseModel(None, size or None)
-    best, best_likelihood = NoiseModel(None, size), -n * (math.log(size) + 0.5) + evidence
-    constant = 0.5 * math.log(2 * math.pi)
-    for dof in DEGREES:
-        variance = float(residuals.abs().median()) ** 2 * 2.0 or size**2
-        for _ in range(50):
-            weights = (dof + 1) / (dof + square / variance)
-            updated = float((weights * square).mean())
-            if abs(updated - variance) < 1e-6 * variance:
-                break
-            variance = updated
-        likelihood = n * (constant - log_constant(dof) - 0.5 * math.log(variance)) - 0.5 * (
-            dof + 1
-        ) * float(torch.log1p(square / (dof * variance)).sum())
-        if likelihood > best_likelihood:
-            best, best_likelihood = NoiseModel(dof, math.sqrt(variance)), likelihood
-    return best
+    size = float(residuals.square().mean().sqrt())
+    if size == 0.0 or len(residuals) < 10:
+        return GaussianNoise(size or 1.0)
+    core = float(residuals.abs().median()) * 1.4826 or size
+    candidates: list[tuple[float, NoiseModel]] = [(evidence, GaussianNoise(size))]
+    candidates += [(0.0, _student(residuals, dof, core)) for dof in DEGREES]
+    for spread in SPREADS:
+        found = _contaminated(residuals, core, spread * core)
+        if found is not None:
+            candidates.append((-1.0, found))
+    return max(candidates, key=lambda c: c[0] + float(c[1].log_density(residuals).sum()))[1]
+
+
+def _student(residuals: Tensor, dof: float, scale: float) -> StudentNoise:
+    variance, square = scale**2, residuals.square()
+    for _ in range(NUM_ITERATIONS):
+        last = variance
+        variance = float(((dof + 1) / (dof + square / variance) * square).mean())
+        if abs(variance - last) < TOLERANCE * last:
+            break
+    return StudentNoise(math.sqrt(variance), dof)
+
+
+def _contaminated(residuals: Tensor, scale: float, spread: float) -> ContaminatedNoise | None:
+    model, square = ContaminatedNoise(scale, spread, 0.1), residuals.square()
+    for _ in range(NUM_ITERATIONS):
+        last = model.scale
+        good = model.good(residuals)
+        share = float((1 - good).mean())
+        if not 0.5 / len(residuals) < share < MAX_SHARE:
+            return None
+        core = float((good * square).sum() / good.sum())
+        tail = float(((1 - good) * square).sum() / (1 - good).sum())
+        if core <= 0.0 or tail < MIN_SPREAD**2 * core:
+            return None
+        model = ContaminatedNoise(math.sqrt(core), math.sqrt(tail), share)
+        if abs(model.scale - last) < TOLERANCE * last:
+            break
+    return model

@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import logging
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, cast
 
@@ -26,18 +26,19 @@ from pinngate.inference.linearised_fit import LinearisedFit, fit_at_weights
 from pinngate.inference.posterior import Posterior, posterior_of
 from pinngate.inference.risk import RidgeSpectrum
 from pinngate.memory import budget, rounded_text
-from pinngate.moments import Mode, gradient_moments, stratified
+from pinngate.moments import LossMoments, Mode, TermMoments, gradient_moments, stratified
 from pinngate.networks import Network
 from pinngate.optim.gauss_newton.jacobian import flatten
 from pinngate.optim.matrix_free import MemoryPlan, Size, dense_posterior_memory
 from pinngate.optim.population_risk_adam import PopulationRiskAdam
-from pinngate.residuals import ResidualModel
+from pinngate.residuals import Batch, ResidualModel
 from pinngate.scales import common_size
 
 logger = logging.getLogger(__name__)
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter], float], torch.optim.Optimizer]
 
+KINDS = ("equation", "condition", "observation")
 POSTERIOR_POINTS = 2  # times the collocation points of a step: less dependence on their draw
 
 
@@ -94,39 +95,56 @@ class FirstOrder:
         Raises:
             SolveError: the loss is no longer finite.
         """
-        options = self.options
         rate = self._learning_rate()
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        kinds = {t.name: t.kind for t in self.model.terms}
-        weights = {name: options.weights.get(kind + "s", 1.0) for name, kind in kinds.items()}
-        moments = gradient_moments(
-            self.model, self.network, self.coefficients, self.batches.draw(), options.statistics
-        )
-        # squares of the data's unit would make an optimizer's epsilon count in some units
-        unit = common_size(self.batches.scales) ** -2
-        total = stratified(moments, {name: unit * weight for name, weight in weights.items()})
+        moments = self.moments(self.batches.draw())
+        total = stratified(moments, self.weights())
         for parameter, gradient in zip(self.parameters, total.mean, strict=False):
             parameter.grad = gradient
-        if isinstance(self.optimizer, PopulationRiskAdam) and total.variance_of_mean is not None:
-            num = len(self.parameters)
-            if options.is_gating_data_alone:
-                data = {n: unit * w for n, w in weights.items() if kinds[n] == "observation"}
-                alone = stratified(moments, data)
-                spreads = cast(list[Tensor], alone.variance_of_mean)[:num]
-                # what no datum touches, such as a coefficient field, has no noise to be kept from
-                means = [
-                    torch.where(spread > 0, own, whole)
-                    for spread, own, whole in zip(spreads, alone.mean, total.mean, strict=False)
-                ]
-                self.optimizer.attach_statistics(means=means, variances=spreads)
-            else:
-                self.optimizer.attach_statistics(variances=total.variance_of_mean[:num])
+        self.observe(moments, total)
         self.optimizer.step()
         self.iteration += 1
-        self.row = {"loss": total.loss / unit}
+        self.row = {"loss": total.loss / self.unit}
         self.row |= {f"loss_{name}": m.loss for name, m in moments.items()}
         self.row["learning_rate"] = rate
+
+    @property
+    def unit(self) -> float:
+        """1 over the data's unit squared, in which an optimizer's epsilon would count otherwise."""
+        return common_size(self.batches.scales) ** -2
+
+    def weights(self, kinds: Container[str] = KINDS) -> dict[str, float]:
+        """Return the weights of the loss's terms of these kinds."""
+        return {
+            term.name: self.unit * self.options.weights.get(f"{term.kind}s", 1.0)
+            for term in self.model.terms
+            if term.kind in kinds
+        }
+
+    def moments(self, batches: Mapping[str, Batch]) -> dict[str, TermMoments]:
+        """Return each term's gradient over a batch, with variances where the gate uses them."""
+        return gradient_moments(
+            self.model, self.network, self.coefficients, batches, self.options.statistics
+        )
+
+    def observe(self, moments: Mapping[str, TermMoments], total: LossMoments) -> None:
+        """Hand the statistics of a batch to the gate, before the step."""
+        optimizer = self.optimizer
+        if not isinstance(optimizer, PopulationRiskAdam) or total.variance_of_mean is None:
+            return
+        num = len(self.parameters)
+        if not self.options.is_gating_data_alone:
+            optimizer.attach_statistics(variances=total.variance_of_mean[:num])
+            return
+        alone = stratified(moments, self.weights(("observation",)))
+        spreads = cast(list[Tensor], alone.variance_of_mean)[:num]
+        # what no datum touches, such as a coefficient field, has no noise to be kept from
+        means = [
+            torch.where(spread > 0, own, whole)
+            for spread, own, whole in zip(spreads, alone.mean, total.mean, strict=False)
+        ]
+        optimizer.attach_statistics(means=means, variances=spreads)
 
     def _learning_rate(self) -> float:
         done = self.iteration / self.options.iterations

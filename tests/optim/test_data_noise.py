@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pinngate import config
-from pinngate.inference.noise_model import NoiseModel
+from pinngate.inference.noise_model import StudentNoise
 from pinngate.inference.ridge import RidgeFit
 from pinngate.optim.gauss_newton.data_noise import POOLED, DataNoise
 from pinngate.optim.gauss_newton.options import GaussNewtonOptions
@@ -89,7 +89,7 @@ def test_the_risk_of_gaussian_noise_is_the_mean_square() -> None:
 def test_the_risk_of_heavy_tails_does_not_reward_giving_up() -> None:
     """Weighted squares fall when a good value is missed by far; the likelihood does not."""
     noise = DataNoise(["many", "few"])
-    noise.models["many"] = NoiseModel(1.5, 0.1)
+    noise.models["many"] = StudentNoise(0.1, 1.5)
     generator = torch.Generator().manual_seed(1)
     plain = 0.1 * torch.randn(211, generator=generator, dtype=torch.float64)
     risks, squares = [], []
@@ -108,13 +108,13 @@ def test_the_risk_of_heavy_tails_does_not_reward_giving_up() -> None:
 def test_the_equivalent_variance_scales_and_becomes_the_mean_square(scale: float) -> None:
     generator = torch.Generator().manual_seed(2)
     r = torch.randn(5000, generator=generator, dtype=torch.float64)
-    heavy = NoiseModel(2.0, 0.8).equivalent_variance(r)
-    assert NoiseModel(2.0, 0.8 * scale).equivalent_variance(scale * r) == pytest.approx(
+    heavy = StudentNoise(0.8, 2.0).equivalent_variance(r)
+    assert StudentNoise(0.8 * scale, 2.0).equivalent_variance(scale * r) == pytest.approx(
         scale**2 * heavy, rel=1e-10
     )
     assert heavy > float(r.square().mean())  # the wrong likelihood costs
     # at 10,000 degrees of freedom the two densities differ by terms of order 1/dof
-    nearly = NoiseModel(1e4, scale).equivalent_variance(scale * r)
+    nearly = StudentNoise(scale, 1e4).equivalent_variance(scale * r)
     assert nearly == pytest.approx(scale**2 * float(r.square().mean()), rel=2e-3)
 
 

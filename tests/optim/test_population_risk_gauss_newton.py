@@ -110,7 +110,7 @@ def test_outliers_hardly_move_the_answer():
             solver = setting.solver(is_robust=name != "plain")
             solve(setting, solver)
             errors[name].append(setting.error())
-            is_reweighted = solver.noise.models["observation_1"].dof is not None
+            is_reweighted = solver.noise.models["observation_1"].is_heavy
             assert is_reweighted == (name == "robust")
     rms = {name: float(np.sqrt(np.mean(np.square(e)))) for name, e in errors.items()}
     # a tenth of the data is lost and the rest is fitted with 80 to 90 % efficiency, which is a

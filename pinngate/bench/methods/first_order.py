@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 from pinngate.bench.methods.contract import Method, Outcome, Task
 from pinngate.bench.methods.own import SOLVE_KEYS, prepare, watched
-from pinngate.moments import LossMoments, TermMoments, gradient_moments, stratified
+from pinngate.bench.methods.rotated_gate import RotatedGate
+from pinngate.moments import LossMoments, TermMoments
 from pinngate.optim.first_order import FirstOrder
 from pinngate.optim.population_risk_adam import PopulationRiskAdam
 from pinngate.problem import SolveOptions
@@ -32,32 +33,6 @@ Factory = Callable[[Parameters, float], torch.optim.Optimizer]
 
 EVIDENCE_DECAY = 0.99  # of the averaged criterion: single batches are too noisy to stop on
 EVIDENCE_START = 200  # iterations before the criterion may stop: twice the warm-up of the rate
-
-
-class PerPoint(FirstOrder):
-    """A first-order stepper that shows each step's statistics over the points to `observe`."""
-
-    def step(self) -> None:
-        """Do one iteration, with variances from random groups of points."""
-        rate = self._learning_rate()
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        weights = {t.name: self.options.weights.get(f"{t.kind}s", 1.0) for t in self.model.terms}
-        moments = gradient_moments(
-            self.model, self.network, self.coefficients, self.batches.draw(), "grouped"
-        )
-        total = stratified(moments, weights)
-        for parameter, gradient in zip(self.parameters, total.mean, strict=False):
-            parameter.grad = gradient
-        self.observe(moments, weights, total)
-        self.optimizer.step()
-        self.iteration += 1
-        self.row = {"loss": total.loss, "learning_rate": rate}
-
-    def observe(
-        self, moments: Mapping[str, TermMoments], weights: Mapping[str, float], total: LossMoments
-    ) -> None:
-        """See the statistics of a batch before the step."""
 
 
 class ResidualVarianceAdam(torch.optim.Optimizer):
@@ -97,17 +72,16 @@ class ResidualVarianceAdam(torch.optim.Optimizer):
                 parameter.addcdiv_(mean, variance.sqrt() + eps, value=-group["lr"])
 
 
-class PdeAware(PerPoint):
+class PdeAware(FirstOrder):
     """Hands the variance of the per-point gradients of all terms to `ResidualVarianceAdam`.
 
     Of all terms, not of the equations alone: the last bias is in no derivative, so its variance
     over the equations is zero and the step would be without bound.
     """
 
-    def observe(
-        self, moments: Mapping[str, TermMoments], weights: Mapping[str, float], total: LossMoments
-    ) -> None:
+    def observe(self, moments: Mapping[str, TermMoments], total: LossMoments) -> None:
         """Sum w² σ² over the terms."""
+        weights = self.weights()
         spread: list[Tensor] = [torch.zeros_like(p) for p in self.parameters]
         for term in self.model.terms:
             variance = moments[term.name].variance
@@ -118,7 +92,7 @@ class PdeAware(PerPoint):
             self.optimizer.spread = [s.clamp(min=0) for s in spread]
 
 
-class EvidenceStop(PerPoint):
+class EvidenceStop(FirstOrder):
     """Adam that ends where the gradient is no larger than its own sampling noise would make it.
 
     Stops when 1 − (1/D) Σ_k g_k²/Var(g_k) > 0, g the gradient of the whole loss, Var(g) the
@@ -128,9 +102,7 @@ class EvidenceStop(PerPoint):
 
     evidence = -1.0
 
-    def observe(
-        self, moments: Mapping[str, TermMoments], weights: Mapping[str, float], total: LossMoments
-    ) -> None:
+    def observe(self, moments: Mapping[str, TermMoments], total: LossMoments) -> None:
         """Average the criterion."""
         ratios = [
             (g.square() / v.clamp(min=torch.finfo(v.dtype).tiny))[v > 0]
@@ -154,9 +126,10 @@ def _first_order(session: Session) -> FirstOrder:
 
 def _rebuilt(session: Session, kind: type[FirstOrder], factory: Factory) -> None:
     old = _first_order(session)
-    session.stepper = kind(
-        old.model, old.network, old.coefficients, old.batches, old.options, factory
-    )
+    options = old.options
+    if kind is not FirstOrder:
+        options = replace(options, statistics="grouped")
+    session.stepper = kind(old.model, old.network, old.coefficients, old.batches, options, factory)
 
 
 def _with_optimizer(
@@ -195,7 +168,8 @@ def _gate_variant(task: Task) -> Outcome:
         return PopulationRiskAdam(
             parameters,
             lr=rate,
-            gate=solve.gate,
+            betas=(options["beta1"], options["beta2"]),
+            gate=None if solve.gate == "none" else solve.gate,
             variance="per-point",
             threshold=options["threshold"],
             strength=options["strength"],
@@ -203,7 +177,8 @@ def _gate_variant(task: Task) -> Outcome:
             foreach=True,
         )
 
-    return watched(task, lambda session: _rebuilt(session, FirstOrder, make))
+    kind = RotatedGate if options["is_rotated"] else FirstOrder
+    return watched(task, lambda session: _rebuilt(session, kind, make))
 
 
 def _pde_aware(task: Task) -> Outcome:
@@ -287,9 +262,18 @@ FIRST_ORDER = [
     Method(
         "gate-variant",
         "optimizer",
-        "PopulationRiskAdam on per-point statistics with other thresholds, strengths, granularity",
+        "PopulationRiskAdam on per-point statistics with other thresholds, strengths, granularity, "
+        "in the weights' own coordinates or in SOAP's",
         _gate_variant,
-        {**SOLVE_KEYS, "threshold": 1.0, "strength": None, "granularity": "parameter"},
+        {
+            **SOLVE_KEYS,
+            "threshold": 1.0,
+            "strength": None,
+            "granularity": "parameter",
+            "beta1": 0.9,
+            "beta2": 0.999,
+            "is_rotated": False,
+        },
         partial(prepare, optimizer="population-risk-adam"),
     ),
     Method(

@@ -1,20 +1,25 @@
 """The noise of each observation set while it is fitted: its size, and whether its tails are heavy.
 
-Sets of unequal noise are brought to a common one, and outliers lose weight under a Student-t model
-(iteratively reweighted least squares). Below the solver, which asks for the factors on its rows.
+Sets of unequal noise are brought to a common one, and outliers lose weight under a model with heavy
+tails (iteratively reweighted least squares). Below the solver, which asks for factors on its rows.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from pinngate.inference.noise_model import NoiseModel, fit_student_t
+from pinngate.inference.noise_model import (
+    GaussianNoise,
+    NoiseModel,
+    fit_noise,
+    from_state,
+    to_state,
+)
 from pinngate.inference.ridge import RidgeFit
 from pinngate.optim.gauss_newton.jacobian import Rows
 
@@ -30,18 +35,18 @@ class DataNoise:
         names: of the terms.
 
     Attributes:
-        models: Gaussian or Student-t, by term.
+        models: Gaussian or with heavy tails, by term.
         precision: factor that brings each term to the common noise.
         stated: noise of the terms whose data state it; the others' is estimated.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
-        self.models = {name: NoiseModel() for name in names}
+        self.models: dict[str, NoiseModel] = {name: GaussianNoise() for name in names}
         self.precision = dict.fromkeys(names, 1.0)
         self.stated: Mapping[str, float] = {}
 
     def row_roots(self, plain: Tensor, slices: Rows) -> Tensor:
-        """Return the factor on each row (N,): relative precision and root of the Student-t weight.
+        """Return the factor on each row (N,): relative precision times √ω of its model.
 
         Args:
             plain: residuals, (N,).
@@ -65,7 +70,7 @@ class DataNoise:
         total = 0.0
         for name, model in self.models.items():
             own, precision = _own(slices[name], observed), self.precision[name]
-            if model.dof is None:
+            if not model.is_heavy:
                 total += float(errors[own].square().sum())
             else:
                 plain = errors[own] / roots[slices[name]]
@@ -109,7 +114,7 @@ class DataNoise:
             rows = slices[name]
             freedom = 1 - fit.leverage[_own(rows, observed)]
             if is_refitted:
-                self.models[name] = fit_student_t(plain[rows] / freedom.sqrt())
+                self.models[name] = fit_noise(plain[rows] / freedom.sqrt())
             size = self._known(name)
             if size is None:
                 square = float(plain[rows].square().sum()) + POOLED * pooled
@@ -125,21 +130,21 @@ class DataNoise:
         if name in self.stated:
             return self.stated[name]
         model = self.models[name]
-        return None if model.dof is None else model.scale
+        return model.scale if model.is_heavy else None
 
     @property
     def is_gaussian(self) -> bool:
         """Whether no set has heavy tails."""
-        return all(model.dof is None for model in self.models.values())
+        return not any(model.is_heavy for model in self.models.values())
 
     def state_dict(self) -> dict[str, Any]:
         """Return models and precisions."""
-        models = {name: asdict(model) for name, model in self.models.items()}
+        models = {name: to_state(model) for name, model in self.models.items()}
         return {"models": models, "precision": dict(self.precision)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from `state_dict`."""
-        self.models = {name: NoiseModel(**model) for name, model in state["models"].items()}
+        self.models = {name: from_state(model) for name, model in state["models"].items()}
         self.precision = dict(state["precision"])
 
 
