@@ -34,6 +34,7 @@ ROOMS = [
     ["inference.posterior", "inference.kernel"],
     ["optim.matrix_free"],
     ["optim.parts"],
+    ["optim.race"],
     ["optim.first_order", "optim.second_order"],
     ["optim.registry"],
     ["metrics", "checkpoint", "inspection"],

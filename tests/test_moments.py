@@ -28,6 +28,36 @@ def batches_of(name: str, num_points: int) -> tuple[ResidualModel, dict[str, Bat
     return ResidualModel(terms, case.problem()), batches
 
 
+@pytest.mark.parametrize("mode", ["loop", "vmap", "pairs", "grouped"])
+def test_moments_in_another_basis_are_those_of_rotated_gradients(mode: str) -> None:
+    network, coefficients = network_of(CASES["burgers"]), coefficients_of(CASES["burgers"])
+    model, batches = batches_of("burgers", 19)
+    generator = torch.Generator().manual_seed(7)
+
+    def orthogonal(size: int) -> torch.Tensor:
+        return torch.linalg.qr(torch.randn(size, size, generator=generator, dtype=torch.float64)).Q
+
+    bases = [(orthogonal(x.out_features), orthogonal(x.in_features)) for x in network.linears]
+    bases[0] = None
+    plain = gradient_moments(model, network, coefficients, batches, mode)["equation_1"]
+    turned = gradient_moments(model, network, coefficients, batches, mode, bases=bases)
+    exact = gradient_moments(model, network, coefficients, batches, "loop", bases=bases)
+    found = turned["equation_1"]
+    torch.testing.assert_close(found.mean[0], plain.mean[0])
+    for k, basis in enumerate(bases):
+        if basis is None:
+            continue
+        left, right = basis
+        torch.testing.assert_close(found.mean[2 * k], left.T @ plain.mean[2 * k] @ right)
+        torch.testing.assert_close(found.mean[2 * k + 1], left.T @ plain.mean[2 * k + 1])
+        for j in (2 * k, 2 * k + 1):
+            # a rotation keeps the sum of the variances, and moves them from one weight to another
+            torch.testing.assert_close(found.variance[j].sum(), plain.variance[j].sum())
+            if mode != "grouped":
+                torch.testing.assert_close(found.variance[j], exact["equation_1"].variance[j])
+        assert not torch.allclose(found.variance[2 * k], plain.variance[2 * k])
+
+
 @pytest.mark.parametrize("mode", ["loop", "vmap", "pairs"])
 @pytest.mark.parametrize("name", ["burgers", "wave", "coupled", "burgers-inverse", "ordinary"])
 def test_exact_modes_equal_per_point_autograd(name: str, mode: str) -> None:

@@ -18,7 +18,8 @@ from pinngate.optim.first_order import FirstOrder, FirstOrderOptions
 from pinngate.optim.gauss_newton.options import GaussNewtonOptions
 from pinngate.optim.parts import Parts, Stepper
 from pinngate.optim.population_risk_adam import PopulationRiskAdam
-from pinngate.optim.second_order import DIVISIONS, SecondOrder, is_linear
+from pinngate.optim.race import DIVISIONS
+from pinngate.optim.second_order import SecondOrder, is_linear
 from pinngate.problem import NetworkOptions, Problem, SolveOptions
 
 

@@ -1,15 +1,8 @@
 """Gauss–Newton training: candidate networks race, the one of least leave-one-out risk is finished.
 
-Three divisions. The small networks, one sine layer each, are fast and enough for linear problems,
-where the deep ones follow only if the best small network cannot satisfy data and physics together,
-which its own misfit of the physics tells. With a nonlinear equation or unknown coefficients the
-deep ones always follow, after one round of the small. The spare ones are fresh starts for the case
-that the deep are stuck as well. Within a division the race is by successive
-halving: every candidate runs one heat, enough for the ramp of the physics and some iterations at
-its full weight; then, round by round, the better half goes on, with all that are within a hundredth
-of the best, until the best have stopped by themselves. Points and order of the candidates are fixed
-by the seed, so the race is deterministic; one step is one iteration of one candidate, so it can be
-interrupted and resumed anywhere.
+Points and order of the candidates are fixed by the seed, so the race (`pinngate.optim.race`) is
+deterministic; one step is one iteration of one candidate, so it can be interrupted and resumed
+anywhere. Here are what the candidates share: points, memory, and the answer of the winner.
 """
 
 from __future__ import annotations
@@ -46,39 +39,16 @@ from pinngate.optim.matrix_free import (
     matrix_free_posterior,
 )
 from pinngate.optim.parts import Parts
+from pinngate.optim.race import EXACT, HEAT, Race
 from pinngate.problem import NetworkOptions, Problem
 from pinngate.residuals import Batch, ResidualModel
 from pinngate.smoothness import Smoothness
 
 logger = logging.getLogger(__name__)
 
-HEAT = 20  # iterations of a round: 12 of ramp and 8 at full weight
 REDRAW = 2  # iterations on the same collocation points
-TIE = 1.01  # risks within a hundredth are not told apart by the data
 MANY_WEIGHTS = 500  # from which a second thread is worth its waking
 POSTERIOR_POINTS = 2  # times the collocation points of a step: less dependence on their draw
-
-PROMISE = 0.5  # part of the best risk so far; noise alone does not fall by half
-STRAINED = 0.03  # share of the physics in the score above which deep networks are tried
-STUCK = 0.01  # level of the test whether risk and repeated measurements disagree
-HOPELESS = 0.2  # share above which they are tried at once, after the first round of the small ones
-
-SMALL = {
-    "sine-24-4": NetworkOptions(width=24, depth=1, activation="sin", features=4.0),
-    "sine-48-3": NetworkOptions(width=48, depth=1, activation="sin", features=3.0),
-    "sine-48-6": NetworkOptions(width=48, depth=1, activation="sin", features=6.0),
-    "sine-16-3": NetworkOptions(width=16, depth=1, activation="sin", features=3.0),
-    "sine-24-2": NetworkOptions(width=24, depth=1, activation="sin", features=2.0),
-}
-DEEP = {
-    "deep-16-1": NetworkOptions(width=16, depth=3, activation="tanh", features=1.0),
-    "tanh-16x4": NetworkOptions(width=16, depth=4, activation="tanh", features=None),
-}
-SPARE = {
-    "deep-20-1": NetworkOptions(width=20, depth=3, activation="tanh", features=1.0),
-    "deep-16-1b": NetworkOptions(width=16, depth=3, activation="tanh", features=1.0),
-}
-DIVISIONS = (SMALL, DEEP, SPARE)
 
 
 class SecondOrder:
@@ -101,22 +71,20 @@ class SecondOrder:
         self.smooth_model = ResidualModel(
             [*parts.batches.terms, *self.smoothness.terms], parts.problem
         )
-        self.is_demanding = bool(parts.problem.coefficients) or not is_linear(parts.problem)
         self.networks = {name: n for division in divisions for name, n in division.items()}
-        self.divisions = [list(division) for division in divisions]
         self.options = options
         self.plans = {name: self._plan(self._network(name)) for name in self.networks}
         self.work = {name: plan.work for name, plan in self.plans.items()}
         self.solvers = {name: self._solver(name, work) for name, work in self.work.items()}
-        self.division = 0
-        self.alive = self.divisions[0]
-        self.place = 0
+        self.race = Race(
+            [list(division) for division in divisions],
+            self.solvers,
+            is_demanding=bool(parts.problem.coefficients) or not is_linear(parts.problem),
+            pure_error=parts.batches.pure_error(),
+            num_observations=parts.batches.num_points()["observations"],
+        )
         self.iteration = 0
-        self.in_heat = 0
-        self.at_work = self.alive[0]
-        self.champions: list[str] = []
-        self.failed: list[str] = []
-        self.winner: str | None = None
+        self.at_work = self.race.at_work
         self.row: dict[str, float] = {}
         self._batches: dict[str, Batch] = {}
         self._draw()
@@ -157,8 +125,8 @@ class SecondOrder:
     @property
     def num_threads(self) -> int | None:
         """One for matrices of a few hundred rows, as for first-order steps; else no limit."""
-        name = self.winner or self.alive[self.place]
-        return 1 if self.solvers[name].network.num_parameters < MANY_WEIGHTS else None
+        network = self.solvers[self.race.at_work].network
+        return 1 if network.num_parameters < MANY_WEIGHTS else None
 
     @property
     def network(self) -> Network:
@@ -172,23 +140,23 @@ class SecondOrder:
 
     @property
     def expected_iterations(self) -> int:
-        """A round of all in this division, a round of half, and one for the best."""
-        if self.winner is not None:
+        """As many as the race has planned, or one heat more."""
+        if self.race.winner is not None:
             return self.iteration
-        entered = self.divisions[: self.division + 1]
-        planned = HEAT * (sum(len(names) for names in entered) + len(entered[-1]) // 2 + 1)
-        return max(self.iteration + HEAT, planned)
+        return max(self.iteration + HEAT, self.race.num_planned)
 
     @property
     def reason(self) -> str | None:
         """The winner's reason once the race is over."""
-        return None if self.winner is None else self.solvers[self.winner].reason
+        winner = self.race.winner
+        return None if winner is None else self.solvers[winner].reason
 
     @property
     def has_converged(self) -> bool:
-        """Whether the winner stopped before its limit of iterations."""
+        """Whether the winner stopped before its limit of iterations, or has nothing to gain."""
         solver = self.solvers[self.at_work]
-        return self.winner is not None and solver.iteration < solver.options.max_iterations
+        is_within = solver.iteration < solver.options.max_iterations or solver.score < EXACT
+        return self.race.winner is not None and is_within
 
     def step(self) -> None:
         """Do one iteration of the candidate at work.
@@ -196,25 +164,22 @@ class SecondOrder:
         Raises:
             SolveError: every candidate has failed.
         """
-        name = self.at_work = self.alive[self.place]
+        name = self.at_work = self.race.at_work
         solver = self.solvers[name]
-        if self.in_heat % REDRAW == 0 and self.iteration > 0:
+        if self.race.in_heat % REDRAW == 0 and self.iteration > 0:
             self._draw()
         try:
             self.row = solver.step(self._batches)
         except (SolveError, torch.linalg.LinAlgError) as error:
             logger.info("candidate %s is out: %s", name, error)
-            solver.reason = str(error)
-            self.failed.append(name)
-            solver.stopping.forget()
+            self.race.fail(name, str(error))
         if solver.has_heavy_tails:
             for other in self.solvers.values():
                 other.turn_robust()  # weighted risks and plain ones do not compare
         self.row["candidate"] = float(list(self.solvers).index(name))
         self.iteration += 1
-        self.in_heat += 1
-        if self.in_heat >= HEAT or solver.reason is not None:
-            self._next()
+        if self.race.count() and isinstance(solver, MatrixFreeGaussNewton):
+            solver.release()
 
     def _draw(self) -> None:
         self._batches = self.parts.batches.draw(self._monitor()) | self.smoothness.draw()
@@ -234,88 +199,13 @@ class SecondOrder:
         has_coefficients = bool(self.parts.problem.coefficients)
         return partial(arc_length, self.network) if has_coefficients else None
 
-    def _next(self) -> None:
-        """Pass on to the next candidate that still runs; at the end of a round, drop the worse."""
-        solver = self.solvers[self.at_work]
-        if isinstance(solver, MatrixFreeGaussNewton):
-            solver.release()
-        self.in_heat = 0
-        self.place += 1
-        while self.winner is None:
-            while self.place < len(self.alive):
-                if self.solvers[self.alive[self.place]].reason is None:
-                    return
-                self.place += 1
-            self._halve()
-
-    def _halve(self) -> None:
-        ranked = sorted(self.alive, key=lambda n: self.solvers[n].score)
-        best = self.solvers[ranked[0]].score
-        self.alive = [
-            name
-            for rank, name in enumerate(ranked)
-            if rank < max(1, len(ranked) // 2)
-            or self.solvers[name].score <= TIE * best
-            or self._is_promising(name, best)
-        ]
-        self.place = 0
-        has_more = self.division + 1 < len(self.divisions)
-        is_unfit = self.division == 0 and self.is_demanding
-        is_left = has_more and (is_unfit or self._strain(ranked[0]) > HOPELESS)
-        if not is_left and any(self.solvers[n].reason is None for n in self.alive):
-            return
-        self.champions.append(ranked[0])
-        self.division += 1
-        is_strained = self._strain(ranked[0]) > STRAINED
-        if is_left or (has_more and (is_strained or self._is_stuck(ranked[0]))):
-            self.alive = self.divisions[self.division]
-        else:
-            winner = min(self.champions, key=lambda n: self.solvers[n].score)
-            if winner in self.failed:
-                raise SolveError(f"every network failed: {self.solvers[winner].reason}")
-            if self.solvers[winner].reason is None:
-                self.alive = [winner]  # it was left for the deep networks, which were no better
-            else:
-                self.winner = winner
-
-    def _is_promising(self, name: str, best: float) -> bool:
-        """Whether a solver still on its way foresees a risk far below the best so far."""
-        solver = self.solvers[name]
-        return solver.reason is None and solver.last_lookahead < PROMISE * best
-
-    def _is_stuck(self, name: str) -> bool:
-        """Whether a solver's risk is far above the scatter of repeated measurements.
-
-        Judged as a ratio of variances (F test at 1 %) with the risk's own share of the fit.
-        """
-        best, pure = self.solvers[name].stopping.best, self.parts.batches.pure_error()
-        if best is None or pure is None:
-            return False
-        from scipy.stats import f
-
-        count = self.parts.batches.num_points()["observations"]
-        share = 1 + best["dimension"] / count
-        bound = float(f.isf(STUCK, count, pure.degrees_of_freedom))
-        return bool(best["risk"] > bound * share * pure.std**2)
-
-    def _strain(self, name: str) -> float:
-        """Return the share of the physics' misfit in a solver's score.
-
-        Zero while it runs at less than the physics' full weight; 1 if it ended so.
-        """
-        solver = self.solvers[name]
-        best = solver.stopping.best
-        if best is None:
-            return 0.0 if solver.reason is None else 1.0
-        return 1.0 - float(best["risk"]) / solver.unit**2 / solver.score
-
     def log_row(self) -> dict[str, float]:
         """Return the last iteration's figures."""
         return dict(self.row)
 
     def finish(self) -> None:
         """Put the winner's best iterate into its network."""
-        self.at_work = self.winner or self.at_work
+        self.at_work = self.race.winner or self.at_work
         self.solvers[self.at_work].finish()
 
     def posterior(self) -> Posterior | None:
@@ -363,15 +253,9 @@ class SecondOrder:
     def state_dict(self) -> dict[str, Any]:
         """Return everything needed to go on."""
         return {
-            "alive": list(self.alive),
-            "champions": list(self.champions),
-            "failed": list(self.failed),
-            "division": self.division,
+            "race": self.race.state_dict(),
             "at_work": self.at_work,
-            "place": self.place,
             "iteration": self.iteration,
-            "in_heat": self.in_heat,
-            "winner": self.winner,
             "row": dict(self.row),
             "batches": {name: dict(vars(batch)) for name, batch in self._batches.items()},
             "drawn": self.parts.batches.state_dict(),
@@ -389,10 +273,9 @@ class SecondOrder:
             for name, work in state["work"].items():
                 self.work[name] = work and MatrixFreeOptions(**work)
                 self.solvers[name] = self._solver(name, self.work[name])
-        for key in ("division", "place", "iteration", "in_heat", "at_work", "winner"):
-            setattr(self, key, state[key])
-        self.alive, self.champions = list(state["alive"]), list(state["champions"])
-        self.failed, self.row = list(state["failed"]), dict(state["row"])
+        self.race.load_state_dict(state["race"])
+        self.iteration, self.at_work = state["iteration"], state["at_work"]
+        self.row = dict(state["row"])
         for name, solver in self.solvers.items():
             solver.load_state_dict(state["solvers"][name])
         self._batches = {name: Batch(**batch) for name, batch in state["batches"].items()}

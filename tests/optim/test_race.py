@@ -42,7 +42,7 @@ def test_repeated_measurements_tell_their_noise(session: Session) -> None:
 
 
 def test_a_risk_far_above_repeated_measurements_calls_for_other_networks(session: Session) -> None:
-    race = session.stepper
+    race = session.stepper.race
     name = next(iter(race.solvers))
     solver = race.solvers[name]
     assert not race._is_stuck(name)
@@ -50,9 +50,25 @@ def test_a_risk_far_above_repeated_measurements_calls_for_other_networks(session
         # as good as it gets, no misfit of the physics
         solver.stopping.best = {"risk": risk, "score": risk, "dimension": 5.0}
         assert race._is_stuck(name) is is_stuck
-    race.parts.batches.sets = tuple(
+
+
+def test_without_repeated_measurements_nothing_is_called_stuck(session: Session) -> None:
+    session.batches.sets = tuple(
         replace(made, points=made.points + 1e-9 * np.arange(60)[:, None])
-        for made in race.parts.batches.sets
+        for made in session.batches.sets
     )
-    assert race.parts.batches.pure_error() is None
-    assert not race._is_stuck(name)
+    assert session.batches.pure_error() is None
+
+
+def test_spare_networks_are_for_failures_not_for_exact_data(session: Session) -> None:
+    """What the physics leaves of a score of nothing is no strain."""
+    race = session.stepper.race
+    name = race.divisions[1][0]
+    solver = race.solvers[name]
+    race.division = 2
+    for size, needs_others in ((1e-3, True), (1e-8, False)):
+        risk = 0.1 * size * solver.unit**2
+        solver.stopping.best = {"risk": risk, "score": size, "dimension": 5.0}
+        solver.last_score = size
+        assert race._strain(name) == pytest.approx(0.9)
+        assert race._needs_others(name) is needs_others

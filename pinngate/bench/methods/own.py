@@ -110,7 +110,7 @@ def _fixed_ridge(task: Task) -> Outcome:
             ridge_factor=1.0,
         )
         divisions = [
-            {name: stepper.networks[name] for name in names} for names in stepper.divisions
+            {name: stepper.networks[name] for name in names} for names in stepper.race.divisions
         ]
         session.stepper = SecondOrder(stepper.parts, divisions, options)
 

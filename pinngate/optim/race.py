@@ -1,0 +1,214 @@
+"""The race of candidate networks: who is at work, who goes on, who wins.
+
+Three divisions. The small networks, one sine layer each, are fast and enough for linear problems,
+where the deep ones follow only if the best small network cannot satisfy data and physics together,
+which its own misfit of the physics tells. With a nonlinear equation or unknown coefficients the
+deep ones always follow, after one round of the small. The spare ones are fresh starts for the case
+that the deep are stuck as well. Within a division the race is by successive halving: every
+candidate runs one heat, enough for the ramp of the physics and some iterations at its full weight;
+then, round by round, the better half goes on, with all that are within a hundredth of the best,
+until the best have stopped by themselves. Below `second_order`, which does the iterations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from scipy.stats import f as f_distribution
+
+from pinngate.errors import SolveError
+from pinngate.inference.misfit import PureError
+from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
+from pinngate.problem import NetworkOptions
+
+HEAT = 20  # iterations of a round: 12 of ramp and 8 at full weight
+TIE = 1.01  # risks within a hundredth are not told apart by the data
+PROMISE = 0.5  # part of the best risk so far; noise alone does not fall by half
+STRAINED = 0.03  # share of the physics in the score above which deep networks are tried
+HOPELESS = 0.2  # share above which they are tried at once, after the first round of the small ones
+STUCK = 0.01  # level of the test whether risk and repeated measurements disagree
+EXACT = 1e-6  # score below which nothing is stuck: a thousandth of the fields' size, squared
+
+SMALL = {
+    "sine-24-4": NetworkOptions(width=24, depth=1, activation="sin", features=4.0),
+    "sine-48-3": NetworkOptions(width=48, depth=1, activation="sin", features=3.0),
+    "sine-48-6": NetworkOptions(width=48, depth=1, activation="sin", features=6.0),
+    "sine-16-3": NetworkOptions(width=16, depth=1, activation="sin", features=3.0),
+    "sine-24-2": NetworkOptions(width=24, depth=1, activation="sin", features=2.0),
+}
+DEEP = {
+    "deep-16-1": NetworkOptions(width=16, depth=3, activation="tanh", features=1.0),
+    "tanh-16x4": NetworkOptions(width=16, depth=4, activation="tanh", features=None),
+}
+SPARE = {
+    "deep-20-1": NetworkOptions(width=20, depth=3, activation="tanh", features=1.0),
+    "deep-16-1b": NetworkOptions(width=16, depth=3, activation="tanh", features=1.0),
+}
+DIVISIONS = (SMALL, DEEP, SPARE)
+
+
+class Race:
+    """Passes the iterations from candidate to candidate until one has won.
+
+    Args:
+        divisions: names of the candidates of each.
+        solvers: all candidates by name; their state decides.
+        is_demanding: whether the small networks of the first division run one round only.
+        pure_error: scatter of repeated measurements, None without.
+        num_observations: values that the solvers fit.
+
+    Attributes:
+        at_work: the candidate that iterates now.
+        winner: None until the race is over.
+        failed: candidates that broke down.
+    """
+
+    def __init__(
+        self,
+        divisions: Sequence[Sequence[str]],
+        solvers: Mapping[str, PopulationRiskGaussNewton],
+        *,
+        is_demanding: bool,
+        pure_error: PureError | None,
+        num_observations: int,
+    ) -> None:
+        self.divisions = [list(names) for names in divisions]
+        self.solvers = solvers
+        self.is_demanding = is_demanding
+        self.pure_error, self.num_observations = pure_error, num_observations
+        self.division = 0
+        self.alive = self.divisions[0]
+        self.place = 0
+        self.in_heat = 0
+        self.champions: list[str] = []
+        self.failed: list[str] = []
+        self.winner: str | None = None
+
+    @property
+    def at_work(self) -> str:
+        """The candidate whose turn it is; the winner once there is one."""
+        return self.winner or self.alive[self.place]
+
+    @property
+    def num_planned(self) -> int:
+        """Iterations for a round of all in this division, a round of half, and one for the best."""
+        entered = self.divisions[: self.division + 1]
+        return HEAT * (sum(len(names) for names in entered) + len(entered[-1]) // 2 + 1)
+
+    def fail(self, name: str, reason: str) -> None:
+        """Take a candidate that broke down out of the race."""
+        self.solvers[name].reason = reason
+        self.failed.append(name)
+        self.solvers[name].stopping.forget()
+
+    def count(self) -> bool:
+        """Count one iteration of the candidate at work; return whether its turn is over.
+
+        Raises:
+            SolveError: every candidate has failed.
+        """
+        self.in_heat += 1
+        if self.in_heat < HEAT and self.solvers[self.at_work].reason is None:
+            return False
+        self._pass_on()
+        return True
+
+    def _pass_on(self) -> None:
+        """Go to the next candidate that still runs; at the end of a round, drop the worse."""
+        self.in_heat = 0
+        self.place += 1
+        while self.winner is None:
+            while self.place < len(self.alive):
+                if self.solvers[self.alive[self.place]].reason is None:
+                    return
+                self.place += 1
+            self._halve()
+
+    def _halve(self) -> None:
+        ranked = sorted(self.alive, key=lambda n: self.solvers[n].score)
+        best = self.solvers[ranked[0]].score
+        self.alive = [
+            name
+            for rank, name in enumerate(ranked)
+            if rank < max(1, len(ranked) // 2)
+            or self.solvers[name].score <= TIE * best
+            or self._is_promising(name, best)
+        ]
+        self.place = 0
+        has_more = self.division + 1 < len(self.divisions)
+        is_unfit = self.division == 0 and self.is_demanding
+        is_left = has_more and (is_unfit or self._strain(ranked[0]) > HOPELESS)
+        if not is_left and any(self.solvers[n].reason is None for n in self.alive):
+            return
+        self.champions.append(ranked[0])
+        self.division += 1
+        if is_left or (has_more and self._needs_others(ranked[0])):
+            self.alive = self.divisions[self.division]
+        else:
+            self._finish()
+
+    def _finish(self) -> None:
+        winner = min(self.champions, key=lambda n: self.solvers[n].score)
+        if winner in self.failed:
+            raise SolveError(f"every network failed: {self.solvers[winner].reason}")
+        if self.solvers[winner].reason is None:
+            self.alive = [winner]  # it was left for the deep networks, which were no better
+        else:
+            self.winner = winner
+
+    def _is_promising(self, name: str, best: float) -> bool:
+        """Whether a solver still on its way foresees a risk far below the best so far."""
+        solver = self.solvers[name]
+        return solver.reason is None and solver.last_lookahead < PROMISE * best
+
+    def _needs_others(self, name: str) -> bool:
+        """Whether the best of a division cannot satisfy data and physics together, or is stuck.
+
+        Without noise the risk falls without end and the physics has most of what is left: the spare
+        networks, fresh starts, are for failures only.
+        """
+        is_last = self.division == len(self.divisions) - 1
+        if is_last and self.solvers[name].score < EXACT:
+            return False
+        return self._strain(name) > STRAINED or self._is_stuck(name)
+
+    def _is_stuck(self, name: str) -> bool:
+        """Whether a solver's risk is far above the scatter of repeated measurements.
+
+        Judged as a ratio of variances (F test at 1 %) with the risk's own share of the fit.
+        """
+        best, pure = self.solvers[name].stopping.best, self.pure_error
+        if best is None or pure is None:
+            return False
+        count = self.num_observations
+        share = 1 + best["dimension"] / count
+        bound = float(f_distribution.isf(STUCK, count, pure.degrees_of_freedom))
+        return bool(best["risk"] > bound * share * pure.std**2)
+
+    def _strain(self, name: str) -> float:
+        """Return the share of the physics' misfit in a solver's score.
+
+        Zero while it runs at less than the physics' full weight; 1 if it ended so.
+        """
+        solver = self.solvers[name]
+        best = solver.stopping.best
+        if best is None:
+            return 0.0 if solver.reason is None else 1.0
+        return 1.0 - float(best["risk"]) / solver.unit**2 / solver.score
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return where the race stands."""
+        return {
+            "alive": list(self.alive),
+            "champions": list(self.champions),
+            "failed": list(self.failed),
+            **{key: getattr(self, key) for key in ("division", "place", "in_heat", "winner")},
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state_dict`."""
+        for key in ("division", "place", "in_heat", "winner"):
+            setattr(self, key, state[key])
+        self.alive, self.champions = list(state["alive"]), list(state["champions"])
+        self.failed = list(state["failed"])
