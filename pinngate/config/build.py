@@ -10,10 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pinngate.config.conditions import build_conditions
 from pinngate.config.determinacy import given_conditions, needed_conditions
+from pinngate.config.estimate import build_estimate
 from pinngate.config.geometry import build_geometry
 from pinngate.config.observation_sets import build_observations
-from pinngate.config.schema import ConditionSection, ProblemFile, SolveSection
+from pinngate.config.schema import ProblemFile, SolveSection
 from pinngate.config.scope import AXES, Scope
 from pinngate.config.truth import RESERVED, build_truth, field_truths
 from pinngate.config.yaml_source import Place, Source
@@ -21,14 +23,12 @@ from pinngate.errors import InputError, Span, nearest
 from pinngate.expression import names
 from pinngate.geometry.shapes import Geometry
 from pinngate.problem import (
-    BoundaryPart,
     Coefficient,
     CoefficientField,
     Condition,
     Equation,
     NetworkOptions,
     Observations,
-    Plane,
     Problem,
     SolveOptions,
     Truth,
@@ -71,13 +71,13 @@ class Builder:
         self.scope.domain = self.domain
         self.unknowns()
         self.geometry = build_geometry(self.scope, file.geometry)
-        coefficients, fields = self.coefficients()
+        coefficients, fields = build_estimate(self.scope, file.estimate)
         equations = tuple(
             Equation(" ".join(text.split()), self.scope.residual(text, place, "an equation"))
             for place, text in self._items("equations", file.equations)
         )
         self.every_unknown_appears(equations)
-        conditions, periodic = self.conditions()
+        conditions, periodic = build_conditions(self.scope, file.conditions, self.geometry)
         observations = build_observations(self.scope, file.observations, self.folder, self.files)
         self.every_coefficient_appears(
             [*coefficients, *fields], equations, conditions, observations
@@ -166,74 +166,6 @@ class Builder:
             self.scope.unknowns = (*self.scope.unknowns, name)
         self.scope.refuse_derivatives()
 
-    def coefficients(self) -> tuple[tuple[Coefficient, ...], tuple[CoefficientField, ...]]:
-        """Read `estimate`: numbers, and fields but for their truth."""
-        numbers: list[Coefficient] = []
-        fields: list[CoefficientField] = []
-        for name, section in self.file.estimate.items():
-            place: Place = ("estimate", name)
-            if section.over is not None and name in RESERVED:
-                raise InputError(
-                    f"'{name}' cannot name a field: it is a key of 'truth'",
-                    span=self.source.key(place),
-                    expected="another name",
-                )
-            self.scope.declare(name, "an estimated coefficient", place)
-            keys = ["initial", "lower", "upper", *(["truth"] if section.over is None else [])]
-            values = {
-                key: self.scope.number(value, (*place, key), f"'{key}' of '{name}'")
-                for key in keys
-                if (value := getattr(section, key)) is not None
-            }
-            if section.positive and "lower" in values:
-                raise InputError(
-                    f"'{name}' has both 'positive' and 'lower'",
-                    span=self.source.key((*place, "lower")),
-                    expected="one of the two; 'positive: true' is a lower bound of 0",
-                )
-            if section.positive:
-                values["lower"] = 0.0
-            made: Coefficient | CoefficientField
-            if section.over is None:
-                made = Coefficient(name, **values)
-                numbers.append(made)
-            else:
-                over = self.over(section.over, (*place, "over"))
-                bounds = values["initial"], values.get("lower"), values.get("upper")
-                made = CoefficientField(name, over, *bounds)
-                fields.append(made)
-            self.inside_bounds(made, place)
-        self.scope.coefficients = tuple(c.name for c in numbers)
-        self.scope.over = {f.name: f.over for f in fields}
-        self.scope.refuse_derivatives()
-        return tuple(numbers), tuple(fields)
-
-    def over(self, listed: list[str], place: Place) -> tuple[str, ...]:
-        """Read the axes with which a coefficient varies, in the order of the domain."""
-        for i, axis in enumerate(listed):
-            if axis not in self.scope.axes or axis in listed[:i]:
-                raise InputError(
-                    f"'{axis}' stands twice"
-                    if axis in listed[:i]
-                    else f"the domain has no axis '{axis}'",
-                    span=self.source.span((*place, i)),
-                    expected=f"one or more of the axes {', '.join(self.scope.axes)}",
-                )
-        return tuple(axis for axis in self.scope.axes if axis in listed)
-
-    def inside_bounds(self, made: Coefficient | CoefficientField, place: Place) -> None:
-        """Refuse an initial value that is not between the bounds."""
-        lower, upper = made.lower, made.upper
-        if (lower is not None and made.initial <= lower) or (
-            upper is not None and made.initial >= upper
-        ):
-            raise InputError(
-                f"'{made.name}' starts at {made.initial:g}, outside its bounds",
-                span=self.source.span((*place, "initial")),
-                expected=f"a value between {lower if lower is not None else '-inf'} and "
-                f"{upper if upper is not None else 'inf'}, bounds excluded",
-            )
-
     def every_unknown_appears(self, equations: tuple[Equation, ...]) -> None:
         """Refuse an unknown that no equation mentions."""
         for i, unknown in enumerate(self.scope.unknowns):
@@ -265,81 +197,6 @@ class Builder:
                     span=self.source.key(("estimate", coefficient.name)),
                     expected="an equation that holds it, since nothing else determines it",
                 )
-
-    def conditions(self) -> tuple[tuple[Condition, ...], tuple[str, ...]]:
-        """Read `conditions`: those on planes, and the periodic axes."""
-        found: list[Condition] = []
-        periodic: list[str] = []
-        for i, section in enumerate(self.file.conditions):
-            place: Place = ("conditions", i)
-            if section.periodic is not None:
-                periodic.append(self.periodic(section.periodic, (*place, "periodic"), periodic))
-                if (section.where, section.on, section.equation) != (None, None, None):
-                    raise InputError(
-                        "a periodic condition has no 'where', no 'on' and no 'equation'",
-                        span=self.source.span(place),
-                        expected="{periodic: x} alone",
-                    )
-                continue
-            where, normal = self.place(section, place)
-            if section.equation is None:
-                raise self.missing("equation", place)
-            residual = self.scope.residual(
-                section.equation, (*place, "equation"), "a condition", normal
-            )
-            found.append(Condition(where, " ".join(section.equation.split()), residual))
-        return tuple(found), tuple(periodic)
-
-    def missing(self, key: str, place: Place) -> InputError:
-        """Return the fault of a condition that lacks a key."""
-        return InputError(
-            f"the key '{key}' is missing in a condition",
-            span=self.source.span(place),
-            expected="{where: x = 0, equation: u = 0} or {periodic: x}",
-        )
-
-    def place(
-        self, section: ConditionSection, place: Place
-    ) -> tuple[Plane | BoundaryPart, tuple[str, ...]]:
-        """Read where a condition holds, and the names of the normal's components there."""
-        if section.on is None:
-            if section.where is None:
-                raise self.missing("where", place)
-            return self.scope.plane(section.where, (*place, "where")), ()
-        if section.where is not None:
-            raise InputError(
-                "a condition has both 'where' and 'on'",
-                span=self.source.key((*place, "on")),
-                expected="one of the two: a plane, or a part of the boundary at all times",
-            )
-        names = self.geometry.part_names() if self.geometry else []
-        if section.on not in names:
-            raise InputError(
-                f"unknown boundary part '{section.on}'",
-                span=self.source.span((*place, "on")),
-                expected=f"the parts are {', '.join(names)}"
-                if names
-                else "a key 'geometry', whose boundary has parts",
-                hint=nearest(section.on, names),
-            )
-        space = [axis for axis in self.scope.axes if axis != "t"]
-        return BoundaryPart(section.on), tuple(f"n_{axis}" for axis in space)
-
-    def periodic(self, axis: str, place: Place, earlier: list[str]) -> str:
-        """Check one periodic axis."""
-        if axis not in self.scope.axes:
-            raise InputError(
-                f"the domain has no axis '{axis}'",
-                span=self.source.span(place),
-                expected=f"the domain has the axes {', '.join(self.scope.axes)}",
-            )
-        if axis in earlier:
-            raise InputError(
-                f"{axis} is periodic already",
-                span=self.source.span(place),
-                expected="each axis once at most",
-            )
-        return axis
 
     def units(self) -> dict[str, str]:
         """Read `units`; each belongs to an axis, a field or an estimated coefficient."""
