@@ -7,8 +7,13 @@ A quote is a comment of Markdown that says where its numbers come from, the numb
 
     <!-- value: NAME/FILE | COLUMN | COLUMN=VALUE, ... -->0.0325<!-- end -->
 
+    <!-- sum: NAME/FILE + NAME/FILE | COLUMN | COLUMN=VALUE, ... -->170<!-- end -->
+
+    <!-- mean: NAME/FILE + NAME/FILE | COLUMN * WEIGHT | COLUMN=VALUE, ... -->0.97<!-- end -->
+
 NAME is a folder of ``results/`` and FILE one of its tables without ``.csv``. The last part chooses
-rows; a value must be of exactly one. ``python -m pinngate.bench.quotes`` writes all anew, and a
+rows; a value must be of exactly one. Sums and weighted means go over the rows of several tables
+that have a number in that column. ``python -m pinngate.bench.quotes`` writes all anew, and a
 test checks that doing so changes nothing.
 """
 
@@ -22,7 +27,7 @@ from pathlib import Path
 from pinngate.errors import InputError
 
 ROOT = Path(__file__).parents[2]
-QUOTE = re.compile(r"<!-- (table|value): (.*?) -->(.*?)<!-- end -->", re.DOTALL)
+QUOTE = re.compile(r"<!-- (table|value|sum|mean): (.*?) -->(.*?)<!-- end -->", re.DOTALL)
 DIGITS = 3
 Line = dict[str, str]
 
@@ -42,9 +47,14 @@ def requoted(text: str, results: Path = ROOT / "results") -> str:
     def write(found: re.Match[str]) -> str:
         kind, stated = found[1], " ".join(found[2].split())
         parts = [part.strip() for part in stated.split("|")]
-        lines = _chosen(results, parts[0], parts[2] if len(parts) > 2 else "")
+        chosen = parts[2] if len(parts) > 2 else ""
+        tables = parts[0].split("+")
+        lines = [line for table in tables for line in _chosen(results, table.strip(), chosen)]
         if kind == "table":
             return f"<!-- table: {found[2]} -->\n{_table(lines, parts[1], stated)}\n<!-- end -->"
+        if kind in ("sum", "mean"):
+            number = f"{_joined(lines, parts[1], kind):.{DIGITS}g}"
+            return f"<!-- {kind}: {found[2]} -->{number}<!-- end -->"
         if len(lines) != 1:
             raise InputError(f"value: {stated}", expected=f"one row, not {len(lines)}")
         return f"<!-- value: {found[2]} -->{_cell(lines[0], parts[1], stated)}<!-- end -->"
@@ -71,6 +81,21 @@ def _table(lines: list[Line], stated: str, quote: str) -> str:
     for line in lines:
         rows.append("| " + " | ".join(_cell(line, c, quote) for _, c in headings) + " |")
     return "\n".join(rows)
+
+
+def _joined(lines: list[Line], stated: str, kind: str) -> float:
+    """Return the sum of a column, or its mean with another column as weights."""
+    column, _, weight = (part.strip() for part in stated.partition("*"))
+    told = [line for line in lines if line.get(column)]
+    if not told or (kind == "mean") != bool(weight):
+        raise InputError(
+            f"{kind}: {stated}",
+            expected="a column with numbers in some row" + " * WEIGHT" * (kind == "mean"),
+        )
+    if kind == "sum":
+        return sum(float(line[column]) for line in told)
+    total = sum(float(line[weight]) for line in told)
+    return sum(float(line[column]) * float(line[weight]) for line in told) / total
 
 
 def _cell(line: Line, column: str, quote: str) -> str:

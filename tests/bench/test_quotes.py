@@ -53,12 +53,27 @@ def test_a_value_is_replaced_in_its_sentence(results: Path) -> None:
     assert "-->–<!--" in requoted(text, results)
 
 
+def test_sums_and_weighted_means_go_over_several_tables(results: Path) -> None:
+    (results / "study" / "more.csv").write_text("setting,error,runs\ndefault,0.2,30\n")
+    (results / "study" / "runs.csv").write_text("setting,error,runs\ndefault,0.1,10\nquiet,,5\n")
+    tables = "study/more + study/runs"
+    assert "-->40<!--" in requoted(
+        f"<!-- sum: {tables} | runs | setting=default --><!-- end -->", results
+    )
+    # (0.2 · 30 + 0.1 · 10)/40: a row without a number has no weight
+    assert "-->0.175<!--" in requoted(
+        f"<!-- mean: {tables} | error * runs --><!-- end -->", results
+    )
+
+
 @pytest.mark.parametrize(
     ("quote", "message"),
     [
         ("value: study/nothing | error", "there is no table"),
         ("value: study/summary | errors | problem=wave", "no column 'errors'"),
         ("value: study/summary | error | problem=heat", "value: study/summary"),
+        ("sum: study/summary | errors", "sum: errors"),
+        ("mean: study/summary | error", "WEIGHT"),
     ],
 )
 def test_a_quote_of_nothing_is_an_error(results: Path, quote: str, message: str) -> None:
