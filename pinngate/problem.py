@@ -250,6 +250,8 @@ class SolveOptions:
     gate: Literal["hard", "soft", "snr", "none"] | None = None
     statistics: Literal["pairs", "grouped", "loop", "vmap", "streaming"] | None = None
     gated_terms: Literal["all", "data"] | None = None
+    strictness: float | None = None
+    basis: Literal["weights", "layers"] | None = None
     weights: dict[str, float] = field(default_factory=dict)
     seed: int = 0
     precision: Literal["float32", "float64"] | None = None

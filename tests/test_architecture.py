@@ -36,6 +36,7 @@ ROOMS = [
     ["optim.parts"],
     ["optim.race"],
     ["optim.first_order", "optim.second_order"],
+    ["optim.rotated"],
     ["optim.registry"],
     ["metrics", "checkpoint", "inspection"],
     ["training"],

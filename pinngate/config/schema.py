@@ -381,6 +381,16 @@ class SolveSection(Section):
     gated_terms: Literal["all", "data"] | None = Field(
         None, description="which terms of the loss the gate judges"
     )
+    strictness: Positive | None = Field(
+        None,
+        description="how much signal the gate asks for, in units of the variance of the averaged "
+        "gradient",
+    )
+    basis: Literal["weights", "layers"] | None = Field(
+        None,
+        description="coordinates of first-order steps: the weights' own, or the eigenbasis of each "
+        "layer's gradient",
+    )
     weights: WeightsSection | None = Field(None, description="weights of the loss terms, see below")
     seed: Annotated[
         int, BeforeValidator(_whole), Field(ge=0, lt=2**63), Kind("a whole number, 0 or more")

@@ -15,10 +15,12 @@ from torch import nn
 
 from pinngate.errors import InputError, nearest
 from pinngate.optim.first_order import FirstOrder, FirstOrderOptions
+from pinngate.optim.gates import averaging_factor
 from pinngate.optim.gauss_newton.options import GaussNewtonOptions
 from pinngate.optim.parts import Parts, Stepper
 from pinngate.optim.population_risk_adam import PopulationRiskAdam
 from pinngate.optim.race import DIVISIONS
+from pinngate.optim.rotated import RotatedFirstOrder
 from pinngate.optim.second_order import SecondOrder, is_linear
 from pinngate.problem import NetworkOptions, Problem, SolveOptions
 
@@ -57,6 +59,10 @@ FIRST_ORDER_DEFAULTS = SolveOptions(
 )
 
 
+BETAS = (0.9, 0.999)  # Adam's
+ROTATED_BETAS = (0.95, 0.95)  # SOAP's
+
+
 def _first_order(
     factory: Callable[[Iterable[nn.Parameter], float, SolveOptions], torch.optim.Optimizer],
 ) -> Callable[[Parts], Stepper]:
@@ -71,7 +77,8 @@ def _first_order(
             is_gating_data_alone=solve.gated_terms == "data",
             max_memory=solve.max_memory,
         )
-        return FirstOrder(
+        kind = RotatedFirstOrder if solve.basis == "layers" else FirstOrder
+        return kind(
             parts.model,
             parts.network(solve.network or NetworkOptions()),
             parts.coefficients(),
@@ -86,12 +93,16 @@ def _first_order(
 def _population_risk_adam(
     parameters: Iterable[nn.Parameter], rate: float, solve: SolveOptions
 ) -> torch.optim.Optimizer:
-    is_streaming = solve.statistics == "streaming"
+    betas = ROTATED_BETAS if solve.basis == "layers" else BETAS
+    level = (solve.strictness or 1.0) * averaging_factor(betas[0])
     return PopulationRiskAdam(
         parameters,
         lr=rate,
+        betas=betas,
         gate=None if solve.gate == "none" else solve.gate,
-        variance="streaming" if is_streaming else "per-point",
+        variance="streaming" if solve.statistics == "streaming" else "per-point",
+        threshold=level,
+        strength=level,
         foreach=True,
     )
 

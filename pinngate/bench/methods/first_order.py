@@ -19,7 +19,6 @@ from torch import Tensor, nn
 
 from pinngate.bench.methods.contract import Method, Outcome, Task
 from pinngate.bench.methods.own import SOLVE_KEYS, prepare, watched
-from pinngate.bench.methods.rotated_gate import RotatedGate
 from pinngate.moments import LossMoments, TermMoments
 from pinngate.optim.first_order import FirstOrder
 from pinngate.optim.population_risk_adam import PopulationRiskAdam
@@ -168,8 +167,7 @@ def _gate_variant(task: Task) -> Outcome:
         return PopulationRiskAdam(
             parameters,
             lr=rate,
-            betas=(options["beta1"], options["beta2"]),
-            gate=None if solve.gate == "none" else solve.gate,
+            gate=solve.gate,
             variance="per-point",
             threshold=options["threshold"],
             strength=options["strength"],
@@ -177,8 +175,7 @@ def _gate_variant(task: Task) -> Outcome:
             foreach=True,
         )
 
-    kind = RotatedGate if options["is_rotated"] else FirstOrder
-    return watched(task, lambda session: _rebuilt(session, kind, make))
+    return watched(task, lambda session: _rebuilt(session, FirstOrder, make))
 
 
 def _pde_aware(task: Task) -> Outcome:
@@ -262,18 +259,9 @@ FIRST_ORDER = [
     Method(
         "gate-variant",
         "optimizer",
-        "PopulationRiskAdam on per-point statistics with other thresholds, strengths, granularity, "
-        "in the weights' own coordinates or in SOAP's",
+        "PopulationRiskAdam with the paper's own constants, or with one gate for each tensor",
         _gate_variant,
-        {
-            **SOLVE_KEYS,
-            "threshold": 1.0,
-            "strength": None,
-            "granularity": "parameter",
-            "beta1": 0.9,
-            "beta2": 0.999,
-            "is_rotated": False,
-        },
+        {**SOLVE_KEYS, "threshold": 1.0, "strength": None, "granularity": "parameter"},
         partial(prepare, optimizer="population-risk-adam"),
     ),
     Method(

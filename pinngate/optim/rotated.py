@@ -1,10 +1,10 @@
-"""The gate in the eigenbasis of each layer's gradient, where SOAP runs Adam.
+"""First-order steps in the eigenbasis of each layer's gradient, where SOAP runs Adam.
 
 Coordinates of the weights are an arbitrary basis to tell signal from noise in. For a layer with
 weight gradient G, SOAP (arXiv 2409.11321) takes the eigenvectors U of the average of G Gᵀ and V of
 that of Gᵀ G. The channels' factors turn into that basis before their second moments are taken, so
 mean and variance of the rotated per-point gradient Uᵀ G_n V are as exact, and nearly as cheap, as
-without: the optimizer then works on Uᵀ W V as on any other parameter.
+without: the optimizer, gated or not, then works on Uᵀ W V as on any other parameter.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PERIOD = 10  # steps from one basis to the next, SOAP's own
 FIRST_MOMENTS = ("exp_avg", "mean")  # what turns with the basis; second moments stay, as in SOAP
 
 
-class RotatedGate(FirstOrder):
+class RotatedFirstOrder(FirstOrder):
     """Steps the optimizer on rotated weights, with statistics of the rotated gradients.
 
     The first layer keeps its coordinates: its inputs are the axes themselves, some of them held.
@@ -36,13 +36,12 @@ class RotatedGate(FirstOrder):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.layers = list(self.network.linears)
-        self.bases: list[Basis | None] = [None] * len(self.layers)
+        self.bases: list[Basis | None] = [None] * len(self.network.linears)
         self.averages: list[Basis] = []
-        rotated = [nn.Parameter(p.detach().clone()) for p in self.parameters]
+        self.own = self.parameters
+        self.parameters = [nn.Parameter(p.detach().clone()) for p in self.own]
         factory = args[-1]
-        self.parameters, self.own = rotated, self.parameters
-        self.optimizer = factory(rotated, self.options.learning_rate)
+        self.optimizer = factory(self.parameters, self.options.learning_rate)
 
     def moments(self, batches: Mapping[str, Batch]) -> dict[str, TermMoments]:
         """Return each term's rotated gradient over a batch."""
@@ -62,6 +61,23 @@ class RotatedGate(FirstOrder):
         self._average()
         if self.iteration % PERIOD == 1:
             self._turn()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything needed to go on."""
+        return super().state_dict() | {
+            "bases": list(self.bases),
+            "averages": list(self.averages),
+            "rotated": [p.detach().clone() for p in self.parameters],
+        }
+
+    @torch.no_grad()
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from `state_dict`; the following iterations are bitwise the same."""
+        super().load_state_dict(state)
+        self.bases = list(state["bases"])
+        self.averages = [(left.clone(), right.clone()) for left, right in state["averages"]]
+        for parameter, value in zip(self.parameters, state["rotated"], strict=True):
+            parameter.copy_(value)
 
     @torch.no_grad()
     def _write_back(self) -> None:
