@@ -74,8 +74,7 @@ class RotatedFirstOrder(FirstOrder):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from `state_dict`; the following iterations are bitwise the same."""
         super().load_state_dict(state)
-        self.bases = list(state["bases"])
-        self.averages = [(left.clone(), right.clone()) for left, right in state["averages"]]
+        self.bases, self.averages = list(state["bases"]), list(state["averages"])
         for parameter, value in zip(self.parameters, state["rotated"], strict=True):
             parameter.copy_(value)
 
