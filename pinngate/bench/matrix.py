@@ -141,7 +141,8 @@ def identity(run: Run) -> str:
     chosen = method(run.choice.method)
     options = chosen.complete(run.choice.options)
     problem = config.dumps(chosen.prepare(_stated(run), options))
-    text = f"{__version__}\n{chosen.name}\n{json.dumps(options, sort_keys=True)}\n{problem}"
+    given = {name: value for name, value in options.items() if value is not None}
+    text = f"{__version__}\n{chosen.name}\n{json.dumps(given, sort_keys=True)}\n{problem}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

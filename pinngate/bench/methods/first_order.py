@@ -22,6 +22,7 @@ from pinngate.bench.methods.own import SOLVE_KEYS, prepare, watched
 from pinngate.moments import LossMoments, TermMoments
 from pinngate.optim.first_order import FirstOrder
 from pinngate.optim.population_risk_adam import PopulationRiskAdam
+from pinngate.optim.registry import BETAS, ROTATED_BETAS
 from pinngate.problem import SolveOptions
 from pinngate.training import Session, begin, train
 
@@ -126,7 +127,7 @@ def _first_order(session: Session) -> FirstOrder:
 def _rebuilt(session: Session, kind: type[FirstOrder], factory: Factory) -> None:
     old = _first_order(session)
     options = old.options
-    if kind is not FirstOrder:
+    if kind in (PdeAware, EvidenceStop):
         options = replace(options, statistics="grouped")
     session.stepper = kind(old.model, old.network, old.coefficients, old.batches, options, factory)
 
@@ -167,6 +168,7 @@ def _gate_variant(task: Task) -> Outcome:
         return PopulationRiskAdam(
             parameters,
             lr=rate,
+            betas=ROTATED_BETAS if solve.basis == "layers" else BETAS,
             gate=solve.gate,
             variance="per-point",
             threshold=options["threshold"],
@@ -175,7 +177,7 @@ def _gate_variant(task: Task) -> Outcome:
             foreach=True,
         )
 
-    return watched(task, lambda session: _rebuilt(session, FirstOrder, make))
+    return watched(task, lambda session: _rebuilt(session, type(_first_order(session)), make))
 
 
 def _pde_aware(task: Task) -> Outcome:
