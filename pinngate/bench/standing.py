@@ -1,8 +1,10 @@
 """Where the baseline of a benchmark stands in every cell: by error, and by time to the limit.
 
-A rival counts as better where its median error is smaller and Wilcoxon's signed-rank test on the
-paired seeds says so (p < 0.05, not corrected, which is the harder rule for the baseline), or, with
-too few seeds for a test, where it has the smaller error on every seed.
+Methods may have run on fewer seeds than the baseline; places are by the median ratio of errors over
+the seeds that both have, never by medians over different data. A rival counts as better where that
+ratio is below one and Wilcoxon's signed-rank test on the paired seeds says so (p < 0.05, not
+corrected, which is the harder rule for the baseline), or, with too few seeds for a test, where it
+has the smaller error on every seed.
 """
 
 from __future__ import annotations
@@ -25,36 +27,36 @@ def standing(suite: Suite, tables: Tables) -> list[Row]:
         cells.setdefault((row["problem"], row["setting"], row["field"]), []).append(row)
     table = []
     for (problem, setting, field), members in cells.items():
-        own = next((r for r in members if r["method"] == suite.reference), None)
-        ranked = sorted(members, key=_error)
-        if own is None or len(members) < 2:
-            continue
-        better = [
-            r["method"]
-            for r in tables.comparisons
-            if (r["problem"], r["setting"], r["field"]) == (problem, setting, field)
-            and _is_better(r)
+        rivals = [
+            row
+            for row in tables.comparisons
+            if (row["problem"], row["setting"], row["field"]) == (problem, setting, field)
         ]
+        own = next((r for r in members if r["method"] == suite.reference), None)
+        if own is None or not rivals:
+            continue
+        best = min(rivals, key=_ratio)
         table.append(
             {
                 "problem": problem,
                 "setting": setting,
                 "field": field,
-                "place": float(ranked.index(own) + 1),
+                "place": 1.0 + sum(_ratio(r) < 1 for r in rivals),
                 "num_methods": float(len(members)),
-                "best": ranked[0]["method"],
-                "best_error": ranked[0]["relative_l2_median"],
+                "best_rival": best["method"],
+                "best_ratio": best["ratio"],
                 "error": own["relative_l2_median"],
-                "better": ", ".join(better) or "none",
+                "better": ", ".join(r["method"] for r in rivals if _is_better(r)) or "none",
                 "first_to_limit": _first_to_limit(members),
             }
         )
     return table
 
 
-def _error(row: Row) -> float:
-    error = row["relative_l2_median"]
-    return float("inf") if error is None else float(error)
+def _ratio(row: Row) -> float:
+    """Return a rival's error over the baseline's, the median over the seeds that both have."""
+    ratio = row["ratio"]
+    return float("inf") if ratio is None else float(ratio)
 
 
 def _is_better(row: Row) -> bool:
@@ -83,8 +85,8 @@ def sentences(suite: Suite, places: Sequence[Row]) -> list[str]:
     told = [row for row in places if row["first_to_limit"] != "–"]
     soonest = sum(row["first_to_limit"] == suite.reference for row in told)
     return [
-        f"{suite.reference} has the least median error in {first} of {len(places)} cells, and no "
-        f"rival is significantly better in {tied} of {len(places)}",
+        f"{suite.reference} is first by the median ratio of errors in {first} of {len(places)} "
+        f"cells, and no rival is significantly better in {tied} of {len(places)}",
         f"{suite.reference} is the soonest within 1.5 times the limit in {soonest} of the "
         f"{len(told)} cells where any method gets there",
     ]

@@ -67,9 +67,9 @@ STANDING_COLUMNS = (
     ("setting", "setting"),
     ("field", "field"),
     ("place", "place"),
-    ("best", "best"),
-    ("its error", "best_error"),
-    ("baseline's", "error"),
+    ("error", "error"),
+    ("best rival", "best_rival"),
+    ("its error / baseline's", "best_ratio"),
     ("better rivals", "better"),
     ("first to 1.5 × limit", "first_to_limit"),
 )
