@@ -60,7 +60,11 @@ def figures_of(suite: Suite, rows: Sequence[Row]) -> dict[str, Figure]:
     cells = cells_of(rows)
     figures: dict[str, Figure] = {}
     for problem, setting in dict.fromkeys((p, s) for p, s, _ in cells):
-        methods = {m: r for (p, s, m), r in cells.items() if (p, s) == (problem, setting)}
+        methods = {
+            m: r
+            for (p, s, m), r in cells.items()
+            if (p, s) == (problem, setting) and (not suite.drawn or m in suite.drawn)
+        }
         figures[slug(problem, setting)] = course_figure(suite, problem, setting, methods)
     if figures:
         figures["ends"] = ends_figure(suite, rows)

@@ -17,7 +17,17 @@ from pinngate.config import yaml_source
 from pinngate.errors import InputError, nearest
 
 SUITES = Path(__file__).parent / "suites"
-KEYS = ("problems", "settings", "methods", "optimizers", "seeds", "baseline", "levels", "about")
+KEYS = (
+    "problems",
+    "settings",
+    "methods",
+    "optimizers",
+    "seeds",
+    "baseline",
+    "levels",
+    "drawn",
+    "about",
+)
 LIMIT_FACTORS = (2.0, 1.5, 1.2)  # of the statistical limit, to which iterations and time are told
 
 
@@ -56,6 +66,7 @@ class Suite:
         problem_seeds: of the cells of single problems, where it is another number.
         baseline: label of the method that all others are compared with; the first where None.
         levels: relative L2 errors to which iterations and time are told.
+        drawn: labels whose error against time is drawn; all where empty.
         about: one sentence for the report.
     """
 
@@ -67,6 +78,7 @@ class Suite:
     problem_seeds: Mapping[str, int] = field(default_factory=dict)
     baseline: str | None = None
     levels: tuple[float, ...] = ()
+    drawn: tuple[str, ...] = ()
     about: str = ""
 
     @property
@@ -128,6 +140,8 @@ def load_suite(name: str) -> Suite:
     baseline = stated.get("baseline")
     if baseline is not None:
         _known([baseline], methods, f"{where}: baseline")
+    drawn = _texts(stated.get("drawn") or [], f"{where}: drawn")
+    _known(drawn, methods, f"{where}: drawn")
     return Suite(
         path.stem,
         problems,
@@ -136,6 +150,7 @@ def load_suite(name: str) -> Suite:
         *_seeds(stated.get("seeds", 10), f"{where}: seeds", problems),
         baseline,
         tuple(_level(value, f"{where}: levels") for value in stated.get("levels") or ()),
+        drawn,
         str(stated.get("about") or ""),
     )
 

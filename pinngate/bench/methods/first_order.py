@@ -260,7 +260,7 @@ FIRST_ORDER = [
     ),
     Method(
         "gate-variant",
-        "optimizer",
+        "ours",
         "PopulationRiskAdam with the paper's own constants, or with one gate for each tensor",
         _gate_variant,
         {**SOLVE_KEYS, "threshold": 1.0, "strength": None, "granularity": "parameter"},
