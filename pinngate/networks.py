@@ -117,6 +117,11 @@ class Network(nn.Module):
         return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
 
     @property
+    def first_layers(self) -> list[int]:
+        """Indices in `linears` of the layers that see the axes."""
+        return [0]
+
+    @property
     def num_outputs(self) -> int:
         """Number of fields."""
         return len(self.output_scale)
@@ -193,6 +198,12 @@ class JointNetwork(Network):
     def linears(self) -> list[nn.Linear]:
         """The linear layers of the parts, one part after the other."""
         return [layer for part in self.networks for layer in part.linears]
+
+    @property
+    def first_layers(self) -> list[int]:
+        """Indices in `linears` of the layers that see the axes, one for each part."""
+        sizes = [len(part.linears) for part in self.networks]
+        return [sum(sizes[:k]) for k in range(len(sizes))]
 
     @property
     def num_outputs(self) -> int:

@@ -90,11 +90,7 @@ class FirstOrder:
         self.row: dict[str, Tensor | float] = {}
 
     def step(self) -> None:
-        """Do one iteration.
-
-        Raises:
-            SolveError: the loss is no longer finite.
-        """
+        """Do one iteration."""
         rate = self._learning_rate()
         for group in self.optimizer.param_groups:
             group["lr"] = rate

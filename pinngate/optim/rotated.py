@@ -27,7 +27,7 @@ FIRST_MOMENTS = ("exp_avg", "mean")  # what turns with the basis; second moments
 class RotatedFirstOrder(FirstOrder):
     """Steps the optimizer on rotated weights, with statistics of the rotated gradients.
 
-    The first layer keeps its coordinates: its inputs are the axes themselves, some of them held.
+    First layers keep their coordinates: their inputs are the axes themselves, some of them held.
     Coefficients are not rotated.
 
     Cost over `FirstOrder`: two products a layer for the factors and four small ones for the
@@ -107,7 +107,7 @@ class RotatedFirstOrder(FirstOrder):
     @torch.no_grad()
     def _turn(self) -> None:
         for k, (old, averages) in enumerate(zip(self.bases, self.averages, strict=True)):
-            if k == 0:
+            if k in self.network.first_layers:
                 continue
             new = _eigenbasis(averages, old)
             self.bases[k] = new

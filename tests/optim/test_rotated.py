@@ -98,3 +98,30 @@ def test_going_on_from_a_checkpoint_is_bitwise_the_same(statistics: str) -> None
         second.step()
     for a, b in zip(first.network.parameters(), second.network.parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+RING = """\
+pinngate: 1
+name: ring
+domain: {x: [0, 1], t: [0, 1]}
+unknowns: [u]
+equations: ["u_t = (k*u_x)_x"]
+conditions: [{periodic: x}]
+estimate: {k: {over: x, initial: 0.1, positive: true, truth: 0.1}}
+observations: [{of: u, where: t = 0, count: 30, noise: {std: 0.1}}]
+truth: {u: "exp(-4*pi**2*0.1*t)*sin(2*pi*x)"}
+"""
+
+
+def test_wave_numbers_of_periodic_axes_stay_where_there_are_several_networks() -> None:
+    overrides = [*SMALL, GATED, "solve.basis=layers"]
+    stepper = begin(resolve(config.loads(RING, overrides=overrides))).stepper
+    assert isinstance(stepper, RotatedFirstOrder)
+    network = stepper.network
+    assert len(network.first_layers) == 2
+    held = [network.linears[k].weight[:, 0].detach().clone() for k in network.first_layers]
+    for _ in range(2 * PERIOD):
+        stepper.step()
+    for before, k in zip(held, network.first_layers, strict=True):
+        assert torch.equal(network.linears[k].weight[:, 0], before)
+    assert sum(basis is not None for basis in stepper.bases) == len(network.linears) - 2
