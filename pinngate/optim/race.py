@@ -138,12 +138,13 @@ class Race:
         self.place = 0
         has_more = self.division + 1 < len(self.divisions)
         is_unfit = self.division == 0 and self.is_demanding
-        is_left = has_more and (is_unfit or self._strain(ranked[0]) > HOPELESS)
+        is_left = has_more and (is_unfit or self._is_strained(ranked[0], HOPELESS))
         if not is_left and any(self.solvers[n].reason is None for n in self.alive):
             return
         self.champions.append(ranked[0])
+        needs_others = self._is_strained(ranked[0], STRAINED) or self._is_stuck(ranked[0])
         self.division += 1
-        if is_left or (has_more and self._needs_others(ranked[0])):
+        if is_left or (has_more and needs_others):
             self.alive = self.divisions[self.division]
         else:
             self._finish()
@@ -162,16 +163,16 @@ class Race:
         solver = self.solvers[name]
         return solver.reason is None and solver.last_lookahead < PROMISE * best
 
-    def _needs_others(self, name: str) -> bool:
-        """Whether the best of a division cannot satisfy data and physics together, or is stuck.
+    def _is_strained(self, name: str, level: float) -> bool:
+        """Whether a solver cannot satisfy data and physics together, and others should try.
 
         Without noise the risk falls without end and the physics has most of what is left: the spare
         networks, fresh starts, are for failures only.
         """
-        is_last = self.division == len(self.divisions) - 1
-        if is_last and self.solvers[name].score < EXACT:
+        is_spare_next = self.division == len(self.divisions) - 2
+        if is_spare_next and self.solvers[name].score < EXACT:
             return False
-        return self._strain(name) > STRAINED or self._is_stuck(name)
+        return self._strain(name) > level
 
     def _is_stuck(self, name: str) -> bool:
         """Whether a solver's risk is far above the scatter of repeated measurements.

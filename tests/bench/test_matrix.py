@@ -165,7 +165,7 @@ def _is_running(process: int) -> bool:
     reason="this system does not list the children of a process",
 )
 def test_no_worker_outlives_a_killed_benchmark(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "pinngate", "bench", "paper", "--workers", "1"]
+    command = [sys.executable, "-m", "pinngate", "bench", "inverse", "--workers", "1"]
     with subprocess.Popen(
         [*command, "--out", str(tmp_path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:

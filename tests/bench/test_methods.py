@@ -90,7 +90,8 @@ def test_course_is_recorded_and_increases() -> None:
 
 
 def test_control_steps_at_the_rate_times_the_mean_gate() -> None:
-    row = row_of("ungated-control", {**SMALL, "learning_rate": 1e-2})
+    gated = {"learning_rate": 1e-2, "gate": "snr", "strictness": 1.0, "basis": "weights"}
+    row = row_of("ungated-control", {**SMALL, **gated})
     assert 0 < row["gate_mean"] < 1
     assert row["learning_rate"] == pytest.approx(1e-2 * row["gate_mean"])
     plain = row_of("adam", {**SMALL, "learning_rate": row["learning_rate"]})

@@ -210,9 +210,7 @@ def _ungated_control(task: Task) -> Outcome:
     solve = task.problem.solve
     rate = (solve.learning_rate or 0.0) * mean_gate
     logger.info("mean gate %.3g, so the control's rate is %.3g", mean_gate, rate)
-    plain: SolveOptions = replace(
-        solve, optimizer="adam", learning_rate=rate, gate="none", statistics="streaming"
-    )
+    plain: SolveOptions = replace(solve, learning_rate=rate, gate="none", statistics="streaming")
     outcome = watched(replace(task, problem=replace(task.problem, solve=plain)))
     return replace(outcome, details={"gate_mean": mean_gate, "learning_rate": rate})
 
@@ -269,7 +267,7 @@ FIRST_ORDER = [
     Method(
         "ungated-control",
         "optimizer",
-        "Adam at the rate of a gated run times that run's mean gate",
+        "the same without a gate, at the rate of a gated run times that run's mean gate",
         _ungated_control,
         SOLVE_KEYS,
         partial(prepare, optimizer="population-risk-adam"),
