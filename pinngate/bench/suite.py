@@ -195,7 +195,7 @@ def cut(
     if methods:
         _known(methods, suite.methods, "--method")
         kept = {k: v for k, v in suite.methods.items() if k in (*methods, suite.reference)}
-        suite = replace(suite, methods=kept)
+        suite = replace(suite, methods=kept, drawn=())  # what is asked for is drawn
     if problems:
         _known(problems, suite.problems, "--problem")
         suite = replace(suite, problems=tuple(p for p in suite.problems if p in problems))

@@ -105,3 +105,10 @@ def test_unknown_suite(name: str, message: str) -> None:
     with pytest.raises(InputError) as caught:
         load_suite(name)
     assert message in str(caught.value)
+
+
+def test_what_a_cut_keeps_is_drawn() -> None:
+    """A suite may draw some of its methods; those asked for by name are all drawn."""
+    suite = load_suite("paper")
+    assert set(suite.drawn) < set(suite.methods)
+    assert cut(suite, methods=["AdamW 1e-3"]).drawn == ()

@@ -26,10 +26,18 @@ SHIPPED = [
 ]
 
 
+def complaint(check: str, of: ProblemUnderTest) -> str | None:
+    try:
+        problem_checks()[check](of)
+    except AssertionError as fault:
+        return str(fault)
+    return None
+
+
 @pytest.mark.parametrize("check", problem_checks())
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_shipped_problem_passes(name: str, check: str) -> None:
-    problem_checks()[check](case(name))
+    assert complaint(check, case(name)) is None
 
 
 def test_a_truth_that_breaks_a_condition_is_found() -> None:
@@ -51,5 +59,4 @@ def test_a_residual_without_a_value_is_found() -> None:
     problem = case("heat-noisy-ic").problem
     equation = replace(problem.equations[0], text=text, residual=parse("u_t-kappa*u_xx-log(-1-x)"))
     broken = ProblemUnderTest(replace(problem, equations=(equation,)))
-    with pytest.raises(AssertionError, match="residuals are not finite"):
-        problem_checks()["Jacobian"](broken)
+    assert "residuals are not finite" in str(complaint("Jacobian", broken))

@@ -124,11 +124,9 @@ def _first_order(session: Session) -> FirstOrder:
     return session.stepper
 
 
-def _rebuilt(session: Session, kind: type[FirstOrder], factory: Factory) -> None:
+def _rebuilt(session: Session, kind: type[FirstOrder], factory: Factory, **changed: Any) -> None:
     old = _first_order(session)
-    options = old.options
-    if kind in (PdeAware, EvidenceStop):
-        options = replace(options, statistics="grouped")
+    options = replace(old.options, **changed)
     session.stepper = kind(old.model, old.network, old.coefficients, old.batches, options, factory)
 
 
@@ -184,7 +182,10 @@ def _pde_aware(task: Task) -> Outcome:
     return watched(
         task,
         lambda session: _rebuilt(
-            session, PdeAware, lambda parameters, rate: ResidualVarianceAdam(parameters, rate)
+            session,
+            PdeAware,
+            lambda parameters, rate: ResidualVarianceAdam(parameters, rate),
+            statistics="grouped",
         ),
     )
 
@@ -196,7 +197,10 @@ def _evidence_stop(task: Task) -> Outcome:
     return watched(
         task,
         lambda session: _rebuilt(
-            session, EvidenceStop, lambda parameters, rate: torch.optim.Adam(parameters, lr=rate)
+            session,
+            EvidenceStop,
+            lambda parameters, rate: torch.optim.Adam(parameters, lr=rate),
+            statistics="grouped",
         ),
         verdict,
     )
