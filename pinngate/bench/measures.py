@@ -43,7 +43,7 @@ class Case:
         observations: the data that every method gets.
         grid: where methods are judged.
         known: the truth there, (n,) for each unknown, None where it is not known.
-        limit: best possible error, None where there is none.
+        limit: expected error of the best unbiased estimator, None where there is none.
         analyst: relative L2 and name of the classical pipeline, by unknown.
         watched: coarser grid for the course, and the truth there.
     """

@@ -1,4 +1,4 @@
-"""The best possible error: what no unbiased method can beat on the data that were given.
+"""The statistical limit: what no unbiased method can beat on average over the noise.
 
 Stands after the reference solutions and before the metrics, which divide an error by it. Source:
 the Cramér–Rao inequality with the model's own tangent equations; a problem's unknowns are the

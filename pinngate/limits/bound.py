@@ -62,7 +62,7 @@ def limit(
     truth: FieldValues | None,
     noise_std: Mapping[str, float],
 ) -> Limit | None:
-    """Return the best possible error of the given observations, or None with a logged reason.
+    """Return the statistical limit of the given observations, or None with a logged reason.
 
     The unknowns are the coefficients to estimate and the amplitudes of every initial condition that
     is not exact. Without coefficients these are the modes that hold 99.99 % of the clean one's

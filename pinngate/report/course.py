@@ -172,7 +172,7 @@ def _relative_l2(plot: Axes, archive: RunArchive) -> None:
         plot.plot(x, y, lw=1.6, label=f"this run, {mathtext(unknown)}", **style, **_marks(x))
         for source, colour, what in (
             ("classical", CLASSICAL, "classical"),
-            ("limit", LIMIT, "best possible"),
+            ("limit", LIMIT, "statistical limit"),
         ):
             value = archive.number(source, unknown, "relative_l2")
             if value:

@@ -200,7 +200,7 @@ def _error_over_time(plot: Axes, archive: RunArchive, unknown: str) -> None:
     for source, name, colour in (
         ("fields", "this run, whole domain", ESTIMATE),
         ("classical", "classical, whole domain", CLASSICAL),
-        ("limit", "best possible, whole domain", LIMIT),
+        ("limit", "statistical limit, whole domain", LIMIT),
     ):
         value = archive.number(source, unknown, "relative_l2")
         if value is not None:

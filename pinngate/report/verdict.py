@@ -123,7 +123,7 @@ def interval_of(archive: RunArchive, name: str) -> tuple[float | None, float | N
 
 
 def accuracy_rows(archive: RunArchive, unknown: str) -> list[list[str]]:
-    """Return the table of one field: quantity, this run, classical, best possible, run/best."""
+    """Return the table of one field: quantity, this run, classical, limit, run/limit."""
     rows = []
     for key, words, write in (
         ("relative_l2", "relative L2 error", percent),

@@ -116,7 +116,7 @@ def test_mean_square_of_the_error_over_time_is_the_relative_l2(make_archive: Mak
     assert np.sqrt(np.mean(error**2)) == pytest.approx(stated, rel=1e-12)
     labels = [text.get_text() for axes in figure.axes[:2] for text in _legend_texts(axes)]
     assert "classical, whole domain 3.3\N{NO-BREAK SPACE}%" in labels
-    assert "best possible, whole domain 2.1\N{NO-BREAK SPACE}%" in labels
+    assert "statistical limit, whole domain 2.1\N{NO-BREAK SPACE}%" in labels
 
 
 def _legend_texts(axes) -> list:
