@@ -3,11 +3,15 @@
 Three divisions. The small networks, one sine layer each, are fast and enough for linear problems,
 where the deep ones follow only if the best small network cannot satisfy data and physics together,
 which its own misfit of the physics tells. With a nonlinear equation or unknown coefficients the
-deep ones always follow, after one round of the small. The spare ones are fresh starts for the case
-that the deep are stuck as well. Within a division the race is by successive halving: every
-candidate runs one heat, enough for the ramp of the physics and some iterations at its full weight;
-then, round by round, the better half goes on, with all that are within a hundredth of the best,
-until the best have stopped by themselves. Below `second_order`, which does the iterations.
+deep ones always follow, after one round of the small. The spare ones, fresh networks warmed up by
+Adam (`warm_start`), are for the case that the others are stuck: unable to satisfy data and physics
+together, far above the scatter of repeated measurements, or behind a network that was left early.
+
+Within a division the race is by successive halving: every candidate runs one heat, enough for the
+ramp of the physics and some iterations at its full weight; then, round by round, the better half
+goes on, with all that are within a hundredth of the best, until the best have stopped by
+themselves. The race is over when the best of all has. Below `second_order`, which does the
+iterations.
 """
 
 from __future__ import annotations
@@ -24,7 +28,7 @@ from pinngate.problem import NetworkOptions
 
 HEAT = 20  # iterations of a round: 12 of ramp and 8 at full weight
 TIE = 1.01  # risks within a hundredth are not told apart by the data
-PROMISE = 0.5  # part of the best risk so far; noise alone does not fall by half
+PROMISE = 0.5  # part of another's risk; noise alone does not fall by half
 STRAINED = 0.03  # share of the physics in the score above which deep networks are tried
 HOPELESS = 0.2  # share above which they are tried at once, after the first round of the small ones
 STUCK = 0.01  # level of the test whether risk and repeated measurements disagree
@@ -42,8 +46,8 @@ DEEP = {
     "tanh-16x4": NetworkOptions(width=16, depth=4, activation="tanh", features=None),
 }
 SPARE = {
-    "deep-20-1": NetworkOptions(width=20, depth=3, activation="tanh", features=1.0),
-    "deep-16-1b": NetworkOptions(width=16, depth=3, activation="tanh", features=1.0),
+    "warm-20-1": NetworkOptions(width=20, depth=3, activation="tanh", features=1.0),
+    "warm-16-1": NetworkOptions(width=16, depth=3, activation="tanh", features=1.0),
 }
 DIVISIONS = (SMALL, DEEP, SPARE)
 
@@ -52,7 +56,7 @@ class Race:
     """Passes the iterations from candidate to candidate until one has won.
 
     Args:
-        divisions: names of the candidates of each.
+        divisions: names of the candidates of each; the last of several is the spare one.
         solvers: all candidates by name; their state decides.
         is_demanding: whether the small networks of the first division run one round only.
         pure_error: scatter of repeated measurements, None without.
@@ -81,7 +85,6 @@ class Race:
         self.alive = self.divisions[0]
         self.place = 0
         self.in_heat = 0
-        self.champions: list[str] = []
         self.failed: list[str] = []
         self.winner: str | None = None
 
@@ -89,6 +92,11 @@ class Race:
     def at_work(self) -> str:
         """The candidate whose turn it is; the winner once there is one."""
         return self.winner or self.alive[self.place]
+
+    @property
+    def spare(self) -> list[str]:
+        """The candidates of the spare division, which start warm."""
+        return self.divisions[-1] if len(self.divisions) > 1 else []
 
     @property
     def num_planned(self) -> int:
@@ -141,22 +149,33 @@ class Race:
         is_left = has_more and (is_unfit or self._is_strained(ranked[0], HOPELESS))
         if not is_left and any(self.solvers[n].reason is None for n in self.alive):
             return
-        self.champions.append(ranked[0])
-        needs_others = self._is_strained(ranked[0], STRAINED) or self._is_stuck(ranked[0])
+        is_followed = is_left or (has_more and self._needs_others(ranked[0]))
         self.division += 1
-        if is_left or (has_more and needs_others):
+        if is_followed:
             self.alive = self.divisions[self.division]
         else:
             self._finish()
 
     def _finish(self) -> None:
-        winner = min(self.champions, key=lambda n: self.solvers[n].score)
-        if winner in self.failed:
-            raise SolveError(f"every network failed: {self.solvers[winner].reason}")
-        if self.solvers[winner].reason is None:
-            self.alive = [winner]  # it was left for the deep networks, which were no better
+        """Let the best of all candidates win, or run on where it was left for others."""
+        sound = [n for n, s in self.solvers.items() if s.iteration > 0 and n not in self.failed]
+        if not sound:
+            raise SolveError(f"every network failed: {self.solvers[self.failed[-1]].reason}")
+        best = min(sound, key=lambda n: self.solvers[n].score)
+        if self.solvers[best].reason is None:
+            self.alive = [best]
         else:
-            self.winner = winner
+            self.winner = best
+
+    def _needs_others(self, name: str) -> bool:
+        """Whether the best of a division leaves something for the next one to find."""
+        return self._is_strained(name, STRAINED) or self._is_stuck(name) or self._is_behind(name)
+
+    def _is_behind(self, name: str) -> bool:
+        """Whether a candidate that was left early had less than half of a solver's score."""
+        scores = [s.score for s in self.solvers.values() if s.iteration > 0]
+        score = self.solvers[name].score
+        return score > EXACT and min(scores) < PROMISE * score
 
     def _is_promising(self, name: str, best: float) -> bool:
         """Whether a solver still on its way foresees a risk far below the best so far."""
@@ -202,7 +221,6 @@ class Race:
         """Return where the race stands."""
         return {
             "alive": list(self.alive),
-            "champions": list(self.champions),
             "failed": list(self.failed),
             **{key: getattr(self, key) for key in ("division", "place", "in_heat", "winner")},
         }
@@ -211,5 +229,4 @@ class Race:
         """Go on from `state_dict`."""
         for key in ("division", "place", "in_heat", "winner"):
             setattr(self, key, state[key])
-        self.alive, self.champions = list(state["alive"]), list(state["champions"])
-        self.failed = list(state["failed"])
+        self.alive, self.failed = list(state["alive"]), list(state["failed"])

@@ -109,7 +109,8 @@ def _population_risk_adam(
 
 def _second_order(parts: Parts) -> Stepper:
     solve = parts.problem.solve
-    divisions = DIVISIONS if solve.network is None else ({"given": solve.network},)
+    given = solve.network
+    divisions = DIVISIONS if given is None else ({"given": given}, {"given-warm": given})
     options = GaussNewtonOptions(
         equation_weight=solve.weights["equations"],
         condition_weight=solve.weights["conditions"],

@@ -40,6 +40,7 @@ from pinngate.optim.matrix_free import (
 )
 from pinngate.optim.parts import Parts
 from pinngate.optim.race import EXACT, HEAT, Race
+from pinngate.optim.warm_start import STEPS, WarmStart
 from pinngate.problem import NetworkOptions, Problem
 from pinngate.residuals import Batch, ResidualModel
 from pinngate.smoothness import Smoothness
@@ -56,7 +57,7 @@ class SecondOrder:
 
     Args:
         parts: the problem.
-        divisions: candidates by name; a single one is simply trained.
+        divisions: candidates by name; those of the last of several start warm (`Race`).
         options: of every solver.
     """
 
@@ -79,13 +80,15 @@ class SecondOrder:
         self.race = Race(
             [list(division) for division in divisions],
             self.solvers,
-            is_demanding=bool(parts.problem.coefficients) or not is_linear(parts.problem),
+            is_demanding=len(divisions) > 2
+            and (bool(parts.problem.coefficients) or not is_linear(parts.problem)),
             pure_error=parts.batches.pure_error(),
             num_observations=parts.batches.num_points()["observations"],
         )
         self.iteration = 0
         self.at_work = self.race.at_work
         self.row: dict[str, float] = {}
+        self.warm_starts: dict[str, WarmStart] = {}
         self._batches: dict[str, Batch] = {}
         self._draw()
 
@@ -166,20 +169,34 @@ class SecondOrder:
         """
         name = self.at_work = self.race.at_work
         solver = self.solvers[name]
-        if self.race.in_heat % REDRAW == 0 and self.iteration > 0:
-            self._draw()
+        is_warming = self._is_warming(name)
         try:
-            self.row = solver.step(self._batches)
+            self.row = self.warm_starts[name].step() if is_warming else self._iterate(solver)
         except (SolveError, torch.linalg.LinAlgError) as error:
             logger.info("candidate %s is out: %s", name, error)
             self.race.fail(name, str(error))
+        self.row["candidate"] = float(list(self.solvers).index(name))
+        self.iteration += 1
+        if is_warming and solver.reason is None:
+            return
         if solver.has_heavy_tails:
             for other in self.solvers.values():
                 other.turn_robust()  # weighted risks and plain ones do not compare
-        self.row["candidate"] = float(list(self.solvers).index(name))
-        self.iteration += 1
         if self.race.count() and isinstance(solver, MatrixFreeGaussNewton):
             solver.release()
+
+    def _iterate(self, solver: PopulationRiskGaussNewton) -> dict[str, float]:
+        if self.race.in_heat % REDRAW == 0 and self.iteration > 0:
+            self._draw()
+        return solver.step(self._batches)
+
+    def _is_warming(self, name: str) -> bool:
+        """Whether a candidate's start by Adam, begun here if need be, is still going on."""
+        if name not in self.race.spare:
+            return False
+        if name not in self.warm_starts:
+            self.warm_starts[name] = WarmStart(self.parts, self.solvers[name])
+        return not self.warm_starts[name].is_over
 
     def _draw(self) -> None:
         self._batches = self.parts.batches.draw(self._monitor()) | self.smoothness.draw()
@@ -236,19 +253,19 @@ class SecondOrder:
         """Return the network and the race."""
         entries: dict[str, Any] = {"network": asdict(self.networks[self.at_work])}
         unit = self.solvers[self.at_work].unit ** 2
-        if len(self.solvers) > 1:
-            entries["race"] = [
-                {
-                    "network": name,
-                    "options": asdict(self.networks[name]),
-                    "risk": solver.score * unit if math.isfinite(solver.score) else None,
-                    "iterations": solver.iteration,
-                    "is_winner": name == self.at_work,
-                }
-                for name, solver in self.solvers.items()
-                if solver.iteration > 0
-            ]
-        return entries
+        race = [
+            {
+                "network": name,
+                "options": asdict(self.networks[name]),
+                "risk": solver.score * unit if math.isfinite(solver.score) else None,
+                "iterations": solver.iteration,
+                "warm_start": STEPS if name in self.warm_starts else 0,
+                "is_winner": name == self.at_work,
+            }
+            for name, solver in self.solvers.items()
+            if solver.iteration > 0 or name in self.warm_starts
+        ]
+        return entries | ({"race": race} if len(race) > 1 else {})
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything needed to go on."""
@@ -262,6 +279,7 @@ class SecondOrder:
             "smoothness": self.smoothness.state_dict(),
             "work": {name: work and asdict(work) for name, work in self.work.items()},
             "solvers": {name: solver.state_dict() for name, solver in self.solvers.items()},
+            "warm_starts": {name: start.state_dict() for name, start in self.warm_starts.items()},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -278,6 +296,9 @@ class SecondOrder:
         self.row = dict(state["row"])
         for name, solver in self.solvers.items():
             solver.load_state_dict(state["solvers"][name])
+        for name, begun in state["warm_starts"].items():
+            self.warm_starts[name] = WarmStart(self.parts, self.solvers[name])
+            self.warm_starts[name].load_state_dict(begun)
         self._batches = {name: Batch(**batch) for name, batch in state["batches"].items()}
         self.parts.batches.load_state_dict(state["drawn"])
         self.smoothness.load_state_dict(state["smoothness"])

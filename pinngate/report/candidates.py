@@ -98,11 +98,12 @@ def race_rows(archive: RunArchive) -> list[dict[str, Any]]:
     for entry, risk in zip(race, risks, strict=True):
         name, is_winner = str(entry.get("network") or ABSENT), bool(entry.get("is_winner"))
         options = archive.metrics.get("network") if is_winner else None
-        iterations = _number(entry.get("iterations"))
+        iterations, warm = _number(entry.get("iterations")), _number(entry.get("warm_start"))
+        words = network_words(entry.get("options") or options)
         rows.append(
             {
                 "name": name,
-                "words": network_words(entry.get("options") or options),
+                "words": f"{words}, after {warm:.0f} steps of Adam" if warm else words,
                 "risk": _aligned(risk, best),
                 "above": f"+{percent(risk / best - 1)}"
                 if risk and best and risk > best

@@ -1,4 +1,4 @@
-"""The race of networks: when spare ones are tried."""
+"""The race of networks: when others are tried, and who wins."""
 
 from __future__ import annotations
 
@@ -73,3 +73,29 @@ def test_spare_networks_are_for_failures_not_for_exact_data(session: Session) ->
         solver.last_score = size
         assert race._strain(name) == pytest.approx(0.9)
         assert race._is_strained(name, HOPELESS) is is_strained
+
+
+def test_a_network_left_early_with_half_the_score_calls_for_others(session: Session) -> None:
+    race = session.stepper.race
+    early, late = race.divisions[0][0], race.divisions[1][0]
+    for score, is_behind in ((0.9, False), (0.4, True)):
+        race.solvers[early].last_score, race.solvers[late].last_score = score, 1.0
+        for name in (early, late):
+            race.solvers[name].iteration = 20
+        assert race._is_behind(late) is is_behind
+        assert not race._is_behind(early)
+
+
+def test_the_best_of_all_has_to_finish(session: Session) -> None:
+    """A network that was left for others runs on where those have not done better."""
+    race = session.stepper.race
+    early, late = race.divisions[0][0], race.divisions[1][0]
+    for name, score in ((early, 0.5), (late, 1.0)):
+        race.solvers[name].iteration, race.solvers[name].last_score = 20, score
+    race.solvers[late].reason = "the leave-one-out risk stopped falling"
+    race._finish()
+    assert race.winner is None
+    assert race.at_work == early
+    race.solvers[early].reason = "the leave-one-out risk stopped falling"
+    race._finish()
+    assert race.winner == early

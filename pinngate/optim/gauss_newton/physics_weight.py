@@ -46,6 +46,10 @@ class PhysicsWeight:
         wanted = self.options.reference_noise / max(noise, 1e-300)
         self.stiffness = max(self.stiffness, min(self.options.max_stiffness, wanted))
 
+    def skip_ramp(self) -> None:
+        """Begin at the full weight: the iterate has met the data and the equation already."""
+        self.value, self.is_released = 1.0, True
+
     def soften(self) -> None:
         """Start the ramp once more, from twice its first weight; coefficients stay free."""
         self.value, self.stiffness = 2 * self.options.first_physics_weight, 1.0
