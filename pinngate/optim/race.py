@@ -95,7 +95,7 @@ class Race:
 
     @property
     def spare(self) -> list[str]:
-        """The candidates of the spare division, which start warm."""
+        """The candidates of the spare division."""
         return self.divisions[-1] if len(self.divisions) > 1 else []
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -57,8 +57,9 @@ class SecondOrder:
 
     Args:
         parts: the problem.
-        divisions: candidates by name; those of the last of several start warm (`Race`).
+        divisions: candidates by name; the last of several is the spare one (`Race`).
         options: of every solver.
+        warm: candidates that start warm; None: the spare ones.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class SecondOrder:
         parts: Parts,
         divisions: Sequence[Mapping[str, NetworkOptions]],
         options: GaussNewtonOptions,
+        warm: Collection[str] | None = None,
     ) -> None:
         self.parts = parts
         self.smoothness = self._smoothness(parts.problem.solve.seed)
@@ -88,6 +90,7 @@ class SecondOrder:
         self.iteration = 0
         self.at_work = self.race.at_work
         self.row: dict[str, float] = {}
+        self.warm = self.race.spare if warm is None else warm
         self.warm_starts: dict[str, WarmStart] = {}
         self._batches: dict[str, Batch] = {}
         self._draw()
@@ -192,7 +195,7 @@ class SecondOrder:
 
     def _is_warming(self, name: str) -> bool:
         """Whether a candidate's start by Adam, begun here if need be, is still going on."""
-        if name not in self.race.spare:
+        if name not in self.warm:
             return False
         if name not in self.warm_starts:
             self.warm_starts[name] = WarmStart(self.parts, self.solvers[name])

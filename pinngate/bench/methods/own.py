@@ -1,8 +1,8 @@
 """Our optimizers as methods of a benchmark: the run that `pinngate run` makes, watched.
 
-Options are the keys of `solve`. Beside the registered optimizers there is Gauss–Newton with a fixed
-small ridge: the same networks, points and steps without the leave-one-out choice of the ridge,
-which shows what that choice is worth.
+Options are the keys of `solve`. Beside the registered optimizers there are two variants of
+Gauss–Newton on the same networks and points, which show what a part of it is worth: one with a
+fixed small ridge, without the leave-one-out choice, and one in which other networks start warm.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from functools import partial
 from typing import Any
 
 from pinngate.bench.methods.contract import Array, Method, Outcome, Task
+from pinngate.errors import InputError
 from pinngate.evaluation import judge
-from pinngate.optim.gauss_newton.options import GaussNewtonOptions
 from pinngate.optim.registry import METHODS, resolve
 from pinngate.optim.second_order import SecondOrder
 from pinngate.problem import NetworkOptions, Problem, SolveOptions
@@ -96,23 +96,27 @@ class _Stopped(Exception):  # noqa: N818 - leaves the training loop, never this 
     pass
 
 
-def _fixed_ridge(task: Task) -> Outcome:
+def _variant(task: Task) -> Outcome:
+    """Solve with a fixed `ridge`, or with a warm start by Adam for the networks named by `warm`."""
+
     def change(session: Session) -> None:
         stepper = session.stepper
         if not isinstance(stepper, SecondOrder):
-            raise TypeError("a fixed ridge is for Gauss–Newton")
-        solve = task.problem.solve
-        options = GaussNewtonOptions(
-            equation_weight=solve.weights["equations"],
-            condition_weight=solve.weights["conditions"],
-            max_iterations=solve.iterations or 1,
-            ridge=task.options["ridge"],
-            ridge_factor=1.0,
+            raise TypeError("a variant of Gauss–Newton")
+        options = stepper.options
+        if "ridge" in task.options:
+            options = replace(options, ridge=task.options["ridge"], ridge_factor=1.0)
+        divisions = stepper.race.divisions
+        deep = [name for names in divisions[1:] for name in names]
+        warm = {"none": [], "spare": None, "deep": deep}
+        if (chosen := task.options.get("warm", "spare")) not in warm:
+            raise InputError(f"warm: {chosen!r}", expected="one of " + ", ".join(warm))
+        session.stepper = SecondOrder(
+            stepper.parts,
+            [{name: stepper.networks[name] for name in names} for names in divisions],
+            options,
+            warm[chosen],
         )
-        divisions = [
-            {name: stepper.networks[name] for name in names} for names in stepper.race.divisions
-        ]
-        session.stepper = SecondOrder(stepper.parts, divisions, options)
 
     return watched(task, change)
 
@@ -134,8 +138,17 @@ OWN = [
         "optimizer",
         "our Gauss–Newton with a fixed small ridge in place of the one of least leave-one-out "
         "risk; the choice of the network and the stopping rule are unchanged",
-        _fixed_ridge,
+        _variant,
         {**SOLVE_KEYS, "ridge": 1e-4},
+        partial(prepare, optimizer=SECOND_ORDER),
+    ),
+    Method(
+        "gauss-newton-warm-start",
+        "optimizer",
+        "our Gauss–Newton with a warm start by Adam for other networks than the spare ones: "
+        "warm=deep for all deep ones, warm=none for none",
+        _variant,
+        {**SOLVE_KEYS, "warm": "deep"},
         partial(prepare, optimizer=SECOND_ORDER),
     ),
 ]

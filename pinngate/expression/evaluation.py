@@ -1,0 +1,81 @@
+"""Trees to numbers and arrays, in any array namespace."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from pinngate.errors import ExpressionError, nearest
+from pinngate.expression.tree import CONSTANTS, FUNCTIONS, Binary, Call, Expression, Name, Number
+
+_SCALAR: dict[str, Any] = {name: getattr(math, name) for name in FUNCTIONS if hasattr(math, name)}
+_SCALAR["abs"] = abs
+_SCALAR["sign"] = lambda x: float((x > 0) - (x < 0))
+_SCALAR["heaviside"] = lambda x: 0.5 if x == 0 else float(x > 0)
+
+
+def evaluate(expression: Expression, values: Mapping[str, Any], namespace: Any) -> Any:
+    """Evaluate elementwise.
+
+    Args:
+        expression: the tree.
+        values: a number or an array for every name that occurs (`pi` is known).
+        namespace: the module that supplies ``sin``, ``exp``, …: `numpy` or `torch`.
+
+    Returns:
+        An array of the broadcast shape, or a float where every name is a float.
+
+    Raises:
+        ExpressionError: a name has no value.
+    """
+    match expression:
+        case Number():
+            return expression.value
+        case Name():
+            if expression.id in values:
+                return values[expression.id]
+            if expression.id in CONSTANTS:
+                return CONSTANTS[expression.id]
+            raise ExpressionError(
+                f"unknown name '{expression.id}'",
+                hint=nearest(expression.id, values),
+                offset=expression.offset,
+                length=len(expression.id),
+            )
+        case Binary(operator, left, right):
+            a, b = evaluate(left, values, namespace), evaluate(right, values, namespace)
+            if operator == "+":
+                return a + b
+            if operator == "-":
+                return a - b
+            if operator == "*":
+                return a * b
+            if operator == "/":
+                return a / b
+            if isinstance(b, float) and b.is_integer():
+                return a ** int(b)
+            return a**b
+        case Call(function, inner):
+            argument = evaluate(inner, values, namespace)
+            if isinstance(argument, float):
+                return _SCALAR[function](argument)
+            if function == "heaviside":
+                return (argument > 0) * 1.0 + (argument == 0) * 0.5
+            return getattr(namespace, function)(argument)
+    raise AssertionError(expression)
+
+
+def constant_value(expression: Expression, known: Mapping[str, float]) -> float:
+    """Evaluate an expression in numbers and known constants to one finite number.
+
+    Raises:
+        ExpressionError: an unknown name, a division by zero or a value that is not finite.
+    """
+    try:
+        value = evaluate(expression, known, math)
+    except (ArithmeticError, ValueError, TypeError, AttributeError) as error:
+        raise ExpressionError(f"the expression has no finite real value ({error})") from None
+    if isinstance(value, complex) or not math.isfinite(value):
+        raise ExpressionError("the expression has no finite real value")
+    return float(value)
