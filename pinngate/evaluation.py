@@ -21,6 +21,7 @@ from pinngate.data.observations import ObservationSet
 from pinngate.inference.misfit import assess, pure_error
 from pinngate.inference.posterior import Posterior
 from pinngate.limits import limit
+from pinngate.memory import peak_memory
 from pinngate.metrics import (
     Z_95,
     Grid,
@@ -127,12 +128,20 @@ def _judge(session: Session, reason: str, setup: float) -> Judged:
             "held_out_expected": _expected(observations, held_out),
         },
         "data": {made.name: _described(made) for made in session.observations},
+        "memory": _memory(session),
+        "race": None,
         **session.stepper.describe(),
     }
     evaluate = time.perf_counter() - started
     metrics["seconds"]["evaluate"] = evaluate
     metrics["seconds"]["total"] = setup + session.seconds + evaluate
     return Judged(metrics, solution, _joined(observations, held_out))
+
+
+def _memory(session: Session) -> dict[str, Any]:
+    """Return the solver's form, the bytes it planned with, and the peak of the process so far."""
+    plan = session.stepper.memory()
+    return {"form": plan.form, "planned": plan.num_bytes, "peak": peak_memory()}
 
 
 def _coefficient_fields(

@@ -9,6 +9,12 @@ from __future__ import annotations
 
 import os
 import re
+import sys
+
+try:
+    import resource
+except ImportError:  # no such module on Windows
+    resource = None  # type: ignore[assignment]
 
 UNITS = {
     "B": 1,
@@ -52,6 +58,14 @@ def free_memory() -> int:
     """Return the bytes of main memory that are free now, of all memory where that is not told."""
     known = "SC_AVPHYS_PAGES" if "SC_AVPHYS_PAGES" in os.sysconf_names else "SC_PHYS_PAGES"
     return os.sysconf(known) * os.sysconf("SC_PAGE_SIZE")
+
+
+def peak_memory() -> int | None:
+    """Return the most bytes that this process has held so far, None where that is not told."""
+    if resource is None:
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def budget(stated: int | None) -> int:

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from pinngate import config, runs
-from pinngate.cli import verdict_lines
 from pinngate.comparison import figure, names_of, read_runs, rows, summary
 from pinngate.config import loads
 from pinngate.errors import InputError
 from pinngate.report import read
+from pinngate.report.terminal import verdict_lines
 from pinngate.report.verdict import noise_rows
 from pinngate.streams import generator
 

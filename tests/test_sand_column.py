@@ -10,7 +10,7 @@ from scipy.optimize import least_squares
 from scipy.special import erfc, erfcx
 
 import pinngate
-from pinngate.cli import verdict_lines
+from pinngate.report.terminal import verdict_lines
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "sand_column.csv"
 

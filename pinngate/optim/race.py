@@ -144,7 +144,7 @@ class Race:
             or self._is_promising(name, best)
         ]
         self.place = 0
-        has_more = self.division + 1 < len(self.divisions)
+        has_more = self.division + 1 < len(self.divisions) and not self._is_cut_short(ranked[0])
         is_unfit = self.division == 0 and self.is_demanding
         is_left = has_more and (is_unfit or self._is_strained(ranked[0], HOPELESS))
         if not is_left and any(self.solvers[n].reason is None for n in self.alive):
@@ -173,9 +173,16 @@ class Race:
 
     def _is_behind(self, name: str) -> bool:
         """Whether a candidate that was left early had less than half of a solver's score."""
-        scores = [s.score for s in self.solvers.values() if s.iteration > 0]
+        sound = [
+            s.score for n, s in self.solvers.items() if s.iteration > 0 and n not in self.failed
+        ]
         score = self.solvers[name].score
-        return score > EXACT and min(scores) < PROMISE * score
+        return score > EXACT and min(sound, default=score) < PROMISE * score
+
+    def _is_cut_short(self, name: str) -> bool:
+        """Whether the one network that was named met the limit of iterations: it is not stuck."""
+        solver = self.solvers[name]
+        return len(self.divisions) == 2 and solver.iteration >= solver.options.max_iterations
 
     def _is_promising(self, name: str, best: float) -> bool:
         """Whether a solver still on its way foresees a risk far below the best so far."""

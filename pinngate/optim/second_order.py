@@ -268,7 +268,7 @@ class SecondOrder:
             for name, solver in self.solvers.items()
             if solver.iteration > 0 or name in self.warm_starts
         ]
-        return entries | ({"race": race} if len(race) > 1 else {})
+        return entries | {"race": race if len(race) > 1 else None}
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything needed to go on."""

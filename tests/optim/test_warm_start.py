@@ -17,9 +17,9 @@ from pinngate.training import Session, begin, train
 SEED = 3  # with which no network leaves the plateau from its random weights
 
 
-def stuck(*overrides: str) -> Session:
+def stuck(*overrides: str, seed: int = SEED) -> Session:
     path = catalog.resolve("nonlinear-source")
-    return begin(load(path, overrides=[f"solve.seed={SEED}", *overrides]))
+    return begin(load(path, overrides=[f"solve.seed={seed}", *overrides]))
 
 
 def warm_up(session: Session, iterations: int) -> None:
@@ -70,11 +70,23 @@ def test_going_on_from_a_checkpoint_is_bitwise_the_same(iterations: int) -> None
     assert whole.stepper.log_row() == parts.stepper.log_row()
 
 
+NAMED = "solve.network={width: 16, depth: 3, activation: tanh, features: 1}"
+
+
 def test_a_network_that_was_named_is_warmed_up_where_it_is_stuck() -> None:
-    """It has no other networks to be compared with, only itself."""
-    session = stuck("solve.network={width: 16, depth: 3, activation: tanh, features: 1}")
-    assert list(session.stepper.solvers) == ["given", "given-warm"]
-    assert session.stepper.race.spare == ["given-warm"]
+    session = stuck(NAMED, seed=5)
+    train(session)
+    cold, warm = session.stepper.describe()["race"]
+    assert (cold["network"], warm["network"]) == ("given", "given-warm")
+    assert warm["warm_start"] == STEPS
+    assert warm["is_winner"]
+
+
+def test_a_limit_of_iterations_is_kept() -> None:
+    session = stuck(NAMED, "solve.iterations=5")
+    train(session)
+    assert session.stepper.iteration == 5
+    assert session.stepper.describe()["race"] is None
 
 
 def test_a_loss_that_runs_off_takes_the_network_out(monkeypatch: pytest.MonkeyPatch) -> None:
