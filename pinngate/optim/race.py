@@ -99,6 +99,11 @@ class Race:
         return self.divisions[-1] if len(self.divisions) > 1 else []
 
     @property
+    def sound(self) -> list[str]:
+        """The candidates that have iterated and not broken down."""
+        return [n for n, s in self.solvers.items() if s.iteration > 0 and n not in self.failed]
+
+    @property
     def num_planned(self) -> int:
         """Iterations for a round of all in this division, a round of half, and one for the best."""
         entered = self.divisions[: self.division + 1]
@@ -158,10 +163,9 @@ class Race:
 
     def _finish(self) -> None:
         """Let the best of all candidates win, or run on where it was left for others."""
-        sound = [n for n, s in self.solvers.items() if s.iteration > 0 and n not in self.failed]
-        if not sound:
+        if not self.sound:
             raise SolveError(f"every network failed: {self.solvers[self.failed[-1]].reason}")
-        best = min(sound, key=lambda n: self.solvers[n].score)
+        best = min(self.sound, key=lambda n: self.solvers[n].score)
         if self.solvers[best].reason is None:
             self.alive = [best]
         else:
@@ -173,11 +177,9 @@ class Race:
 
     def _is_behind(self, name: str) -> bool:
         """Whether a candidate that was left early had less than half of a solver's score."""
-        sound = [
-            s.score for n, s in self.solvers.items() if s.iteration > 0 and n not in self.failed
-        ]
         score = self.solvers[name].score
-        return score > EXACT and min(sound, default=score) < PROMISE * score
+        least = min((self.solvers[n].score for n in self.sound), default=score)
+        return score > EXACT and least < PROMISE * score
 
     def _is_cut_short(self, name: str) -> bool:
         """Whether the one network that was named met the limit of iterations: it is not stuck."""

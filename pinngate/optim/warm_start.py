@@ -16,7 +16,7 @@ from pinngate.optim.first_order import FirstOrder, FirstOrderOptions
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.optim.parts import Parts
 
-STEPS = 300  # of Adam; with 100 the stuck runs of nonlinear-source came free less often
+STEPS = 300  # of Adam; freed every stuck run of nonlinear-source, other numbers were not tried
 STEPS_AN_ITERATION = 30  # of the race, so that it can be watched and interrupted
 RATE = 1e-2
 WARMUP = 20  # steps in which the rate rises
@@ -29,7 +29,7 @@ class WarmStart:
         parts: the problem.
         solver: whose network and coefficients are moved.
 
-    Cost: `STEPS` gradients, about as many milliseconds times two for a thousand points.
+    Cost: `STEPS` gradients of all terms.
     """
 
     def __init__(self, parts: Parts, solver: PopulationRiskGaussNewton) -> None:
