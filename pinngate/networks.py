@@ -10,9 +10,11 @@ propagates them through the same weights.
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -231,3 +233,26 @@ class JointNetwork(Network):
     def forward(self, points: Tensor) -> Tensor:
         """Return the outputs of all parts at the points: (N, axes) → (N, outputs)."""
         return torch.cat([part(points) for part in self.networks], 1)
+
+
+def averaged(networks: Sequence[Network], shares: Sequence[float]) -> Network:
+    """Return the mean Σ w_k u_k of networks of one hidden layer as one such network.
+
+    Args:
+        networks: of the same axes and fields; their hidden units stand side by side in the result.
+        shares: w, one for each.
+    """
+    mean = copy.deepcopy(networks[0])
+    hidden, last = mean.linears
+    width = sum(network.options.width for network in networks)
+    mean.options = replace(mean.options, width=width)
+    pairs = [network.linears for network in networks]
+    weighted = list(zip(pairs, shares, strict=True))
+    hidden.weight = nn.Parameter(torch.cat([first.weight.detach() for first, _ in pairs]))
+    hidden.bias = nn.Parameter(torch.cat([first.bias.detach() for first, _ in pairs]))
+    last.weight = nn.Parameter(torch.cat([w * out.weight.detach() for (_, out), w in weighted], 1))
+    last.bias = nn.Parameter(
+        torch.stack([w * out.bias.detach() for (_, out), w in weighted]).sum(0)
+    )
+    hidden.out_features = last.in_features = width
+    return mean

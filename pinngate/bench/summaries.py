@@ -104,6 +104,7 @@ def summarise(rows: Sequence[Row], suite: Suite) -> list[Row]:
                     best_ever(r, name, "relative_l2_initial") for r in solved
                 ),
                 "relative_l2_limit": bound,
+                "relative_l2_realised": _median(r.get(f"limit.{name}.realised") for r in solved),
                 "ratio_to_limit": _median(
                     _ratio(figure(r, name, "relative_l2"), r.get(f"limit.{name}.relative_l2"))
                     for r in solved

@@ -31,6 +31,7 @@ FIELD_COLUMNS = (
     ("error", "quartiles"),
     ("worst", "relative_l2_worst"),
     ("limit", "relative_l2_limit"),
+    ("same data", "relative_l2_realised"),
     ("classical", "relative_l2_classical"),
     ("ratio to classical", "ratio_to_classical"),
     ("coverage", "coverage_95"),
@@ -75,7 +76,8 @@ STANDING_COLUMNS = (
 )
 ABOUT = (
     "Errors are relative L2 over the whole domain: median over seeds [quartiles], a failed run "
-    "counting as infinite. The limit is the expected error of the best unbiased estimator. "
+    "counting as infinite. The limit is the expected error of the best unbiased estimator, which "
+    "knows the modes of the truth; same data is its error on the very values that were observed. "
     "Overfitting is the final error over the least error along the way."
 )
 ABOUT_COMPARISONS = (

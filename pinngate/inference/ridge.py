@@ -22,6 +22,8 @@ from torch import Tensor
 
 Form = Literal["auto", "dual", "normal"]
 
+LEAST_PIVOT = 0.9  # of the ridge; what falls below is rounding
+
 
 @dataclass(frozen=True)
 class RidgeFit:
@@ -208,18 +210,22 @@ class RidgeFactor(RidgeSystem):
         return 1 - ridge * float(torch.cholesky_inverse(self._factor(ridge)).diagonal().mean())
 
     def is_definite(self, ridge: float) -> bool:
-        """Whether M is positive definite to rounding: a ridge can be too small beside A."""
-        return bool(torch.linalg.cholesky_ex(self._regularised(ridge)).info == 0)
+        """Whether M is factorised to rounding: a ridge can be too small beside A.
 
-    def _regularised(self, ridge: float) -> Tensor:
-        matrix = self._gram.clone()
-        matrix.diagonal().add_(ridge)
-        return matrix
+        The squared pivots of M are at least its least eigenvalue, which is at least the ridge.
+        """
+        try:
+            pivots = self._factor(ridge).diagonal().square()
+        except torch.linalg.LinAlgError:
+            return False
+        return bool(pivots.min() > LEAST_PIVOT * ridge)
 
     def _factor(self, ridge: float) -> Tensor:
         if ridge not in self._factors:
             self._factors = dict(list(self._factors.items())[-1:])
-            self._factors[ridge] = torch.linalg.cholesky(self._regularised(ridge))
+            matrix = self._gram.clone()
+            matrix.diagonal().add_(ridge)
+            self._factors[ridge] = torch.linalg.cholesky(matrix)
         return self._factors[ridge]
 
 

@@ -43,10 +43,13 @@ class Limit:
     """What the best unbiased estimator would reach.
 
     `relative_l2` is the root-mean-square over noise draws of ‖error‖/‖truth‖ on the grid, for each
-    field; `coefficients` the standard deviation of each estimated coefficient; `method` one phrase.
+    field; `realised` is ‖error‖/‖truth‖ of that estimator on the very values that were observed,
+    to first order in their noise: it has the luck of their draw. `coefficients` is the standard
+    deviation of each estimated coefficient; `method` one phrase.
     """
 
     relative_l2: dict[str, float]
+    realised: dict[str, float]
     coefficients: dict[str, float]
     method: str
 
@@ -74,7 +77,7 @@ def limit(
 
     Args:
         problem: one space axis and time, of one of the forms of `linearisation`.
-        observations: their positions are used, not their values.
+        observations: their positions decide the limit, their values what is realised.
         grid_points: where the error is taken, shape (m, axes).
         truth: the true fields at points (m, axes); without one there is no limit.
         noise_std: true σ by the name of the observation set, in data units; a set that is absent
@@ -249,8 +252,8 @@ def _propagate(
     num_initial: int,
     coefficients: Mapping[str, float],
     least_ratio: float,
-) -> tuple[dict[str, float], dict[str, float]] | str:
-    """Return the errors of fields and coefficients, or why the data do not tell unknowns apart."""
+) -> tuple[dict[str, float], dict[str, float], dict[str, float]] | str:
+    """Return expected and realised errors of fields, and those of coefficients, or why not."""
     jacobian = np.concatenate(
         [
             sensitivity(data.of, data.points) / std[:, None]
@@ -261,16 +264,24 @@ def _propagate(
     size = np.linalg.norm(jacobian, axis=0)
     if not np.all(np.isfinite(jacobian)) or np.any(size == 0):
         return "an unknown has no effect on the observations"
-    _, singular, rotated = np.linalg.svd(jacobian / size, full_matrices=False)
+    left, singular, rotated = np.linalg.svd(jacobian / size, full_matrices=False)
     if len(singular) < len(size) or singular[-1] < least_ratio * singular[0]:
         return "the observations do not determine every unknown"
     root = (rotated.T / singular) / size[:, None]  # C = root rootᵀ
+    noise = np.concatenate(
+        [
+            (data.values - np.asarray(truth(data.points)[data.of])) / std
+            for data, std in zip(observations, stds, strict=True)
+        ]
+    )
     exact = truth(points)
     relative: dict[str, float] = {}
+    realised: dict[str, float] = {}
     for f in problem.unknowns:
-        error = float(np.linalg.norm(sensitivity(f, points) @ root))
-        relative[f] = error / float(np.linalg.norm(np.asarray(exact[f])))
+        spread, size_of_truth = sensitivity(f, points) @ root, np.linalg.norm(np.asarray(exact[f]))
+        relative[f] = float(np.linalg.norm(spread) / size_of_truth)
+        realised[f] = float(np.linalg.norm(spread @ (left.T @ noise)) / size_of_truth)
     if not all(value <= 1 for value in relative.values()):
         raise _Unavailable("the limit is above 100 %")
-    spread = np.linalg.norm(root, axis=1)[num_initial:]
-    return relative, dict(zip(coefficients, spread.tolist(), strict=True))
+    stds_of = np.linalg.norm(root, axis=1)[num_initial:]
+    return relative, realised, dict(zip(coefficients, stds_of.tolist(), strict=True))

@@ -78,16 +78,6 @@ def time_orders(problem: Problem) -> dict[str, int]:
     return orders
 
 
-def is_linear(problem: Problem) -> bool:
-    """Whether no equation multiplies a field or its derivative by a field."""
-    for equation in problem.equations:
-        derivatives = set(problem.derivatives(equation.residual))
-        for name in derivatives:
-            if derivatives & set(names(differentiate(equation.residual, name))):
-                return False
-    return True
-
-
 def grid_points(problem: Problem, axis: str, x: Array, times: Array) -> Array:
     """Return all (t, x) pairs, t outermost, as points (len(times)·len(x), axes)."""
     t_values, x_values = np.meshgrid(times, x, indexing="ij")

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from pinngate.errors import SolveError
 from pinngate.expression import differentiate, evaluate, names
 from pinngate.limits.differences import Line, adapted_nodes
-from pinngate.limits.linearisation import FieldValues, Linearisation, grid_points, is_linear
+from pinngate.limits.linearisation import FieldValues, Linearisation, grid_points
 from pinngate.limits.modes import Mode
 from pinngate.limits.radau import RADAU_NODES, RadauMarch
+from pinngate.linearity import has_linear_equations
 from pinngate.problem import Problem
 
 Array = NDArray[np.float64]
@@ -137,7 +138,7 @@ def _place_nodes(
         count = int(np.clip(2 * NODES_PER_WAVE * waves, MIN_NODES, MAX_NODES))
     probe = np.linspace(low, high, 1025)
     slope = np.zeros_like(probe)
-    if coefficients or not is_linear(problem):
+    if coefficients or not has_linear_equations(problem):
         instants = np.linspace(*problem.domain["t"], 17)
         fields = truth(grid_points(problem, axis, probe, instants))
         for f in problem.unknowns:

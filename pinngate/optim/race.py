@@ -9,7 +9,7 @@ together, far above the scatter of repeated measurements, or behind a network th
 
 Within a division the race is by successive halving: every candidate runs one heat, enough for the
 ramp of the physics and some iterations at its full weight; then, round by round, the better half
-goes on, with all that are within a hundredth of the best, until the best have stopped by
+goes on, with all that the data do not tell from the best, until the best have stopped by
 themselves. The race is over when the best of all has. Below `second_order`, which does the
 iterations.
 """
@@ -27,12 +27,14 @@ from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.problem import NetworkOptions
 
 HEAT = 20  # iterations of a round: 12 of ramp and 8 at full weight
-TIE = 1.01  # risks within a hundredth are not told apart by the data
+TIE = 0.01  # the risk above the best within which two networks are as good as the same
 PROMISE = 0.5  # part of another's risk; noise alone does not fall by half
 STRAINED = 0.03  # share of the physics in the score above which deep networks are tried
 HOPELESS = 0.2  # share above which they are tried at once, after the first round of the small ones
 STUCK = 0.01  # level of the test whether risk and repeated measurements disagree
-EXACT = 1e-6  # score below which nothing is stuck: a thousandth of the fields' size, squared
+EXACT = (
+    1e-6  # score below which nothing is stuck or wanting: a thousandth of the fields' size, squared
+)
 
 SMALL = {
     "sine-24-4": NetworkOptions(width=24, depth=1, activation="sin", features=4.0),
@@ -61,6 +63,7 @@ class Race:
         is_demanding: whether the small networks of the first division run one round only.
         pure_error: scatter of repeated measurements, None without.
         num_observations: values that the solvers fit.
+        tie: share of the least risk within which candidates go on.
 
     Attributes:
         at_work: the candidate that iterates now.
@@ -76,11 +79,13 @@ class Race:
         is_demanding: bool,
         pure_error: PureError | None,
         num_observations: int,
+        tie: float = TIE,
     ) -> None:
         self.divisions = [list(names) for names in divisions]
         self.solvers = solvers
         self.is_demanding = is_demanding
         self.pure_error, self.num_observations = pure_error, num_observations
+        self.tie = tie
         self.division = 0
         self.alive = self.divisions[0]
         self.place = 0
@@ -145,7 +150,7 @@ class Race:
             name
             for rank, name in enumerate(ranked)
             if rank < max(1, len(ranked) // 2)
-            or self.solvers[name].score <= TIE * best
+            or self.solvers[name].score <= (1 + self.tie) * best
             or self._is_promising(name, best)
         ]
         self.place = 0
@@ -177,9 +182,12 @@ class Race:
 
     def _is_behind(self, name: str) -> bool:
         """Whether a candidate that was left early had less than half of a solver's score."""
-        score = self.solvers[name].score
-        least = min((self.solvers[n].score for n in self.sound), default=score)
-        return score > EXACT and least < PROMISE * score
+        least = self._least_score(name)
+        return EXACT < least < PROMISE * self.solvers[name].score
+
+    def _least_score(self, name: str) -> float:
+        """Return the least score of this candidate and of all that are sound."""
+        return min(self.solvers[n].score for n in (name, *self.sound))
 
     def _is_cut_short(self, name: str) -> bool:
         """Whether the one network that was named met the limit of iterations: it is not stuck."""
@@ -187,9 +195,12 @@ class Race:
         return len(self.divisions) == 2 and solver.iteration >= solver.options.max_iterations
 
     def _is_promising(self, name: str, best: float) -> bool:
-        """Whether a solver still on its way foresees a risk far below the best so far."""
+        """Whether a solver still on its way foresees a risk far below the best so far.
+
+        Without noise every one foresees that, and one of them is enough.
+        """
         solver = self.solvers[name]
-        return solver.reason is None and solver.last_lookahead < PROMISE * best
+        return best > EXACT and solver.reason is None and solver.last_lookahead < PROMISE * best
 
     def _is_strained(self, name: str, level: float) -> bool:
         """Whether a solver cannot satisfy data and physics together, and others should try.
@@ -198,7 +209,7 @@ class Race:
         networks, fresh starts, are for failures only.
         """
         is_spare_next = self.division == len(self.divisions) - 2
-        if is_spare_next and self.solvers[name].score < EXACT:
+        if is_spare_next and self._least_score(name) < EXACT:
             return False
         return self._strain(name) > level
 

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from pinngate.errors import InputError, nearest
+from pinngate.linearity import has_linear_equations
 from pinngate.optim.first_order import FirstOrder, FirstOrderOptions
 from pinngate.optim.gates import averaging_factor
 from pinngate.optim.gauss_newton.options import GaussNewtonOptions
@@ -21,7 +22,7 @@ from pinngate.optim.parts import Parts, Stepper
 from pinngate.optim.population_risk_adam import PopulationRiskAdam
 from pinngate.optim.race import DIVISIONS
 from pinngate.optim.rotated import RotatedFirstOrder
-from pinngate.optim.second_order import SecondOrder, is_linear
+from pinngate.optim.second_order import SecondOrder
 from pinngate.problem import NetworkOptions, Problem, SolveOptions
 
 
@@ -200,7 +201,7 @@ def resolve(problem: Problem) -> Problem:
         problem.coefficients or problem.coefficient_fields
     ) and chosen.inverse_collocation is not None:
         defaults = replace(defaults, collocation=chosen.inverse_collocation)
-    elif chosen.nonlinear_collocation is not None and not is_linear(problem):
+    elif chosen.nonlinear_collocation is not None and not has_linear_equations(problem):
         defaults = replace(defaults, collocation=chosen.nonlinear_collocation)
     if defaults.collocation is not None:
         share = SHARE_BY_AXES[len(problem.axes)]

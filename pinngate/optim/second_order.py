@@ -2,7 +2,9 @@
 
 Points and order of the candidates are fixed by the seed, so the race (`pinngate.optim.race`) is
 deterministic; one step is one iteration of one candidate, so it can be interrupted and resumed
-anywhere. Here are what the candidates share: points, memory, and the answer of the winner.
+anywhere. Here are what the candidates share: points, memory, and the answer: the winner's or,
+where the problem is linear, the mean over the small networks that the data do not tell from it
+(`pinngate.inference.averaging`).
 """
 
 from __future__ import annotations
@@ -20,12 +22,13 @@ from pinngate.adaptation import arc_length
 from pinngate.batches import Monitor
 from pinngate.coefficients import Coefficients
 from pinngate.errors import SolveError
-from pinngate.expression import coefficients_of, names
+from pinngate.inference.averaging import AveragedPosterior, Member, reach, shares
 from pinngate.inference.kernel import KernelSpectrum, kernel_spectrum
 from pinngate.inference.linearised_fit import gauss_newton_fit
 from pinngate.inference.posterior import Posterior, gauss_newton_posterior
+from pinngate.linearity import has_linear_equations, is_linear
 from pinngate.memory import budget
-from pinngate.networks import Network
+from pinngate.networks import Network, averaged
 from pinngate.optim.gauss_newton.options import GaussNewtonOptions
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.optim.matrix_free import (
@@ -39,9 +42,9 @@ from pinngate.optim.matrix_free import (
     matrix_free_posterior,
 )
 from pinngate.optim.parts import Parts
-from pinngate.optim.race import EXACT, HEAT, Race
+from pinngate.optim.race import EXACT, HEAT, TIE, Race
 from pinngate.optim.warm_start import STEPS, WarmStart
-from pinngate.problem import NetworkOptions, Problem
+from pinngate.problem import NetworkOptions
 from pinngate.residuals import Batch, ResidualModel
 from pinngate.smoothness import Smoothness
 
@@ -49,6 +52,7 @@ logger = logging.getLogger(__name__)
 
 REDRAW = 2  # iterations on the same collocation points
 MANY_WEIGHTS = 500  # from which a second thread is worth its waking
+CONTENDER = 0.1  # share of the best network's from which others go on where they are averaged
 POSTERIOR_POINTS = 2  # times the collocation points of a step: less dependence on their draw
 
 
@@ -79,13 +83,17 @@ class SecondOrder:
         self.plans = {name: self._plan(self._network(name)) for name in self.networks}
         self.work = {name: plan.work for name, plan in self.plans.items()}
         self.solvers = {name: self._solver(name, work) for name, work in self.work.items()}
+        problem, self.num_observations = parts.problem, parts.batches.num_points()["observations"]
+        self.is_averaging = is_linear(problem) and self.num_observations > 0
+        self.average: Network | None = None
         self.race = Race(
             [list(division) for division in divisions],
             self.solvers,
             is_demanding=len(divisions) > 2
-            and (bool(parts.problem.coefficients) or not is_linear(parts.problem)),
+            and (bool(problem.coefficients) or not has_linear_equations(problem)),
             pure_error=parts.batches.pure_error(),
-            num_observations=parts.batches.num_points()["observations"],
+            num_observations=self.num_observations,
+            tie=max(TIE, reach(self.num_observations, CONTENDER)) if self.is_averaging else TIE,
         )
         self.iteration = 0
         self.at_work = self.race.at_work
@@ -136,8 +144,8 @@ class SecondOrder:
 
     @property
     def network(self) -> Network:
-        """The network that was worked on last, after `finish` the winner's."""
-        return self.solvers[self.at_work].network
+        """The network that was worked on last, after `finish` the answer."""
+        return self.solvers[self.at_work].network if self.average is None else self.average
 
     @property
     def coefficients(self) -> Coefficients:
@@ -224,14 +232,43 @@ class SecondOrder:
         return dict(self.row)
 
     def finish(self) -> None:
-        """Put the winner's best iterate into its network."""
+        """Put the best iterates into the networks of the answer, and average those."""
         self.at_work = self.race.winner or self.at_work
-        self.solvers[self.at_work].finish()
+        members = self.members()
+        for name in members:
+            self.solvers[name].finish()
+        if len(members) > 1:
+            networks = [self.solvers[name].network for name in members]
+            self.average = averaged(networks, list(members.values()))
+
+    def members(self) -> dict[str, float]:
+        """Return the share of each network in the answer: all of it is the winner's, or a mean."""
+        winner = self.race.winner
+        small = self.race.divisions[0]
+        if winner not in small or not self.is_averaging:
+            return {self.at_work: 1.0}
+        scores = {
+            name: solver.score
+            for name, solver in self.solvers.items()
+            if name in small
+            and name in self.race.sound
+            and solver.network.options.depth == 1
+            and solver.stopping.best is not None
+            and not isinstance(solver, MatrixFreeGaussNewton)
+        }
+        return shares(scores, self.num_observations) if winner in scores else {winner: 1.0}
 
     def posterior(self) -> Posterior | None:
-        """Return the posterior at the winner's best iterate."""
-        stated = self.parts.batches.stated_std()
-        solver, batches = self.solvers[self.at_work], self._posterior_batches()
+        """Return the posterior at the best iterates of the networks of the answer."""
+        batches, members = self._posterior_batches(), self.members()
+        found = [
+            Member(self.solvers[name].network, share, self._posterior(name, batches))
+            for name, share in members.items()
+        ]
+        return AveragedPosterior(found) if len(found) > 1 else found[0].posterior
+
+    def _posterior(self, name: str, batches: Mapping[str, Batch]) -> Posterior:
+        solver, stated = self.solvers[name], self.parts.batches.stated_std()
         if isinstance(solver, MatrixFreeGaussNewton):
             return matrix_free_posterior(solver, batches, stated)
         return gauss_newton_posterior(solver, batches, stated)
@@ -255,7 +292,7 @@ class SecondOrder:
     def describe(self) -> dict[str, Any]:
         """Return the network and the race."""
         entries: dict[str, Any] = {"network": asdict(self.networks[self.at_work])}
-        unit = self.solvers[self.at_work].unit ** 2
+        unit, members = self.solvers[self.at_work].unit ** 2, self.members()
         race = [
             {
                 "network": name,
@@ -264,6 +301,7 @@ class SecondOrder:
                 "iterations": solver.iteration,
                 "warm_start": STEPS if name in self.warm_starts else 0,
                 "is_winner": name == self.at_work,
+                "share": members.get(name, 0.0),
             }
             for name, solver in self.solvers.items()
             if solver.iteration > 0 or name in self.warm_starts
@@ -305,13 +343,3 @@ class SecondOrder:
         self._batches = {name: Batch(**batch) for name, batch in state["batches"].items()}
         self.parts.batches.load_state_dict(state["drawn"])
         self.smoothness.load_state_dict(state["smoothness"])
-
-
-def is_linear(problem: Problem) -> bool:
-    """Whether every equation is linear in the fields and their derivatives."""
-    for equation in problem.equations:
-        symbols = set(problem.derivatives(equation.residual))
-        _, rest = coefficients_of(equation.residual, symbols)
-        if symbols & set(names(rest)):
-            return False
-    return True

@@ -109,11 +109,17 @@ def race_rows(archive: RunArchive) -> list[dict[str, Any]]:
                 if risk and best and risk > best
                 else ABSENT,
                 "iterations": ABSENT if iterations is None else f"{iterations:,.0f}",
+                "share": percent(share) if (share := _number(entry.get("share"))) else ABSENT,
                 "is_winner": is_winner,
                 "rank": (not is_winner, math.inf if risk is None else risk),
             }
         )
     return sorted(rows, key=lambda row: row["rank"])
+
+
+def num_members(archive: RunArchive) -> int:
+    """Return how many networks the answer is the mean of."""
+    return sum(bool(_number(entry.get("share"))) for entry in _entries(archive)) or 1
 
 
 def network_words(options: Mapping[str, Any] | None) -> str:

@@ -144,6 +144,7 @@ def render(archive: RunArchive, figures: Mapping[str, bytes]) -> str:
         figures=[_figure(name, content) for name, content in figures.items()],
         solving=list(_solving(archive)),
         race=candidates.race_rows(archive),
+        is_mean=candidates.num_members(archive) > 1,
         environment=list(_flat(archive.environment)),
         source_file=file.read_text(encoding="utf-8") if file.is_file() else None,
     )
@@ -227,8 +228,12 @@ def _solving(archive: RunArchive) -> Iterator[tuple[str, str]]:
             beside = f" of {len(race)} networks together" if race and key == "iterations" else ""
             yield key, f"{count:,.0f}{beside}"
     network = metrics.get("network") or (options.network and asdict(options.network))
+    num_members = candidates.num_members(archive)
+    if num_members > 1:
+        yield "answer", f"the mean of {num_members} networks that the data do not tell apart"
     if network:
-        yield "hidden layers", candidates.network_words(network)
+        largest = " (the largest share)" if num_members > 1 else ""
+        yield "hidden layers", candidates.network_words(network) + largest
     points = metrics.get("points") or {}
     if points:
         yield "points", ", ".join(f"{n:,} {what}" for what, n in points.items() if n is not None)

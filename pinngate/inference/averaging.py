@@ -1,0 +1,91 @@
+"""Several networks as one answer: how much each of them counts, and what they leave uncertain.
+
+Stands after the race of networks. Where everything is linear, a weighted mean of solutions is a
+solution too. The leave-one-out risk of n values does not tell networks apart whose risks differ by
+a few n-ths: to pick the least all the same lets chance decide, and its choice counts as certain.
+The mean over what the data leave open is the better estimate, and the networks' disagreement
+belongs to its uncertainty (K. P. Burnham, D. R. Anderson, Model Selection and Multimodel Inference,
+2002; J. A. Hoeting et al., Statistical Science 14, 1999).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pinngate.inference.posterior import Posterior
+from pinngate.networks import Network
+
+NEGLIGIBLE = 0.01  # share below which a network is left out
+TEMPER = 0.5  # on the exponent of Akaike's weights, for the risks are estimates themselves
+
+
+def shares(scores: Mapping[str, float], num_observations: int) -> dict[str, float]:
+    """Return what each network counts: w ∝ exp(−n/4 · (s/s_min − 1)), the sum one.
+
+    Half the exponent of Akaike's weights. From 0.3 to 1 of it errors agree to a few percent; with
+    less, networks count that cannot show the solution.
+
+    Args:
+        scores: s > 0 of each network, risk and misfit of the physics.
+        num_observations: n.
+    """
+    best = min(scores.values())
+    steepness = TEMPER * num_observations / 2
+    found = {name: math.exp(-steepness * (s / best - 1)) for name, s in scores.items()}
+    least = NEGLIGIBLE * sum(found.values())
+    kept = {name: share for name, share in found.items() if share >= least}
+    return {name: share / sum(kept.values()) for name, share in kept.items()}
+
+
+def reach(num_observations: int, share: float) -> float:
+    """Return the (s/s_min − 1) at which a network counts `share` of what the best does."""
+    return -2 * math.log(share) / (TEMPER * num_observations)
+
+
+@dataclass(frozen=True)
+class Member:
+    """A network at its answer, its share w of the mean, and its own posterior."""
+
+    network: Network
+    share: float
+    posterior: Posterior
+
+
+class AveragedPosterior(Posterior):
+    """The mixture of the members' posteriors: its variance is Σ w (σ_k² + (u_k − ū)²).
+
+    Leverages are those of the averaged hat matrix, Σ w h_k. The test of correlated residuals is the
+    one of the member of largest share.
+
+    Args:
+        members: their shares sum to one.
+    """
+
+    def __init__(self, members: Sequence[Member]) -> None:
+        self.members = list(members)
+        first = max(self.members, key=lambda m: m.share).posterior
+        vars(self).update(first.state_dict())
+        self.leverage = sum((m.share * m.posterior.leverage for m in members), torch.zeros(()))
+
+    def std(self, network: Network, points: Tensor) -> Tensor:
+        """Return the standard deviation of every field at points (N, axes): (N, fields).
+
+        Args:
+            network: the averaged one, whose fields are ū.
+            points: where.
+        """
+        with torch.no_grad():
+            mean = network(points)
+            variance = torch.zeros_like(mean)
+            for member in self.members:
+                own = member.posterior.std(member.network, points)
+                variance += member.share * (own.square() + (member.network(points) - mean).square())
+        return variance.sqrt()
+
+
+__all__ = ["AveragedPosterior", "Member", "reach", "shares"]
