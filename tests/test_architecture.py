@@ -35,7 +35,7 @@ ROOMS = [
     ["optim.matrix_free", "inference.averaging"],
     ["optim.parts"],
     ["optim.race"],
-    ["optim.first_order"],
+    ["optim.first_order", "optim.answer"],
     ["optim.rotated", "optim.warm_start"],
     ["optim.second_order"],
     ["optim.registry"],

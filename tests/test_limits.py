@@ -42,8 +42,9 @@ def truth_of(problem):
     return fields
 
 
-def observed(points, where=None):
-    return ObservationSet("u", "u", points, np.full(len(points), np.nan), where=where)
+def observed(points, where=None, values=None):
+    values = np.full(len(points), np.nan) if values is None else values
+    return ObservationSet("u", "u", points, values, where=where)
 
 
 def scattered(problem, count, seed=0):
@@ -101,6 +102,26 @@ def test_heat_damps_the_error_mode_by_mode(t):
     squared = sigma**2 / (n + 1) * sum(math.exp(-0.1 * (k * math.pi) ** 2 * t) for k in (1, 3))
     norm = np.mean(truth_of(problem)(grid)["u"] ** 2)
     assert found.relative_l2["u"] == pytest.approx(math.sqrt(squared / norm), rel=1e-9)
+
+
+def test_what_is_realised_is_a_least_squares_fit_of_the_present_modes():
+    problem = make("u_t = 0.05*u_xx")
+    rng = np.random.default_rng(5)
+    points = initial_line(rng.uniform(0, 1, 60))
+    grid = np.column_stack([axis.ravel() for axis in np.meshgrid(*[np.linspace(0, 1, 31)] * 2)])
+    noise = 0.3 * rng.normal(size=60)
+    values = truth_of(problem)(points)["u"] + noise
+    found = limit(problem, [observed(points, INITIAL, values)], grid, truth_of(problem), {"u": 0.3})
+
+    def modes(x, t):
+        k = np.array([1, 3]) * np.pi
+        return np.exp(-0.05 * np.outer(t, k**2)) * np.sin(np.outer(x, k))
+
+    error = modes(*grid.T) @ np.linalg.lstsq(modes(*points.T), noise, rcond=None)[0]
+    truth = truth_of(problem)(grid)["u"]
+    # modes present are read off the truth by differences in time
+    expected = np.linalg.norm(error) / np.linalg.norm(truth)
+    assert found.realised["u"] == pytest.approx(expected, rel=1e-6)
 
 
 def test_a_least_squares_fit_of_the_present_modes_reaches_the_limit():

@@ -148,3 +148,20 @@ def test_a_ridge_below_rounding_is_told():
     system = RidgeFactor(jac, 0, slice(0, 60))
     assert system.is_definite(1.0)
     assert not system.is_definite(1e-10)
+
+
+def test_a_ridge_lost_in_the_rounding_of_the_matrix_is_not_definite():
+    """Cholesky succeeds on it, and leverages would come out negative."""
+    g = torch.Generator().manual_seed(0)
+    jac = torch.randn(40, 5, generator=g, dtype=DOUBLE) @ torch.randn(
+        5, 60, generator=g, dtype=DOUBLE
+    )
+    system = RidgeFactor(1e3 * jac, 0, slice(0, 40))
+    scale = float(jac.square().sum()) * 1e6
+    assert system.is_definite(1e-10 * scale)
+    assert not any(system.is_definite(scale * 10.0**-k) for k in range(17, 22))
+    for k in range(8, 22):
+        ridge = scale * 10.0**-k
+        if system.is_definite(ridge):
+            leverage = system.fits([ridge], torch.ones(40, dtype=DOUBLE))[0].leverage
+            assert float(leverage.min()) > -0.2

@@ -31,12 +31,15 @@ def shares(scores: Mapping[str, float], num_observations: int) -> dict[str, floa
     less, networks count that cannot show the solution.
 
     Args:
-        scores: s > 0 of each network, risk and misfit of the physics.
+        scores: s ≥ 0 of each network, risk and misfit of the physics.
         num_observations: n.
     """
     best = min(scores.values())
     steepness = TEMPER * num_observations / 2
-    found = {name: math.exp(-steepness * (s / best - 1)) for name, s in scores.items()}
+    found = {
+        name: math.exp(-steepness * (s / best - 1)) if best > 0 else float(s == 0)
+        for name, s in scores.items()
+    }
     least = NEGLIGIBLE * sum(found.values())
     kept = {name: share for name, share in found.items() if share >= least}
     return {name: share / sum(kept.values()) for name, share in kept.items()}

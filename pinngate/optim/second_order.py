@@ -2,9 +2,7 @@
 
 Points and order of the candidates are fixed by the seed, so the race (`pinngate.optim.race`) is
 deterministic; one step is one iteration of one candidate, so it can be interrupted and resumed
-anywhere. Here are what the candidates share: points, memory, and the answer: the winner's or,
-where the problem is linear, the mean over the small networks that the data do not tell from it
-(`pinngate.inference.averaging`).
+anywhere. Here is what the candidates share: points and memory; what they come to is the `answer`.
 """
 
 from __future__ import annotations
@@ -22,13 +20,13 @@ from pinngate.adaptation import arc_length
 from pinngate.batches import Monitor
 from pinngate.coefficients import Coefficients
 from pinngate.errors import SolveError
-from pinngate.inference.averaging import AveragedPosterior, Member, reach, shares
-from pinngate.inference.kernel import KernelSpectrum, kernel_spectrum
-from pinngate.inference.linearised_fit import gauss_newton_fit
-from pinngate.inference.posterior import Posterior, gauss_newton_posterior
+from pinngate.inference.averaging import reach
+from pinngate.inference.kernel import KernelSpectrum
+from pinngate.inference.posterior import Posterior
 from pinngate.linearity import has_linear_equations, is_linear
 from pinngate.memory import budget
-from pinngate.networks import Network, averaged
+from pinngate.networks import Network
+from pinngate.optim.answer import Answer
 from pinngate.optim.gauss_newton.options import GaussNewtonOptions
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.optim.matrix_free import (
@@ -37,9 +35,6 @@ from pinngate.optim.matrix_free import (
     MemoryPlan,
     Size,
     choose_form,
-    matrix_free_fit,
-    matrix_free_kernel,
-    matrix_free_posterior,
 )
 from pinngate.optim.parts import Parts
 from pinngate.optim.race import EXACT, HEAT, TIE, Race
@@ -83,17 +78,19 @@ class SecondOrder:
         self.plans = {name: self._plan(self._network(name)) for name in self.networks}
         self.work = {name: plan.work for name, plan in self.plans.items()}
         self.solvers = {name: self._solver(name, work) for name, work in self.work.items()}
-        problem, self.num_observations = parts.problem, parts.batches.num_points()["observations"]
-        self.is_averaging = is_linear(problem) and self.num_observations > 0
-        self.average: Network | None = None
+        problem, num_observations = parts.problem, parts.batches.num_points()["observations"]
+        is_averaging = is_linear(problem)
         self.race = Race(
             [list(division) for division in divisions],
             self.solvers,
             is_demanding=len(divisions) > 2
             and (bool(problem.coefficients) or not has_linear_equations(problem)),
             pure_error=parts.batches.pure_error(),
-            num_observations=self.num_observations,
-            tie=max(TIE, reach(self.num_observations, CONTENDER)) if self.is_averaging else TIE,
+            num_observations=num_observations,
+            tie=max(TIE, reach(num_observations, CONTENDER)) if is_averaging else TIE,
+        )
+        self.answer = Answer(
+            self.race, is_averaging=is_averaging, num_observations=num_observations
         )
         self.iteration = 0
         self.at_work = self.race.at_work
@@ -145,7 +142,7 @@ class SecondOrder:
     @property
     def network(self) -> Network:
         """The network that was worked on last, after `finish` the answer."""
-        return self.solvers[self.at_work].network if self.average is None else self.average
+        return self.answer.network or self.solvers[self.at_work].network
 
     @property
     def coefficients(self) -> Coefficients:
@@ -232,58 +229,21 @@ class SecondOrder:
         return dict(self.row)
 
     def finish(self) -> None:
-        """Put the best iterates into the networks of the answer, and average those."""
-        self.at_work = self.race.winner or self.at_work
-        members = self.members()
-        for name in members:
-            self.solvers[name].finish()
-        if len(members) > 1:
-            networks = [self.solvers[name].network for name in members]
-            self.average = averaged(networks, list(members.values()))
-
-    def members(self) -> dict[str, float]:
-        """Return the share of each network in the answer: all of it is the winner's, or a mean."""
-        winner = self.race.winner
-        small = self.race.divisions[0]
-        if winner not in small or not self.is_averaging:
-            return {self.at_work: 1.0}
-        scores = {
-            name: solver.score
-            for name, solver in self.solvers.items()
-            if name in small
-            and name in self.race.sound
-            and solver.network.options.depth == 1
-            and solver.stopping.best is not None
-            and not isinstance(solver, MatrixFreeGaussNewton)
-        }
-        return shares(scores, self.num_observations) if winner in scores else {winner: 1.0}
+        """Leave the answer in `network` and `coefficients`."""
+        self.answer.finish(self.at_work)
+        self.at_work = self.answer.chosen
 
     def posterior(self) -> Posterior | None:
-        """Return the posterior at the best iterates of the networks of the answer."""
-        batches, members = self._posterior_batches(), self.members()
-        found = [
-            Member(self.solvers[name].network, share, self._posterior(name, batches))
-            for name, share in members.items()
-        ]
-        return AveragedPosterior(found) if len(found) > 1 else found[0].posterior
+        """Return the posterior of the answer."""
+        return self.answer.posterior(self._posterior_batches(), self.parts.batches.stated_std())
 
-    def _posterior(self, name: str, batches: Mapping[str, Batch]) -> Posterior:
-        solver, stated = self.solvers[name], self.parts.batches.stated_std()
-        if isinstance(solver, MatrixFreeGaussNewton):
-            return matrix_free_posterior(solver, batches, stated)
-        return gauss_newton_posterior(solver, batches, stated)
+    def kernel(self) -> KernelSpectrum:
+        """Return the kernel spectrum at the answer, on the posterior's points."""
+        return self.answer.kernel(self._posterior_batches())
 
     def _posterior_batches(self) -> dict[str, Batch]:
         source = self.parts.batches.twin("posterior", POSTERIOR_POINTS)
         return source.draw_in_order(self._monitor()) | self._smoothness(source.seed).draw()
-
-    def kernel(self) -> KernelSpectrum:
-        """Return the kernel spectrum at the winner's best iterate, on the posterior's points."""
-        solver = self.solvers[self.at_work]
-        batches = self._posterior_batches()
-        if isinstance(solver, MatrixFreeGaussNewton):
-            return matrix_free_kernel(matrix_free_fit(solver, batches))
-        return kernel_spectrum(gauss_newton_fit(solver, batches))
 
     def memory(self) -> MemoryPlan:
         """Return the form and the bytes of the largest candidate."""
@@ -292,7 +252,7 @@ class SecondOrder:
     def describe(self) -> dict[str, Any]:
         """Return the network and the race."""
         entries: dict[str, Any] = {"network": asdict(self.networks[self.at_work])}
-        unit, members = self.solvers[self.at_work].unit ** 2, self.members()
+        unit, members = self.solvers[self.at_work].unit ** 2, self.answer.members()
         race = [
             {
                 "network": name,

@@ -75,6 +75,36 @@ def test_spare_networks_are_for_failures_not_for_exact_data(session: Session) ->
         assert race._is_strained(name, HOPELESS) is is_strained
 
 
+def test_one_network_that_leaves_nothing_wanting_is_enough(session: Session) -> None:
+    race = session.stepper.race
+    name, other = race.divisions[0][:2]
+    race.solvers[name].last_lookahead = 0.0
+    assert race._is_promising(name, 1e-3)
+    assert not race._is_promising(name, 1e-7)
+    race.division = 1
+    late = race.divisions[1][0]
+    for solver, score in ((late, 1e-4), (other, 1e-8)):
+        race.solvers[solver].iteration, race.solvers[solver].last_score = 20, score
+    assert not race._is_behind(late)
+    assert not race._is_strained(late, HOPELESS)
+
+
+def test_ties_go_on_where_networks_are_averaged(session: Session) -> None:
+    """Sixty values: all within 4·ln(10)/60 of the least risk, 15 %; else within a hundredth."""
+    race = session.stepper.race
+    assert race.tie == pytest.approx(4 * np.log(10) / 60)
+    names = race.divisions[0]
+    for k, name in enumerate(names):
+        race.solvers[name].last_score = 1.0 + 0.06 * k
+        race.solvers[name].last_lookahead = 1.0
+        race.solvers[name].iteration = 20
+    race._halve()
+    assert race.alive == names[:3]
+    race.alive, race.tie = list(names), 0.01
+    race._halve()
+    assert race.alive == names[:2]
+
+
 def test_a_network_left_early_with_half_the_score_calls_for_others(session: Session) -> None:
     race = session.stepper.race
     early, late = race.divisions[0][0], race.divisions[1][0]

@@ -1,0 +1,109 @@
+"""What a race of networks comes to: the winner, or the mean of those that it does not stand out of.
+
+Below `second_order`, which lets the networks race and supplies the points. Everything here is made
+anew from the solvers' best iterates, so a run that is loaded gives the answer that it gave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pinngate.inference.averaging import AveragedPosterior, Member, shares
+from pinngate.inference.kernel import KernelSpectrum, kernel_spectrum
+from pinngate.inference.linearised_fit import gauss_newton_fit
+from pinngate.inference.posterior import Posterior, gauss_newton_posterior
+from pinngate.networks import Network, averaged
+from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
+from pinngate.optim.matrix_free import (
+    MatrixFreeGaussNewton,
+    matrix_free_fit,
+    matrix_free_kernel,
+    matrix_free_posterior,
+)
+from pinngate.optim.race import Race
+from pinngate.residuals import Batch
+
+
+class Answer:
+    """The winner of a race, or the mean over the small networks beside it.
+
+    Means are taken of networks of one hidden layer whose Jacobian is formed: they are one network
+    again, and their posteriors are cheap.
+
+    Args:
+        race: of the solvers.
+        is_averaging: whether the problem is linear, so that means of solutions are solutions.
+        num_observations: values that the solvers fit.
+
+    Attributes:
+        chosen: the winner; the network at work where there is none yet.
+        network: the mean once `finish` has made one, else None.
+    """
+
+    def __init__(self, race: Race, *, is_averaging: bool, num_observations: int) -> None:
+        self.race, self.solvers = race, race.solvers
+        self.is_averaging, self.num_observations = is_averaging, num_observations
+        self.chosen = race.at_work
+        self.network: Network | None = None
+
+    def members(self) -> dict[str, float]:
+        """Return the share of each network: all of it is that of the chosen one, or a mean."""
+        chosen = self.chosen
+        if self.race.winner is None or not self.is_averaging:
+            return {chosen: 1.0}
+        scores = {
+            name: self.solvers[name].score
+            for name in self.race.sound
+            if _can_be_averaged(self.solvers[name])
+        }
+        return shares(scores, self.num_observations) if chosen in scores else {chosen: 1.0}
+
+    def finish(self, at_work: str) -> None:
+        """Put the best iterates into the networks, and average those.
+
+        Args:
+            at_work: the network that was worked on last, for a race that is not over.
+        """
+        self.chosen = self.race.winner or at_work
+        members = self.members()
+        for name in members:
+            self.solvers[name].finish()
+        if len(members) > 1:
+            networks = [self.solvers[name].network for name in members]
+            self.network = averaged(networks, list(members.values()))
+
+    def posterior(self, batches: Mapping[str, Batch], stated_std: float | None) -> Posterior:
+        """Return the posterior at the best iterates (call `finish` first).
+
+        Args:
+            batches: points of every term.
+            stated_std: noise that the data state, in data units.
+        """
+        found = [
+            Member(self.solvers[n].network, w, _posterior(self.solvers[n], batches, stated_std))
+            for n, w in self.members().items()
+        ]
+        return AveragedPosterior(found) if len(found) > 1 else found[0].posterior
+
+    def kernel(self, batches: Mapping[str, Batch]) -> KernelSpectrum:
+        """Return the kernel spectrum at the best iterate of the network of largest share."""
+        solver = self.solvers[self.chosen]
+        if isinstance(solver, MatrixFreeGaussNewton):
+            return matrix_free_kernel(matrix_free_fit(solver, batches))
+        return kernel_spectrum(gauss_newton_fit(solver, batches))
+
+
+def _can_be_averaged(solver: PopulationRiskGaussNewton) -> bool:
+    return (
+        solver.network.options.depth == 1
+        and solver.stopping.best is not None
+        and not isinstance(solver, MatrixFreeGaussNewton)
+    )
+
+
+def _posterior(
+    solver: PopulationRiskGaussNewton, batches: Mapping[str, Batch], stated_std: float | None
+) -> Posterior:
+    if isinstance(solver, MatrixFreeGaussNewton):
+        return matrix_free_posterior(solver, batches, stated_std)
+    return gauss_newton_posterior(solver, batches, stated_std)
