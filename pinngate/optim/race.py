@@ -17,6 +17,7 @@ iterations.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from scipy.stats import f as f_distribution
@@ -51,16 +52,33 @@ SPARE = {
     "warm-20-1": NetworkOptions(width=20, depth=3, activation="tanh", features=1.0),
     "warm-16-1": NetworkOptions(width=16, depth=3, activation="tanh", features=1.0),
 }
-DIVISIONS = (SMALL, DEEP, SPARE)
+
+
+@dataclass(frozen=True)
+class Division:
+    """Candidates that enter the race together.
+
+    Attributes:
+        networks: by name.
+        is_preliminary: whether one round is all they get where the problem is demanding.
+        is_spare: whether they are fresh networks for the case that the others are stuck.
+    """
+
+    networks: Mapping[str, NetworkOptions]
+    is_preliminary: bool = False
+    is_spare: bool = False
+
+
+DIVISIONS = (Division(SMALL, is_preliminary=True), Division(DEEP), Division(SPARE, is_spare=True))
 
 
 class Race:
     """Passes the iterations from candidate to candidate until one has won.
 
     Args:
-        divisions: names of the candidates of each; the last of several is the spare one.
+        divisions: in the order in which they enter.
         solvers: all candidates by name; their state decides.
-        is_demanding: whether the small networks of the first division run one round only.
+        is_demanding: whether the preliminary division runs one round only.
         pure_error: scatter of repeated measurements, None without.
         num_observations: values that the solvers fit.
         tie: share of the least risk within which candidates go on.
@@ -73,7 +91,7 @@ class Race:
 
     def __init__(
         self,
-        divisions: Sequence[Sequence[str]],
+        divisions: Sequence[Division],
         solvers: Mapping[str, PopulationRiskGaussNewton],
         *,
         is_demanding: bool,
@@ -81,13 +99,13 @@ class Race:
         num_observations: int,
         tie: float = TIE,
     ) -> None:
-        self.divisions = [list(names) for names in divisions]
+        self.divisions = list(divisions)
         self.solvers = solvers
         self.is_demanding = is_demanding
         self.pure_error, self.num_observations = pure_error, num_observations
         self.tie = tie
         self.division = 0
-        self.alive = self.divisions[0]
+        self.alive = list(self.divisions[0].networks)
         self.place = 0
         self.in_heat = 0
         self.failed: list[str] = []
@@ -101,7 +119,7 @@ class Race:
     @property
     def spare(self) -> list[str]:
         """The candidates of the spare division."""
-        return self.divisions[-1] if len(self.divisions) > 1 else []
+        return [name for d in self.divisions if d.is_spare for name in d.networks]
 
     @property
     def sound(self) -> list[str]:
@@ -112,7 +130,8 @@ class Race:
     def num_planned(self) -> int:
         """Iterations for a round of all in this division, a round of half, and one for the best."""
         entered = self.divisions[: self.division + 1]
-        return HEAT * (sum(len(names) for names in entered) + len(entered[-1]) // 2 + 1)
+        sizes = [len(division.networks) for division in entered]
+        return HEAT * (sum(sizes) + sizes[-1] // 2 + 1)
 
     def fail(self, name: str, reason: str) -> None:
         """Take a candidate that broke down out of the race."""
@@ -155,14 +174,14 @@ class Race:
         ]
         self.place = 0
         has_more = self.division + 1 < len(self.divisions) and not self._is_cut_short(ranked[0])
-        is_unfit = self.division == 0 and self.is_demanding
+        is_unfit = self.divisions[self.division].is_preliminary and self.is_demanding
         is_left = has_more and (is_unfit or self._is_strained(ranked[0], HOPELESS))
         if not is_left and any(self.solvers[n].reason is None for n in self.alive):
             return
         is_followed = is_left or (has_more and self._needs_others(ranked[0]))
         self.division += 1
         if is_followed:
-            self.alive = self.divisions[self.division]
+            self.alive = list(self.divisions[self.division].networks)
         else:
             self._finish()
 
@@ -190,9 +209,15 @@ class Race:
         return min(self.solvers[n].score for n in (name, *self.sound))
 
     def _is_cut_short(self, name: str) -> bool:
-        """Whether the one network that was named met the limit of iterations: it is not stuck."""
+        """Whether a network that was named met the limit of iterations: it is not stuck."""
         solver = self.solvers[name]
-        return len(self.divisions) == 2 and solver.iteration >= solver.options.max_iterations
+        is_named = self.division == 0 and self._is_spare_next
+        return is_named and solver.iteration >= solver.options.max_iterations
+
+    @property
+    def _is_spare_next(self) -> bool:
+        following = self.divisions[self.division + 1 : self.division + 2]
+        return any(division.is_spare for division in following)
 
     def _is_promising(self, name: str, best: float) -> bool:
         """Whether a solver still on its way foresees a risk far below the best so far.
@@ -208,8 +233,7 @@ class Race:
         Without noise the risk falls without end and the physics has most of what is left: the spare
         networks, fresh starts, are for failures only.
         """
-        is_spare_next = self.division == len(self.divisions) - 2
-        if is_spare_next and self._least_score(name) < EXACT:
+        if self._is_spare_next and self._least_score(name) < EXACT:
             return False
         return self._strain(name) > level
 

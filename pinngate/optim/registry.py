@@ -6,7 +6,7 @@ resolved problem solved again gives the same numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Literal
 
@@ -20,7 +20,7 @@ from pinngate.optim.gates import averaging_factor
 from pinngate.optim.gauss_newton.options import GaussNewtonOptions
 from pinngate.optim.parts import Parts, Stepper
 from pinngate.optim.population_risk_adam import PopulationRiskAdam
-from pinngate.optim.race import DIVISIONS
+from pinngate.optim.race import DIVISIONS, Division
 from pinngate.optim.rotated import RotatedFirstOrder
 from pinngate.optim.second_order import SecondOrder
 from pinngate.problem import NetworkOptions, Problem, SolveOptions
@@ -111,7 +111,9 @@ def _population_risk_adam(
 def _second_order(parts: Parts) -> Stepper:
     solve = parts.problem.solve
     given = solve.network
-    divisions = DIVISIONS if given is None else ({"given": given}, {"given-warm": given})
+    divisions: Sequence[Division] = DIVISIONS
+    if given is not None:
+        divisions = (Division({"given": given}), Division({"given-warm": given}, is_spare=True))
     options = GaussNewtonOptions(
         equation_weight=solve.weights["equations"],
         condition_weight=solve.weights["conditions"],

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -37,9 +37,8 @@ from pinngate.optim.matrix_free import (
     choose_form,
 )
 from pinngate.optim.parts import Parts
-from pinngate.optim.race import EXACT, HEAT, TIE, Race
+from pinngate.optim.race import EXACT, HEAT, TIE, Division, Race
 from pinngate.optim.warm_start import STEPS, WarmStart
-from pinngate.problem import NetworkOptions
 from pinngate.residuals import Batch, ResidualModel
 from pinngate.smoothness import Smoothness
 
@@ -56,7 +55,7 @@ class SecondOrder:
 
     Args:
         parts: the problem.
-        divisions: candidates by name; the last of several is the spare one (`Race`).
+        divisions: of the candidates, in the order in which they enter.
         options: of every solver.
         warm: candidates that start warm; None: the spare ones.
     """
@@ -64,7 +63,7 @@ class SecondOrder:
     def __init__(
         self,
         parts: Parts,
-        divisions: Sequence[Mapping[str, NetworkOptions]],
+        divisions: Sequence[Division],
         options: GaussNewtonOptions,
         warm: Collection[str] | None = None,
     ) -> None:
@@ -73,7 +72,7 @@ class SecondOrder:
         self.smooth_model = ResidualModel(
             [*parts.batches.terms, *self.smoothness.terms], parts.problem
         )
-        self.networks = {name: n for division in divisions for name, n in division.items()}
+        self.networks = {name: n for d in divisions for name, n in d.networks.items()}
         self.options = options
         self.plans = {name: self._plan(self._network(name)) for name in self.networks}
         self.work = {name: plan.work for name, plan in self.plans.items()}
@@ -81,10 +80,9 @@ class SecondOrder:
         problem, num_observations = parts.problem, parts.batches.num_points()["observations"]
         is_averaging = is_linear(problem)
         self.race = Race(
-            [list(division) for division in divisions],
+            divisions,
             self.solvers,
-            is_demanding=len(divisions) > 2
-            and (bool(problem.coefficients) or not has_linear_equations(problem)),
+            is_demanding=bool(problem.coefficients) or not has_linear_equations(problem),
             pure_error=parts.batches.pure_error(),
             num_observations=num_observations,
             tie=max(TIE, reach(num_observations, CONTENDER)) if is_averaging else TIE,

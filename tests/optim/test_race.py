@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pinngate import config
-from pinngate.optim.race import HOPELESS
+from pinngate.optim.race import HOPELESS, Race
 from pinngate.training import Session, begin
 
 FILE = """\
@@ -21,6 +21,10 @@ equations: [u_t = 0.05*u_xx]
 observations: [{of: u, file: repeated.csv}]
 solve: {collocation: 32}
 """
+
+
+def _names(race: Race, division: int) -> list[str]:
+    return list(race.divisions[division].networks)
 
 
 @pytest.fixture
@@ -64,7 +68,7 @@ def test_without_repeated_measurements_nothing_is_called_stuck(session: Session)
 def test_spare_networks_are_for_failures_not_for_exact_data(session: Session) -> None:
     """What the physics leaves of a score of nothing is no strain."""
     race = session.stepper.race
-    name = race.divisions[1][0]
+    name = _names(race, 1)[0]
     solver = race.solvers[name]
     race.division = 1
     for size, is_strained in ((1e-3, True), (1e-8, False)):
@@ -77,12 +81,12 @@ def test_spare_networks_are_for_failures_not_for_exact_data(session: Session) ->
 
 def test_one_network_that_leaves_nothing_wanting_is_enough(session: Session) -> None:
     race = session.stepper.race
-    name, other = race.divisions[0][:2]
+    name, other = _names(race, 0)[:2]
     race.solvers[name].last_lookahead = 0.0
     assert race._is_promising(name, 1e-3)
     assert not race._is_promising(name, 1e-7)
     race.division = 1
-    late = race.divisions[1][0]
+    late = _names(race, 1)[0]
     for solver, score in ((late, 1e-4), (other, 1e-8)):
         race.solvers[solver].iteration, race.solvers[solver].last_score = 20, score
     assert not race._is_behind(late)
@@ -93,7 +97,7 @@ def test_ties_go_on_where_networks_are_averaged(session: Session) -> None:
     """Sixty values: all within 4·ln(10)/60 of the least risk, 15 %; else within a hundredth."""
     race = session.stepper.race
     assert race.tie == pytest.approx(4 * np.log(10) / 60)
-    names = race.divisions[0]
+    names = _names(race, 0)
     for k, name in enumerate(names):
         race.solvers[name].last_score = 1.0 + 0.06 * k
         race.solvers[name].last_lookahead = 1.0
@@ -107,7 +111,7 @@ def test_ties_go_on_where_networks_are_averaged(session: Session) -> None:
 
 def test_a_network_left_early_with_half_the_score_calls_for_others(session: Session) -> None:
     race = session.stepper.race
-    early, late = race.divisions[0][0], race.divisions[1][0]
+    early, late = _names(race, 0)[0], _names(race, 1)[0]
     for score, is_behind in ((0.9, False), (0.4, True)):
         race.solvers[early].last_score, race.solvers[late].last_score = score, 1.0
         for name in (early, late):
@@ -119,7 +123,7 @@ def test_a_network_left_early_with_half_the_score_calls_for_others(session: Sess
 def test_the_best_of_all_has_to_finish(session: Session) -> None:
     """A network that was left for others runs on where those have not done better."""
     race = session.stepper.race
-    early, late = race.divisions[0][0], race.divisions[1][0]
+    early, late = _names(race, 0)[0], _names(race, 1)[0]
     for name, score in ((early, 0.5), (late, 1.0)):
         race.solvers[name].iteration, race.solvers[name].last_score = 20, score
     race.solvers[late].reason = "the leave-one-out risk stopped falling"

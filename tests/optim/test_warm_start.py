@@ -34,8 +34,8 @@ def test_a_warm_start_finds_what_the_random_weights_do_not() -> None:
     session = stuck()
     train(session)
     race = {entry["network"]: entry for entry in session.stepper.describe()["race"]}
-    cold = [race[name] for division in DIVISIONS[:2] for name in division]
-    warm = [race[name] for name in DIVISIONS[2]]
+    cold = [race[name] for division in DIVISIONS[:2] for name in division.networks]
+    warm = [race[name] for name in DIVISIONS[2].networks]
     assert {e["warm_start"] for e in cold} == {0}
     assert {e["warm_start"] for e in warm} == {STEPS}
     assert any(e["is_winner"] for e in warm)
@@ -48,7 +48,7 @@ def test_its_iterations_stand_in_the_history() -> None:
     session = stuck()
     warm_up(session, STEPS // STEPS_AN_ITERATION)
     first = session.stepper.log_row()
-    assert first["candidate"] == sum(len(division) for division in DIVISIONS[:2])
+    assert first["candidate"] == sum(len(division.networks) for division in DIVISIONS[:2])
     assert math.isfinite(first["loss"])
     assert "leave_one_out_risk" not in first
     session.stepper.step()

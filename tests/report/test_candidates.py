@@ -112,7 +112,7 @@ def test_networks_in_words(options: dict[str, Any] | None, words: str) -> None:
 
 
 def test_the_shipped_candidates_are_told_apart() -> None:
-    networks = {network for division in DIVISIONS for network in division.values()}
+    networks = {network for division in DIVISIONS for network in division.networks.values()}
     words = [network_words(asdict(network)) for network in networks]
     assert len(set(words)) == len(networks)
     assert "–" not in words

@@ -108,16 +108,11 @@ def _variant(task: Task) -> Outcome:
         if "ridge" in task.options:
             options = replace(options, ridge=task.options["ridge"], ridge_factor=1.0)
         divisions = stepper.race.divisions
-        deep = [name for names in divisions[1:] for name in names]
+        deep = [name for division in divisions[1:] for name in division.networks]
         warm = {"none": [], "spare": None, "deep": deep}
         if (chosen := task.options.get("warm", "spare")) not in warm:
             raise InputError(f"warm: {chosen!r}", expected="one of " + ", ".join(warm))
-        session.stepper = SecondOrder(
-            stepper.parts,
-            [{name: stepper.networks[name] for name in names} for names in divisions],
-            options,
-            warm[chosen],
-        )
+        session.stepper = SecondOrder(stepper.parts, divisions, options, warm[chosen])
 
     return watched(task, change)
 
