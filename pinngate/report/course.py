@@ -17,7 +17,7 @@ from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from pinngate.report.archive import RunArchive
-from pinngate.report.candidates import Course, courses, winner_of
+from pinngate.report.candidates import Course, courses, num_members, winner_of
 from pinngate.report.notation import mathtext, percent, significant, with_uncertainty
 from pinngate.report.style import (
     CLASSICAL,
@@ -156,7 +156,8 @@ def _race(plot: Axes, archive: RunArchive) -> None:
     *others, best = courses(archive)
     _beneath(plot, others, "leave_one_out_risk", "other networks")
     for x, y in best.series(["leave_one_out_risk"], is_log=True).values():
-        name = f"chosen: {best.name}" if best.name else "chosen network"
+        role = "largest share" if num_members(archive) > 1 else "chosen"
+        name = f"{role}: {best.name}" if best.name else "chosen network"
         plot.plot(x, y, color=ESTIMATE, lw=1.8, label=name, **_marks(x))
     log_scale(plot)
     label(plot, "iteration", "leave-one-out risk")
@@ -169,7 +170,13 @@ def _relative_l2(plot: Axes, archive: RunArchive) -> None:
         unknown = name.removeprefix("relative_l2_")
         _beneath(plot, others, name, "" if index else "other networks")
         style = {"color": ESTIMATE} if len(found) == 1 else line_style(index)
-        plot.plot(x, y, lw=1.6, label=f"this run, {mathtext(unknown)}", **style, **_marks(x))
+        count = num_members(archive)
+        role = "this run" if count == 1 else "largest share"
+        plot.plot(x, y, lw=1.6, label=f"{role}, {mathtext(unknown)}", **style, **_marks(x))
+        answer = archive.number("fields", unknown, "relative_l2")
+        if count > 1 and answer:
+            name = f"mean of {count} networks, {mathtext(unknown)}: {percent(answer)}"
+            plot.axhline(answer, color=style["color"], lw=1.4, ls=":", label=name)
         for source, colour, what in (
             ("classical", CLASSICAL, "classical"),
             ("limit", LIMIT, "statistical limit"),

@@ -114,6 +114,24 @@ def test_the_race_is_a_table_with_its_winner_first(make_archive: Make) -> None:
     assert "The race" not in Page(render(make_archive("decay"), {})).text
 
 
+def test_a_mean_of_networks_is_told_with_their_shares(make_archive: Make) -> None:
+    archive = make_archive("heat")
+    race = [dict(e) for e in archive.metrics["race"]]
+    for entry in race:
+        entry["share"] = {"sine-4": 0.75, "sine-2": 0.25}.get(entry["network"], 0.0)
+    told = replace(archive, metrics={**archive.metrics, "race": race})
+    page = Page(render(told, {}))
+    for part in (
+        "answer the mean of 2 networks that the data do not tell apart",
+        "128 sines of bandwidth 4 (the largest share)",
+        "sine-4 – least risk 128 sines of bandwidth 4 0.09220 – 32 75 %",
+        "+3.5 % 20 25 %",
+        "tanh 3 layers of 32 tanh – – 20 –",
+    ):
+        assert part in page.text, part
+    assert "share" not in Page(render(archive, {})).text
+
+
 def test_a_stated_network_is_in_words(make_archive: Make) -> None:
     archive = make_archive("decay")
     stated = NetworkOptions(width=64, depth=3, activation="tanh", features=2.0)
