@@ -174,8 +174,7 @@ class Race:
         ]
         self.place = 0
         has_more = self.division + 1 < len(self.divisions) and not self._is_cut_short(ranked[0])
-        is_unfit = self.divisions[self.division].is_preliminary and self.is_demanding
-        is_left = has_more and (is_unfit or self._is_strained(ranked[0], HOPELESS))
+        is_left = has_more and (self._is_unfit or self._is_strained(ranked[0], HOPELESS))
         if not is_left and any(self.solvers[n].reason is None for n in self.alive):
             return
         is_followed = is_left or (has_more and self._needs_others(ranked[0]))
@@ -213,6 +212,10 @@ class Race:
         solver = self.solvers[name]
         is_named = self.division == 0 and self._is_spare_next
         return is_named and solver.iteration >= solver.options.max_iterations
+
+    @property
+    def _is_unfit(self) -> bool:
+        return self.is_demanding and self.divisions[self.division].is_preliminary
 
     @property
     def _is_spare_next(self) -> bool:

@@ -133,3 +133,22 @@ def test_the_best_of_all_has_to_finish(session: Session) -> None:
     race.solvers[early].reason = "the leave-one-out risk stopped falling"
     race._finish()
     assert race.winner == early
+
+
+@pytest.mark.parametrize("is_demanding", [False, True])
+def test_a_network_that_is_taken_up_after_the_last_division_wins(
+    session: Session, is_demanding: bool
+) -> None:
+    race = session.stepper.race
+    early, last = _names(race, 0)[0], _names(race, 2)[0]
+    for name, score in ((early, 0.5), (last, 1.0)):
+        race.solvers[name].iteration, race.solvers[name].last_score = 20, score
+    race.is_demanding = is_demanding
+    race.division, race.alive = 2, _names(race, 2)
+    for name in race.alive:
+        race.solvers[name].reason = "the leave-one-out risk stopped falling"
+    race._halve()
+    assert (race.winner, race.at_work) == (None, early)
+    race.solvers[early].reason = "the leave-one-out risk stopped falling"
+    race._halve()
+    assert race.winner == early
