@@ -109,10 +109,7 @@ def _judge(session: Session, reason: str, setup: float) -> Judged:
         "parameters": session.stepper.network.num_parameters + len(problem.coefficients),
         "fields": fields,
         "limit": {
-            name: None
-            if bound is None
-            else {"relative_l2": bound.relative_l2[name], "realised": bound.realised[name]}
-            for name in problem.unknowns
+            name: None if bound is None else bound.of_field(name) for name in problem.unknowns
         },
         "classical": rivals,
         "coefficients": coefficient_metrics(problem, session.estimates(), intervals),

@@ -108,10 +108,7 @@ def score(case: Case, outcome: Outcome) -> Row:
                 )
                 for name in unknowns
             },
-            "limit": {
-                name: None if bound is None else {"relative_l2": bound.relative_l2.get(name)}
-                for name in unknowns
-            },
+            "limit": {name: None if bound is None else bound.of_field(name) for name in unknowns},
             "classical": case.analyst,
             "coefficient_fields": {},
             "coefficients": coefficient_metrics(

@@ -62,8 +62,8 @@ class Member:
 class AveragedPosterior(Posterior):
     """The mixture of the members' posteriors: its variance is Σ w (σ_k² + (u_k − ū)²).
 
-    Leverages are those of the averaged hat matrix, Σ w h_k. The test of correlated residuals is the
-    one of the member of largest share.
+    Leverages are those of the averaged hat matrix, Σ w h_k. Everything else, the test of correlated
+    residuals among it, is that of the member of largest share.
 
     Args:
         members: their shares sum to one.

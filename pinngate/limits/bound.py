@@ -53,6 +53,10 @@ class Limit:
     coefficients: dict[str, float]
     method: str
 
+    def of_field(self, name: str) -> dict[str, float]:
+        """Return the entry of a field in ``metrics.json``."""
+        return {"relative_l2": self.relative_l2[name], "realised": self.realised[name]}
+
 
 class _Unavailable(Exception):  # noqa: N818 - an outcome, never leaves this module
     """The reason why a problem has no limit here."""

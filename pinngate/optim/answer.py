@@ -33,16 +33,15 @@ class Answer:
     Args:
         race: of the solvers.
         is_averaging: whether the problem is linear, so that means of solutions are solutions.
-        num_observations: values that the solvers fit.
 
     Attributes:
         chosen: the winner; the network at work where there is none yet.
         network: the mean once `finish` has made one, else None.
     """
 
-    def __init__(self, race: Race, *, is_averaging: bool, num_observations: int) -> None:
+    def __init__(self, race: Race, *, is_averaging: bool) -> None:
         self.race, self.solvers = race, race.solvers
-        self.is_averaging, self.num_observations = is_averaging, num_observations
+        self.is_averaging = is_averaging
         self.chosen = race.at_work
         self.network: Network | None = None
 
@@ -56,7 +55,9 @@ class Answer:
             for name in self.race.sound
             if _can_be_averaged(self.solvers[name])
         }
-        return shares(scores, self.num_observations) if chosen in scores else {chosen: 1.0}
+        if chosen not in scores:
+            return {chosen: 1.0}
+        return shares(scores, self.race.num_observations)
 
     def finish(self, at_work: str) -> None:
         """Put the best iterates into the networks, and average those.

@@ -33,9 +33,7 @@ PROMISE = 0.5  # part of another's risk; noise alone does not fall by half
 STRAINED = 0.03  # share of the physics in the score above which deep networks are tried
 HOPELESS = 0.2  # share above which they are tried at once, after the first round of the small ones
 STUCK = 0.01  # level of the test whether risk and repeated measurements disagree
-EXACT = (
-    1e-6  # score below which nothing is stuck or wanting: a thousandth of the fields' size, squared
-)
+EXACT = 1e-6  # score that leaves nothing wanting: a thousandth of the fields' size, squared
 
 SMALL = {
     "sine-24-4": NetworkOptions(width=24, depth=1, activation="sin", features=4.0),

@@ -87,9 +87,7 @@ class SecondOrder:
             num_observations=num_observations,
             tie=max(TIE, reach(num_observations, CONTENDER)) if is_averaging else TIE,
         )
-        self.answer = Answer(
-            self.race, is_averaging=is_averaging, num_observations=num_observations
-        )
+        self.answer = Answer(self.race, is_averaging=is_averaging)
         self.iteration = 0
         self.at_work = self.race.at_work
         self.row: dict[str, float] = {}
