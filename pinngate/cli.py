@@ -26,6 +26,7 @@ app = typer.Typer(
     help="Partial differential equations from noisy observations.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,  # brackets in the texts below are brackets
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -62,6 +62,17 @@ def test_help_loads_nothing_heavy() -> None:
         assert command in done.stdout
 
 
+def test_help_shows_defaults_and_extras_in_brackets(pinngate) -> None:
+    for command, text in (
+        ("run", "[default: results/<name>/<stamp>]"),
+        ("predict", "[default: predictions.csv]"),
+        ("bench", "'pinngate[bench,deepxde]'"),
+    ):
+        status, out, _ = pinngate(command, "--help")
+        assert status == 0
+        assert text in " ".join(out.split())
+
+
 def test_run_that_meets_its_limit_is_status_1(pinngate, tmp_path: Path) -> None:
     settings = ("--set", "solve.iterations=2", *SETTINGS[2:])
     status, out, _ = pinngate("run", "heat-noisy-ic", "--out", str(tmp_path / "run"), *settings)

@@ -25,6 +25,7 @@ from scipy.stats import f as f_distribution
 from pinngate.errors import SolveError
 from pinngate.inference.misfit import PureError
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
+from pinngate.optim.gauss_newton.stopping import EXACT
 from pinngate.problem import NetworkOptions
 
 HEAT = 20  # iterations of a round: 12 of ramp and 8 at full weight
@@ -33,7 +34,6 @@ PROMISE = 0.5  # part of another's risk; noise alone does not fall by half
 STRAINED = 0.03  # share of the physics in the score above which deep networks are tried
 HOPELESS = 0.2  # share above which they are tried at once, after the first round of the small ones
 STUCK = 0.01  # level of the test whether risk and repeated measurements disagree
-EXACT = 1e-6  # score that leaves nothing wanting: a thousandth of the fields' size, squared
 
 SMALL = {
     "sine-24-4": NetworkOptions(width=24, depth=1, activation="sin", features=4.0),
@@ -228,13 +228,22 @@ class Race:
         solver = self.solvers[name]
         return best > EXACT and solver.reason is None and solver.last_lookahead < PROMISE * best
 
+    def _is_on_its_way(self, name: str) -> bool:
+        """Whether a solver that still runs foresees a risk far below its own."""
+        solver = self.solvers[name]
+        best = solver.stopping.best
+        if best is None or solver.reason is not None:
+            return False
+        return solver.last_lookahead < PROMISE * float(best["risk"]) / solver.unit**2
+
     def _is_strained(self, name: str, level: float) -> bool:
         """Whether a solver cannot satisfy data and physics together, and others should try.
 
         Without noise the risk falls without end and the physics has most of what is left: the spare
-        networks, fresh starts, are for failures only.
+        networks, fresh starts, are for failures only, not for a solver still on its way.
         """
-        if self._is_spare_next and self._least_score(name) < EXACT:
+        is_failure = self._least_score(name) >= EXACT and not self._is_on_its_way(name)
+        if self._is_spare_next and not is_failure:
             return False
         return self._strain(name) > level
 

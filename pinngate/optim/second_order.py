@@ -29,6 +29,7 @@ from pinngate.networks import Network
 from pinngate.optim.answer import Answer
 from pinngate.optim.gauss_newton.options import GaussNewtonOptions
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
+from pinngate.optim.gauss_newton.stopping import EXACT
 from pinngate.optim.matrix_free import (
     MatrixFreeGaussNewton,
     MatrixFreeOptions,
@@ -37,7 +38,7 @@ from pinngate.optim.matrix_free import (
     choose_form,
 )
 from pinngate.optim.parts import Parts
-from pinngate.optim.race import EXACT, HEAT, TIE, Division, Race
+from pinngate.optim.race import HEAT, TIE, Division, Race
 from pinngate.optim.warm_start import STEPS, WarmStart
 from pinngate.residuals import Batch, ResidualModel
 from pinngate.smoothness import Smoothness
@@ -45,6 +46,7 @@ from pinngate.smoothness import Smoothness
 logger = logging.getLogger(__name__)
 
 REDRAW = 2  # iterations on the same collocation points
+QUIET = 1e-5  # score below which they are kept twice as long: two do not reach the last digits
 MANY_WEIGHTS = 500  # from which a second thread is worth its waking
 CONTENDER = 0.1  # share of the best network's from which others go on where they are averaged
 POSTERIOR_POINTS = 2  # times the collocation points of a step: less dependence on their draw
@@ -190,7 +192,8 @@ class SecondOrder:
             solver.release()
 
     def _iterate(self, solver: PopulationRiskGaussNewton) -> dict[str, float]:
-        if self.race.in_heat % REDRAW == 0 and self.iteration > 0:
+        period = REDRAW if solver.last_score > QUIET else 2 * REDRAW
+        if self.race.in_heat % period == 0 and self.iteration > 0:
             self._draw()
         return solver.step(self._batches)
 

@@ -79,6 +79,20 @@ def test_spare_networks_are_for_failures_not_for_exact_data(session: Session) ->
         assert race._is_strained(name, HOPELESS) is is_strained
 
 
+def test_spare_networks_wait_for_a_solver_still_on_its_way(session: Session) -> None:
+    """Its physics has most of the score, but it foresees a far smaller risk."""
+    race = session.stepper.race
+    name = _names(race, 1)[0]
+    solver = race.solvers[name]
+    race.division, solver.last_score = 1, 1e-3
+    solver.stopping.best = {"risk": 1e-4 * solver.unit**2, "score": 1e-3, "dimension": 5.0}
+    for foreseen, is_strained in ((1e-4, True), (1e-6, False)):
+        solver.last_lookahead = foreseen
+        assert race._is_strained(name, HOPELESS) is is_strained
+    solver.reason = "the leave-one-out risk stopped falling"
+    assert race._is_strained(name, HOPELESS)
+
+
 def test_one_network_that_leaves_nothing_wanting_is_enough(session: Session) -> None:
     race = session.stepper.race
     name, other = _names(race, 0)[:2]
@@ -152,3 +166,19 @@ def test_a_network_that_is_taken_up_after_the_last_division_wins(
     race.solvers[early].reason = "the leave-one-out risk stopped falling"
     race._halve()
     assert race.winner == early
+
+
+@pytest.mark.parametrize(("score", "kept"), [(1e-2, 2), (1e-7, 4)])
+def test_points_are_kept_twice_as_long_where_the_last_digits_count(
+    session: Session, monkeypatch: pytest.MonkeyPatch, score: float, kept: int
+) -> None:
+    stepper = session.stepper
+    stepper.iteration = 1
+    solver = next(iter(stepper.solvers.values()))
+    solver.last_score = score
+    drawn = []
+    monkeypatch.setattr(stepper, "_draw", lambda: drawn.append(stepper.race.in_heat))
+    monkeypatch.setattr(solver, "step", lambda batches: {})
+    for stepper.race.in_heat in range(12):
+        stepper._iterate(solver)
+    assert drawn == list(range(0, 12, kept))

@@ -12,6 +12,9 @@ from typing import Any
 
 from pinngate.optim.gauss_newton.options import GaussNewtonOptions
 
+EXACT = 1e-6  # score that leaves nothing wanting: a thousandth of the fields' size, squared
+WORTHWHILE = 0.2  # relative fall that counts as one where nothing is wanting
+
 
 class Stopping:
     """The best iterate and how long ago risk or score last fell.
@@ -48,7 +51,8 @@ class Stopping:
         """
         if self.best is not None and self.best["physics"] < 0.9 * physics:
             self.best, self.least_risk = None, math.inf
-        falls = min(score / self.score, risk / self.least_risk) < 1 - self.options.tolerance
+        tolerance = WORTHWHILE if self.score < EXACT else self.options.tolerance
+        falls = min(score / self.score, risk / self.least_risk) < 1 - tolerance
         self.num_stale = 0 if falls else self.num_stale + 1
         self.least_risk = min(risk, self.least_risk)
         if score < self.score:

@@ -1,0 +1,34 @@
+"""When an iteration still counts as progress."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from pinngate.optim.gauss_newton.options import GaussNewtonOptions
+from pinngate.optim.gauss_newton.stopping import EXACT, Stopping
+
+
+@pytest.mark.parametrize(("level", "is_progress"), [(100 * EXACT, True), (0.01 * EXACT, False)])
+def test_a_fall_by_a_tenth_is_progress_until_nothing_is_wanting(
+    level: float, is_progress: bool
+) -> None:
+    stopping = Stopping(GaussNewtonOptions(patience=4))
+    for k in range(5):
+        stopping.judge(level * 0.9**k, level * 0.9**k, 1.0, dict)
+    assert stopping.num_stale == (0 if is_progress else 4)
+    assert stopping.is_stale(is_creeping=False) is not is_progress
+    # the best is kept all the same
+    assert stopping.score == pytest.approx(level * 0.9**4)
+    stopping.judge(level * 0.9**4 / 2, level, 1.0, dict)
+    assert stopping.num_stale == 0
+
+
+def test_an_iterate_under_softer_physics_does_not_compare() -> None:
+    stopping = Stopping(GaussNewtonOptions())
+    assert stopping.score == math.inf
+    stopping.judge(1.0, 1.0, 0.5, dict)
+    stopping.judge(2.0, 2.0, 1.0, dict)
+    assert stopping.score == 2.0
+    assert stopping.num_stale == 0
