@@ -19,7 +19,7 @@ from pinngate.classical import classical
 from pinngate.coefficient_fields import ends_of, true_values, values_and_slopes
 from pinngate.data.observations import ObservationSet
 from pinngate.inference.misfit import assess, pure_error
-from pinngate.inference.posterior import Posterior
+from pinngate.inference.uncertainty import Uncertainty
 from pinngate.limits import limit
 from pinngate.memory import peak_memory
 from pinngate.metrics import (
@@ -144,7 +144,7 @@ def _memory(session: Session) -> dict[str, Any]:
 
 
 def _coefficient_fields(
-    session: Session, posterior: Posterior | None, grid: Grid, solution: dict[str, np.ndarray]
+    session: Session, posterior: Uncertainty | None, grid: Grid, solution: dict[str, np.ndarray]
 ) -> dict[str, Any]:
     """Judge the coefficient fields on the grids of their own axes and enter them in `solution`."""
     problem = session.problem
@@ -173,7 +173,7 @@ def _coefficient_fields(
 
 
 def deviations(
-    session: Session, posterior: Posterior | None, points: np.ndarray
+    session: Session, posterior: Uncertainty | None, points: np.ndarray
 ) -> dict[str, np.ndarray]:
     """Return ``<unknown>_std`` at the points, (n,) each; nothing without a posterior.
 
@@ -254,7 +254,7 @@ def _replicates(session: Session, observations: dict[str, np.ndarray]) -> dict[s
 
 
 def _misfit(
-    session: Session, observations: dict[str, np.ndarray], posterior: Posterior | None
+    session: Session, observations: dict[str, np.ndarray], posterior: Uncertainty | None
 ) -> dict[str, Any] | None:
     """Return whether the data say that the solution does not fit them; None without data."""
     if not session.observations:
@@ -271,7 +271,7 @@ def _misfit(
         "p_value": None if against is None else against.p_value,
         "against": None if against is None else against.noise,
         "correlation": None if alike is None else asdict(alike),
-        "is_in_intervals": posterior is not None and posterior.sandwich is not None,
+        "is_in_intervals": posterior is not None and posterior.is_widened,
     }
 
 
@@ -306,7 +306,7 @@ def _joined(
 
 
 def _observation_table(
-    session: Session, sets: Sequence[ObservationSet], posterior: Posterior | None
+    session: Session, sets: Sequence[ObservationSet], posterior: Uncertainty | None
 ) -> dict[str, np.ndarray]:
     columns: dict[str, list[np.ndarray]] = {}
 

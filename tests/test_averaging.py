@@ -85,7 +85,7 @@ def members_of(nets: list[Network]) -> list[Member]:
         jac = torch.randn(30, network.num_parameters, generator=g, dtype=DOUBLE)
         leverage = torch.rand(4, generator=g, dtype=DOUBLE)
         spectrum = RidgeSpectrum(jac, 0, slice(26, 30))
-        found.append(Member(network, share, Posterior(spectrum, 0.3, 0.04, 20.0, leverage)))
+        found.append(Member(network, share, Posterior.of(spectrum, 0.3, 0.04, 20.0, leverage)))
     return found
 
 

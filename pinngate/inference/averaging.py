@@ -17,7 +17,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pinngate.inference.posterior import Posterior
+from pinngate.coefficients import Coefficients
+from pinngate.inference.posterior import CoefficientInterval, Posterior
+from pinngate.inference.series import Correlation
 from pinngate.networks import Network
 
 NEGLIGIBLE = 0.01  # share below which a network is left out
@@ -59,7 +61,7 @@ class Member:
     posterior: Posterior
 
 
-class AveragedPosterior(Posterior):
+class AveragedPosterior:
     """The mixture of the members' posteriors: its variance is Σ w (σ_k² + (u_k − ū)²).
 
     Leverages are those of the averaged hat matrix, Σ w h_k. Everything else, the test of correlated
@@ -71,9 +73,26 @@ class AveragedPosterior(Posterior):
 
     def __init__(self, members: Sequence[Member]) -> None:
         self.members = list(members)
-        first = max(self.members, key=lambda m: m.share).posterior
-        vars(self).update(first.state_dict())
-        self.leverage = sum((m.share * m.posterior.leverage for m in members), torch.zeros(()))
+        self.first = max(self.members, key=lambda m: m.share).posterior
+
+    @property
+    def leverage(self) -> Tensor:
+        """Leverages of the observation rows, (n,)."""
+        return torch.stack([m.share * m.posterior.leverage for m in self.members]).sum(0)
+
+    @property
+    def correlation(self) -> Correlation | None:
+        """Correlation of neighbouring residuals, None where it was not tested."""
+        return self.first.correlation
+
+    @property
+    def is_widened(self) -> bool:
+        """Whether intervals allow for that correlation."""
+        return self.first.is_widened
+
+    def coefficients(self, coefficients: Coefficients) -> dict[str, CoefficientInterval]:
+        """Return estimates and 95 % intervals of the coefficients."""
+        return self.first.coefficients(coefficients)
 
     def std(self, network: Network, points: Tensor) -> Tensor:
         """Return the standard deviation of every field at points (N, axes): (N, fields).

@@ -48,53 +48,83 @@ class CoefficientInterval:
     upper: float
 
 
+@dataclass(eq=False)
 class Posterior:
     """Gaussian posterior of weights and coefficients at a fit.
-
-    Args:
-        spectrum: of the rows of all terms (N, P + K).
-        ridge: α > 0.
-        variance: σ̂², in the units of the rows' squares.
-        degrees_of_freedom: n − d of that estimate, which widens intervals of few data.
-        leverage: h_ii of the observation rows (n,), for their leave-one-out residuals.
 
     The covariance is never formed: right singular vectors of the penalised columns and the Schur
     complement of the others suffice.
 
     Attributes:
+        ridge: α > 0.
+        variance: σ̂², in the units of the rows' squares.
+        degrees_of_freedom: n − d of that estimate, which widens intervals of few data.
+        leverage: h_ii of the observation rows (n,), for their leave-one-out residuals.
+        directions: (P, m) right singular vectors times √φ: what data and physics take away from the
+            prior variance.
+        transfer: (P, K) how the weights that fit best move with the coefficients.
+        coefficient_covariance: (K, K), of the raw coefficients.
         sandwich: (groups, P + K) what each group of values adds to weights and coefficients, where
             residuals are correlated; else None. The sum of their squares is a variance.
         correlation: of neighbouring residuals, None where it was not tested.
-
-    Cost: P·m² operations in the dual form, m = min(N, P); memory P·m.
     """
 
+    ridge: float
+    variance: float
+    degrees_of_freedom: float
+    leverage: Tensor
+    directions: Tensor
+    transfer: Tensor
+    coefficient_covariance: Tensor
     sandwich: Tensor | None = None
     correlation: Correlation | None = None
 
-    def __init__(
-        self,
+    @classmethod
+    def of(
+        cls,
         spectrum: RidgeSpectrum,
         ridge: float,
         variance: float,
         degrees_of_freedom: float,
         leverage: Tensor | None = None,
-    ) -> None:
+    ) -> Posterior:
+        """Return the posterior at a ridge.
+
+        Args:
+            spectrum: of the rows of all terms (N, P + K).
+            ridge: α > 0.
+            variance: σ̂².
+            degrees_of_freedom: n − d.
+            leverage: of the observation rows; None where nobody will ask.
+
+        Raises:
+            InputError: the ridge is not positive.
+
+        Cost: P·m² operations in the dual form, m = min(N, P); memory P·m.
+        """
         if not ridge > 0:
             raise InputError(f"the ridge is {ridge}", expected="a positive number")
-        self.ridge, self.variance = float(ridge), float(variance)
-        self.degrees_of_freedom = float(degrees_of_freedom)
-        self.leverage = spectrum.eigenvalues.new_empty(0) if leverage is None else leverage
         eigenvalues, vectors = spectrum.eigenvalues, spectrum.vectors
         kept = eigenvalues > NEGLIGIBLE * eigenvalues.max().clamp_min(1e-300)
         eigenvalues, vectors = eigenvalues[kept], vectors[:, kept]
-        # directions × √φ: what the data and the physics take away from the prior variance
         if spectrum.is_dual:
-            self.directions = spectrum.penalised.T @ (vectors / (eigenvalues + ridge).sqrt())
+            directions = spectrum.penalised.T @ (vectors / (eigenvalues + ridge).sqrt())
         else:
-            self.directions = vectors * (eigenvalues / (eigenvalues + ridge)).sqrt()
-        self.transfer = spectrum.penalised_weights(ridge, spectrum.unpenalised)
-        self.coefficient_covariance = variance * spectrum.unpenalised_covariance(ridge)
+            directions = vectors * (eigenvalues / (eigenvalues + ridge)).sqrt()
+        return cls(
+            float(ridge),
+            float(variance),
+            float(degrees_of_freedom),
+            eigenvalues.new_empty(0) if leverage is None else leverage,
+            directions,
+            spectrum.penalised_weights(ridge, spectrum.unpenalised),
+            variance * spectrum.unpenalised_covariance(ridge),
+        )
+
+    @property
+    def is_widened(self) -> bool:
+        """Whether intervals allow for correlated residuals."""
+        return self.sandwich is not None
 
     @property
     def quantile(self) -> float:
@@ -167,17 +197,6 @@ class Posterior:
             )
             for k, name in enumerate(coefficients.names)
         }
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the posterior as tensors and numbers."""
-        return dict(vars(self))
-
-    @classmethod
-    def from_state_dict(cls, state: Mapping[str, Any]) -> Posterior:
-        """Return the posterior that `state_dict` was taken of."""
-        posterior = cls.__new__(cls)
-        vars(posterior).update(state)
-        return posterior
 
 
 def student_quantile(degrees_of_freedom: float) -> float:
@@ -278,7 +297,7 @@ def laplace_posterior(
 
 def posterior_of(fit: LinearisedFit[RidgeSpectrum], stated_std: float | None = None) -> Posterior:
     """Return the posterior of a linearised fit; `stated_std` in the rows' units."""
-    posterior = Posterior(
+    posterior = Posterior.of(
         fit.spectrum,
         fit.ridge,
         fit.variance(stated_std),

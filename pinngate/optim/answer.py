@@ -12,6 +12,7 @@ from pinngate.inference.averaging import AveragedPosterior, Member, shares
 from pinngate.inference.kernel import KernelSpectrum, kernel_spectrum
 from pinngate.inference.linearised_fit import gauss_newton_fit
 from pinngate.inference.posterior import Posterior, gauss_newton_posterior
+from pinngate.inference.uncertainty import Uncertainty
 from pinngate.networks import Network, averaged
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.optim.matrix_free import (
@@ -73,7 +74,7 @@ class Answer:
             networks = [self.solvers[name].network for name in members]
             self.network = averaged(networks, list(members.values()))
 
-    def posterior(self, batches: Mapping[str, Batch], stated_std: float | None) -> Posterior:
+    def posterior(self, batches: Mapping[str, Batch], stated_std: float | None) -> Uncertainty:
         """Return the posterior at the best iterates (call `finish` first).
 
         Args:

@@ -23,8 +23,9 @@ from pinngate.coefficients import Coefficients
 from pinngate.errors import InputError, SolveError
 from pinngate.inference.kernel import KernelSpectrum, kernel_spectrum
 from pinngate.inference.linearised_fit import LinearisedFit, fit_at_weights
-from pinngate.inference.posterior import Posterior, posterior_of
+from pinngate.inference.posterior import posterior_of
 from pinngate.inference.risk import RidgeSpectrum
+from pinngate.inference.uncertainty import Uncertainty
 from pinngate.memory import budget, rounded_text
 from pinngate.moments import LossMoments, Mode, TermMoments, gradient_moments, stratified
 from pinngate.networks import Network
@@ -186,7 +187,7 @@ class FirstOrder:
     def finish(self) -> None:
         """Nothing is left to do: the last iterate is the answer."""
 
-    def posterior(self) -> Posterior | None:
+    def posterior(self) -> Uncertainty | None:
         """Return Laplace's posterior at the last iterate, None where it would not fit."""
         if not self.batches.observations:
             return None

@@ -14,7 +14,7 @@ import torch
 from pinngate.batches import BatchSource
 from pinngate.coefficients import Coefficients
 from pinngate.inference.kernel import KernelSpectrum
-from pinngate.inference.posterior import Posterior
+from pinngate.inference.uncertainty import Uncertainty
 from pinngate.networks import JointNetwork, Network
 from pinngate.optim.matrix_free import MemoryPlan
 from pinngate.problem import CoefficientField, NetworkOptions, Problem
@@ -127,7 +127,7 @@ class Stepper(Protocol):
     def finish(self) -> None:
         """Leave the answer in `network` and `coefficients`."""
 
-    def posterior(self) -> Posterior | None:
+    def posterior(self) -> Uncertainty | None:
         """Return the uncertainty at the answer, None where nothing was observed."""
 
     def kernel(self) -> KernelSpectrum | None:

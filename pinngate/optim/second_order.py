@@ -22,7 +22,7 @@ from pinngate.coefficients import Coefficients
 from pinngate.errors import SolveError
 from pinngate.inference.averaging import reach
 from pinngate.inference.kernel import KernelSpectrum
-from pinngate.inference.posterior import Posterior
+from pinngate.inference.uncertainty import Uncertainty
 from pinngate.linearity import has_linear_equations, is_linear
 from pinngate.memory import budget
 from pinngate.networks import Network
@@ -185,7 +185,7 @@ class SecondOrder:
         self.iteration += 1
         if is_warming and solver.reason is None:
             return
-        if solver.has_heavy_tails:
+        if solver.noise.has_heavy_tails:
             for other in self.solvers.values():
                 other.turn_robust()  # weighted risks and plain ones do not compare
         if self.race.count() and isinstance(solver, MatrixFreeGaussNewton):
@@ -232,7 +232,7 @@ class SecondOrder:
         self.answer.finish(self.at_work)
         self.at_work = self.answer.chosen
 
-    def posterior(self) -> Posterior | None:
+    def posterior(self) -> Uncertainty | None:
         """Return the posterior of the answer."""
         return self.answer.posterior(self._posterior_batches(), self.parts.batches.stated_std())
 

@@ -12,15 +12,24 @@ supported, ``maximize`` and ``foreach``.
 from __future__ import annotations
 
 import copy
-import math
 import pickle
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
-OptimizerFactory = Callable[..., torch.optim.Optimizer]
+from pinngate.testing.objectives import (
+    NUM_DESCENT_STEPS,
+    OptimizerFactory,
+    feed,
+    lowest,
+    noisy_gradients,
+    quadratic,
+    rosenbrock,
+    starting_point,
+)
+
 OptimizerCheck = Callable[[OptimizerFactory], None]
 
 FEATURES = frozenset({"maximize", "foreach", "bfloat16"})
@@ -28,7 +37,6 @@ FEATURES = frozenset({"maximize", "foreach", "bfloat16"})
 
 # The large ones suit sign-like steps, the small one plain gradient descent: one of them must do.
 _LEARNING_RATES = (1e-1, 1e-2, 1e-3)
-_NUM_DESCENT_STEPS = 400
 
 
 def _require(is_met: bool, message: str) -> None:
@@ -45,90 +53,21 @@ def _is_same(first: Tensor, second: Tensor) -> bool:
     )
 
 
-def _start(dtype: torch.dtype = torch.float64, seed: int = 0) -> list[torch.nn.Parameter]:
-    """Return three parameters, a matrix, a vector and a scalar, from normal numbers."""
-    generator = torch.Generator().manual_seed(seed)
-    return [
-        torch.nn.Parameter(
-            torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype=dtype)
-        )
-        for shape in ((3, 4), (5,), ())
-    ]
-
-
-def _quadratic(params: Sequence[Tensor]) -> Tensor:
-    """Return Σ_k c_k (w_k − 1)²/2 with curvatures c_k between 1/2 and 2; its minimum is 0."""
-    flat = torch.cat([param.reshape(-1) for param in params])
-    curvatures = torch.linspace(0.5, 2.0, flat.numel(), dtype=flat.dtype)
-    return 0.5 * (curvatures * (flat - 1.0).square()).sum()
-
-
-def _rosenbrock(params: Sequence[Tensor]) -> Tensor:
-    """Return the least squares of Rosenbrock's residuals (1 − x, 10(y − x²)); its minimum is 0."""
-    x, y = params[0]
-    return 0.5 * ((1.0 - x).square() + 100.0 * (y - x.square()).square())
-
-
-def _noisy_gradients(
-    params: Sequence[Tensor], num_steps: int, seed: int = 1
-) -> Iterator[list[Tensor]]:
-    """Yield gradients of signal and noise, the same for the same seed and shapes."""
-    generator = torch.Generator().manual_seed(seed)
-    signal = [torch.randn(p.shape, generator=generator, dtype=torch.float64) for p in params]
-    for _ in range(num_steps):
-        yield [
-            (mean + torch.randn(mean.shape, generator=generator, dtype=torch.float64)).to(p.dtype)
-            for mean, p in zip(signal, params, strict=True)
-        ]
-
-
-def _feed(
-    optimizer: torch.optim.Optimizer, params: Sequence[Tensor], gradients: Iterator[list[Tensor]]
-) -> None:
-    """Take a step with each of the gradients."""
-    for grads in gradients:
-        for param, grad in zip(params, grads, strict=True):
-            param.grad = grad.clone()
-        optimizer.step()
-
-
-def _lowest(
-    factory: OptimizerFactory,
-    function: Callable[[Sequence[Tensor]], Tensor],
-    start: Sequence[Tensor],
-    lr: float,
-    target: float,
-) -> float:
-    """Return the lowest value of the function on the way, which ends early below the target."""
-    params = copy.deepcopy(start)
-    optimizer = factory(params, lr=lr)
-    lowest = math.inf
-    for _ in range(_NUM_DESCENT_STEPS):
-        optimizer.zero_grad()
-        loss = function(params)
-        loss.backward()
-        lowest = min(lowest, loss.item())
-        if lowest < target:
-            break
-        optimizer.step()
-    return lowest
-
-
 def _check_minimizes(factory: OptimizerFactory) -> None:
     for name, function, start, fraction in (
-        ("a quadratic", _quadratic, _start(), 0.05),
+        ("a quadratic", quadratic, starting_point(), 0.05),
         (
             "Rosenbrock's least squares",
-            _rosenbrock,
+            rosenbrock,
             [torch.nn.Parameter(torch.tensor([-1.2, 1.0], dtype=torch.float64))],
             0.25,
         ),
     ):
         target = fraction * function(start).item()
-        best = min(_lowest(factory, function, start, lr, target) for lr in _LEARNING_RATES)
+        best = min(lowest(factory, function, start, lr, target) for lr in _LEARNING_RATES)
         _require(
             best < target,
-            f"{name} fell to {best:.3g} at best in {_NUM_DESCENT_STEPS} steps at learning rates "
+            f"{name} fell to {best:.3g} at best in {NUM_DESCENT_STEPS} steps at learning rates "
             f"{_LEARNING_RATES}; expected below {target:.3g}",
         )
 
@@ -136,8 +75,8 @@ def _check_minimizes(factory: OptimizerFactory) -> None:
 def _check_is_deterministic(factory: OptimizerFactory) -> None:
     runs = []
     for _ in range(2):
-        params = _start()
-        _feed(factory(params, lr=1e-2), params, _noisy_gradients(params, 10))
+        params = starting_point()
+        feed(factory(params, lr=1e-2), params, noisy_gradients(params, 10))
         runs.append(params)
     for first, second in zip(*runs, strict=True):
         _require(_is_same(first, second), "two runs from the same start and gradients differ")
@@ -152,17 +91,17 @@ def _continued_after(
     lr: float = 1e-2,
 ) -> tuple[list[torch.nn.Parameter], list[torch.nn.Parameter]]:
     """Return parameters stepped on directly, and through a saved and loaded state."""
-    params = _start(dtype)
-    gradients = list(_noisy_gradients(params, num_before + num_after))
+    params = starting_point(dtype)
+    gradients = list(noisy_gradients(params, num_before + num_after))
     optimizer = factory(params, lr=lr)
-    _feed(optimizer, params, iter(gradients[:num_before]))
+    feed(optimizer, params, iter(gradients[:num_before]))
 
     restored = copy.deepcopy(params)
     # Another learning rate at construction: the saved one has to come back with the state.
     loaded = factory(restored, lr=0.5)
     loaded.load_state_dict(copy.deepcopy(optimizer.state_dict()))
-    _feed(optimizer, params, iter(gradients[num_before:]))
-    _feed(loaded, restored, iter(gradients[num_before:]))
+    feed(optimizer, params, iter(gradients[num_before:]))
+    feed(loaded, restored, iter(gradients[num_before:]))
     return params, restored
 
 
@@ -198,35 +137,35 @@ def _check_copies_are_independent(factory: OptimizerFactory) -> None:
         ("deepcopy", copy.deepcopy),
         ("pickle", lambda pair: pickle.loads(pickle.dumps(pair))),
     ):
-        params = _start()
-        gradients = list(_noisy_gradients(params, 10))
+        params = starting_point()
+        gradients = list(noisy_gradients(params, 10))
         optimizer = factory(params, lr=1e-2)
-        _feed(optimizer, params, iter(gradients[:5]))
+        feed(optimizer, params, iter(gradients[:5]))
         at_copy = copy.deepcopy(params)
 
         copied_params, copied = duplicate((params, optimizer))
-        _feed(optimizer, params, iter(gradients[5:]))
+        feed(optimizer, params, iter(gradients[5:]))
         for first, second in zip(at_copy, copied_params, strict=True):
             _require(_is_same(first, second), f"{name}: stepping the original moved the copy")
-        _feed(copied, copied_params, iter(gradients[5:]))
+        feed(copied, copied_params, iter(gradients[5:]))
         for first, second in zip(params, copied_params, strict=True):
             _require(_is_same(first, second), f"{name}: the copy continues differently")
 
 
 def _check_parameter_groups(factory: OptimizerFactory) -> None:
-    params, alone = _start(), _start()
+    params, alone = starting_point(), starting_point()
     optimizer = factory([{"params": params[:1]}, {"params": params[1:2], "lr": 0.0}], lr=1e-2)
     optimizer.add_param_group({"params": params[2:], "lr": 5e-2})
     _require(len(optimizer.param_groups) == 3, "add_param_group did not add a group")
-    _feed(optimizer, params, _noisy_gradients(params, 10))
+    feed(optimizer, params, noisy_gradients(params, 10))
     _require(
         _is_same(params[1], alone[1]), "a group with lr=0 moved: a group's own lr is not obeyed"
     )
-    reference = _start()
+    reference = starting_point()
     for index, lr in ((0, 1e-2), (2, 5e-2)):
         single = factory([alone[index]], lr=lr)
-        gradients = (grads[index : index + 1] for grads in _noisy_gradients(reference, 10))
-        _feed(single, [alone[index]], gradients)
+        gradients = (grads[index : index + 1] for grads in noisy_gradients(reference, 10))
+        feed(single, [alone[index]], gradients)
         # Parameters of separate groups do not see each other, so only rounding may differ.
         _require(
             torch.allclose(params[index], alone[index], rtol=1e-9, atol=1e-12),
@@ -235,17 +174,17 @@ def _check_parameter_groups(factory: OptimizerFactory) -> None:
 
 
 def _check_closure(factory: OptimizerFactory) -> None:
-    params, reference = _start(), _start()
+    params, reference = starting_point(), starting_point()
     optimizer, without = factory(params, lr=1e-2), factory(reference, lr=1e-2)
 
     def closure() -> Any:
         optimizer.zero_grad()
-        loss = _quadratic(params)
+        loss = quadratic(params)
         loss.backward()
         return loss
 
     for _ in range(5):
-        expected = _quadratic(params).item()
+        expected = quadratic(params).item()
         returned: Any = optimizer.step(closure)
         _require(returned is not None, "step(closure) returned None, expected the closure's loss")
         value = returned.item() if isinstance(returned, Tensor) else returned
@@ -254,19 +193,19 @@ def _check_closure(factory: OptimizerFactory) -> None:
             f"step(closure) returned {value}, expected the closure's loss {expected}",
         )
         without.zero_grad()
-        _quadratic(reference).backward()
+        quadratic(reference).backward()
         without.step()
     for first, second in zip(params, reference, strict=True):
         _require(_is_same(first, second), "step(closure) and step() move differently")
 
 
 def _check_leaves_others_alone(factory: OptimizerFactory) -> None:
-    params, start = _start(), _start()
+    params, start = starting_point(), starting_point()
     optimizer = factory(params, lr=1e-2)
     optimizer.step()
     for first, second in zip(params, start, strict=True):
         _require(_is_same(first, second), "a step without any gradient moved a parameter")
-    for grads in _noisy_gradients(params, 5):
+    for grads in noisy_gradients(params, 5):
         optimizer.zero_grad(set_to_none=True)
         _require(all(p.grad is None for p in params), "zero_grad left a gradient")
         params[0].grad = grads[0].clone()
@@ -287,10 +226,10 @@ def _check_leaves_others_alone(factory: OptimizerFactory) -> None:
 
 def _check_preserves_types(factory: OptimizerFactory) -> None:
     for dtype in (torch.float32, torch.float64):
-        params = _start(dtype)
+        params = starting_point(dtype)
         addresses = [param.data_ptr() for param in params]
         shapes = [param.shape for param in params]
-        _feed(factory(params, lr=1e-2), params, _noisy_gradients(params, 3))
+        feed(factory(params, lr=1e-2), params, noisy_gradients(params, 3))
         for param, shape, address in zip(params, shapes, addresses, strict=True):
             _require(param.dtype == dtype, f"a parameter of {dtype} became {param.dtype}")
             _require(param.shape == shape, f"a parameter of shape {shape} became {param.shape}")
@@ -300,15 +239,15 @@ def _check_preserves_types(factory: OptimizerFactory) -> None:
 
 
 def _check_obeys_schedulers(factory: OptimizerFactory) -> None:
-    params, reference = _start(), _start()
+    params, reference = starting_point(), starting_point()
     optimizer, switched = factory(params, lr=1e-2), factory(reference, lr=1e-2)
     scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones=[5, 8], gamma=0.1)
-    gradients = list(_noisy_gradients(params, 10))
+    gradients = list(noisy_gradients(params, 10))
     for index, grads in enumerate(gradients):
-        _feed(optimizer, params, iter([grads]))
+        feed(optimizer, params, iter([grads]))
         scheduler.step()
         switched.param_groups[0]["lr"] = 1e-2 * 0.1 ** ((index >= 5) + (index >= 8))
-        _feed(switched, reference, iter([grads]))
+        feed(switched, reference, iter([grads]))
     for first, second in zip(params, reference, strict=True):
         _require(
             torch.allclose(first, second, rtol=1e-12, atol=1e-14),
@@ -317,13 +256,16 @@ def _check_obeys_schedulers(factory: OptimizerFactory) -> None:
     for group in optimizer.param_groups:
         group["lr"] = 0.0
     before = copy.deepcopy(params)
-    _feed(optimizer, params, iter(gradients))
+    feed(optimizer, params, iter(gradients))
     for first, second in zip(params, before, strict=True):
         _require(_is_same(first, second), "a learning rate set to 0 after construction is ignored")
 
 
 def _check_refuses_bad_options(factory: OptimizerFactory) -> None:
-    for params, lr, what in ((_start(), -1.0, "lr=-1"), ([], 1e-2, "an empty list of parameters")):
+    for params, lr, what in (
+        (starting_point(), -1.0, "lr=-1"),
+        ([], 1e-2, "an empty list of parameters"),
+    ):
         try:
             factory(params, lr=lr)
         except ValueError:
@@ -332,10 +274,10 @@ def _check_refuses_bad_options(factory: OptimizerFactory) -> None:
 
 
 def _check_maximizes(factory: OptimizerFactory) -> None:
-    params, mirrored = _start(), _start()
-    _feed(factory(params, lr=1e-2, maximize=True), params, _noisy_gradients(params, 10))
-    negated = ([-grad for grad in grads] for grads in _noisy_gradients(mirrored, 10))
-    _feed(factory(mirrored, lr=1e-2), mirrored, negated)
+    params, mirrored = starting_point(), starting_point()
+    feed(factory(params, lr=1e-2, maximize=True), params, noisy_gradients(params, 10))
+    negated = ([-grad for grad in grads] for grads in noisy_gradients(mirrored, 10))
+    feed(factory(mirrored, lr=1e-2), mirrored, negated)
     for first, second in zip(params, mirrored, strict=True):
         _require(
             torch.allclose(first, second, rtol=1e-12, atol=1e-14),
@@ -346,8 +288,8 @@ def _check_maximizes(factory: OptimizerFactory) -> None:
 def _check_foreach_agrees(factory: OptimizerFactory) -> None:
     runs = []
     for foreach in (False, True):
-        params = _start()
-        _feed(factory(params, lr=1e-2, foreach=foreach), params, _noisy_gradients(params, 20))
+        params = starting_point()
+        feed(factory(params, lr=1e-2, foreach=foreach), params, noisy_gradients(params, 20))
         runs.append(params)
     for first, second in zip(*runs, strict=True):
         # The same arithmetic in another order: twenty steps leave float64 eleven digits at least.

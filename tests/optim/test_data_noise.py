@@ -8,7 +8,7 @@ import torch
 from pinngate import config
 from pinngate.inference.noise_model import StudentNoise
 from pinngate.inference.ridge import RidgeFit
-from pinngate.optim.gauss_newton.data_noise import POOLED, DataNoise
+from pinngate.optim.gauss_newton.data_noise import NUM_REFITS, POOLED, DataNoise, Verdict
 from pinngate.optim.gauss_newton.options import GaussNewtonOptions
 from pinngate.optim.gauss_newton.physics_weight import PhysicsWeight
 from pinngate.runs import solve
@@ -26,7 +26,7 @@ def fit_of(leverage_of_few: float) -> RidgeFit:
 def update(plain: torch.Tensor, leverage_of_few: float) -> DataNoise:
     noise = DataNoise(["many", "few"])
     fit = fit_of(leverage_of_few)
-    noise.update(plain, fit, SLICES, OBSERVED, is_refitted=False, is_balanced=True)
+    noise.update(plain, fit, SLICES, OBSERVED, is_full=False)
     return noise
 
 
@@ -57,15 +57,46 @@ def test_what_data_state_is_taken_at_its_word() -> None:
     noise = DataNoise(["many", "few"])
     noise.stated = {"many": 0.2, "few": 0.4}
     plain = torch.ones(211, dtype=torch.float64)
-    noise.update(plain, fit_of(0.5), SLICES, OBSERVED, is_refitted=False, is_balanced=True)
+    noise.update(plain, fit_of(0.5), SLICES, OBSERVED, is_full=False)
     assert noise.precision["many"] / noise.precision["few"] == pytest.approx(2.0)
 
 
 def test_state_goes_round() -> None:
     noise = update(torch.ones(211, dtype=torch.float64), 0.5)
+    noise.judge_tails()
     other = DataNoise(["many", "few"])
     other.load_state_dict(noise.state_dict())
-    assert (other.models, other.precision) == (noise.models, noise.precision)
+    assert vars(other) == vars(noise)
+
+
+@pytest.mark.parametrize(("num_outliers", "is_heavy"), [(0, False), (20, True)])
+def test_tails_are_judged_when_asked_and_frozen_after_a_few_refits(
+    num_outliers: int, is_heavy: bool
+) -> None:
+    generator = torch.Generator().manual_seed(0)
+    plain = 0.1 * torch.randn(211, generator=generator, dtype=torch.float64)
+    plain[3 : 3 + num_outliers] *= 10
+    noise = DataNoise(["many", "few"])
+
+    def verdict(is_full: bool) -> Verdict | None:
+        return noise.update(plain, fit_of(0.02), SLICES, OBSERVED, is_full=is_full)
+
+    assert verdict(True) is None
+    assert noise.is_gaussian
+    noise.judge_tails()
+    if not is_heavy:
+        assert verdict(True) is Verdict.GAUSSIAN
+        assert verdict(True) is None
+        return
+    assert verdict(True) is Verdict.HEAVY
+    assert noise.has_heavy_tails
+    assert [verdict(False) for _ in range(10)] == 10 * [None]  # the physics rises once more
+    found = [verdict(True) for _ in range(NUM_REFITS)]
+    assert found == [None] * (NUM_REFITS - 1) + [Verdict.FROZEN]
+    models = dict(noise.models)
+    plain[100:150] *= 10
+    assert verdict(True) is None
+    assert noise.models == models
 
 
 def test_eight_values_of_a_field_and_its_measured_source() -> None:

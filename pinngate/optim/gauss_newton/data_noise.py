@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from typing import Any
 
 import torch
@@ -26,6 +27,21 @@ from pinngate.optim.gauss_newton.jacobian import Rows
 # Values by which the noise of all sets counts in that of one: few values that the fit follows
 # freely tell nothing of their noise, and would end with all the weight.
 POOLED = 2.0
+NUM_REFITS = 5  # of models with heavy tails before they are frozen
+
+
+class Verdict(Enum):
+    """What the judgement of the tails has come to.
+
+    Attributes:
+        GAUSSIAN: the fit stands where it stood.
+        HEAVY: just found; what was fitted before does not compare.
+        FROZEN: the models stay from now on, so that risks of successive iterates compare.
+    """
+
+    GAUSSIAN = "gaussian"
+    HEAVY = "heavy"
+    FROZEN = "frozen"
 
 
 class DataNoise:
@@ -38,12 +54,21 @@ class DataNoise:
         models: Gaussian or with heavy tails, by term.
         precision: factor that brings each term to the common noise.
         stated: noise of the terms whose data state it; the others' is estimated.
+        is_judging: whether the tails are judged, or were.
+        num_refits: under full physics since then.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
         self.models: dict[str, NoiseModel] = {name: GaussianNoise() for name in names}
         self.precision = dict.fromkeys(names, 1.0)
         self.stated: Mapping[str, float] = {}
+        self.is_judging = False
+        self.num_refits = 0
+
+    def judge_tails(self) -> None:
+        """Judge the tails of the noise from now on, unless that is done already."""
+        if not self.is_judging:
+            self.is_judging, self.num_refits = True, 0
 
     def row_roots(self, plain: Tensor, slices: Rows) -> Tensor:
         """Return the factor on each row (N,): relative precision times √ω of its model.
@@ -87,34 +112,47 @@ class DataNoise:
         return found
 
     def update(
-        self,
-        plain: Tensor,
-        fit: RidgeFit,
-        slices: Rows,
-        observed: slice,
-        *,
-        is_refitted: bool,
-        is_balanced: bool,
-    ) -> None:
+        self, plain: Tensor, fit: RidgeFit, slices: Rows, observed: slice, *, is_full: bool
+    ) -> Verdict | None:
         """Refit the noise of each set to its residuals; what data state is taken at its word.
 
-        Residuals over √(1 − h) have the variance of the noise.
+        Residuals over √(1 − h) have the variance of the noise. Models with heavy tails are refitted
+        while the physics rises, for what the outliers had hidden, and a few times more under full
+        physics.
 
         Args:
             plain: residuals, (N,).
             fit: supplies the leverages h.
             slices: rows of each term.
             observed: rows of all observations.
-            is_refitted: whether the tails are judged anew.
-            is_balanced: whether the sets' weights follow their noise.
+            is_full: whether the physics has its full weight.
         """
+        is_refitted = self.is_judging and self.num_refits < NUM_REFITS
+        had_heavy_tails = self.has_heavy_tails
+        if is_refitted:
+            for name in self.models:
+                freedom = 1 - fit.leverage[_own(slices[name], observed)]
+                self.models[name] = fit_noise(plain[slices[name]] / freedom.sqrt())
+        if len(self.models) > 1 and (is_refitted or not is_full):
+            self._balance(plain, fit, slices, observed)
+        if not is_refitted:
+            return None
+        if self.has_heavy_tails and not had_heavy_tails:
+            return Verdict.HEAVY
+        if not is_full:
+            return None
+        self.num_refits = NUM_REFITS if self.is_gaussian else self.num_refits + 1
+        if self.is_gaussian:
+            return Verdict.GAUSSIAN
+        return Verdict.FROZEN if self.num_refits == NUM_REFITS else None
+
+    def _balance(self, plain: Tensor, fit: RidgeFit, slices: Rows, observed: slice) -> None:
+        """Let the sets' weights follow their noise."""
         sizes, inverse, total = {}, 0.0, 0
         pooled = float(plain[observed].square().sum() / (1 - fit.leverage).sum().clamp_min(1.0))
         for name in self.models:
             rows = slices[name]
             freedom = 1 - fit.leverage[_own(rows, observed)]
-            if is_refitted:
-                self.models[name] = fit_noise(plain[rows] / freedom.sqrt())
             size = self._known(name)
             if size is None:
                 square = float(plain[rows].square().sum()) + POOLED * pooled
@@ -122,9 +160,8 @@ class DataNoise:
             sizes[name] = size or 1.0
             inverse += len(freedom) / sizes[name] ** 2
             total += len(freedom)
-        if len(sizes) > 1 and is_balanced:
-            common = math.sqrt(total / inverse)
-            self.precision = {name: common / size for name, size in sizes.items()}
+        common = math.sqrt(total / inverse)
+        self.precision = {name: common / size for name, size in sizes.items()}
 
     def _known(self, name: str) -> float | None:
         if name in self.stated:
@@ -137,15 +174,25 @@ class DataNoise:
         """Whether no set has heavy tails."""
         return not any(model.is_heavy for model in self.models.values())
 
+    @property
+    def has_heavy_tails(self) -> bool:
+        """Whether the tails were judged and found to be heavy."""
+        return self.is_judging and not self.is_gaussian
+
     def state_dict(self) -> dict[str, Any]:
-        """Return models and precisions."""
-        models = {name: to_state(model) for name, model in self.models.items()}
-        return {"models": models, "precision": dict(self.precision)}
+        """Return models, precisions and how far the judgement of the tails has come."""
+        return {
+            "models": {name: to_state(model) for name, model in self.models.items()},
+            "precision": dict(self.precision),
+            "is_judging": self.is_judging,
+            "num_refits": self.num_refits,
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from `state_dict`."""
         self.models = {name: from_state(model) for name, model in state["models"].items()}
         self.precision = dict(state["precision"])
+        self.is_judging, self.num_refits = state["is_judging"], state["num_refits"]
 
 
 def _own(rows: slice, observed: slice) -> slice:

@@ -26,7 +26,7 @@ from pinngate.errors import InputError, SolveError
 from pinngate.inference.ridge import RidgeFactor, RidgeFit, RidgeSystem
 from pinngate.inference.risk import RidgeSpectrum
 from pinngate.networks import Network
-from pinngate.optim.gauss_newton.data_noise import DataNoise
+from pinngate.optim.gauss_newton.data_noise import DataNoise, Verdict
 from pinngate.optim.gauss_newton.jacobian import (
     Batches,
     Rows,
@@ -44,7 +44,6 @@ from pinngate.optim.gauss_newton.trust_region import descend
 from pinngate.residuals import ResidualModel, Term
 from pinngate.smoothness import strength
 
-NUM_REWEIGHTINGS = 5  # refits of a Student-t model before it is frozen
 FIRST_SMOOTHING = 0.003  # strength of a smoothness prior before the data have told
 
 
@@ -100,8 +99,6 @@ class PopulationRiskGaussNewton:
         self.one_step = OneStep(self.options.patience)
         self.last_score = math.inf
         self.last_lookahead = math.inf
-        self.is_reweighting = False
-        self.num_reweightings = 0
         self.noise = DataNoise([t.name for t in self.observation_terms])
         self.physics = PhysicsWeight(self.options, has_coefficients=bool(coefficients.names))
         self.smoothing = {t.name: FIRST_SMOOTHING for t in model.terms if t.kind == "prior"}
@@ -285,7 +282,7 @@ class PopulationRiskGaussNewton:
         # far above the linearised minimiser the iteration creeps: it has not converged
         is_creeping = risk > options.creeping * row["lookahead_risk"]
         if stopping.is_stale(is_creeping):
-            if options.is_robust and not self.is_reweighting and not is_creeping:
+            if options.is_robust and not self.noise.is_judging and not is_creeping:
                 self.turn_robust()
             else:
                 self.reason = "the leave-one-out risk stopped falling"
@@ -327,45 +324,27 @@ class PopulationRiskGaussNewton:
         return step.gain
 
     def turn_robust(self) -> None:
-        """Judge the tails of the noise from now on, unless that is done already."""
-        if self.options.is_robust and not self.is_reweighting:
-            self.is_reweighting, self.num_reweightings = True, 0
-
-    @property
-    def has_heavy_tails(self) -> bool:
-        """Whether the noise was judged and found to have heavy tails."""
-        return self.is_reweighting and not self.noise.is_gaussian
+        """Judge the tails of the noise from now on, where that is allowed."""
+        if self.options.is_robust:
+            self.noise.judge_tails()
 
     def _update_noise(self, plain: Tensor, fit: RidgeFit, slices: Rows, observed: slice) -> None:
         """Refit the noise of each set.
 
-        A Student-t model is tried only once the Gaussian fit has converged: before, a misfit that
-        is local (a front) would pass for outliers. Gaussian data then stop where they stood. Where
-        tails are heavy the physics softens once more and rises again, the model refitted all the
-        while: the outliers had hidden what the stiff fit missed, and its misfit at a front would
-        pass for outliers now. The model is frozen after a few refits under full physics, so that
-        risks of successive iterates can be compared.
+        Tails are judged only once the Gaussian fit has converged: before, a misfit that is local (a
+        front) would pass for outliers. Gaussian data then stop where they stood. Where tails are
+        heavy the physics softens once more and rises again: the outliers had hidden what the stiff
+        fit missed, and its misfit at a front would pass for outliers now.
         """
-        had_heavy_tails = self.has_heavy_tails
-        is_refitted = self.is_reweighting and self.num_reweightings < NUM_REWEIGHTINGS
-        is_balanced = is_refitted or not self.physics.is_full
-        self.noise.update(
-            plain, fit, slices, observed, is_refitted=is_refitted, is_balanced=is_balanced
-        )
-        if not is_refitted:
-            return
-        if self.has_heavy_tails and not had_heavy_tails:
+        verdict = self.noise.update(plain, fit, slices, observed, is_full=self.physics.is_full)
+        if verdict is Verdict.GAUSSIAN:
+            self.reason = "the leave-one-out risk stopped falling"
+        elif verdict is Verdict.FROZEN:
+            self.stopping.forget()
+        elif verdict is Verdict.HEAVY:
             self.physics.soften()
             self.stopping.forget()
             self.one_step.steps.clear()
-        if not self.physics.is_full:
-            return
-        self.num_reweightings += 1
-        if self.noise.is_gaussian:
-            self.num_reweightings = NUM_REWEIGHTINGS
-            self.reason = "the leave-one-out risk stopped falling"
-        elif self.num_reweightings == NUM_REWEIGHTINGS:
-            self.stopping.forget()
 
     def finish(self) -> None:
         """Put the best iterate back into the network and the coefficients.
@@ -436,6 +415,4 @@ _PLAIN_STATE = (
     "last_score",
     "last_lookahead",
     "reason",
-    "is_reweighting",
-    "num_reweightings",
 )

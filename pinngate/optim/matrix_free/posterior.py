@@ -63,17 +63,15 @@ def matrix_free_posterior(
     eigenvalues, directions = spectrum.directions()
     transfer = spectrum.solve(ridge, spectrum.unpenalised, solver.work.step_tolerance).x
     tested = residual_correlation(fit)
-    return Posterior.from_state_dict(
-        {
-            "ridge": ridge,
-            "variance": variance,
-            "degrees_of_freedom": fit.degrees_of_freedom,
-            "leverage": fit.observed.leverage,
-            "directions": directions * (eigenvalues / (eigenvalues + ridge)).sqrt(),
-            "transfer": transfer,
-            "coefficient_covariance": solver.coefficient_covariance(spectrum, variance),
-            "correlation": None if tested is None else tested[0],
-        }
+    return Posterior(
+        ridge=ridge,
+        variance=variance,
+        degrees_of_freedom=fit.degrees_of_freedom,
+        leverage=fit.observed.leverage,
+        directions=directions * (eigenvalues / (eigenvalues + ridge)).sqrt(),
+        transfer=transfer,
+        coefficient_covariance=solver.coefficient_covariance(spectrum, variance),
+        correlation=None if tested is None else tested[0],
     )
 
 

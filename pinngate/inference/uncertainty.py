@@ -1,0 +1,34 @@
+"""What judging an answer asks of its uncertainty, whatever it was computed from."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from torch import Tensor
+
+from pinngate.coefficients import Coefficients
+from pinngate.inference.posterior import CoefficientInterval
+from pinngate.inference.series import Correlation
+from pinngate.networks import Network
+
+
+class Uncertainty(Protocol):
+    """Standard deviations of fields and intervals of coefficients at an answer."""
+
+    @property
+    def leverage(self) -> Tensor:
+        """Leverages h_ii of the observation rows, (n,)."""
+
+    @property
+    def correlation(self) -> Correlation | None:
+        """Correlation of neighbouring residuals, None where it was not tested."""
+
+    @property
+    def is_widened(self) -> bool:
+        """Whether intervals allow for that correlation."""
+
+    def std(self, network: Network, points: Tensor) -> Tensor:
+        """Return the standard deviation of every field at points (N, axes): (N, fields)."""
+
+    def coefficients(self, coefficients: Coefficients) -> dict[str, CoefficientInterval]:
+        """Return estimates and 95 % intervals of the coefficients."""
