@@ -33,6 +33,7 @@ TIE = 0.01  # the risk above the best within which two networks are as good as t
 PROMISE = 0.5  # part of another's risk; noise alone does not fall by half
 STRAINED = 0.03  # share of the physics in the score above which deep networks are tried
 HOPELESS = 0.2  # share above which they are tried at once, after the first round of the small ones
+FLAWLESS = 1e-12  # score, with no noise at all, that no other network is asked to better
 STUCK = 0.01  # level of the test whether risk and repeated measurements disagree
 
 SMALL = {
@@ -173,7 +174,9 @@ class Race:
         self.place = 0
         has_more = self.division + 1 < len(self.divisions) and not self._is_cut_short(ranked[0])
         is_left = has_more and (self._is_unfit or self._is_strained(ranked[0], HOPELESS))
-        if not is_left and any(self.solvers[n].reason is None for n in self.alive):
+        is_beaten = self._least_score(ranked[0]) < min(best, FLAWLESS)
+        is_running = any(self.solvers[n].reason is None for n in self.alive)
+        if is_running and not is_left and not is_beaten:
             return
         is_followed = is_left or (has_more and self._needs_others(ranked[0]))
         self.division += 1
@@ -242,8 +245,9 @@ class Race:
         Without noise the risk falls without end and the physics has most of what is left: the spare
         networks, fresh starts, are for failures only, not for a solver still on its way.
         """
-        is_failure = self._least_score(name) >= EXACT and not self._is_on_its_way(name)
-        if self._is_spare_next and not is_failure:
+        least = self._least_score(name)
+        is_failure = least >= EXACT and not self._is_on_its_way(name)
+        if least < FLAWLESS or (self._is_spare_next and not is_failure):
             return False
         return self._strain(name) > level
 

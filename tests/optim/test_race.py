@@ -107,6 +107,27 @@ def test_one_network_that_leaves_nothing_wanting_is_enough(session: Session) -> 
     assert not race._is_strained(late, HOPELESS)
 
 
+def test_nobody_is_asked_to_better_a_flawless_network(session: Session) -> None:
+    race = session.stepper.race
+    small, late = _names(race, 0)[0], _names(race, 1)
+    solver = race.solvers[small]
+    # the physics has nearly all of the score, and there is next to no score
+    solver.stopping.best = {"risk": 0.0, "score": 1e-14, "dimension": 5.0}
+    solver.iteration = 20
+    assert not race._needs_others(small)
+    # a division that entered before is left, even in the middle of its way
+    race.division, race.alive = 1, list(late)
+    for name in late:
+        race.solvers[name].iteration, race.solvers[name].last_score = 20, 1e-3
+        race.solvers[name].last_lookahead = 1e-4
+    race._halve()
+    assert race.alive == [small]
+    solver.stopping.best["score"] = 1e-9
+    race.division, race.alive = 1, list(late)
+    race._halve()
+    assert race.alive == late
+
+
 def test_ties_go_on_where_networks_are_averaged(session: Session) -> None:
     """Sixty values: all within 4·ln(10)/60 of the least risk, 15 %; else within a hundredth."""
     race = session.stepper.race
