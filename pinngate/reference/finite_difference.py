@@ -20,6 +20,7 @@ from scipy.integrate import solve_ivp
 from scipy.sparse import csr_matrix, diags, vstack
 
 from pinngate.errors import InputError, SolveError
+from pinngate.expression import names
 from pinngate.problem import Problem
 from pinngate.reference.boundary import Completion, Grid, uniform_grid
 from pinngate.reference.evolution import Evolution, evaluated, evolution, initial_state
@@ -188,7 +189,11 @@ def _extended(grid: Grid, times: Array, values: Array) -> GridField:
 
 
 class _Lines:
-    """The method of lines: dw/dt of the kept grid values and its Jacobian."""
+    """The method of lines: dw/dt of the kept grid values and its Jacobian.
+
+    Where neither equations nor conditions name the time and both are linear, dw/dt = A w + f with a
+    matrix and a vector that are assembled once.
+    """
 
     def __init__(self, system: Evolution, grid: Grid) -> None:
         self.system, self.grid = system, grid
@@ -204,6 +209,19 @@ class _Lines:
                 (matrix.data, matrix.indices + place[component] * grid.size, matrix.indptr),
                 (grid.size, len(place) * grid.size),
             )
+        self._affine: tuple[csr_matrix, Array] | None = None
+        if self._is_affine():
+            nothing = np.zeros(len(self.kept))
+            matrix = self.jacobian(system.start, nothing)
+            self._affine = matrix, self.rate(system.start, nothing)
+
+    def _is_affine(self) -> bool:
+        system, moving = self.system, {"t", *self.system.symbols}
+        return (
+            self.completion.is_static
+            and not any("t" in names(rate) for rate in system.rates.values())
+            and not any(moving & names(partial).keys() for partial in system.partials.values())
+        )
 
     @property
     def end_time(self) -> float:
@@ -220,6 +238,9 @@ class _Lines:
 
     def rate(self, t: float, kept: Array) -> Array:
         """Return dw/dt."""
+        if self._affine is not None:
+            matrix, offset = self._affine
+            return np.asarray(matrix @ kept + offset)
         size, system = self.grid.size, self.system
         full = self.full(t, kept)
         values = self._values(t, full)
@@ -234,6 +255,8 @@ class _Lines:
 
     def jacobian(self, t: float, kept: Array) -> csr_matrix:
         """Return ∂(dw/dt)/∂w from the exact derivatives of the rates."""
+        if self._affine is not None:
+            return self._affine[0]
         size, system = self.grid.size, self.system
         values = self._values(t, self.full(t, kept))
         completion, _ = self.completion.at(t)

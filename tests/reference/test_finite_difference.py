@@ -9,6 +9,8 @@ from scipy.special import erfc, erfcx
 from pinngate.errors import InputError, SolveError
 from pinngate.problem import Coefficient, Truth
 from pinngate.reference import Reference, cole_hopf, finite_difference
+from pinngate.reference.boundary import uniform_grid
+from pinngate.reference.evolution import evolution
 from tests.reference.stated import AT_REST, FIXED_ENDS, UNIT, error, initial, scattered, state
 
 TWO_PI = 2 * np.pi
@@ -333,3 +335,34 @@ def test_points_outside_the_domain_are_refused() -> None:
     with pytest.raises(InputError, match="shape"):
         reference(np.array([0.5, 0.5]))
     assert reference.domain == UNIT
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_what_is_assembled_once_is_what_is_evaluated_each_time(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = evolution(EXACT[name][0])
+    grid = uniform_grid(system, 21)
+    lines = finite_difference._Lines(system, grid)
+    monkeypatch.setattr(finite_difference._Lines, "_is_affine", lambda self: False)
+    evaluated = finite_difference._Lines(system, grid)
+    rng = np.random.default_rng(0)
+    for t in (0.1, 0.3):
+        kept = rng.normal(size=len(lines.kept))
+        expected = evaluated.rate(t, kept)
+        size = np.abs(expected).max()
+        np.testing.assert_allclose(lines.rate(t, kept), expected, rtol=0, atol=1e-12 * size)
+        difference = lines.jacobian(t, kept) - evaluated.jacobian(t, kept)
+        assert abs(difference).max() <= 1e-12 * abs(evaluated.jacobian(t, kept)).max()
+
+
+@pytest.mark.parametrize(
+    ("name", "is_affine"),
+    [("heat", True), ("wave, absorbing ends", True), ("wave, moving end", False)],
+)
+def test_only_equations_that_are_linear_and_do_not_change_are_assembled(
+    name: str, is_affine: bool
+) -> None:
+    system = evolution(EXACT[name][0])
+    lines = finite_difference._Lines(system, uniform_grid(system, 21))
+    assert (lines._affine is not None) is is_affine
