@@ -32,7 +32,7 @@ ROOMS = [
     ["classical", "optim.gauss_newton"],
     ["inference.linearised_fit"],
     ["inference.posterior", "inference.kernel"],
-    ["optim.matrix_free", "inference.averaging"],
+    ["optim.matrix_free", "inference.averaging", "inference.uncertainty"],
     ["optim.parts"],
     ["optim.race"],
     ["optim.first_order", "optim.answer"],
