@@ -15,7 +15,7 @@ import torch
 
 from pinngate.errors import InputError
 
-FORMAT = 1
+FORMAT = 2
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
@@ -40,5 +40,8 @@ def load(path: Path) -> dict[str, Any]:
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise InputError(f"{path} is not a readable checkpoint ({error})") from None
     if not isinstance(state, dict) or state.get("format") != FORMAT:
-        raise InputError(f"{path} is no checkpoint of format {FORMAT}")
+        raise InputError(
+            f"{path} is no checkpoint of format {FORMAT}",
+            hint="it is of another version of this package: run the problem again",
+        )
     return state

@@ -70,7 +70,7 @@ def test_folder_is_complete(finished: runs.Solution) -> None:
     assert solution["u"].shape == (len(solution["x"]), len(solution["t"]))
     assert solution["u_truth"].shape == solution["u"].shape
     state = torch.load(folder / "checkpoint.pt", weights_only=True)
-    assert state["format"] == 1
+    assert state["format"] == checkpoint.FORMAT
 
 
 def test_metrics_have_every_key_of_the_contract(finished: runs.Solution) -> None:
@@ -261,3 +261,11 @@ def test_another_seed_is_other_data(finished: runs.Solution, seed: int) -> None:
     other = runs.solve(quick("heat-noisy-ic", f"solve.seed={seed}", "solve.iterations=2"))
     values = other.session.observations[0].values
     assert not np.array_equal(values, finished.session.observations[0].values)
+
+
+def test_a_checkpoint_of_another_version_is_refused_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    torch.save({"format": checkpoint.FORMAT - 1}, path)
+    with pytest.raises(InputError, match="no checkpoint of format") as refused:
+        checkpoint.load(path)
+    assert "run the problem again" in str(refused.value)

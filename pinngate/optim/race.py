@@ -228,16 +228,18 @@ class Race:
 
         Without noise every one foresees that, and one of them is enough.
         """
-        solver = self.solvers[name]
-        return best > EXACT and solver.reason is None and solver.last_lookahead < PROMISE * best
+        return best > EXACT and self._foresees(name, best)
 
     def _is_on_its_way(self, name: str) -> bool:
-        """Whether a solver that still runs foresees a risk far below its own."""
+        """Whether a solver still on its way foresees a risk far below its own."""
         solver = self.solvers[name]
         best = solver.stopping.best
-        if best is None or solver.reason is not None:
-            return False
-        return solver.last_lookahead < PROMISE * float(best["risk"]) / solver.unit**2
+        return best is not None and self._foresees(name, best["risk"] / solver.unit**2)
+
+    def _foresees(self, name: str, risk: float) -> bool:
+        """Whether a solver that still runs foresees a risk far below this one."""
+        solver = self.solvers[name]
+        return solver.reason is None and solver.last_lookahead < PROMISE * risk
 
     def _is_strained(self, name: str, level: float) -> bool:
         """Whether a solver cannot satisfy data and physics together, and others should try.
