@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from pinngate.config import load, loads
     from pinngate.errors import InputError, PinngateError, SolveError
     from pinngate.optim.population_risk_adam import PopulationRiskAdam
-    from pinngate.problem import Problem
-    from pinngate.runs import Solution, predict, resume, run, solve
+    from pinngate.solution.running import Solution, predict, resume, run, solve
+    from pinngate.statement.problem import Problem
 
 __version__ = "0.1.0"
 
@@ -28,16 +28,16 @@ _HOMES = {
     "InputError": "errors",
     "PinngateError": "errors",
     "PopulationRiskAdam": "optim.population_risk_adam",
-    "Problem": "problem",
-    "Solution": "runs",
+    "Problem": "statement.problem",
+    "Solution": "solution.running",
     "SolveError": "errors",
     "citation": "citation",
     "load": "config",
     "loads": "config",
-    "predict": "runs",
-    "resume": "runs",
-    "run": "runs",
-    "solve": "runs",
+    "predict": "solution.running",
+    "resume": "solution.running",
+    "run": "solution.running",
+    "solve": "solution.running",
 }
 
 __all__ = [

@@ -19,7 +19,7 @@ from pinngate.errors import DataError, InputError, Interrupted, PinngateError
 
 if TYPE_CHECKING:
     from pinngate.config import Located
-    from pinngate.runs import Solution
+    from pinngate.solution.running import Solution
 
 app = typer.Typer(
     name="pinngate",
@@ -82,8 +82,8 @@ def run(
     """Solve a problem, judge the answer, draw it and write a report."""
     stated = {"seed": seed, "device": device, "max_memory": _bytes(max_memory)}
     located = _load(problem, set_, stated)
-    from pinngate import runs
-    from pinngate.progress import ProgressDisplay
+    from pinngate.runs.progress import ProgressDisplay
+    from pinngate.solution import running as runs
 
     with _pointing_to(located), ProgressDisplay(quiet) as display:
         solution = runs.run(located.problem, out, on_progress=display.show, use_netcdf=netcdf)
@@ -99,8 +99,8 @@ def resume(
 ) -> None:
     """Continue an interrupted run; the result is that of an uninterrupted one, bit for bit."""
     allowed = _bytes(max_memory)
-    from pinngate import runs
-    from pinngate.progress import ProgressDisplay
+    from pinngate.runs.progress import ProgressDisplay
+    from pinngate.solution import running as runs
 
     with ProgressDisplay(quiet) as display:
         solution = runs.resume(folder, max_memory=allowed, on_progress=display.show)
@@ -112,9 +112,9 @@ def check(problem: ProblemArgument, set_: SetOption = None) -> None:
     """Print a problem as it was understood and verify its truth; nothing is trained."""
     located = _load(problem, set_)
     stated = located.problem
-    from pinngate.inspection import describe, multiply_adds, verify_truth
     from pinngate.memory import rounded_text
-    from pinngate.training import begin
+    from pinngate.report.inspection import describe, multiply_adds, verify_truth
+    from pinngate.runs.training import begin
 
     print(f"{stated.name}: {stated.title}" if stated.title else stated.name)
     last = ""
@@ -163,7 +163,7 @@ def predict(
     netcdf: Annotated[bool, typer.Option("--netcdf", help="write predictions.nc")] = False,
 ) -> None:
     """Evaluate a finished run anywhere: each unknown and its standard deviation."""
-    from pinngate import runs
+    from pinngate.solution import running as runs
 
     if (at is None) == (grid is None):
         raise InputError(
@@ -189,7 +189,7 @@ def compare(
     json: Annotated[bool, typer.Option("--json", help="print JSON in place of a table")] = False,
 ) -> None:
     """Show finished runs side by side, as a table and a figure."""
-    from pinngate import comparison
+    from pinngate.report import comparison
     from pinngate.report.style import png
 
     runs = comparison.read_runs(folders)
@@ -219,7 +219,7 @@ def spectrum(
     json: Annotated[bool, typer.Option("--json", help="print JSON in place of a table")] = False,
 ) -> None:
     """Show the kernel spectrum of a run: signal channel, reservoir and their evolution."""
-    from pinngate.spectrum import FIGURE, analyse, write
+    from pinngate.report.spectrum import FIGURE, analyse, write
 
     found = analyse(folder)
     write(found, folder)

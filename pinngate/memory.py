@@ -1,7 +1,7 @@
 """Amounts of main memory: read from text, written as text, and what the machine has free.
 
 `solve.max_memory` and ``--max-memory`` are read here; the solvers compare the budget with what they
-are going to need (`pinngate.optim.matrix_free.memory`). Decimal units as on a disk (kB, MB, GB, TB)
+are going to need (`pinngate.linear.memory_plan`). Decimal units as on a disk (kB, MB, GB, TB)
 and binary ones (KiB, MiB, GiB, TiB).
 """
 

@@ -7,17 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pinngate.coefficients import Coefficients
 from pinngate.expression import Expression, evaluate, names, parse_equation
-from pinngate.networks import Network
-from pinngate.problem import (
-    Coefficient,
-    Equation,
-    NetworkOptions,
-    Problem,
-    canonical,
-    parse_derivative,
-)
+from pinngate.model.coefficients import Coefficients
+from pinngate.model.networks import Network
+from pinngate.statement.derivatives import canonical, parse_derivative
+from pinngate.statement.options import NetworkOptions
+from pinngate.statement.problem import Coefficient, Equation, Problem
 
 
 @dataclass(frozen=True)

@@ -7,21 +7,15 @@ import math
 import torch
 from torch import Tensor
 
-from pinngate.coefficients import Coefficients
 from pinngate.expression import parse, parse_equation
-from pinngate.networks import Network
-from pinngate.optim.gauss_newton.options import GaussNewtonOptions
+from pinngate.model.coefficients import Coefficients
+from pinngate.model.networks import Network
+from pinngate.model.residuals import Batch, ResidualModel, problem_terms
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
-from pinngate.problem import (
-    Coefficient,
-    Condition,
-    Equation,
-    NetworkOptions,
-    Plane,
-    Problem,
-    canonical,
-)
-from pinngate.residuals import Batch, ResidualModel, problem_terms
+from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
+from pinngate.statement.derivatives import canonical
+from pinngate.statement.options import NetworkOptions
+from pinngate.statement.problem import Coefficient, Condition, Equation, Plane, Problem
 
 DOUBLE = torch.float64
 SINES = NetworkOptions(24, 1, "sin", 4.0)

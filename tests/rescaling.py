@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from pinngate.config.write import to_text
 from pinngate.expression import Expression, Name, Number, multiply, names, substitute
-from pinngate.problem import (
+from pinngate.expression.printing import to_text
+from pinngate.statement.derivatives import parse_derivative
+from pinngate.statement.problem import (
     Coefficient,
     Condition,
     Equation,
@@ -16,7 +17,6 @@ from pinngate.problem import (
     Problem,
     SyntheticObservations,
     Truth,
-    parse_derivative,
 )
 
 

@@ -1,101 +1,103 @@
-"""The structure of the package: imports go one way, and public names are documented."""
+"""The structure of the package: imports go one way between rooms, and the map names every room."""
 
 from __future__ import annotations
 
 import ast
+import re
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pinngate
 
 PACKAGE = Path(pinngate.__file__).parent
+MAP = PACKAGE.parent / "docs" / "architecture.md"
 
-# A module imports, when it is loaded, only from rooms above its own.
+# A room imports only from rooms before its own, at the top of a module or inside a function.
 ROOMS = [
-    ["errors"],
-    ["expression", "streams", "citation", "memory", "data.measurement"],
-    ["data", "inference", "inference.series", "inference.misfit"],
-    ["geometry.shapes"],
-    ["problem"],
-    ["geometry"],
-    ["networks", "sampling", "optim.gates", "testing", "linearity"],
-    ["optim.gated_update"],
-    ["optim.population_risk_adam"],
-    ["config"],
-    ["channels", "coefficients", "coefficient_fields"],
-    ["data.tables", "data.quantities", "data.thinning"],
-    ["data.observations", "adaptation"],
-    ["reference"],
-    ["scales"],
-    ["residuals"],
-    ["moments", "batches", "limits", "inference.risk", "smoothness"],
-    ["classical", "optim.gauss_newton"],
-    ["inference.linearised_fit"],
-    ["inference.posterior", "inference.kernel"],
-    ["optim.matrix_free", "inference.averaging", "inference.uncertainty"],
-    ["optim.parts"],
-    ["optim.race"],
-    ["optim.first_order", "optim.answer"],
-    ["optim.rotated", "optim.warm_start"],
-    ["optim.second_order"],
-    ["optim.registry"],
-    ["metrics", "checkpoint", "inspection"],
-    ["training"],
-    ["evaluation", "artifacts", "report"],
-    ["outputs", "comparison"],
-    ["runs", "progress"],
-    ["bench", "spectrum"],
-    ["cli"],
-    ["__main__"],
+    "errors",
+    "memory",
+    "streams",
+    "citation",
+    "expression",
+    "statement",
+    "config",
+    "geometry",
+    "data",
+    "model",
+    "points",
+    "linear",
+    "inference",
+    "reference",
+    "limits",
+    "classical",
+    "optim",
+    "runs",
+    "report",
+    "solution",
+    "bench",
+    "testing",
+    "cli",
+    "__main__",
 ]
-RANK = {name: rank for rank, room in enumerate(ROOMS) for name in room}
-
-
-def room_of(module: str) -> str | None:
-    parts = module.split(".")
-    for size in (2, 1):
-        name = ".".join(parts[:size])
-        if name in RANK:
-            return name
-    return None
 
 
 def modules() -> dict[str, Path]:
+    """Every module but the package itself, by its dotted name below the package."""
     found = {}
     for path in sorted(PACKAGE.rglob("*.py")):
         parts = path.relative_to(PACKAGE).with_suffix("").parts
         parts = parts[:-1] if parts[-1] == "__init__" else parts
-        if parts and parts != ("optim",):
+        if parts:
             found[".".join(parts)] = path
     return found
 
 
-def loaded_imports(path: Path) -> list[str]:
-    names = []
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.ImportFrom) and node.module:
-            base = node.module
-            names += [base] if base != "pinngate" else [f"pinngate.{a.name}" for a in node.names]
+def imports(path: Path) -> set[str]:
+    """Modules and names of the package that a module imports anywhere, types included."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            if node.module == "pinngate":
+                found |= {f"pinngate.{alias.name}" for alias in node.names}
+            else:
+                found.add(node.module or "")
         elif isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-    return [n.removeprefix("pinngate.") for n in names if n.startswith("pinngate.")]
+            found |= {alias.name for alias in node.names}
+    return {name.removeprefix("pinngate.") for name in found if name.startswith("pinngate.")}
+
+
+def room_of(module: str) -> str:
+    return module.split(".")[0]
 
 
 def test_every_module_has_a_room() -> None:
-    assert [name for name in modules() if room_of(name) is None] == []
+    assert [name for name in modules() if room_of(name) not in ROOMS] == []
+    assert [room for room in ROOMS if room not in map(room_of, modules())] == []
 
 
-def test_imports_go_one_way() -> None:
-    wrong = []
-    for name, path in modules().items():
-        room = room_of(name)
-        for imported in loaded_imports(path):
-            other = room_of(imported)
-            if room is None or other is None or other == room:
-                continue
-            if RANK[other] >= RANK[room]:
-                wrong.append(f"{name} imports {imported}")
+def test_imports_go_one_way_between_rooms() -> None:
+    wrong = [
+        f"{name} imports {imported}"
+        for name, path in modules().items()
+        for imported in imports(path)
+        if room_of(imported) in ROOMS
+        and ROOMS.index(room_of(imported)) > ROOMS.index(room_of(name))
+    ]
     assert wrong == []
+
+
+def test_no_two_modules_have_one_name() -> None:
+    # a package is named for its room; `__init__` says nothing of its own
+    names = Counter(name.split(".")[-1] for name in modules() if "." in name)
+    names.update(room for room in ROOMS if (PACKAGE / room).is_dir())
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_the_map_names_every_room_in_this_order() -> None:
+    named = re.findall(r"^\| `(\w+)/?` \|", MAP.read_text(encoding="utf-8"), re.MULTILINE)
+    assert named == [room for room in ROOMS if room != "__main__"]
 
 
 def test_every_module_says_what_it_is_for() -> None:
@@ -105,6 +107,12 @@ def test_every_module_says_what_it_is_for() -> None:
         if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
     ]
     assert silent == []
+
+
+def test_tests_mirror_the_package() -> None:
+    tests = Path(__file__).parent
+    rooms = {p.name for p in tests.iterdir() if p.is_dir() and p.name != "__pycache__"}
+    assert rooms <= {room for room in ROOMS if (PACKAGE / room).is_dir()}
 
 
 def test_population_risk_adam_imports_torch_alone() -> None:

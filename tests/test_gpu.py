@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from pinngate import config
-from pinngate.evaluation import judge
-from pinngate.training import Session, begin, train
+from pinngate.runs.judgement import judge
+from pinngate.runs.training import Session, begin, train
 
 pytestmark = [
     pytest.mark.gpu,

@@ -1,10 +1,10 @@
 """Benchmarks: problems × settings × methods × seeds, statistics, tables, figures and one page."""
 
 from pinngate.bench.matrix import run_matrix
-from pinngate.bench.page import write_page
 from pinngate.bench.suite import Setting, Suite, load_suite
+from pinngate.bench.suite_page import write_page
+from pinngate.bench.suite_tables import write_tables
 from pinngate.bench.summaries import make_tables
-from pinngate.bench.tables import write_tables
 
 __all__ = [
     "Setting",

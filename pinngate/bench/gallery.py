@@ -13,12 +13,13 @@ import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from pinngate import config, runs
+from pinngate import config
 from pinngate.config import catalog
 from pinngate.errors import PinngateError
-from pinngate.problem import Problem
 from pinngate.report.archive import RunArchive, read
 from pinngate.report.notation import ABSENT, percent, significant, with_uncertainty
+from pinngate.solution import running as runs
+from pinngate.statement.problem import Problem
 
 logger = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ from pinngate.bench.methods import method
 from pinngate.bench.methods.contract import NotApplicable, Task
 from pinngate.bench.suite import Run, Suite, runs_of
 from pinngate.errors import PinngateError, SolveError
-from pinngate.problem import Problem
+from pinngate.statement.problem import Problem
 
 logger = logging.getLogger(__name__)
 

@@ -2,8 +2,8 @@
 
 Stands between the methods and the tables. `Case` is what all methods of one problem and seed share:
 data, truth, the statistical limit and the classical answer. `score` judges an outcome exactly as
-`pinngate.evaluation` judges our own runs. `reached` reads iterations and seconds to a given error
-from the course of a run.
+`pinngate.runs.judgement` judges our own runs. `reached` reads iterations and seconds to a given
+error from the course of a run.
 """
 
 from __future__ import annotations
@@ -19,17 +19,11 @@ from pinngate.classical import classical
 from pinngate.data.observations import ObservationSet, collect
 from pinngate.errors import SolveError
 from pinngate.limits import Limit, limit
-from pinngate.metrics import (
-    Grid,
-    coefficient_metrics,
-    evaluation_grid,
-    field_metrics,
-    relative_l2,
-    true_noise,
-)
-from pinngate.problem import Problem
+from pinngate.points.grid import Grid, evaluation_grid
 from pinngate.reference import truth
-from pinngate.training import LOG_GRID_FRACTION
+from pinngate.runs.metrics import coefficient_metrics, field_metrics, relative_l2, true_noise
+from pinngate.runs.training import LOG_GRID_FRACTION
+from pinngate.statement.problem import Problem
 
 Row = dict[str, Any]
 

@@ -22,7 +22,8 @@ from pinngate.classical.thin_plate import thin_plate
 from pinngate.errors import InputError, SolveError
 from pinngate.expression import coefficients_of, evaluate, names
 from pinngate.limits.linearisation import time_orders
-from pinngate.problem import Condition, Derivative, Problem, derivative_name
+from pinngate.statement.derivatives import Derivative, derivative_name
+from pinngate.statement.problem import Condition, Problem
 
 if TYPE_CHECKING:
     from pinngate.data.observations import ObservationSet

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from pinngate.config.build import Located
 from pinngate.config.catalog import resolve
 from pinngate.config.loading import load, load_located, loads
-from pinngate.config.write import dumps, to_text
+from pinngate.config.write import dumps
+from pinngate.statement.checks.building import Located
 
-__all__ = ["Located", "dumps", "load", "load_located", "loads", "resolve", "to_text"]
+__all__ = ["Located", "dumps", "load", "load_located", "loads", "resolve"]

@@ -16,7 +16,10 @@ from pydantic.fields import FieldInfo
 
 from pinngate.config import catalog
 from pinngate.config.loading import loads
-from pinngate.config.schema import (
+from pinngate.config.yaml_source import read
+from pinngate.errors import InputError
+from pinngate.expression import CONSTANTS, FUNCTIONS
+from pinngate.statement.checks.schema import (
     BallSection,
     ConditionSection,
     EllipseSection,
@@ -35,10 +38,8 @@ from pinngate.config.schema import (
     WeightsSection,
     describe,
 )
-from pinngate.config.yaml_source import read
-from pinngate.errors import InputError
-from pinngate.expression import CONSTANTS, FUNCTIONS
-from pinngate.problem import MAX_ORDER
+from pinngate.statement.checks.source import Place
+from pinngate.statement.derivatives import MAX_ORDER
 
 SECTIONS: list[tuple[str, type[Section]]] = [
     ("`geometry`", GeometrySection),
@@ -134,10 +135,16 @@ def template(name: str | None = None) -> str:
     for place, span in source.values.items():
         if place[-1:] == ("file",):
             line, column = lines[span.line - 1], span.column - 1
-            absolute = json.dumps(str(file.parent / source.scalars[place].node.value))
+            absolute = json.dumps(str(file.parent / _at(source.tree, place)))
             lines[span.line - 1] = line[:column] + absolute + line[column + span.length :]
     head = f"# From the shipped problem {name}; every key is in docs/problem-file.md."
     return "\n".join([head, *lines]) + "\n"
+
+
+def _at(tree: Any, place: Place) -> Any:
+    for step in place:
+        tree = tree[step]
+    return tree
 
 
 def reference() -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pinngate.config.build import Located, build
 from pinngate.config.overrides import apply_overrides
-from pinngate.config.validation import validate
 from pinngate.config.yaml_source import read
 from pinngate.errors import InputError
-from pinngate.problem import Problem
+from pinngate.statement.checks.building import Located, build
+from pinngate.statement.checks.validation import validate
+from pinngate.statement.problem import Problem
 
 MAX_BYTES = 4_000_000  # more is a data file in the wrong place
 

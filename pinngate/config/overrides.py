@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pinngate.config.yaml_source import Place, Source, read
+from pinngate.config.yaml_source import read
 from pinngate.errors import InputError, Span
+from pinngate.statement.checks.source import Place, Source
 
 ORIGIN = "--set"
 

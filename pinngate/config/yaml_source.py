@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -25,8 +25,7 @@ from yaml.resolver import BaseResolver
 from yaml.scanner import Scanner
 
 from pinngate.errors import InputError, Span
-
-Place = tuple[str | int, ...]
+from pinngate.statement.checks.source import Place, Source
 
 MAX_VALUES = 20_000  # a problem file has a few hundred; nested aliases grow exponentially
 MAX_BRACKETS = 50
@@ -137,42 +136,6 @@ class Scalar:
         later = [p for p, v in zip(printed, wanted, strict=True) if v >= offset]
         at = later[0] if later else printed[-1]
         return self.document.span(at, at + 1)
-
-
-@dataclass
-class Source:
-    """A tree of dict, list, str, int, float, bool and None, and where each part of it stands."""
-
-    tree: Any
-    keys: dict[Place, Span] = field(default_factory=dict)
-    values: dict[Place, Span] = field(default_factory=dict)
-    scalars: dict[Place, Scalar] = field(default_factory=dict)
-
-    def span(self, place: Place) -> Span:
-        """Return where the value at `place` stands, or the nearest thing that encloses it."""
-        for length in range(len(place), 0, -1):
-            for spans in (self.values, self.keys):
-                if place[:length] in spans:
-                    return spans[place[:length]]
-        return self.values[()]
-
-    def key(self, place: Place) -> Span:
-        """Return where the key of `place` stands, or else its value."""
-        return self.keys.get(place) or self.span(place)
-
-    def within(self, place: Place, offset: int, length: int) -> Span:
-        """Return the place of a part of the text value at `place`."""
-        scalar = self.scalars.get(place)
-        return scalar.span(offset, length) if scalar else self.span(place)
-
-    def graft(self, place: Place, branch: Source) -> None:
-        """Put the places of another source's tree at `place`, and forget what stood there."""
-        for spans in (self.keys, self.values, self.scalars):
-            for old in [p for p in spans if p[: len(place)] == place]:
-                del spans[old]
-        self.keys |= {place + p: span for p, span in branch.keys.items()}
-        self.values |= {place + p: span for p, span in branch.values.items()}
-        self.scalars |= {place + p: scalar for p, scalar in branch.scalars.items()}
 
 
 def read(text: str, file: str = "<text>", *, shown: str = "") -> Source:

@@ -17,14 +17,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pinngate.data.measurement import Mean
 from pinngate.data.quantities import true_values
 from pinngate.data.tables import Columns, Gaps, read_columns
 from pinngate.data.thinning import stratified_subset
 from pinngate.errors import DataError
 from pinngate.expression import Expression, Name
 from pinngate.geometry.region import NUM_PROBED, Region
-from pinngate.problem import (
+from pinngate.statement.measurement import Mean
+from pinngate.statement.problem import (
     MeasuredObservations,
     Noise,
     Observations,

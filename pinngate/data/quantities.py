@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from pinngate.data.measurement import Mean
 from pinngate.errors import DataError
 from pinngate.expression import Expression, differentiate, evaluate, names, substitute
-from pinngate.problem import Problem
+from pinngate.statement.measurement import Mean
+from pinngate.statement.problem import Problem
 
 Array = NDArray[np.float64]
 Truth = Callable[[Array], Mapping[str, Array]]

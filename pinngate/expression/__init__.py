@@ -3,12 +3,11 @@
 Expressions state equations, conditions, data and truth. The text is parsed by Python's own `ast`
 into the few node kinds of `tree` and nothing else: no attribute, no subscript, no call but the
 listed functions. A tree is evaluated with any array namespace (numpy or torch), differentiated
-exactly with respect to any of its names, and printed through sympy for reports only.
+exactly with respect to any of its names, and printed.
 """
 
 from pinngate.expression.calculus import coefficients_of, differentiate
 from pinngate.expression.evaluation import constant_value, evaluate
-from pinngate.expression.latex import to_latex
 from pinngate.expression.parser import parse, parse_equation
 from pinngate.expression.tree import (
     CONSTANTS,
@@ -56,5 +55,4 @@ __all__ = [
     "rebuild",
     "substitute",
     "subtract",
-    "to_latex",
 ]

@@ -20,17 +20,8 @@ from numpy.typing import NDArray
 from pinngate.errors import InputError
 from pinngate.expression import evaluate
 from pinngate.geometry.isolation import isolated
-from pinngate.geometry.shapes import (
-    WHOLE,
-    Ball,
-    Box,
-    Ellipse,
-    Polygon,
-    Relation,
-    Shape,
-    combine,
-)
-from pinngate.problem import Problem
+from pinngate.statement.problem import Problem
+from pinngate.statement.shapes import WHOLE, Ball, Box, Ellipse, Polygon, Relation, Shape, combine
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]

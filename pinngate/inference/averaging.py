@@ -17,10 +17,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pinngate.coefficients import Coefficients
 from pinngate.inference.posterior import CoefficientInterval, Posterior
 from pinngate.inference.series import Correlation
-from pinngate.networks import Network
+from pinngate.model.coefficients import Coefficients
+from pinngate.model.networks import Network
 
 NEGLIGIBLE = 0.01  # share below which a network is left out
 TEMPER = 0.5  # on the exponent of Akaike's weights, for the risks are estimates themselves

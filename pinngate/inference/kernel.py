@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pinngate.inference.linearised_fit import LinearisedFit
-from pinngate.inference.risk import RidgeSpectrum
+from pinngate.linear.risk import RidgeSpectrum
 
 NEGLIGIBLE = 1e-14  # eigenvalues below this fraction of the largest are rounding
 

@@ -13,14 +13,14 @@ from typing import Generic, TypeVar
 
 from torch import Tensor
 
-from pinngate.coefficients import Coefficients
 from pinngate.errors import InputError
-from pinngate.inference.ridge import RidgeFit
-from pinngate.inference.risk import RidgeSpectrum
-from pinngate.networks import Network
-from pinngate.optim.gauss_newton.jacobian import Batches, flatten, jacobian
+from pinngate.linear.jacobian import Batches, flatten, jacobian
+from pinngate.linear.ridge import RidgeFit
+from pinngate.linear.risk import RidgeSpectrum
+from pinngate.model.coefficients import Coefficients
+from pinngate.model.networks import Network
+from pinngate.model.residuals import ResidualModel
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
-from pinngate.residuals import ResidualModel
 
 RIDGES = [10.0 ** (k / 4) for k in range(-40, 9)]  # of the squared size of an observation's row
 

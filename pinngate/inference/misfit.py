@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEVEL = 0.01  # a fit is called wrong where noise alone would do this once in a hundred runs
-CLEAR = 1.05  # and off by more than a standard deviation is ever known to
 FEW = 5  # fewer repeated measurements than that know too little of their scatter
+CLEAR = 1.05  # and off by more than a standard deviation is ever known to
 
 
 @dataclass(frozen=True)
@@ -74,34 +74,6 @@ def assess(
     return Misfit(least.ratio, min(1.0, len(found) * least.p_value), least.noise)
 
 
-@dataclass(frozen=True)
-class PureError:
-    """Scatter of repeated measurements about their means: noise that owes nothing to the fit.
-
-    Attributes:
-        std: root of the pooled variance.
-        degrees_of_freedom: values less places.
-        num_places: places that were measured more than once.
-    """
-
-    std: float
-    degrees_of_freedom: int
-    num_places: int
-
-
-def pure_error(columns: Mapping[str, NDArray[Any]], axes: tuple[str, ...]) -> PureError | None:
-    """Return the pure error of the values of one set; None without repeated measurements."""
-    points = np.column_stack([columns[axis] for axis in axes])
-    _, group, count = np.unique(points, axis=0, return_inverse=True, return_counts=True)
-    free = len(points) - len(count)
-    if free == 0:
-        return None
-    group, values = group.reshape(-1), columns["value"]
-    mean = np.bincount(group, weights=values) / count
-    square = float(np.sum((values - mean[group]) ** 2))
-    return PureError((square / free) ** 0.5, free, int(np.sum(count > 1)))
-
-
 def _against_stated(columns: Mapping[str, NDArray[Any]]) -> Misfit | None:
     """Test Σ (r/σ)² against chi-square with n − d degrees of freedom."""
     from scipy.stats import chi2
@@ -153,4 +125,4 @@ def _free(columns: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
     return np.clip(np.nan_to_num(share, nan=1.0), 1e-6, 1.0)
 
 
-__all__ = ["Misfit", "PureError", "assess", "pure_error"]
+__all__ = ["Misfit", "assess"]

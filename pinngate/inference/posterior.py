@@ -23,16 +23,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pinngate.channels import Plan, backward, forward
-from pinngate.coefficients import Coefficients
 from pinngate.errors import InputError
 from pinngate.inference.linearised_fit import LinearisedFit, fit_at_weights, gauss_newton_fit
-from pinngate.inference.risk import RidgeSpectrum
 from pinngate.inference.series import Correlation, correlation, groups_of
-from pinngate.networks import Network
-from pinngate.optim.gauss_newton.jacobian import Batches, write_rows
+from pinngate.linear.jacobian import Batches, write_rows
+from pinngate.linear.risk import RidgeSpectrum
+from pinngate.model.channels import Plan, backward, forward
+from pinngate.model.coefficients import Coefficients
+from pinngate.model.networks import Network
+from pinngate.model.residuals import ResidualModel
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
-from pinngate.residuals import ResidualModel
 
 MAX_TILE = 1 << 22  # numbers in one tile of field gradients: 32 MiB in double precision
 NEGLIGIBLE = 1e-10  # eigenvalues below this fraction of the largest are rounding

@@ -6,10 +6,10 @@ from typing import Protocol
 
 from torch import Tensor
 
-from pinngate.coefficients import Coefficients
 from pinngate.inference.posterior import CoefficientInterval
 from pinngate.inference.series import Correlation
-from pinngate.networks import Network
+from pinngate.model.coefficients import Coefficients
+from pinngate.model.networks import Network
 
 
 class Uncertainty(Protocol):

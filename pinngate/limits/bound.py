@@ -21,7 +21,7 @@ from pinngate.limits.linearisation import FieldValues, grid_points, time_orders
 from pinngate.limits.modal import evolve, symbol_of
 from pinngate.limits.modes import Family, Mode, family_of
 from pinngate.limits.tangents import InitialTangent, solve_tangents
-from pinngate.problem import Problem
+from pinngate.statement.problem import Problem
 
 if TYPE_CHECKING:
     from pinngate.data.observations import ObservationSet

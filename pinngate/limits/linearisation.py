@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from pinngate.errors import SolveError
 from pinngate.expression import ZERO, Expression, differentiate, evaluate, names
-from pinngate.limits.differences import Line
 from pinngate.limits.modes import conditions_on
-from pinngate.problem import Derivative, Problem, parse_derivative
+from pinngate.limits.stencils import Line
+from pinngate.statement.derivatives import Derivative, parse_derivative
+from pinngate.statement.problem import Problem
 
 Array = NDArray[np.float64]
 Nodes = NDArray[np.intp]

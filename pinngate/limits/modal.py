@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pinngate.expression import Number, coefficients_of, evaluate, names, substitute
 from pinngate.limits.modes import Family, Mode
-from pinngate.problem import Problem
+from pinngate.statement.problem import Problem
 
 Array = NDArray[np.float64]
 Symbol = Mapping[tuple[int, int], float]

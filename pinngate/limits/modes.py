@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinngate.expression import names
-from pinngate.problem import Condition, Problem
+from pinngate.statement.problem import Condition, Problem
 
 Array = NDArray[np.float64]
 End = Literal["value", "slope"]

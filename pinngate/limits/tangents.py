@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from pinngate.errors import SolveError
 from pinngate.expression import differentiate, evaluate, names
-from pinngate.limits.differences import Line, adapted_nodes
 from pinngate.limits.linearisation import FieldValues, Linearisation, grid_points
 from pinngate.limits.modes import Mode
 from pinngate.limits.radau import RADAU_NODES, RadauMarch
-from pinngate.linearity import has_linear_equations
-from pinngate.problem import Problem
+from pinngate.limits.stencils import Line, adapted_nodes
+from pinngate.statement.linearity import has_linear_equations
+from pinngate.statement.problem import Problem
 
 Array = NDArray[np.float64]
 

@@ -13,16 +13,16 @@ from pinngate.inference.kernel import KernelSpectrum, kernel_spectrum
 from pinngate.inference.linearised_fit import gauss_newton_fit
 from pinngate.inference.posterior import Posterior, gauss_newton_posterior
 from pinngate.inference.uncertainty import Uncertainty
-from pinngate.networks import Network, averaged
+from pinngate.model.networks import Network, averaged
+from pinngate.model.residuals import Batch
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
-from pinngate.optim.matrix_free import (
-    MatrixFreeGaussNewton,
+from pinngate.optim.matrix_free.posterior import (
     matrix_free_fit,
     matrix_free_kernel,
     matrix_free_posterior,
 )
+from pinngate.optim.matrix_free.solver import MatrixFreeGaussNewton
 from pinngate.optim.race import Race
-from pinngate.residuals import Batch
 
 
 class Answer:

@@ -18,22 +18,22 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from pinngate.batches import BatchSource
-from pinngate.coefficients import Coefficients
 from pinngate.errors import InputError, SolveError
 from pinngate.inference.kernel import KernelSpectrum, kernel_spectrum
 from pinngate.inference.linearised_fit import LinearisedFit, fit_at_weights
 from pinngate.inference.posterior import posterior_of
-from pinngate.inference.risk import RidgeSpectrum
 from pinngate.inference.uncertainty import Uncertainty
+from pinngate.linear.jacobian import flatten
+from pinngate.linear.memory_plan import MemoryPlan, Size, dense_posterior_memory
+from pinngate.linear.risk import RidgeSpectrum
 from pinngate.memory import budget, rounded_text
-from pinngate.moments import LossMoments, Mode, TermMoments, gradient_moments, stratified
-from pinngate.networks import Network
-from pinngate.optim.gauss_newton.jacobian import flatten
-from pinngate.optim.matrix_free import MemoryPlan, Size, dense_posterior_memory
+from pinngate.model.coefficients import Coefficients
+from pinngate.model.moments import LossMoments, Mode, TermMoments, gradient_moments, stratified
+from pinngate.model.networks import Network
+from pinngate.model.residuals import Batch, ResidualModel
+from pinngate.model.scales import common_size
 from pinngate.optim.population_risk_adam import PopulationRiskAdam
-from pinngate.residuals import Batch, ResidualModel
-from pinngate.scales import common_size
+from pinngate.points.batches import BatchSource
 
 logger = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """What every optimizer is built from and what the training loop asks of it.
 
 `Parts` makes networks and coefficients of one problem, all of the right size, type and device;
-`Stepper` is the interface that `pinngate.training` drives.
+`Stepper` is the interface that `pinngate.runs.training` drives.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ from typing import Any, Protocol
 
 import torch
 
-from pinngate.batches import BatchSource
-from pinngate.coefficients import Coefficients
 from pinngate.inference.kernel import KernelSpectrum
 from pinngate.inference.uncertainty import Uncertainty
-from pinngate.networks import JointNetwork, Network
-from pinngate.optim.matrix_free import MemoryPlan
-from pinngate.problem import CoefficientField, NetworkOptions, Problem
-from pinngate.residuals import ResidualModel
-from pinngate.scales import natural_size
+from pinngate.linear.memory_plan import MemoryPlan
+from pinngate.model.coefficients import Coefficients
+from pinngate.model.networks import JointNetwork, Network
+from pinngate.model.residuals import ResidualModel
+from pinngate.model.scales import natural_size
+from pinngate.points.batches import BatchSource
+from pinngate.statement.options import NetworkOptions
+from pinngate.statement.problem import CoefficientField, Problem
 from pinngate.streams import torch_seed
 
 COEFFICIENT_NETWORKS = {

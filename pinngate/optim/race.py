@@ -22,11 +22,11 @@ from typing import Any
 
 from scipy.stats import f as f_distribution
 
+from pinngate.data.replicates import PureError
 from pinngate.errors import SolveError
-from pinngate.inference.misfit import PureError
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.optim.gauss_newton.stopping import EXACT
-from pinngate.problem import NetworkOptions
+from pinngate.statement.options import NetworkOptions
 
 HEAT = 20  # iterations of a round: 12 of ramp and 8 at full weight
 TIE = 0.01  # the risk above the best within which two networks are as good as the same

@@ -14,16 +14,17 @@ import torch
 from torch import nn
 
 from pinngate.errors import InputError, nearest
-from pinngate.linearity import has_linear_equations
 from pinngate.optim.first_order import FirstOrder, FirstOrderOptions
 from pinngate.optim.gates import averaging_factor
-from pinngate.optim.gauss_newton.options import GaussNewtonOptions
+from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 from pinngate.optim.parts import Parts, Stepper
 from pinngate.optim.population_risk_adam import PopulationRiskAdam
 from pinngate.optim.race import DIVISIONS, Division
 from pinngate.optim.rotated import RotatedFirstOrder
 from pinngate.optim.second_order import SecondOrder
-from pinngate.problem import NetworkOptions, Problem, SolveOptions
+from pinngate.statement.linearity import has_linear_equations
+from pinngate.statement.options import NetworkOptions, SolveOptions
+from pinngate.statement.problem import Problem
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pinngate.moments import Basis, TermMoments, gradient_moments
+from pinngate.model.moments import Basis, TermMoments, gradient_moments
+from pinngate.model.residuals import Batch
 from pinngate.optim.first_order import FirstOrder
-from pinngate.residuals import Batch
 
 DECAY = 0.95  # of the averages of G Gᵀ and Gᵀ G, SOAP's own
 PERIOD = 10  # steps from one basis to the next, SOAP's own

@@ -16,32 +16,28 @@ from typing import Any
 
 import torch
 
-from pinngate.adaptation import arc_length
-from pinngate.batches import Monitor
-from pinngate.coefficients import Coefficients
 from pinngate.errors import SolveError
 from pinngate.inference.averaging import reach
 from pinngate.inference.kernel import KernelSpectrum
 from pinngate.inference.uncertainty import Uncertainty
-from pinngate.linearity import has_linear_equations, is_linear
+from pinngate.linear.matrix_free import MatrixFreeOptions
+from pinngate.linear.memory_plan import MemoryPlan, Size, choose_form
 from pinngate.memory import budget
-from pinngate.networks import Network
+from pinngate.model.coefficients import Coefficients
+from pinngate.model.networks import Network
+from pinngate.model.residuals import Batch, ResidualModel
 from pinngate.optim.answer import Answer
-from pinngate.optim.gauss_newton.options import GaussNewtonOptions
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
+from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 from pinngate.optim.gauss_newton.stopping import EXACT
-from pinngate.optim.matrix_free import (
-    MatrixFreeGaussNewton,
-    MatrixFreeOptions,
-    MemoryPlan,
-    Size,
-    choose_form,
-)
+from pinngate.optim.matrix_free.solver import MatrixFreeGaussNewton
 from pinngate.optim.parts import Parts
 from pinngate.optim.race import HEAT, TIE, Division, Race
 from pinngate.optim.warm_start import STEPS, WarmStart
-from pinngate.residuals import Batch, ResidualModel
-from pinngate.smoothness import Smoothness
+from pinngate.points.adaptation import arc_length
+from pinngate.points.batches import Monitor
+from pinngate.points.smoothness import Smoothness
+from pinngate.statement.linearity import has_linear_equations, is_linear
 
 logger = logging.getLogger(__name__)
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pinngate.coefficient_fields import with_true_fields
 from pinngate.errors import InputError
-from pinngate.problem import Problem
 from pinngate.reference.evolution import initial_from, known_values
-from pinngate.reference.solution import Array, Initial, Reference
+from pinngate.reference.known import Array, Initial, Reference
+from pinngate.statement.coefficient_fields import with_true_fields
+from pinngate.statement.problem import Problem
 
 __all__ = ["Initial", "Reference", "initial_from", "truth"]
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from pinngate.errors import InputError
 from pinngate.expression import Expression
-from pinngate.problem import Problem
 from pinngate.reference.evolution import evaluated, known_values
-from pinngate.reference.solution import Array, Reference
+from pinngate.reference.known import Array, Reference
+from pinngate.statement.problem import Problem
 
 
 def solve(problem: Problem, fields: Mapping[str, Expression]) -> Reference:

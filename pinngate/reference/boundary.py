@@ -20,10 +20,11 @@ from scipy.sparse.linalg import splu
 
 from pinngate.errors import InputError, SolveError
 from pinngate.expression import Expression, names
-from pinngate.problem import Plane, parse_derivative
 from pinngate.reference.differences import derivative_matrix, end_row
 from pinngate.reference.evolution import EndCondition, Evolution, evaluated
-from pinngate.reference.solution import Array
+from pinngate.reference.known import Array
+from pinngate.statement.derivatives import parse_derivative
+from pinngate.statement.problem import Plane
 
 Index = NDArray[np.int64]
 

@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinngate.errors import InputError
-from pinngate.problem import Problem
 from pinngate.reference.evolution import evaluated, evolution
-from pinngate.reference.solution import Array, Initial, Reference, relative_difference
+from pinngate.reference.known import Array, Initial, Reference, relative_difference
 from pinngate.reference.symmetry import continuation
+from pinngate.statement.problem import Problem
 
 TABLE_POINTS = 2**14  # of one period of the initial data
 TAYLOR_TERMS = 4

@@ -33,8 +33,9 @@ from pinngate.expression import (
     substitute,
     subtract,
 )
-from pinngate.problem import BoundaryPart, Derivative, Plane, Problem, derivative_name
-from pinngate.reference.solution import Array, Initial
+from pinngate.reference.known import Array, Initial
+from pinngate.statement.derivatives import Derivative, derivative_name
+from pinngate.statement.problem import BoundaryPart, Plane, Problem
 
 Component = tuple[str, int]  # field and order of its time derivative
 

@@ -21,10 +21,9 @@ from scipy.sparse import csr_matrix, diags, vstack
 
 from pinngate.errors import InputError, SolveError
 from pinngate.expression import names
-from pinngate.problem import Problem
 from pinngate.reference.boundary import Completion, Grid, uniform_grid
 from pinngate.reference.evolution import Evolution, evaluated, evolution, initial_state
-from pinngate.reference.solution import (
+from pinngate.reference.known import (
     Array,
     GridField,
     Initial,
@@ -32,6 +31,7 @@ from pinngate.reference.solution import (
     relative_difference,
     tabulated,
 )
+from pinngate.statement.problem import Problem
 
 TARGET = 1e-6
 LEVELS = {1: (51, 101, 201, 401, 801, 1601), 2: (21, 41, 81)}

@@ -14,9 +14,9 @@ import numpy as np
 from scipy.integrate import solve_ivp
 
 from pinngate.errors import InputError, SolveError
-from pinngate.problem import Problem
 from pinngate.reference.evolution import Evolution, evaluated, evolution, initial_state
-from pinngate.reference.solution import Array, Initial, Reference
+from pinngate.reference.known import Array, Initial, Reference
+from pinngate.statement.problem import Problem
 
 RTOL = 1e-11
 COARSER = 1e3  # ratio of the two tolerances that are compared

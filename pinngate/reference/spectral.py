@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from pinngate.errors import SolveError
 from pinngate.expression import ZERO, Expression, coefficients_of, constant_value, names, substitute
-from pinngate.problem import Problem
 from pinngate.reference.evolution import Evolution, evaluated, evolution
 from pinngate.reference.exponential import Spectrum, advance
 from pinngate.reference.exponential import coefficients as scheme_coefficients
-from pinngate.reference.solution import Array, GridField, Initial, Reference, relative_difference
+from pinngate.reference.known import Array, GridField, Initial, Reference, relative_difference
 from pinngate.reference.symmetry import Continuation, continuation
+from pinngate.statement.problem import Problem
 
 TARGET = 1e-8
 DECAYED = 1e-9

@@ -14,9 +14,9 @@ import numpy as np
 
 from pinngate.errors import InputError
 from pinngate.expression import Expression
-from pinngate.problem import Plane, Problem
 from pinngate.reference.evolution import Evolution, evaluated, initial_state
-from pinngate.reference.solution import Array, Initial
+from pinngate.reference.known import Array, Initial
+from pinngate.statement.problem import Plane, Problem
 
 
 @dataclass(frozen=True)

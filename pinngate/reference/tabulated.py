@@ -15,8 +15,8 @@ import numpy as np
 
 from pinngate.data.observations import read_columns
 from pinngate.errors import DataError, nearest
-from pinngate.problem import Problem
-from pinngate.reference.solution import Array, GridField, Reference
+from pinngate.reference.known import Array, GridField, Reference
+from pinngate.statement.problem import Problem
 
 DEGREE = 3
 

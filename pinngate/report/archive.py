@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinngate.errors import InputError
-from pinngate.problem import CoefficientField, Problem
+from pinngate.statement.problem import CoefficientField, Problem
 
 _TEXT_COLUMNS = {"set", "of"}
 

@@ -14,15 +14,7 @@ from numpy.typing import NDArray
 
 from pinngate.report.archive import RunArchive
 from pinngate.report.notation import significant, with_unit
-from pinngate.report.style import (
-    CLASSICAL,
-    ESTIMATE,
-    INK,
-    label,
-    legend,
-    new_figure,
-    open_frame,
-)
+from pinngate.report.style import CLASSICAL, ESTIMATE, INK, label, legend, new_figure, open_frame
 
 _REACH = 5.0  # half-width of the histogram in standard deviations of the noise
 

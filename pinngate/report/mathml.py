@@ -11,8 +11,9 @@ from html import escape
 
 from pinngate.errors import ExpressionError
 from pinngate.expression import Binary, Call, Expression, Name, Number, parse
-from pinngate.problem import Problem, parse_derivative
 from pinngate.report.notation import GREEK, split_name
+from pinngate.statement.derivatives import parse_derivative
+from pinngate.statement.problem import Problem
 
 _SUM, _PRODUCT, _POWER, _ATOM = range(4)  # how tightly a formula binds
 _FUNCTION_NAMES = {"sign": "sgn", "heaviside": "H"}

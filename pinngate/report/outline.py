@@ -12,7 +12,7 @@ from matplotlib.path import Path
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
-from pinngate.geometry.shapes import Ball, Box, Ellipse, Geometry, Polygon, Shape, combine
+from pinngate.statement.shapes import Ball, Box, Ellipse, Geometry, Polygon, Shape, combine
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -16,15 +16,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from pinngate.report import candidates, mathml, statement, verdict
+from pinngate.report import candidates, mathml, verdict
+from pinngate.report import stated as statement
 from pinngate.report.archive import RunArchive, read
-from pinngate.report.notation import (
-    interval,
-    percent,
-    seconds,
-    significant,
-    with_uncertainty,
-)
+from pinngate.report.notation import interval, percent, seconds, significant, with_uncertainty
 
 CAPTIONS = {
     "solution": (

@@ -1,103 +1,160 @@
-"""Figure of the kernel spectrum: eigenvalues against the ridge, where the data lie, the course.
+"""Kernel spectrum of a finished run: the command ``pinngate spectrum``.
 
-Made by ``pinngate spectrum`` from a `KernelSpectrum` and the log of the winner; not part of the
-figures that every run leaves, since it takes the Jacobian at the answer.
+The problem is rebuilt from the run folder, the residuals are linearised at the answer
+(`pinngate.inference.kernel`), and what was logged of the spectrum during training is read from
+``history.csv``. Nothing is trained and no file of the run is changed; ``spectrum.csv`` and
+``figures/spectrum.png`` are added.
 """
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
+from pinngate.errors import InputError
 from pinngate.inference.kernel import KernelSpectrum
-from pinngate.report.candidates import Course
-from pinngate.report.style import (
-    CLASSICAL,
-    ESTIMATE,
-    GREY,
-    INK,
-    LIMIT,
-    label,
-    legend,
-    log_scale,
-    new_figure,
-    open_frame,
-    whole_iterations,
-)
+from pinngate.report.archive import read
+from pinngate.report.candidates import Course, winner_of
+from pinngate.report.spectrum_figure import EVOLUTION, spectrum_figure
+from pinngate.report.style import png
+from pinngate.runs import files as artifacts
+from pinngate.runs.training import limited_threads
+from pinngate.solution import running as runs
 
-MOST_PANELS = 3
-ABOVE: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "handlelength": 1.6}
-
-# logged quantity: what the axis is called, whether it is logarithmic
-EVOLUTION = {
-    "effective_dimension": ("effective dimension", False),
-    "signal_fraction": ("mean filter", False),
-    "ridge": ("ridge α", True),
-    "leave_one_out_risk": ("leave-one-out risk", True),
-    "open_fraction": ("open fraction of the gate", False),
-}
+TABLE = "spectrum.csv"
+FIGURE = "figures/spectrum.png"
+NUM_COURSE = 5  # logged rows in the table
+NUM_LEADING = 24  # directions in the table, spread evenly over the orders of magnitude of j
 
 
-def spectrum_figure(kernel: KernelSpectrum, course: Course) -> Figure:
-    """Draw eigenvalues with the ridge, filters with the share of the target, and the course.
+@dataclass(frozen=True)
+class RunSpectrum:
+    """The kernel at the answer of a run, and the log of the network that gave it."""
 
-    Args:
-        kernel: at the answer.
-        course: of the network that gave it; its panels appear where something was logged.
+    problem: str
+    optimizer: str
+    kernel: KernelSpectrum
+    course: Course
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """Return the columns of ``spectrum.csv``, a row for each direction."""
+        kernel = self.kernel
+        return {
+            "direction": np.arange(1, len(kernel.eigenvalues) + 1),
+            "eigenvalue": kernel.eigenvalues,
+            "filter": kernel.filters,
+            "energy": kernel.energy,
+            "cumulated_share": kernel.cumulated_share,
+        }
+
+    def evolution(self) -> dict[str, list[float | None]]:
+        """Return what was logged of the spectrum, by the winner's own iterations."""
+        columns = self.course.columns
+        logged = [name for name in EVOLUTION if self.course.series([name])]
+        return {
+            name: [float(v) if math.isfinite(v) else None for v in columns[name]]
+            for name in ("iteration", *logged)
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """Return everything as plain numbers and lists."""
+        kernel = self.kernel
+        return {
+            "format": 1,
+            "problem": self.problem,
+            "optimizer": self.optimizer,
+            "rows": kernel.num_rows,
+            "weights": kernel.num_weights,
+            "observations": kernel.num_observations,
+            "ridge": kernel.ridge,
+            "kernel_dimension": kernel.kernel_dimension,
+            "effective_dimension": kernel.effective_dimension,
+            "signal_directions": kernel.num_signal,
+            "is_partial": kernel.is_partial,
+            "signal_share": kernel.signal_share,
+            "explained_share": kernel.explained_share,
+            "spectrum": {name: column.tolist() for name, column in self.columns().items()},
+            "evolution": self.evolution(),
+        }
+
+    def lines(self) -> list[str]:
+        """Return the table that the command prints."""
+        kernel = self.kernel
+        num_all = min(kernel.num_rows, kernel.num_weights)
+        least, most = ("at least ", "at most ") if kernel.is_partial else ("", "")
+        lines = [
+            f"{self.problem}: kernel of {kernel.num_rows} residuals in {kernel.num_weights} "
+            f"weights, {self.optimizer}",
+            f"  signal channel   {least}{kernel.num_signal} of {num_all} directions with λ > α = "
+            f"{kernel.ridge:.3g}, {kernel.signal_share:.1%} of the target",
+            f"  reservoir        {most}{num_all - kernel.num_signal} directions and what no weight "
+            f"moves, {1 - kernel.signal_share:.1%} of the target",
+            f"  dimension        {least}{kernel.kernel_dimension:.1f} of the kernel, effective "
+            f"{kernel.effective_dimension:.1f} on {kernel.num_observations} observations",
+            "",
+            "  direction   eigenvalue   filter   share of the target up to here",
+        ]
+        columns = list(self.columns().values())
+        for k in _spread(len(kernel.eigenvalues)):
+            j, eigenvalue, weight, _, share = (column[k] for column in columns)
+            lines.append(f"  {j:9d}   {eigenvalue:10.3e}   {weight:6.3f}   {share:.4f}")
+        evolution = self.evolution()
+        if len(evolution) > 1:
+            names = [EVOLUTION.get(name, (name,))[0] for name in evolution]
+            lines += ["", "  " + "   ".join(names)]
+            num_rows = len(evolution["iteration"])
+            for row in sorted({round(k) for k in np.linspace(0, num_rows - 1, NUM_COURSE)}):
+                cells = [_cell(evolution[name][row]) for name in evolution]
+                padded = [c.rjust(len(n)) for c, n in zip(cells, names, strict=True)]
+                lines.append("  " + "   ".join(padded))
+        return lines
+
+
+def _spread(count: int) -> list[int]:
+    """Return places 0 … count − 1, all of the first and then ever fewer."""
+    places = np.geomspace(1, max(1, count), min(count, NUM_LEADING))
+    return sorted({round(float(place)) - 1 for place in places})
+
+
+def _cell(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4g}"
+
+
+def analyse(folder: Path) -> RunSpectrum:
+    """Return the spectrum of a finished run.
+
+    Raises:
+        InputError: the folder holds no finished run, the problem has no observations, or the
+            kernel does not fit into memory.
     """
-    logged = [name for name, (_, is_log) in EVOLUTION.items() if course.series([name], is_log)]
-    logged = logged[:MOST_PANELS]
-    figure = new_figure(5.4 if logged else 3.3)
-    grid = figure.add_gridspec(2 if logged else 1, 1, height_ratios=[1.5, 1] if logged else [1])
-    upper = grid[0].subgridspec(1, 2)
-    _eigenvalues(figure.add_subplot(upper[0]), kernel)
-    _shares(figure.add_subplot(upper[1]), kernel)
-    lower = grid[-1].subgridspec(1, max(1, len(logged)))
-    for place, name in enumerate(logged):
-        plot = figure.add_subplot(lower[place])
-        title, is_log = EVOLUTION[name]
-        ((x, y),) = course.series([name], is_log).values()
-        plot.plot(x, y, color=ESTIMATE, lw=1.6, marker="o" if len(x) < 2 else None)
-        if is_log:
-            log_scale(plot)
-        else:
-            plot.set_ylim(0, 1.08 * float(y.max()) or 1.0)
-        label(plot, "iteration", title)
-        whole_iterations(plot)
-        open_frame(plot)
-    return figure
+    archive = read(folder)
+    session = runs.load(folder)
+    stepper = session.stepper
+    with limited_threads(stepper.num_threads):
+        kernel = stepper.kernel()
+    if kernel is None:
+        raise InputError(
+            f"the run in {folder} has no observations",
+            expected="data, against which the ridge and so the signal channel are chosen",
+        )
+    problem = session.problem
+    return RunSpectrum(problem.name, problem.solve.optimizer, kernel, winner_of(archive))
 
 
-def _eigenvalues(plot: Axes, kernel: KernelSpectrum) -> None:
-    place = np.arange(1, len(kernel.eigenvalues) + 1)
-    is_signal = place <= kernel.num_signal
-    for chosen, colour, name in (
-        (is_signal, ESTIMATE, f"signal channel, {kernel.num_signal} directions"),
-        (~is_signal, GREY, "reservoir"),
-    ):
-        plot.plot(place[chosen], kernel.eigenvalues[chosen], ".", ms=3, color=colour, label=name)
-    plot.axhline(kernel.ridge, color=CLASSICAL, lw=1.2, ls=(0, (5, 2)), label="ridge α")
-    plot.set_xscale("log")
-    log_scale(plot)
-    label(plot, "direction $j$", r"kernel eigenvalue $\lambda_j$")
-    open_frame(plot)
-    legend(plot, **ABOVE)
+def write(spectrum: RunSpectrum, folder: Path) -> None:
+    """Write ``spectrum.csv`` and ``figures/spectrum.png`` into the folder of the run.
 
-
-def _shares(plot: Axes, kernel: KernelSpectrum) -> None:
-    place = np.arange(1, len(kernel.eigenvalues) + 1)
-    plot.plot(place, kernel.cumulated_share, color=INK, lw=1.6, label="target, cumulated")
-    plot.plot(place, kernel.filters, color=ESTIMATE, lw=1.6, label=r"filter $\varphi_j$")
-    dimension = kernel.kernel_dimension
-    name = rf"$\Sigma\varphi_j$ = {dimension:.3g}"
-    plot.axvline(dimension, color=LIMIT, lw=1.2, ls=(0, (5, 2)), label=name)
-    plot.set_xscale("log")
-    plot.set_ylim(-0.03, 1.03)
-    plot.yaxis.set_major_formatter(PercentFormatter(1.0))
-    label(plot, "direction $j$", "share")
-    open_frame(plot)
-    legend(plot, **ABOVE)
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    try:
+        (folder / FIGURE).parent.mkdir(exist_ok=True)
+        artifacts.write_csv(folder / TABLE, spectrum.columns())
+        figure = png(spectrum_figure(spectrum.kernel, spectrum.course))
+        artifacts.write_bytes(folder / FIGURE, figure)
+    except OSError as error:
+        raise InputError(f"cannot write to {folder}: {error.strerror or error}") from None

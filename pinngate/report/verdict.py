@@ -13,15 +13,10 @@ from typing import Literal
 import numpy as np
 
 from pinngate.inference.series import Correlation
-from pinngate.problem import Coefficient, MeasuredObservations
 from pinngate.report.archive import RunArchive
-from pinngate.report.misfit import contradiction, correlation, misfit
-from pinngate.report.notation import (
-    ABSENT,
-    percent,
-    significant,
-    with_uncertainty,
-)
+from pinngate.report.misfit_words import contradiction, correlation, misfit
+from pinngate.report.notation import ABSENT, percent, significant, with_uncertainty
+from pinngate.statement.problem import Coefficient, MeasuredObservations
 
 FAR = 0.2  # a relative L2 above this is a different picture, whatever the run says of itself
 NARROW = 0.9  # coverage below this: the 95 % intervals cannot be taken at their word

@@ -3,8 +3,8 @@
 A third party's optimizer or problem is tested by the same suite as the package's own.
 """
 
-from pinngate.testing.optimizers import FEATURES, check_optimizer, optimizer_checks
-from pinngate.testing.problems import ProblemUnderTest, check_problem, problem_checks
+from pinngate.testing.optimizer_conformance import FEATURES, check_optimizer, optimizer_checks
+from pinngate.testing.problem_conformance import ProblemUnderTest, check_problem, problem_checks
 
 __all__ = [
     "FEATURES",

@@ -20,7 +20,7 @@ FAST |= {"num_initial": 16}
 CHECK = """
 import torch, numpy as np, deepxde as dde
 from pinngate import config
-from pinngate.bench.methods.deepxde import DEFAULTS
+from pinngate.bench.methods.deepxde_rival import DEFAULTS
 from pinngate.bench.methods.deepxde_child import Translation
 dde.config.set_default_float("float64")
 STATED = '[{where: x = 1, equation: u_x = 0}]', '[{of: u, count: 9, noise: {std: 0.1}}]'

@@ -11,7 +11,7 @@ import pytest
 from pinngate.bench import gallery
 from pinngate.config import catalog
 from pinngate.errors import SolveError
-from pinngate.problem import Problem
+from pinngate.statement.problem import Problem
 
 ROOT = Path(__file__).parents[2]
 COMMITTED = ROOT / "results" / "gallery"

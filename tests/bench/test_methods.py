@@ -13,7 +13,7 @@ from pinngate import config
 from pinngate.bench.measures import Case, case_of
 from pinngate.bench.methods import METHODS, method
 from pinngate.bench.methods.contract import NotApplicable, Outcome, Task
-from pinngate.bench.methods.first_order import ResidualVarianceAdam
+from pinngate.bench.methods.first_order_rivals import ResidualVarianceAdam
 from pinngate.bench.methods.pipelines import gaussian_process, least_squares_modes
 from pinngate.errors import InputError
 from tests.bench.tiny import SMALL, row_of

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from pinngate.bench import make_tables, write_page, write_tables
-from pinngate.bench.figures import figures_of, slug
 from pinngate.bench.measures import best_ever, error_at, reached
 from pinngate.bench.suite import Choice
+from pinngate.bench.suite_figures import figures_of, slug
 from tests.bench.tiny import made_row, tiny_suite
 
 SUITE = tiny_suite(methods={"a": Choice("adam"), "b": Choice("adamw")}, levels=(0.15,))

@@ -8,7 +8,7 @@ import pytest
 from pinngate.config import catalog, load, resolve
 from pinngate.errors import InputError
 from pinngate.expression import differentiate, evaluate
-from pinngate.problem import Problem, SyntheticObservations
+from pinngate.statement.problem import Problem, SyntheticObservations
 
 NAMES = {
     "advection-noisy-ic",

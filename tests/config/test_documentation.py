@@ -8,9 +8,9 @@ import yaml
 
 from pinngate.config import catalog, load, loads
 from pinngate.config.documentation import SECTIONS, reference, template, write_reference
-from pinngate.config.schema import ProblemFile
 from pinngate.errors import InputError
 from pinngate.expression import FUNCTIONS
+from pinngate.statement.checks.schema import ProblemFile
 
 COMMITTED = Path(__file__).parents[2] / "docs" / "problem-file.md"
 

@@ -8,14 +8,14 @@ from typing import Any
 import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from test_build import RICH
 from test_messages import HEAT
 
 from pinngate.config import loads
-from pinngate.config.schema import ProblemFile
 from pinngate.config.yaml_source import read
 from pinngate.errors import InputError
-from pinngate.problem import Problem
+from pinngate.statement.checks.schema import ProblemFile
+from pinngate.statement.problem import Problem
+from tests.statement.test_building import RICH
 
 quick = settings(derandomize=True, max_examples=150, deadline=None)
 

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from test_build import RICH
 
 from pinngate.config import loads
 from pinngate.errors import InputError
-from pinngate.problem import Plane
+from pinngate.statement.problem import Plane
+from tests.statement.test_building import RICH
 
 
 def test_overrides_count_as_if_they_stood_in_the_file() -> None:

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_build import RICH
 
-from pinngate.config import catalog, dumps, load, loads, to_text
-from pinngate.config.write import number_text
+from pinngate.config import catalog, dumps, load, loads
 from pinngate.expression import FUNCTIONS, Binary, Call, Expression, Name, Number, parse
-from pinngate.problem import Coefficient, Noise, Plane, SolveOptions, SyntheticObservations
+from pinngate.expression.printing import number_text, to_text
+from pinngate.statement.options import SolveOptions
+from pinngate.statement.problem import Coefficient, Noise, Plane, SyntheticObservations
+from tests.statement.test_building import RICH
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 trees = st.recursive(

@@ -6,7 +6,7 @@ import pytest
 
 from pinngate.config import loads
 from pinngate.geometry.isolation import is_available
-from pinngate.problem import Problem
+from pinngate.statement.problem import Problem
 
 needs_deepxde = pytest.mark.skipif(not is_available(), reason="needs the extra geometry (deepxde)")
 

@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 import torch
 
-from pinngate import config, runs
-from pinngate.batches import BatchSource
+from pinngate import config
 from pinngate.data.observations import collect, read_points
 from pinngate.errors import DataError, InputError
 from pinngate.geometry.region import Region
-from pinngate.inspection import verify_truth
-from pinngate.metrics import evaluation_grid
-from pinngate.problem import Noise, Plane, Problem, SyntheticObservations
+from pinngate.points.batches import BatchSource
+from pinngate.points.grid import evaluation_grid
 from pinngate.reference import truth
 from pinngate.report import archive
+from pinngate.report.inspection import verify_truth
+from pinngate.solution import running as runs
+from pinngate.statement.problem import Noise, Plane, Problem, SyntheticObservations
 from tests.geometry.stated import needs_deepxde, problem
 
 pytestmark = needs_deepxde

@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from pinngate.batches import BatchSource
-from pinngate.coefficients import Coefficients
 from pinngate.data.observations import ObservationSet
 from pinngate.expression import parse_equation
-from pinngate.networks import Network
+from pinngate.model.coefficients import Coefficients
+from pinngate.model.networks import Network
+from pinngate.model.residuals import ResidualModel
 from pinngate.optim.first_order import POSTERIOR_POINTS, FirstOrder, FirstOrderOptions
-from pinngate.problem import Equation, NetworkOptions, Problem, canonical
-from pinngate.residuals import ResidualModel
+from pinngate.points.batches import BatchSource
+from pinngate.statement.derivatives import canonical
+from pinngate.statement.options import NetworkOptions
+from pinngate.statement.problem import Equation, Problem
 
 DOUBLE = torch.float64
 SIGMA = 0.2

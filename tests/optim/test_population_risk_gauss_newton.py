@@ -9,15 +9,11 @@ import torch
 from torch import Tensor
 
 from pinngate.errors import InputError, SolveError
-from pinngate.optim.gauss_newton.jacobian import assign, flatten, jacobian, weighted_residuals
-from pinngate.optim.gauss_newton.solver import (
-    PopulationRiskGaussNewton,
-)
-from pinngate.problem import (
-    Coefficient,
-    NetworkOptions,
-)
-from pinngate.residuals import ResidualModel, problem_terms
+from pinngate.linear.jacobian import assign, flatten, jacobian, weighted_residuals
+from pinngate.model.residuals import ResidualModel, problem_terms
+from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
+from pinngate.statement.options import NetworkOptions
+from pinngate.statement.problem import Coefficient
 from tests.noisy_heat import SINES, NoisyHeat, solve, truth
 
 TANH = NetworkOptions(6, 2, "tanh", None)

@@ -10,7 +10,7 @@ import pytest
 
 from pinngate import config
 from pinngate.optim.race import HOPELESS, Race
-from pinngate.training import Session, begin
+from pinngate.runs.training import Session, begin
 
 FILE = """\
 pinngate: 1

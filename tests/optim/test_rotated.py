@@ -11,7 +11,7 @@ from pinngate import config
 from pinngate.optim.first_order import FirstOrder
 from pinngate.optim.registry import resolve
 from pinngate.optim.rotated import PERIOD, RotatedFirstOrder
-from pinngate.training import begin
+from pinngate.runs.training import begin
 
 SMALL = ("solve.network={width: 8, depth: 2}", "solve.collocation=32", "solve.iterations=40")
 

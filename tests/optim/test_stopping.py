@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from pinngate.optim.gauss_newton.options import GaussNewtonOptions
+from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 from pinngate.optim.gauss_newton.stopping import EXACT, Stopping
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from pinngate.inference.risk import RidgeSpectrum
+from pinngate.linear.risk import RidgeSpectrum
 from pinngate.optim.gauss_newton.trust_region import descend
 
 

@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from pinngate.config import catalog, load
-from pinngate.metrics import evaluation_grid, relative_l2
 from pinngate.optim.race import DIVISIONS
 from pinngate.optim.warm_start import STEPS, STEPS_AN_ITERATION
-from pinngate.training import Session, begin, train
+from pinngate.points.grid import evaluation_grid
+from pinngate.runs.metrics import relative_l2
+from pinngate.runs.training import Session, begin, train
 
 SEED = 3  # with which no network leaves the plateau from its random weights
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from pinngate.expression import evaluate, parse, parse_equation
-from pinngate.problem import Condition, Equation, Plane, Problem, canonical
 from pinngate.reference import Initial, Reference, initial_from
+from pinngate.statement.derivatives import canonical
+from pinngate.statement.problem import Condition, Equation, Plane, Problem
 
 UNIT = {"x": (0.0, 1.0), "t": (0.0, 1.0)}
 FIXED_ENDS = (("x", 0.0, "u = 0"), ("x", 1.0, "u = 0"))

@@ -10,8 +10,8 @@ from scipy.io import loadmat
 
 from pinngate.errors import InputError
 from pinngate.expression import parse
-from pinngate.problem import Coefficient, Truth
 from pinngate.reference import cole_hopf, truth
+from pinngate.statement.problem import Coefficient, Truth
 from tests.reference.stated import initial, scattered, state
 
 PUBLISHED = Path(__file__).parents[3] / "shared" / "data" / "burgers_shock.mat"

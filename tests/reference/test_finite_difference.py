@@ -7,10 +7,10 @@ import pytest
 from scipy.special import erfc, erfcx
 
 from pinngate.errors import InputError, SolveError
-from pinngate.problem import Coefficient, Truth
 from pinngate.reference import Reference, cole_hopf, finite_difference
 from pinngate.reference.boundary import uniform_grid
 from pinngate.reference.evolution import evolution
+from pinngate.statement.problem import Coefficient, Truth
 from tests.reference.stated import AT_REST, FIXED_ENDS, UNIT, error, initial, scattered, state
 
 TWO_PI = 2 * np.pi

@@ -8,8 +8,8 @@ import pytest
 
 from pinngate.errors import DataError, InputError
 from pinngate.expression import parse
-from pinngate.problem import Coefficient, Truth
 from pinngate.reference import truth
+from pinngate.statement.problem import Coefficient, Truth
 from tests.reference.stated import FIXED_ENDS, error, scattered, state, values_of
 
 HEAT = "exp(-0.05*pi**2*t)*sin(pi*x)"

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from pinngate.expression import parse, parse_equation
-from pinngate.problem import (
+from pinngate.report import RunArchive
+from pinngate.statement.problem import (
     Coefficient,
     Condition,
     Equation,
@@ -22,7 +23,6 @@ from pinngate.problem import (
     SyntheticObservations,
     Truth,
 )
-from pinngate.report import RunArchive
 
 KAPPA, NOISE = 0.05, 0.3
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import heat
 
 from pinngate.errors import InputError
 from pinngate.report import read
+from tests.report.conftest import heat
 
 
 def test_reads_what_was_written(run_folder: Path) -> None:

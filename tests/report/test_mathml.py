@@ -5,10 +5,10 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 import pytest
-from conftest import heat_problem
 
 from pinngate.expression import FUNCTIONS, parse, parse_equation
 from pinngate.report import mathml
+from tests.report.conftest import heat_problem
 
 
 def _plain(markup: str) -> str:

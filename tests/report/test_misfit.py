@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from pinngate.problem import MeasuredObservations, Noise
 from pinngate.report import RunArchive
-from pinngate.report.misfit import misfit
+from pinngate.report.misfit_words import misfit
 from pinngate.report.verdict import noise_rows, verdict
+from pinngate.statement.problem import MeasuredObservations, Noise
 
 Make = Callable[[str], RunArchive]
 STD = 0.3

@@ -9,11 +9,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from conftest import MAKERS
 
 from pinngate.errors import InputError
-from pinngate.problem import NetworkOptions
 from pinngate.report import RunArchive, read, render, write
+from pinngate.statement.options import NetworkOptions
+from tests.report.conftest import MAKERS
 
 Make = Callable[[str], RunArchive]
 PICTURES = {"solution": b"\x89PNG one", "fit_2": b"\x89PNG two", "novel": b"\x89PNG three"}

@@ -7,8 +7,8 @@ here.
 from __future__ import annotations
 
 from pinngate.bench.methods.contract import Method
-from pinngate.bench.methods.deepxde import DEEPXDE
-from pinngate.bench.methods.first_order import FIRST_ORDER
+from pinngate.bench.methods.deepxde_rival import DEEPXDE
+from pinngate.bench.methods.first_order_rivals import FIRST_ORDER
 from pinngate.bench.methods.own import OWN
 from pinngate.bench.methods.pipelines import PIPELINES
 from pinngate.bench.methods.variational import VARIATIONAL

@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from pinngate.data.observations import ObservationSet
 from pinngate.errors import InputError, nearest
 from pinngate.inference.posterior import CoefficientInterval
-from pinngate.metrics import Grid, relative_l2
-from pinngate.problem import Problem, SolveOptions
+from pinngate.points.grid import Grid
+from pinngate.runs.metrics import relative_l2
+from pinngate.statement.options import SolveOptions
+from pinngate.statement.problem import Problem
 
 Array = NDArray[np.float64]
 

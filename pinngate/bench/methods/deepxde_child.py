@@ -21,7 +21,8 @@ import numpy as np
 import torch
 
 from pinngate.expression import Expression, evaluate
-from pinngate.problem import Condition, Derivative, Problem
+from pinngate.statement.derivatives import Derivative
+from pinngate.statement.problem import Condition, Problem
 
 CURVE_POINTS = 120  # states kept of each stage
 LBFGS_PER_CALL = 50  # iterations between looks at the clock; its memory lives on between calls

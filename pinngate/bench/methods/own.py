@@ -15,11 +15,12 @@ from typing import Any
 
 from pinngate.bench.methods.contract import Array, Method, Outcome, Task
 from pinngate.errors import InputError
-from pinngate.evaluation import judge
 from pinngate.optim.registry import METHODS, resolve
 from pinngate.optim.second_order import SecondOrder
-from pinngate.problem import NetworkOptions, Problem, SolveOptions
-from pinngate.training import Progress, Session, begin, train
+from pinngate.runs.judgement import judge
+from pinngate.runs.training import Progress, Session, begin, train
+from pinngate.statement.options import NetworkOptions, SolveOptions
+from pinngate.statement.problem import Problem
 
 OF_ONE_RUN = ("race", "memory")  # entries of metrics.json that no table compares
 SOLVE_KEYS = {

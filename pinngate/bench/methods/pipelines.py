@@ -34,7 +34,7 @@ from pinngate.classical.baseline import Initial, Smoother, fixed_ends, stated_pr
 from pinngate.data.observations import ObservationSet
 from pinngate.errors import InputError
 from pinngate.limits.modes import family_of
-from pinngate.problem import MeasuredObservations, Problem
+from pinngate.statement.problem import MeasuredObservations, Problem
 
 NUM_RESTARTS = 4  # of the search for the process's hyper-parameters, which has local optima
 NUM_SMOOTHED = 200  # values of the smoothed initial condition that the network is given

@@ -30,9 +30,10 @@ from pinngate.bench.methods.contract import (
 )
 from pinngate.errors import SolveError
 from pinngate.expression import Expression, differentiate, evaluate, names
-from pinngate.limits.differences import Line
-from pinngate.problem import Derivative, Equation, Problem
-from pinngate.residuals import characteristic_size
+from pinngate.limits.stencils import Line
+from pinngate.model.residuals import characteristic_size
+from pinngate.statement.derivatives import Derivative
+from pinngate.statement.problem import Equation, Problem
 
 MAX_ITERATIONS = 20
 TOLERANCE = 1e-5  # relative change of the fields at which iterations end

@@ -21,8 +21,8 @@ from pinngate.inference.noise_model import (
     from_state,
     to_state,
 )
-from pinngate.inference.ridge import RidgeFit
-from pinngate.optim.gauss_newton.jacobian import Rows
+from pinngate.linear.jacobian import Rows
+from pinngate.linear.ridge import RidgeFit
 
 # Values by which the noise of all sets counts in that of one: few values that the fit follows
 # freely tell nothing of their noise, and would end with all the weight.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from pinngate.optim.gauss_newton.options import GaussNewtonOptions
+from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 
 RISEN = 1.1  # risk over the least so far above which a stiffer physics has cost the fit to the data
 NEGLIGIBLE = 0.01  # risk as a share of the physics' misfit below which the data hold nothing back

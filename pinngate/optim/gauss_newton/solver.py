@@ -21,13 +21,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinngate.coefficients import Coefficients
 from pinngate.errors import InputError, SolveError
-from pinngate.inference.ridge import RidgeFactor, RidgeFit, RidgeSystem
-from pinngate.inference.risk import RidgeSpectrum
-from pinngate.networks import Network
-from pinngate.optim.gauss_newton.data_noise import DataNoise, Verdict
-from pinngate.optim.gauss_newton.jacobian import (
+from pinngate.linear.jacobian import (
     Batches,
     Rows,
     assign,
@@ -36,13 +31,18 @@ from pinngate.optim.gauss_newton.jacobian import (
     row_slices,
     weighted_residuals,
 )
+from pinngate.linear.ridge import RidgeFactor, RidgeFit, RidgeSystem
+from pinngate.linear.risk import RidgeSpectrum
+from pinngate.model.coefficients import Coefficients
+from pinngate.model.networks import Network
+from pinngate.model.residuals import ResidualModel, Term
+from pinngate.optim.gauss_newton.data_noise import DataNoise, Verdict
 from pinngate.optim.gauss_newton.one_step import OneStep
-from pinngate.optim.gauss_newton.options import GaussNewtonOptions
 from pinngate.optim.gauss_newton.physics_weight import PhysicsWeight
+from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 from pinngate.optim.gauss_newton.stopping import Stopping
 from pinngate.optim.gauss_newton.trust_region import descend
-from pinngate.residuals import ResidualModel, Term
-from pinngate.smoothness import strength
+from pinngate.points.smoothness import strength
 
 FIRST_SMOOTHING = 0.003  # strength of a smoothness prior before the data have told
 

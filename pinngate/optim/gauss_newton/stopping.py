@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pinngate.optim.gauss_newton.options import GaussNewtonOptions
+from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 
 EXACT = 1e-6  # score that leaves nothing wanting: a thousandth of the fields' size, squared
 WORTHWHILE = 0.2  # relative fall that counts as one where nothing is wanting

@@ -1,6 +1,7 @@
 """Population-risk Gauss–Newton without forming the Jacobian, for tens of thousands of weights."""
 
-from pinngate.optim.matrix_free.memory import (
+from pinngate.linear.matrix_free import MatrixFreeOptions, MatrixFreeSpectrum
+from pinngate.linear.memory_plan import (
     MemoryPlan,
     Size,
     choose_form,
@@ -8,14 +9,13 @@ from pinngate.optim.matrix_free.memory import (
     dense_posterior_memory,
     matrix_free_memory,
 )
+from pinngate.linear.rows import LinearisedRows
 from pinngate.optim.matrix_free.posterior import (
     matrix_free_fit,
     matrix_free_kernel,
     matrix_free_posterior,
 )
-from pinngate.optim.matrix_free.rows import LinearisedRows
 from pinngate.optim.matrix_free.solver import MatrixFreeGaussNewton
-from pinngate.optim.matrix_free.spectrum import MatrixFreeOptions, MatrixFreeSpectrum
 
 __all__ = [
     "LinearisedRows",

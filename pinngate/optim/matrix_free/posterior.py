@@ -10,10 +10,10 @@ from __future__ import annotations
 from pinngate.inference.kernel import KernelSpectrum
 from pinngate.inference.linearised_fit import LinearisedFit, observed_places, robust_factor
 from pinngate.inference.posterior import Posterior, residual_correlation
-from pinngate.optim.gauss_newton.jacobian import Batches, flatten
-from pinngate.optim.matrix_free.rows import LinearisedRows
+from pinngate.linear.jacobian import Batches, flatten
+from pinngate.linear.matrix_free import MatrixFreeSpectrum
+from pinngate.linear.rows import LinearisedRows
 from pinngate.optim.matrix_free.solver import MatrixFreeGaussNewton
-from pinngate.optim.matrix_free.spectrum import MatrixFreeSpectrum
 
 
 def matrix_free_fit(

@@ -2,7 +2,7 @@
 
 The same iteration, trust region, choice of the ridge and reasons to stop as
 `pinngate.optim.gauss_newton.solver`; only the Jacobian is an operator and the
-leave-one-out leverages carry a small stochastic error. `pinngate.optim.matrix_free.memory` says
+leave-one-out leverages carry a small stochastic error. `pinngate.linear.memory_plan` says
 which form fits.
 """
 
@@ -14,14 +14,14 @@ from typing import Any
 
 from torch import Tensor
 
-from pinngate.coefficients import Coefficients
-from pinngate.networks import Network
-from pinngate.optim.gauss_newton.jacobian import Batches
-from pinngate.optim.gauss_newton.options import GaussNewtonOptions
+from pinngate.linear.jacobian import Batches
+from pinngate.linear.matrix_free import MatrixFreeOptions, MatrixFreeSpectrum
+from pinngate.linear.rows import LinearisedRows
+from pinngate.model.coefficients import Coefficients
+from pinngate.model.networks import Network
+from pinngate.model.residuals import ResidualModel
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
-from pinngate.optim.matrix_free.rows import LinearisedRows
-from pinngate.optim.matrix_free.spectrum import MatrixFreeOptions, MatrixFreeSpectrum
-from pinngate.residuals import ResidualModel
+from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 
 
 class MatrixFreeGaussNewton(PopulationRiskGaussNewton):

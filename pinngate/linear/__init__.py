@@ -1,0 +1,1 @@
+"""The linearised problem: Jacobian, ridge, leave-one-out risk, spectrum; dense and matrix-free."""

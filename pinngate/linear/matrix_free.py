@@ -1,0 +1,245 @@
+"""Leave-one-out risk and ridge steps of a linearisation whose Jacobian is never formed.
+
+Takes the place of `inference.risk.RidgeSpectrum` where J does not fit. The eigenvectors of two
+thousand sampled rows give a basis Ω of the leading directions of Aᵀ A; one pass over A makes of it
+a Nyström preconditioner for conjugate gradients and a Galerkin space. The leverages of the
+observations, the diagonal of H = A (Aᵀ A + α I)⁻¹ Aᵀ, are split as in Hutch++ (R. A. Meyer et al.,
+arXiv 2010.09649; for diagonals R. A. Baston and Y. Nakatsukasa, arXiv 2201.10684): the part in Ω is
+exact, the rest is estimated from random signs z on the observation rows,
+
+    h_i = h_i(Ω) + E z_i (H z − H(Ω) z)_i.
+
+The signs are the same at every ridge, so the risk is a smooth function of the ridge.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pinngate.linear.conjugate_gradients import (
+    NystromPreconditioner,
+    RidgeSolutions,
+    conjugate_gradients,
+)
+from pinngate.linear.ridge import RidgeFit, solve_gram
+from pinngate.linear.risk import RidgeSpectrum
+from pinngate.linear.rows import LinearisedRows
+
+logger = logging.getLogger(__name__)
+
+NEGLIGIBLE = 1e-8  # relative length beyond the basis below which a direction is rounding
+
+
+@dataclass(frozen=True)
+class MatrixFreeOptions:
+    """How much work and memory; every default has its reason.
+
+    Attributes:
+        num_sampled: rows whose eigenvectors start the basis. Equations are smooth in the point, so
+            two thousand rows know all directions that matter; twice 8·P·num_sampled bytes, for a
+            moment.
+        max_rank: most directions of the basis, five arrays of 8·P·max_rank bytes. Where more have
+            an eigenvalue above the ridge, solves take tens of passes in place of one to three and
+            the leverages rest on the probes.
+        smallest: directions with an eigenvalue above this fraction of the ridge enter the basis;
+            those left out have a filter below a twentieth.
+        num_probes: random signs for the rest of the leverages; observations up to this number are
+            probed one by one, which is exact.
+        risk_tolerance: of the conjugate gradients for the risk; far below the probes' own error.
+        step_tolerance: of those for the step: far below what the linearisation is worth.
+        max_passes: most passes over A of one solve.
+        cache_bytes: memory for the factors of the rows; what does not fit is computed in each pass.
+        seed: of sampled rows and signs, the same in every iteration.
+    """
+
+    num_sampled: int = 2048
+    max_rank: int = 512
+    smallest: float = 0.05
+    num_probes: int = 8
+    risk_tolerance: float = 1e-4
+    step_tolerance: float = 1e-7
+    max_passes: int = 100
+    cache_bytes: float = 2e9
+    seed: int = 0
+
+
+class MatrixFreeSpectrum:
+    """What `RidgeSpectrum` answers, from products with A.
+
+    Args:
+        rows: the Jacobian [A C], already scaled.
+        num_unpenalised: K.
+        observed: the rows that are observations.
+        ridge: about which ridges it will be asked; sets the basis.
+        options: see `MatrixFreeOptions`.
+
+    Attributes:
+        rank: number of directions in the basis.
+        num_passes: passes over A by conjugate gradients so far, all solves together.
+        leverage_error: standard error of the leverages of the last `fits`, root mean square.
+
+    Cost: one pass with `rank` vectors at once, then each solve a few passes.
+    """
+
+    def __init__(
+        self,
+        rows: LinearisedRows,
+        num_unpenalised: int,
+        observed: slice,
+        ridge: float,
+        options: MatrixFreeOptions,
+    ) -> None:
+        self.rows, self.options, self.observed = rows, options, observed
+        self.unpenalised = rows.unpenalised[:, :num_unpenalised]
+        self.num_passes = 0
+        self.leverage_error = 0.0
+        self.basis = self._leading_directions(ridge)
+        self.rank = self.basis.shape[1]
+        self.images, product = rows.gram(self.basis)
+        self.preconditioner = NystromPreconditioner(self.basis, product)
+        self._reduced = self._galerkin(self.images)
+
+    def _leading_directions(self, ridge: float) -> Tensor:
+        generator = torch.Generator().manual_seed(self.options.seed)
+        sampled = self.rows.sample(self.options.num_sampled, generator)
+        eigenvalues, vectors = torch.linalg.eigh(sampled @ sampled.T)
+        # below, eigenvectors of the sampled rows are rounding
+        floor = max(self.options.smallest * ridge, 1e-12 * float(eigenvalues[-1]))
+        rank = min(self.options.max_rank, max(1, int((eigenvalues > floor).sum())))
+        basis: Tensor = torch.linalg.qr(sampled.T @ vectors[:, -rank:]).Q
+        return basis
+
+    def _galerkin(self, images: Tensor) -> RidgeSpectrum:
+        """Return the ridge problem restricted to a space of orthonormal directions."""
+        joint = torch.cat([images, self.unpenalised], 1)
+        return RidgeSpectrum(joint, self.unpenalised.shape[1], self.observed, "normal")
+
+    def solve(self, ridge: float, y: Tensor, tolerance: float) -> RidgeSolutions:
+        """Return (Aᵀ A + α I)⁻¹ Aᵀ y for y (N, m), and its images."""
+        rhs = self.rows.adjoint(y)
+        found = conjugate_gradients(
+            self.rows.gram,
+            rhs,
+            rhs.new_full((y.shape[1],), ridge),
+            self.preconditioner,
+            len(y),
+            tolerance=tolerance,
+            max_passes=self.options.max_passes,
+        )
+        self.num_passes += found.num_passes
+        if found.error > tolerance:
+            logger.info(
+                "conjugate gradients left an error of %.1e after %d passes (rank %d)",
+                found.error,
+                found.num_passes,
+                self.rank,
+            )
+        return found
+
+    def probes(self) -> Tensor:
+        """Return the probes on the observation rows, (N, m)."""
+        num_observed = self.observed.stop - self.observed.start
+        num_probes = min(self.options.num_probes, num_observed)
+        probes = self.unpenalised.new_zeros(self.rows.shape[0], num_probes)
+        if num_probes == num_observed:
+            signs = torch.eye(num_observed, dtype=probes.dtype)
+        else:
+            generator = torch.Generator().manual_seed(self.options.seed + 1)
+            coins = torch.randint(0, 2, (num_observed, num_probes), generator=generator)
+            signs = 2.0 * coins.to(probes.dtype) - 1.0
+        probes[self.observed] = signs.to(probes.device)
+        return probes
+
+    def fits(self, ridges: Sequence[float], b: Tensor) -> list[RidgeFit]:
+        """Return the fit of b (N,) at each ridge.
+
+        Systems are solved at the middle ridge; basis and solutions span the space in which the
+        others are solved, exact in the middle and close to it elsewhere.
+        """
+        middle = ridges[len(ridges) // 2]
+        probes = self.probes()
+        given = torch.cat([b[:, None], self.unpenalised, probes], 1)
+        solved = self.solve(middle, given, self.options.risk_tolerance)
+        enriched = self._galerkin(torch.cat([self.images, self._images_beyond(solved.x)], 1))
+        self._reduced = enriched
+        plain = self._galerkin(self.images)
+        found = []
+        lower = plain.fits(ridges, b)
+        signs = probes[self.observed]
+        largest = self.rows.row_squares(self.observed)
+        for k, fit in enumerate(enriched.fits(ridges, b)):
+            beyond = _residual(plain, fit.ridge, probes) - _residual(enriched, fit.ridge, probes)
+            terms = signs * beyond[self.observed]
+            if signs.shape[1] == len(signs):
+                rest, error = terms.sum(1), torch.zeros_like(b[self.observed])
+            else:
+                rest = terms.mean(1)
+                error = terms.std(1) / signs.shape[1] ** 0.5
+            # alone among the penalised, an observation has the leverage ‖a‖²/(‖a‖² + α)
+            free = lower[k].leverage + rest
+            bound = 1 - fit.ridge / (fit.ridge + largest)
+            if not self.unpenalised.shape[1]:
+                free = torch.minimum(free, bound)
+            diagonal = (1 - free).clamp_min(1e-12)
+            found.append(RidgeFit(fit.ridge, fit.residual, free, fit.residual / diagonal))
+            if fit.ridge == middle:
+                self.leverage_error = float(error.square().mean().sqrt())
+        return found
+
+    def _images_beyond(self, solutions: Tensor) -> Tensor:
+        """Return A V, V orthonormal, spanning what the solutions add to the basis."""
+        new = solutions / solutions.norm(dim=0).clamp_min(1e-300)
+        for _ in range(2):  # twice, since one projection leaves rounding of the size of `new`
+            new = new - self.basis @ (self.basis.T @ new)
+        squares, mixing = torch.linalg.eigh(new.T @ new)
+        kept = squares > NEGLIGIBLE**2
+        return self.rows.forward(torch.linalg.qr(new @ mixing[:, kept]).Q)
+
+    def minimiser(self, ridge: float, b: Tensor, damping: float = 0.0) -> tuple[Tensor, Tensor]:
+        """Return (v, c) that minimise ‖b + A v + C c‖² + ridge ‖v‖² + damping ‖c‖²."""
+        given = torch.cat([b[:, None], self.unpenalised], 1)
+        solved = self.solve(ridge, given, self.options.step_tolerance)
+        c = b.new_zeros(self.unpenalised.shape[1])
+        v = solved.x[:, 0]
+        if len(c):
+            t_c = self.unpenalised - solved.images[:, 1:]
+            gram = self.unpenalised.T @ t_c
+            gram = 0.5 * (gram + gram.T)
+            gram = gram + damping * torch.eye(len(c), dtype=b.dtype, device=b.device)
+            c = -solve_gram(gram, t_c.T @ b)
+            v = v + solved.x[:, 1:] @ c
+        return -v, c
+
+    def is_definite(self, ridge: float) -> bool:
+        """Whether solves at this ridge make sense; conjugate gradients ask for no more."""
+        return ridge > 0
+
+    def directions(self) -> tuple[Tensor, Tensor]:
+        """Return eigenvalues (rank,) and eigenvectors (P, rank) of Aᵀ A within the basis."""
+        reduced = self._galerkin(self.images)
+        return reduced.eigenvalues, self.basis @ reduced.vectors
+
+    def signal_fraction(self, ridge: float) -> float:
+        """Return the mean filter over all directions; those outside the basis count as zero."""
+        eigenvalues = self._reduced.eigenvalues
+        smaller = min(self.rows.shape[0], self.rows.num_weights)
+        return float((eigenvalues / (eigenvalues + ridge)).sum()) / smaller
+
+    def unpenalised_covariance(self, ridge: float) -> Tensor:
+        """Return (Cᵀ T_A C)⁻¹, (K, K), in the space of the last `fits`."""
+        return self._reduced.unpenalised_covariance(ridge)
+
+
+def _residual(spectrum: RidgeSpectrum, ridge: float, x: Tensor) -> Tensor:
+    """Return T x for x (N, m), both kinds of columns fitted."""
+    left = spectrum.penalised_residual(ridge, x)
+    c = spectrum.unpenalised
+    if not c.shape[1]:
+        return left
+    t_c = spectrum.penalised_residual(ridge, c)
+    return left - t_c @ solve_gram(c.T @ t_c, t_c.T @ x)

@@ -1,0 +1,144 @@
+"""How much memory each form of the solver needs, and which form fits into a budget.
+
+Asked by `pinngate.optim.second_order` before anything is allocated or written. The formulas count
+the arrays that are alive together, in a step and in the posterior at the end; peaks measured in a
+process of its own stay below them (``tests/optim/test_memory.py``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from pinngate.errors import InputError
+from pinngate.linear.matrix_free import MatrixFreeOptions
+from pinngate.linear.rows import TILE
+from pinngate.memory import rounded_text
+from pinngate.model.residuals import TILE as DENSE_TILE
+
+NUMBER = 8  # bytes of a double
+LIBRARY = 50_000_000  # bytes that the libraries take at their first products and decompositions
+LEAST_RANK = 64  # a smaller basis leaves conjugate gradients with hundreds of passes
+
+
+@dataclass(frozen=True)
+class Size:
+    """What the memory depends on.
+
+    Attributes:
+        num_rows: N, all residuals of a step.
+        num_posterior_rows: all residuals of the posterior, which has more collocation points.
+        num_observations: n.
+        num_parameters: P, weights and coefficients.
+        width: of the layers.
+        depth: hidden layers.
+        num_channels: C, derivatives that the equation carries.
+    """
+
+    num_rows: int
+    num_posterior_rows: int
+    num_observations: int
+    num_parameters: int
+    width: int
+    depth: int = 3
+    num_channels: int = 3
+
+    @property
+    def per_point(self) -> int:
+        """Numbers in the factors of one point's gradient: d and a of every layer and channel."""
+        return 2 * self.width * (self.depth + 1) * self.num_channels
+
+    def tile(self, num_points: int) -> int:
+        """Return the numbers of one propagation and, of one layer, its written gradients."""
+        return num_points * (3 * self.per_point + 2 * self.width**2)
+
+
+@dataclass(frozen=True)
+class MemoryPlan:
+    """The form that was chosen, and the bytes it needs beside the program itself.
+
+    `first-order` forms the Jacobian once, for the posterior; `work` belongs to `matrix-free`.
+    """
+
+    form: Literal["dense", "matrix-free", "first-order"]
+    num_bytes: int
+    work: MatrixFreeOptions | None = None
+
+    def describe(self) -> str:
+        """Say what will run."""
+        if self.work is not None:
+            return f"matrix-free: the Jacobian is not formed, rank at most {self.work.max_rank}"
+        if self.form == "first-order":
+            return "for the uncertainty at the end; the steps need far less"
+        return "dense: the Jacobian is formed"
+
+
+def dense_posterior_memory(size: Size) -> int:
+    """Return the bytes of a posterior: J, the eigenvectors three times and the directions."""
+    rows, columns = size.num_posterior_rows, size.num_parameters
+    m = min(rows, columns)
+    directions = m * columns if rows <= columns else m * m
+    later = 3 * m**2 + 2 * size.num_observations * m + directions
+    largest = max(4 * m**2, later, size.tile(min(rows, DENSE_TILE)))
+    return LIBRARY + NUMBER * (rows * columns + largest)
+
+
+def dense_memory(size: Size) -> int:
+    """Return the bytes of the form that holds the Jacobian J.
+
+    Beside J, one after the other: the propagation of one tile; the smaller Gram matrix four times
+    during its decomposition; the eigenvectors, and twice the rows of the observations in them.
+    """
+    m = min(size.num_rows, size.num_parameters)
+    decomposed = max(4 * m**2, m**2 + 2 * size.num_observations * m)
+    largest = max(decomposed, size.tile(min(size.num_rows, DENSE_TILE)))
+    step = LIBRARY + NUMBER * (size.num_rows * size.num_parameters + largest)
+    return max(step, dense_posterior_memory(size))
+
+
+def matrix_free_memory(size: Size, work: MatrixFreeOptions | None = None) -> int:
+    """Return the bytes of the form that never holds J.
+
+    The cache and the tape of one tile; then either the sampled rows twice and their Gram matrix
+    four times, or basis, product and the preconditioner's vectors with transients (P × rank) and
+    the images (N × rank).
+    """
+    work = work or MatrixFreeOptions()
+    rows, columns = max(size.num_rows, size.num_posterior_rows), size.num_parameters
+    sampled = min(work.num_sampled, rows)
+    rank = min(work.max_rank, sampled)
+    sampling = 2 * sampled * columns + 4 * sampled**2 + size.tile(min(sampled, DENSE_TILE))
+    iterating = 5 * rank * columns + 4 * rank * rows + size.tile(min(rows, TILE))
+    cache = min(int(work.cache_bytes), NUMBER * rows * size.per_point)
+    return LIBRARY + cache + NUMBER * max(sampling, iterating)
+
+
+def choose_form(size: Size, budget: int) -> MemoryPlan:
+    """Return the form to run: dense where it fits, else matrix-free with what the budget allows.
+
+    The matrix-free form gives up its cache first, which costs one propagation a pass, then rank,
+    which costs passes.
+
+    Raises:
+        InputError: neither fits.
+    """
+    needed = dense_memory(size)
+    if needed <= budget:
+        return MemoryPlan("dense", needed)
+    work = MatrixFreeOptions()
+    while True:
+        least = matrix_free_memory(size, replace(work, cache_bytes=0.0))
+        if least <= budget:
+            work = replace(work, cache_bytes=min(work.cache_bytes, float(budget - least)))
+            return MemoryPlan("matrix-free", matrix_free_memory(size, work), work)
+        if work.max_rank <= LEAST_RANK:
+            break
+        work = replace(work, num_sampled=work.num_sampled // 2, max_rank=work.max_rank // 2)
+    raise InputError(
+        f"population-risk-gauss-newton needs {rounded_text(least)} of memory for this problem, "
+        f"and {rounded_text(budget)} are allowed",
+        expected=f"--max-memory, solve.max_memory or free memory for {size.num_posterior_rows} "
+        f"residuals and {size.num_parameters} parameters",
+        hint="use fewer collocation points, a smaller network, or the optimizer "
+        "population-risk-adam",
+    )

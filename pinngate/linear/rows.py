@@ -1,0 +1,334 @@
+"""Products with the Jacobian of all residuals, which is never formed.
+
+Row n of J is the gradient of point n's weighted residual. `pinngate.model.channels` gives it in
+factored form, Σ_c d_nc a_ncᵀ for each linear layer, so that with a tangent V of its weights
+
+    (J v)_n = Σ_c d_nc · V a_nc        Jᵀ y = Σ_n y_n Σ_c d_nc a_ncᵀ.
+
+The factors depend on neither v nor y: they are computed once for each linearisation and kept within
+a budget of memory, beyond which they are computed anew in every pass. Where many vectors are
+multiplied at once the rows of a few points are written out and used as a matrix, since the factored
+form costs as many products a vector as there are channels. Stands between the residuals and
+`pinngate.linear.matrix_free`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pinngate.linear.jacobian import Batches, jacobian, row_slices, write_rows
+from pinngate.model.channels import LayerFactors
+from pinngate.model.coefficients import Coefficients
+from pinngate.model.networks import Network
+from pinngate.model.residuals import Batch, ResidualModel, TermEvaluation, Tile
+
+TILE = 1024  # points linearised at once: bounds what lies outside the cache
+MAX_WRITTEN = 1 << 21  # numbers in the rows written out at once: 16 MiB
+MAX_FACTORED = 12  # most vectors for which the factored form is the faster (measured, 3 channels)
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Consecutive rows and the factors of their gradients."""
+
+    rows: slice
+    factors: list[LayerFactors]
+
+
+@dataclass
+class _Piece:
+    """Points linearised together, from `offset` of their term on; `kept` holds their factors."""
+
+    batches: dict[str, Batch]
+    offset: int
+    kept: list[_Block] | None = None
+
+
+class LinearisedRows:
+    """The weighted Jacobian J = [A C] (N, P + K) as an operator, and the residuals.
+
+    Args:
+        model: the terms.
+        network: P weights; must not change between products, for factors outside the cache are
+            computed from it.
+        coefficients: K unknown coefficients, the last columns.
+        batches: points of every term.
+        row_weights: factor on the rows of each term.
+        cache_bytes: most memory for kept factors.
+        tile: points linearised at once.
+
+    Attributes:
+        residual: weighted residuals (N,), in the rows of the dense `jacobian`.
+        unpenalised: C (N, K), weighted.
+        slices: rows of each term.
+
+    Cost: one propagation forward and backward; 2·N·C·P operations a product, C channels.
+    """
+
+    def __init__(
+        self,
+        model: ResidualModel,
+        network: Network,
+        coefficients: Coefficients,
+        batches: Batches,
+        row_weights: Mapping[str, float],
+        *,
+        cache_bytes: float = 2e9,
+        tile: int = TILE,
+    ) -> None:
+        self.model, self.network, self.coefficients = model, network, coefficients
+        self.slices = row_slices(model, batches)
+        self.batches = {n: batches[n] for n in self.slices if n in batches}
+        num_rows = max(s.stop for s in self.slices.values())
+        num_unpenalised = coefficients.raw.numel()
+        self.num_weights = network.num_parameters
+        self.scale = network.low.new_empty(num_rows)
+        for name, rows in self.slices.items():
+            self.scale[rows] = row_weights[name]
+        self.residual = network.low.new_empty(num_rows)
+        self.unpenalised = network.low.new_empty(num_rows, num_unpenalised)
+        self._pieces = list(self._cut(tile))
+        self._linearise(cache_bytes)
+
+    def _cut(self, tile: int) -> Iterator[_Piece]:
+        shared = [t.name for t in self.model.terms if t.kind == "equation"][1:]
+        empty = {name: b.take(slice(0, 0)) for name, b in self.batches.items()}
+        for name, batch in self.batches.items():
+            if name in shared:
+                continue
+            for start in range(0, len(batch), tile):
+                yield _Piece({**empty, name: batch.take(slice(start, start + tile))}, start)
+
+    def _linearise(self, cache_bytes: float) -> None:
+        left = cache_bytes
+        for piece in self._pieces:
+            blocks: list[_Block] = []
+            for part in self._sweep(piece):
+                for e in part.evaluations:
+                    rows = self._rows(e, piece)
+                    self.residual[rows] = self.scale[rows] * e.residual
+                    self.unpenalised[rows] = self.scale[rows, None] * e.by_coefficient
+                if left > 0:
+                    blocks += self._blocks(part, piece)
+            size = _num_bytes(blocks)
+            if blocks and size <= left:
+                piece.kept = blocks
+            left = left - size if size <= left else 0.0
+
+    def _sweep(self, piece: _Piece) -> Iterator[Tile]:
+        return self.model.sweep(self.network, self.coefficients, piece.batches)
+
+    def _rows(self, evaluation: TermEvaluation, piece: _Piece) -> slice:
+        start = self.slices[evaluation.term.name].start + piece.offset + evaluation.start
+        return slice(start, start + len(evaluation.residual))
+
+    def _blocks(self, part: Tile, piece: _Piece) -> list[_Block]:
+        found = part.backward(lambda e: self.scale[self._rows(e, piece)])
+        return [_Block(self._rows(e, piece), factors) for e, _, factors in found]
+
+    def _all_blocks(self) -> Iterator[_Block]:
+        for piece in self._pieces:
+            if piece.kept is not None:
+                yield from piece.kept
+                continue
+            for part in self._sweep(piece):
+                yield from self._blocks(part, piece)
+
+    @property
+    def cached_bytes(self) -> int:
+        """Memory of the kept factors."""
+        return sum(_num_bytes(p.kept) for p in self._pieces if p.kept is not None)
+
+    def __imul__(self, factors: Tensor) -> LinearisedRows:
+        """Scale every row by factors (N, 1); the residuals stay as they are."""
+        roots = factors.reshape(-1)
+        if bool((roots == 1).all()):
+            return self
+        self.scale = self.scale * roots
+        self.unpenalised = self.unpenalised * roots[:, None]
+        for piece in self._pieces:
+            for block in piece.kept or []:
+                for d, _ in block.factors:
+                    d *= roots[block.rows, None]
+        return self
+
+    def __getitem__(self, key: tuple[slice, slice]) -> LinearisedRows:
+        """Return the columns [:, :P] alone, as an operator on the same factors.
+
+        Raises:
+            IndexError: any other part is asked for.
+        """
+        if key != (slice(None), slice(None, self.num_weights)):
+            raise IndexError("only [:, :num_weights] of a matrix-free Jacobian can be taken")
+        part = copy.copy(self)
+        part.unpenalised = self.unpenalised[:, :0]
+        return part
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """N and P + K."""
+        return len(self.residual), self.num_weights + self.unpenalised.shape[1]
+
+    def __matmul__(self, vector: Tensor) -> Tensor:
+        """Return J v (N,) for v (P + K,)."""
+        product = self.forward(vector[: self.num_weights, None])[:, 0]
+        return product + self.unpenalised @ vector[self.num_weights :]
+
+    def forward(self, v: Tensor) -> Tensor:
+        """Return A v for v (P, m): (N, m)."""
+        return self._pass(v, None)[0]
+
+    def adjoint(self, y: Tensor) -> Tensor:
+        """Return Aᵀ y for y (N, m): (P, m)."""
+        return self._pass(None, y)[1]
+
+    def gram(self, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Return A v and Aᵀ A v in one pass, (N, m) and (P, m)."""
+        return self._pass(v, None, is_gram=True)
+
+    def _pass(
+        self, v: Tensor | None, y: Tensor | None, *, is_gram: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        given = v if v is not None else y
+        if given is None:
+            raise ValueError("a pass needs a vector on one side")
+        num_vectors = given.shape[1]
+        out_rows = given.new_empty(self.shape[0] if v is not None else 0, num_vectors)
+        # the transpose, so that each vector's weights of a layer lie together
+        is_back = is_gram or y is not None
+        out_weights = given.new_zeros(num_vectors, self.num_weights if is_back else 0)
+        if num_vectors <= MAX_FACTORED:
+            tangents = None
+            if v is not None:
+                held = v.T.clone(memory_format=torch.contiguous_format)
+                self._hold(held)
+                tangents = self._split(held)
+            gradients = self._split(out_weights) if is_back else None
+            for block in self._all_blocks():
+                y_block = None if y is None else y[block.rows]
+                if tangents is not None:
+                    product = _factored_forward(tangents, block.factors)
+                    out_rows[block.rows] = product
+                    y_block = product
+                if gradients is not None and y_block is not None:
+                    _factored_adjoint(gradients, block.factors, y_block)
+            self._hold(out_weights)
+            return out_rows, out_weights.T
+        buffer = given.new_empty(max(1, MAX_WRITTEN // self.num_weights), self.num_weights)
+        for block in self._all_blocks():
+            for begin in range(block.rows.start, block.rows.stop, len(buffer)):
+                rows = slice(begin, min(begin + len(buffer), block.rows.stop))
+                own = slice(begin - block.rows.start, rows.stop - block.rows.start)
+                written = buffer[: rows.stop - rows.start]
+                write_rows(
+                    self.network,
+                    [LayerFactors(d[:, own], a[:, own]) for d, a in block.factors],
+                    written,
+                )
+                if v is not None:
+                    torch.mm(written, v, out=out_rows[rows])
+                if is_back:
+                    right = out_rows[rows] if y is None else y[rows]
+                    out_weights.addmm_(right.T, written)
+        return out_rows, out_weights.T
+
+    def _split(self, vectors: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Return views (m, outputs, inputs) and (m, outputs) of vectors (m, P) for each layer."""
+        found, begin = [], 0
+        for layer in self.network.linears:
+            outputs, inputs = layer.weight.shape
+            weight = vectors[:, begin : begin + outputs * inputs].view(-1, outputs, inputs)
+            begin += outputs * inputs
+            found.append((weight, vectors[:, begin : begin + outputs]))
+            begin += outputs
+        return found
+
+    def _hold(self, vectors: Tensor) -> None:
+        """Set the components (m, P) of held wave numbers to zero."""
+        if vectors.shape[1] and any(self.network.is_periodic):
+            for k, (weight, _) in enumerate(self._split(vectors)):
+                weight.copy_(self.network.hold_periodic(weight, k))
+
+    def row_squares(self, rows: slice) -> Tensor:
+        """Return ‖a_n‖² of rows of A, (n,). Cost: N·C²·width a layer."""
+        squares = self.scale.new_empty(self.shape[0])
+        for block in self._all_blocks():
+            if block.rows.stop <= rows.start or block.rows.start >= rows.stop:
+                continue
+            total: Tensor | float = 0.0
+            for k, (d, a) in enumerate(block.factors):
+                left = self.network.hold_periodic(a, k)
+                inner = torch.einsum("cno,kno->nck", d, d) * torch.einsum(
+                    "cni,kni->nck", left, left
+                )
+                total = total + inner.sum((1, 2)) + d[0].square().sum(1)
+            squares[block.rows] = total
+        return squares[rows]
+
+    def sample(self, num_rows: int, generator: torch.Generator) -> Tensor:
+        """Return about `num_rows` rows B of A with E[Bᵀ B] = Aᵀ A, (k, P).
+
+        Every term gets an equal share, at most all its rows; within a term rows are drawn without
+        replacement, each scaled by √(n/k). The terms of one batch share their points.
+        """
+        sizes = {name: len(b) for name, b in self.batches.items()}
+        shares = _shares(sizes, num_rows)
+        chosen = {
+            name: torch.randperm(size, generator=generator)[: shares[name]].sort().values
+            for name, size in sizes.items()
+        }
+        device = self.scale.device
+        chosen = {name: index.to(device) for name, index in chosen.items()}
+        batches = {name: b.take(chosen[name]) for name, b in self.batches.items()}
+        ones = {t.name: 1.0 for t in self.model.terms}
+        found, _, slices = jacobian(self.model, self.network, self.coefficients, batches, ones)
+        found = found[:, : self.num_weights]
+        shared = next((t.name for t in self.model.terms if t.kind == "equation"), "")
+        for term in self.model.terms:
+            name = shared if term.kind == "equation" else term.name
+            own = self.scale[self.slices[term.name]][chosen[name]]
+            factor = (sizes[name] / len(chosen[name])) ** 0.5
+            found[slices[term.name]] *= (factor * own)[:, None]
+        return found
+
+
+def _num_bytes(blocks: list[_Block]) -> int:
+    tensors = {id(t): t for block in blocks for pair in block.factors for t in pair}
+    return sum(t.numel() * t.element_size() for t in tensors.values())
+
+
+def _shares(sizes: Mapping[str, int], total: int) -> dict[str, int]:
+    """Divide `total` evenly among terms, none above its size, what is left to the larger ones."""
+    shares: dict[str, int] = {}
+    left = max(total, len(sizes))
+    for place, name in enumerate(sorted(sizes, key=lambda n: sizes[n])):
+        shares[name] = min(sizes[name], max(1, left // (len(sizes) - place)))
+        left -= shares[name]
+    return shares
+
+
+def _factored_forward(tangents: list[tuple[Tensor, Tensor]], factors: list[LayerFactors]) -> Tensor:
+    columns = []
+    for j in range(len(tangents[0][0])):
+        total: Tensor | float = 0.0
+        for (weight, bias), (d, a) in zip(tangents, factors, strict=True):
+            moved = torch.matmul(a, weight[j].T).mul_(d).sum((0, 2))
+            total = total + moved + d[0] @ bias[j]
+        columns.append(torch.as_tensor(total))
+    return torch.stack(columns, 1)
+
+
+def _factored_adjoint(
+    gradients: list[tuple[Tensor, Tensor]], factors: list[LayerFactors], y: Tensor
+) -> None:
+    for j in range(y.shape[1]):
+        column = y[:, j]
+        for (weight, bias), (d, a) in zip(gradients, factors, strict=True):
+            scaled = d * column[:, None]
+            weight[j].addmm_(scaled.flatten(0, 1).T, a.flatten(0, 1))
+            bias[j].addmv_(d[0].T, column)

@@ -1,0 +1,1 @@
+"""Trial spaces and residuals: networks, derivative channels, sizes, moments of gradients."""

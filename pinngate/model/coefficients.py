@@ -1,0 +1,89 @@
+"""Unknown scalar coefficients as trainable numbers: each through the map that keeps its bounds.
+
+A positive coefficient is searched for through its logarithm, one with two bounds through a logistic
+map, an unbounded one as initial + size·raw with size = |initial| (where that is zero, the size at
+which it matters in its equation, `scales.natural_size`), so that a step of the same length means
+the same relative change for all.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from pinngate.statement.problem import Coefficient
+
+
+class Coefficients(nn.Module):
+    """The estimated coefficients of a problem; `raw` (num_coefficients,) is what is trained.
+
+    Args:
+        coefficients: what the problem states of them.
+        dtype: of `raw`.
+        sizes: size of each where it starts at zero, 1 by default.
+    """
+
+    def __init__(
+        self,
+        coefficients: Sequence[Coefficient],
+        dtype: torch.dtype,
+        sizes: Sequence[float] | None = None,
+    ) -> None:
+        super().__init__()
+        self.specifications = tuple(coefficients)
+        given = sizes or [1.0] * len(self.specifications)
+        self.sizes = tuple(
+            abs(c.initial) or size for c, size in zip(self.specifications, given, strict=True)
+        )
+        both = zip(self.specifications, self.sizes, strict=True)
+        raw = [_raw_initial(c, size) for c, size in both]
+        self.raw = nn.Parameter(torch.tensor(raw, dtype=dtype))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names in order."""
+        return tuple(c.name for c in self.specifications)
+
+    def values_and_slopes(self) -> tuple[Tensor, Tensor]:
+        """Return the values and d value / d raw, both (num_coefficients,)."""
+        values, slopes = [], []
+        for specification, size, raw in zip(
+            self.specifications, self.sizes, self.raw.detach(), strict=True
+        ):
+            value, slope = _value_and_slope(specification, size, raw)
+            values.append(value)
+            slopes.append(slope)
+        empty = self.raw.detach()
+        return (torch.stack(values), torch.stack(slopes)) if values else (empty, empty)
+
+    def values(self) -> dict[str, Tensor]:
+        """Return the present values by name, 0-dimensional tensors."""
+        return dict(zip(self.names, self.values_and_slopes()[0], strict=True))
+
+
+def _raw_initial(c: Coefficient, size: float) -> float:
+    if c.lower is not None and c.upper is not None:
+        fraction = (c.initial - c.lower) / (c.upper - c.lower)
+        return math.log(fraction / (1 - fraction))
+    if c.lower is not None:
+        return math.log((c.initial - c.lower) / size)
+    if c.upper is not None:
+        return math.log((c.upper - c.initial) / size)
+    return 0.0
+
+
+def _value_and_slope(c: Coefficient, size: float, raw: Tensor) -> tuple[Tensor, Tensor]:
+    if c.lower is not None and c.upper is not None:
+        s = torch.sigmoid(raw)
+        width = c.upper - c.lower
+        return c.lower + width * s, width * s * (1 - s)
+    if c.lower is not None:
+        grown = size * torch.exp(raw)
+        return c.lower + grown, grown
+    if c.upper is not None:
+        grown = size * torch.exp(raw)
+        return c.upper - grown, -grown
+    return c.initial + size * raw, torch.full_like(raw, size)

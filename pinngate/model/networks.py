@@ -1,0 +1,258 @@
+"""Fully connected networks and what surrounds them: input scaling, features, output scaling.
+
+A network maps points (N, axes) to fields (N, unknowns). Axes are scaled to [−1, 1]. The first layer
+may be a sine layer of stated bandwidth (random Fourier features that are trained, Tancik et al.
+2020, arXiv 2006.10739). It always is where an axis is periodic: that axis then has whole wave
+numbers as its weights, which are held fixed and make the fields exactly periodic. Outputs are
+scaled and shifted to the size of the data. Derivatives are not taken here:
+`pinngate.model.channels` propagates them through the same weights.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from pinngate.statement.options import NetworkOptions
+
+PERIODIC_BANDWIDTH = 2.0  # standard deviation of the wave numbers drawn for a periodic axis
+
+
+def activation_derivatives(name: str, z: Tensor, order: int) -> list[Tensor]:
+    """Return [σ(z), σ′(z), …, σ^(order)(z)] for ``tanh`` or ``sin``, order ≤ 5."""
+    if name == "sin":
+        sine, cosine = torch.sin(z), torch.cos(z)
+        cycle = [sine, cosine, -sine, -cosine] if order > 1 else [sine, cosine]
+        return [cycle[k % 4] for k in range(order + 1)]
+    s = torch.tanh(z)
+    derivatives = [s]
+    if order >= 1:
+        q = s * s
+        first = 1 - q
+        derivatives.append(first)
+    if order >= 2:
+        s_first = s * first
+        derivatives.append(-2 * s_first)
+    if order >= 3:
+        derivatives.append(first * (6 * q - 2))
+    if order >= 4:
+        derivatives.append(s_first * (16 - 24 * q))
+    if order >= 5:
+        derivatives.append(first * (16 - 120 * q + 120 * q * q))
+    return derivatives
+
+
+class Network(nn.Module):
+    """A fully connected network on a box.
+
+    Args:
+        domain: (low, high) of each axis, in the order of the points' columns.
+        num_outputs: number of fields.
+        options: width, depth, activation, bandwidth of a sine first layer.
+        columns: which columns of the points these axes are; all by default.
+        is_periodic: for each axis, whether the fields repeat after high − low.
+        output_scale: size of each field; the last layer's output is multiplied by it.
+        output_shift: centre of each field, added after scaling.
+        generator: source of the random initial weights (Glorot normal; a sine first layer has
+            normal weights of the stated bandwidth and uniform phases).
+    """
+
+    low: Tensor
+    high: Tensor
+    output_scale: Tensor
+    output_shift: Tensor
+
+    def __init__(
+        self,
+        domain: Sequence[tuple[float, float]],
+        num_outputs: int,
+        options: NetworkOptions,
+        *,
+        columns: Sequence[int] | None = None,
+        is_periodic: Sequence[bool] = (),
+        output_scale: Sequence[float] = (),
+        output_shift: Sequence[float] = (),
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype = torch.float64,
+    ) -> None:
+        super().__init__()
+        self.options = options
+        self.columns = None if columns is None else list(columns)
+        self.is_periodic = tuple(is_periodic) or (False,) * len(domain)
+        self.register_buffer("low", torch.tensor([d[0] for d in domain], dtype=dtype))
+        self.register_buffer("high", torch.tensor([d[1] for d in domain], dtype=dtype))
+        scale = list(output_scale) or [1.0] * num_outputs
+        shift = list(output_shift) or [0.0] * num_outputs
+        self.register_buffer("output_scale", torch.tensor(scale, dtype=dtype))
+        self.register_buffer("output_shift", torch.tensor(shift, dtype=dtype))
+
+        has_features = options.features is not None or any(self.is_periodic)
+        widths = [len(domain)] + [options.width] * options.depth + [num_outputs]
+        self.layers = nn.ModuleList(
+            nn.Linear(a, b, dtype=dtype) for a, b in itertools.pairwise(widths)
+        )
+        self.activations = [options.activation] * options.depth
+        if has_features:
+            self.activations[0] = "sin"
+        with torch.no_grad():
+            for layer in self.linears:
+                nn.init.xavier_normal_(layer.weight, generator=generator)
+                layer.bias.zero_()
+            if has_features:
+                first = self.linears[0]
+                first.weight.normal_(0.0, options.features or 1.0, generator=generator)
+                first.bias.uniform_(0.0, 2 * math.pi, generator=generator)
+                for k, is_held in enumerate(self.is_periodic):
+                    if is_held:
+                        numbers = torch.randn(options.width, generator=generator, dtype=dtype)
+                        first.weight[:, k] = math.pi * torch.round(PERIODIC_BANDWIDTH * numbers)
+
+    @property
+    def linears(self) -> list[nn.Linear]:
+        """The linear layers, first to last."""
+        return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
+
+    @property
+    def first_layers(self) -> list[int]:
+        """Indices in `linears` of the layers that see the axes."""
+        return [0]
+
+    @property
+    def num_outputs(self) -> int:
+        """Number of fields."""
+        return len(self.output_scale)
+
+    @property
+    def num_parameters(self) -> int:
+        """Number of weights and biases."""
+        return sum(p.numel() for p in self.parameters())
+
+    def input_derivative(self, points: Tensor, orders: Sequence[int]) -> Tensor:
+        """Return ∂^α of the scaled axes at the points, (N, axes), in 1/(axis units)^|α|."""
+        if self.columns is not None:
+            is_foreign = sum(orders) > sum(orders[k] for k in self.columns)
+            points, orders = points[:, self.columns], [orders[k] for k in self.columns]
+            if is_foreign:
+                return torch.zeros_like(points)
+        if not any(orders):
+            return (2 * points - self.low - self.high) / (self.high - self.low)
+        derivative = torch.zeros_like(points)
+        if sum(orders) == 1:
+            axis = list(orders).index(1)
+            derivative[:, axis] = 2 / (self.high[axis] - self.low[axis])
+        return derivative
+
+    @property
+    def unit(self) -> float:
+        """Size of the fields, the root mean square of their scales."""
+        return float(self.output_scale.square().mean().sqrt())
+
+    def hold_periodic(self, gradient: Tensor, layer: int = 0) -> Tensor:
+        """Return the gradient of a layer's weight with the held wave numbers' part zero.
+
+        Acts on the last axis, (…, inputs), so it serves means, variances and rows alike.
+        """
+        if layer > 0 or not any(self.is_periodic):
+            return gradient
+        free = torch.tensor([not p for p in self.is_periodic], device=gradient.device)
+        return gradient * free.to(gradient.dtype)
+
+    def forward(self, points: Tensor) -> Tensor:
+        """Return the fields at the points: (N, axes) → (N, fields)."""
+        a = self.input_derivative(points, (0,) * points.shape[1])
+        for layer, activation in zip(self.linears[:-1], self.activations, strict=True):
+            z = layer(a)
+            a = torch.sin(z) if activation == "sin" else torch.tanh(z)
+        output: Tensor = self.linears[-1](a)
+        return output * self.output_scale + self.output_shift
+
+
+class JointNetwork(Network):
+    """Networks side by side at the same points: the fields', and one for each coefficient field.
+
+    To everything that propagates channels or takes gradients it is one network whose layers are
+    those of its parts in turn; no weight joins two parts.
+
+    Args:
+        parts: the first one gives the fields and has all axes.
+    """
+
+    def __init__(self, parts: Sequence[Network]) -> None:
+        nn.Module.__init__(self)
+        self.parts = nn.ModuleList(parts)
+        self.options = parts[0].options
+        self.is_periodic = parts[0].is_periodic
+        self.register_buffer("low", parts[0].low)
+        self.register_buffer("high", parts[0].high)
+
+    @property
+    def networks(self) -> list[Network]:
+        """The parts."""
+        return [part for part in self.parts if isinstance(part, Network)]
+
+    @property
+    def linears(self) -> list[nn.Linear]:
+        """The linear layers of the parts, one part after the other."""
+        return [layer for part in self.networks for layer in part.linears]
+
+    @property
+    def first_layers(self) -> list[int]:
+        """Indices in `linears` of the layers that see the axes, one for each part."""
+        sizes = [len(part.linears) for part in self.networks]
+        return [sum(sizes[:k]) for k in range(len(sizes))]
+
+    @property
+    def num_outputs(self) -> int:
+        """Number of fields and coefficient fields."""
+        return sum(part.num_outputs for part in self.networks)
+
+    @property
+    def output_scale(self) -> Tensor:  # type: ignore[override]
+        """Size of every output."""
+        return torch.cat([part.output_scale for part in self.networks])
+
+    @property
+    def unit(self) -> float:
+        """Size of the fields alone."""
+        return self.networks[0].unit
+
+    def hold_periodic(self, gradient: Tensor, layer: int = 0) -> Tensor:
+        """As of a single network; `layer` counts through all parts."""
+        for part in self.networks:
+            if layer < len(part.linears):
+                return part.hold_periodic(gradient, layer)
+            layer -= len(part.linears)
+        raise IndexError(layer)
+
+    def forward(self, points: Tensor) -> Tensor:
+        """Return the outputs of all parts at the points: (N, axes) → (N, outputs)."""
+        return torch.cat([part(points) for part in self.networks], 1)
+
+
+def averaged(networks: Sequence[Network], shares: Sequence[float]) -> Network:
+    """Return the mean Σ w_k u_k of networks of one hidden layer as one such network.
+
+    Args:
+        networks: of the same axes and fields; their hidden units stand side by side in the result.
+        shares: w, one for each.
+    """
+    mean = copy.deepcopy(networks[0])
+    hidden, last = mean.linears
+    width = sum(network.options.width for network in networks)
+    mean.options = replace(mean.options, width=width)
+    pairs = [network.linears for network in networks]
+    weighted = list(zip(pairs, shares, strict=True))
+    hidden.weight = nn.Parameter(torch.cat([first.weight.detach() for first, _ in pairs]))
+    hidden.bias = nn.Parameter(torch.cat([first.bias.detach() for first, _ in pairs]))
+    last.weight = nn.Parameter(torch.cat([w * out.weight.detach() for (_, out), w in weighted], 1))
+    last.bias = nn.Parameter(
+        torch.stack([w * out.bias.detach() for (_, out), w in weighted]).sum(0)
+    )
+    hidden.out_features = last.in_features = width
+    return mean

@@ -1,0 +1,211 @@
+"""Characteristic sizes: what makes the answer independent of the units of a problem.
+
+Between observations and residuals. Axes are scaled to [−1, 1] by the network; here every field gets
+a size and a centre, from its data or, where it has none, from the conditions and equations that
+hold it, and every residual a size from those. Divided by it, an equation in micrometres and years
+weighs as much as the same one in metres and seconds. Source: nondimensionalisation by dominant
+balance, as in C. C. Lin, L. A. Segel, Mathematics Applied to Deterministic Problems (1974).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pinngate.data.observations import ObservationSet
+from pinngate.expression import Expression, Name, coefficients_of, differentiate, evaluate, names
+from pinngate.statement.derivatives import Derivative, parse_derivative
+from pinngate.statement.problem import BoundaryPart, Plane, Problem
+
+Array = NDArray[np.float64]
+
+NUM_PLACES = 16  # of the domain, over which coefficients that vary are averaged
+
+
+@dataclass(frozen=True)
+class FieldScale:
+    """Size and centre of one field, in its own units."""
+
+    size: float = 1.0
+    centre: float = 0.0
+
+
+Scales = Mapping[str, FieldScale]
+Place = Plane | BoundaryPart
+
+
+def field_scales(problem: Problem, observations: Sequence[ObservationSet]) -> dict[str, FieldScale]:
+    """Return size and centre of every unknown.
+
+    From data: median and spread between the quartiles, so that outliers do not set the scale.
+    Without data: the size at which the field balances the largest other term of a condition or an
+    equation, such as p ~ u² in p_x + u u_x = 0; size 1 where nothing tells.
+    """
+    found: dict[str, FieldScale] = {}
+    for unknown in problem.unknowns:
+        sets = [o.values for o in observations if o.of == unknown]
+        sets = sets or [v for o in observations if len(v := _as_field(problem, o, unknown))]
+        if sets:
+            values = np.concatenate(sets)
+            low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
+            size = float(high - low) / 1.349 or float(np.std(values)) or abs(float(middle))
+            found[unknown] = FieldScale(size or 1.0, float(middle))
+    for _ in problem.unknowns:
+        for unknown in problem.unknowns:
+            if unknown not in found and (size := _balanced_size(problem, unknown, found)):
+                found[unknown] = FieldScale(size)
+    return {unknown: found.get(unknown, FieldScale()) for unknown in problem.unknowns}
+
+
+def _as_field(problem: Problem, observed: ObservationSet, unknown: str) -> Array:
+    """Return values of the size of a field of which a derivative or a mean was observed, or none.
+
+    A derivative counts over half the domain of each axis; it does not tell the centre.
+    """
+    seen = observed.expression
+    derivative = (
+        parse_derivative(seen.id, problem.unknowns, problem.axes)
+        if isinstance(seen, Name)
+        else None
+    )
+    if derivative is None or derivative.field != unknown:
+        return np.empty(0)
+    if derivative.order == 0:
+        return observed.values
+    half = [(high - low) / 2 for low, high in problem.domain.values()]
+    size = math.prod(h**order for h, order in zip(half, derivative.orders, strict=True))
+    return size * np.concatenate([observed.values, -observed.values])
+
+
+def _balanced_size(problem: Problem, unknown: str, known: Scales) -> float:
+    """Return the size of a field at which it balances what is known; 0 where nothing tells."""
+    conditions = [
+        _balance(problem, c.residual, unknown, known, c.where) for c in problem.conditions
+    ]
+    equations = [_balance(problem, e.residual, unknown, known) for e in problem.equations]
+    for sizes in (conditions, equations):
+        told = [size for size in sizes if 0 < size < math.inf]
+        if told:
+            return max(told)
+    return 0.0
+
+
+def _balance(
+    problem: Problem, residual: Expression, unknown: str, known: Scales, where: Place | None = None
+) -> float:
+    derivatives = _unknown_derivatives(problem, residual)
+    fields = {d.field for d in derivatives.values()}
+    if unknown not in fields or fields - {unknown} - set(known):
+        return 0.0
+    sizes = _term_sizes(problem, residual, known, where)
+    own = max(size for name, size in sizes.items() if derivatives[name].field == unknown)
+    others = [size for name, size in sizes.items() if derivatives[name].field != unknown]
+    _, rest = coefficients_of(residual, set(derivatives))
+    if not set(derivatives) & set(names(rest)):
+        others.append(_size_over(problem, rest, {}, where))
+    return max(others, default=0.0) / own if own > 0 else 0.0
+
+
+def characteristic_size(
+    problem: Problem, residual: Expression, scales: Scales | None = None
+) -> float:
+    """Return a characteristic size of a residual, in its own units.
+
+    The size is the largest |∂r/∂s|·S_s over the derivatives s that it names, with
+    S = size Π (2/L_axis)^order and coefficients at their initial values; coefficients that vary
+    enter by their root mean square over the domain. Fields are of size one where no `scales` are
+    given. Dividing by it makes the weight of the physics independent of the units of a problem.
+    """
+    sizes = _term_sizes(problem, residual, scales or {}, None)
+    return max(sizes.values(), default=0.0) or 1.0
+
+
+def _term_sizes(
+    problem: Problem, residual: Expression, scales: Scales, where: Place | None
+) -> dict[str, float]:
+    """Return |∂r/∂s|·S_s of every derivative s that a residual names, 0 where it is not finite."""
+    derivatives = _unknown_derivatives(problem, residual)
+    sizes = {name: _derivative_size(problem, d, scales) for name, d in derivatives.items()}
+    centres = {
+        name: 0.0 if d.order else scales.get(d.field, FieldScale()).centre
+        for name, d in derivatives.items()
+    }
+    found = {}
+    for name, size in sizes.items():
+        slope = differentiate(residual, name)
+        # a nonlinear slope is judged on both sides of the centre
+        found[name] = size * max(
+            _size_over(problem, slope, {n: centres[n] + sign * sizes[n] for n in sizes}, where)
+            for sign in (1.0, -1.0)
+        )
+    return found
+
+
+def _unknown_derivatives(problem: Problem, residual: Expression) -> dict[str, Derivative]:
+    found = problem.derivatives(residual)
+    return {name: d for name, d in found.items() if d.field in problem.unknowns}
+
+
+def _derivative_size(problem: Problem, derivative: Derivative, scales: Scales) -> float:
+    lengths = [(high - low) / 2 for low, high in problem.domain.values()]
+    shares = (x**-k for x, k in zip(lengths, derivative.orders, strict=True))
+    return scales.get(derivative.field, FieldScale()).size * math.prod(shares)
+
+
+def _size_over(
+    problem: Problem, expression: Expression, values: Mapping[str, float], where: Place | None
+) -> float:
+    """Return the root mean square of an expression over the domain, 0 where it has no value."""
+    known = {c.name: c.initial for c in problem.coefficients}
+    # a coefficient field starts as a constant
+    known |= dict.fromkeys(problem.derivatives(expression), 0.0)
+    known |= {f.name: f.initial for f in problem.coefficient_fields}
+    known |= dict.fromkeys(problem.normal, 1.0)
+    environment = {**problem.constants, **known, **_places(problem, where), **values}
+    with np.errstate(all="ignore"):
+        try:
+            value = np.asarray(evaluate(expression, environment, np), dtype=np.float64)
+        except (ZeroDivisionError, OverflowError, ValueError, KeyError):
+            return 0.0
+        value = value[np.isfinite(value)]
+        return float(np.sqrt(np.mean(value**2))) if value.size else 0.0
+
+
+def _places(problem: Problem, where: Place | None) -> dict[str, Array]:
+    """Return points that fill the domain evenly: multiples of square roots of primes, modulo 1."""
+    index = np.arange(1, NUM_PLACES + 1)
+    places = {
+        axis: low + (high - low) * np.mod(index * math.sqrt(prime), 1.0)
+        for prime, (axis, (low, high)) in zip((2, 3, 5, 7), problem.domain.items(), strict=False)
+    }
+    if isinstance(where, Plane):
+        places[where.axis] = np.full(NUM_PLACES, where.value)
+    return places
+
+
+def common_size(scales: Scales) -> float:
+    """Return the root mean square of the fields' sizes, the unit in which residuals are given."""
+    return math.sqrt(sum(s.size**2 for s in scales.values()) / max(1, len(scales)))
+
+
+def natural_size(problem: Problem, coefficient: str, scales: Scales) -> float:
+    """Return the size at which a coefficient matters: where its term is as large as the others.
+
+    The least over the equations and conditions that hold it; 1 where none tells.
+    """
+    told = []
+    stated = [e.residual for e in problem.equations] + [c.residual for c in problem.conditions]
+    for residual in stated:
+        if coefficient not in names(residual):
+            continue
+        derivatives = _unknown_derivatives(problem, residual)
+        values = {n: _derivative_size(problem, d, scales) for n, d in derivatives.items()}
+        effect = _size_over(problem, differentiate(residual, coefficient), values, None)
+        size = max(_term_sizes(problem, residual, scales, None).values(), default=0.0)
+        if effect > 0 and size > 0:
+            told.append(size / effect)
+    return min(told, default=1.0)

@@ -1,0 +1,1 @@
+"""Where equations, conditions and priors are asked for: samples, batches, grids."""

@@ -1,0 +1,197 @@
+"""What `pinngate check` says: the problem as understood, and whether its truth solves it.
+
+An analytic truth is put into every equation and condition, its derivatives taken exactly; the
+largest residual is reported relative to the size of the terms it is made of. Nothing is trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from pinngate.errors import InputError
+from pinngate.expression import Expression, differentiate, evaluate, names, substitute
+from pinngate.expression.printing import to_text
+from pinngate.geometry.region import Region
+from pinngate.model.channels import plan_channels
+from pinngate.statement.coefficient_fields import searched, with_true_fields
+from pinngate.statement.problem import BoundaryPart, MeasuredObservations, Plane, Problem, label_of
+
+NUM_CHECKED = 2000
+TOLERANCE = 1e-6  # relative; exact derivatives leave rounding alone, so anything larger is an error
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One statement that was verified: its text, the largest relative residual, the verdict."""
+
+    statement: str
+    residual: float
+
+    @property
+    def is_satisfied(self) -> bool:
+        """Whether the truth satisfies it to rounding."""
+        return self.residual <= TOLERANCE
+
+
+def verify_truth(problem: Problem) -> list[Finding]:
+    """Put an analytic truth (or the clean initial data) into the equations and conditions.
+
+    Returns:
+        One finding for each statement that could be checked; none without such a truth.
+    """
+    problem = with_true_fields(problem)
+    truth = problem.truth
+    if truth is None or problem.coefficient_fields:
+        return []
+    constants: dict[str, float] = dict(problem.constants) | problem.true_coefficients()
+    random = np.random.default_rng(0)
+    findings = []
+    if truth.fields:
+        for equation in problem.equations:
+            points = _points(problem, random, None)
+            residual = _relative_residual(
+                problem, equation.residual, truth.fields, constants, points
+            )
+            findings.append(Finding(equation.text, residual))
+    for condition in problem.conditions:
+        fields = truth.fields
+        if not fields and condition.where == Plane("t", problem.domain.get("t", (0.0, 0.0))[0]):
+            fields = _initial_fields(problem, truth.clean)
+        if not fields:
+            continue
+        points = _points(problem, random, condition.where)
+        try:
+            residual = _relative_residual(problem, condition.residual, fields, constants, points)
+        except KeyError:
+            continue
+        findings.append(Finding(f"{condition.text} at {condition.where}", residual))
+    return findings
+
+
+def _initial_fields(problem: Problem, clean: Mapping[str, Expression]) -> dict[str, Expression]:
+    """Return the initial values as fields that grow linearly in time at the initial velocity."""
+    from pinngate.expression import Name, Number, add, multiply, subtract
+
+    start = problem.domain["t"][0]
+    elapsed = subtract(Name("t"), Number(start))
+    return {
+        name: add(clean[name], multiply(clean[f"{name}_t"], elapsed))
+        for name in problem.unknowns
+        if name in clean and f"{name}_t" in clean
+    }
+
+
+def _points(
+    problem: Problem, random: np.random.Generator, where: Plane | BoundaryPart | None
+) -> dict[str, np.ndarray]:
+    """Return coordinates, and components of the normal on a part of the boundary, by name."""
+    points = {a: random.uniform(lo, hi, NUM_CHECKED) for a, (lo, hi) in problem.domain.items()}
+    region = Region(problem)
+    if isinstance(where, BoundaryPart):
+        chosen = random.integers(len(region.boundary(where.name)[0]), size=NUM_CHECKED)
+        places, normals = (array[chosen].T for array in region.boundary(where.name))
+        points |= dict(zip(problem.space_axes, places, strict=True))
+        return points | dict(zip(problem.normal, normals, strict=True))
+    if where is not None:
+        points[where.axis] = np.full(NUM_CHECKED, where.value)
+    inside = region.inside(np.stack(list(points.values()), axis=1))
+    if not inside.any():
+        raise InputError(f"hardly any point of {where or 'the domain'} is inside the geometry")
+    return {axis: values[inside] for axis, values in points.items()}
+
+
+def _relative_residual(
+    problem: Problem,
+    residual: Expression,
+    fields: Mapping[str, Expression],
+    constants: Mapping[str, float],
+    points: Mapping[str, np.ndarray],
+) -> float:
+    inserted = {}
+    for name, derivative in problem.derivatives(residual).items():
+        expression = fields[derivative.field]
+        for axis, order in zip(problem.axes, derivative.orders, strict=True):
+            for _ in range(order):
+                expression = differentiate(expression, axis)
+        inserted[name] = expression
+    total = np.abs(evaluate(substitute(residual, inserted), {**constants, **points}, np))
+    everywhere = {**constants, **_points(problem, np.random.default_rng(0), None)}
+    sizes = [np.max(np.abs(evaluate(e, everywhere, np))) for e in inserted.values()]
+    size = max(sizes, default=0.0)
+    return float(np.max(total) / (size or 1.0))
+
+
+def describe(problem: Problem) -> Iterator[tuple[str, str]]:
+    """Yield (heading, line) pairs: the problem as it was understood."""
+    for axis, (low, high) in problem.domain.items():
+        extent = f"{axis} from {low:g} to {high:g}"
+        yield "domain", extent + (", periodic" if axis in problem.periodic else "")
+    if problem.geometry is not None:
+        yield "geometry", f"{to_text(problem.geometry.inside)}, inside the domain"
+    yield "unknowns", ", ".join(problem.unknowns)
+    for name, value in problem.constants.items():
+        yield "constants", f"{name} = {value:.10g}"
+    for c in problem.coefficients:
+        bounds = "positive" if c.is_positive else f"between {c.lower} and {c.upper}"
+        free = c.lower is None and c.upper is None
+        yield "estimate", f"{c.name}, starting at {c.initial:g}" + ("" if free else f", {bounds}")
+    for f in problem.coefficient_fields:
+        bounds = "positive" if f.is_positive else f"between {f.lower} and {f.upper}"
+        free = f.lower is None and f.upper is None
+        line = f"{f.name}({', '.join(f.over)}), a field starting at {f.initial:g}"
+        yield "estimate", line + ("" if free else f", {bounds}")
+    for equation in problem.equations:
+        text = equation.text if "=" in equation.text else f"{equation.text} = 0"
+        yield "equations", text
+    estimated = [c.name for c in problem.coefficients]
+    residuals = [searched(problem, e.residual) for e in problem.equations]
+    plan = plan_channels(residuals, problem.outputs, problem.axes, estimated)
+    yield "channels", f"{plan.num_channels}: " + ", ".join(plan.describe())
+    for condition in problem.conditions:
+        yield "conditions", f"{condition.text} at {condition.where}"
+    for axis in problem.periodic:
+        yield "conditions", f"periodic in {axis}"
+    for observed in problem.observations:
+        if isinstance(observed, MeasuredObservations):
+            yield "observations", f"{label_of(observed)} from {observed.file}"
+            continue
+        place = "the whole domain" if observed.where is None else str(observed.where)
+        noise = observed.noise
+        size = f"{noise.std:g}" if noise.std is not None else f"{noise.relative:.3g} of the spread"
+        layout: str | dict[str, int] = observed.layout
+        if isinstance(layout, dict):
+            layout = "grid of " + " by ".join(f"{n} along {a}" for a, n in layout.items())
+        line = f"{observed.count} values of {label_of(observed)} on {place}, {layout}"
+        yield "observations", f"{line}, {noise.kind} noise of {size}"
+    if problem.truth is None:
+        yield "truth", "not known"
+    elif problem.truth.solver is not None:
+        yield "truth", f"computed: {problem.truth.solver}"
+    else:
+        yield "truth", "from a file" if problem.truth.file else "analytic"
+    unused = set(problem.constants) - {n for r in _expressions(problem) for n in names(r)}
+    for name in sorted(unused):
+        yield "note", f"the constant {name} is not used"
+
+
+def _expressions(problem: Problem) -> Iterator[Expression]:
+    yield from (e.residual for e in problem.equations)
+    yield from (c.residual for c in problem.conditions)
+    yield from (o.quantity for o in problem.observations if o.quantity is not None)
+    if problem.truth is not None:
+        yield from problem.truth.fields.values()
+        yield from problem.truth.clean.values()
+
+
+def multiply_adds(problem: Problem, width: int, depth: int, num_collocation: int) -> float:
+    """Return the multiply-adds of one iteration's products on the collocation points.
+
+    Three products (forward, backward, weight gradient) of C·N rows for each hidden layer.
+    """
+    estimated = [c.name for c in problem.coefficients]
+    residuals = [searched(problem, e.residual) for e in problem.equations]
+    plan = plan_channels(residuals, problem.outputs, problem.axes, estimated)
+    return 3.0 * plan.num_channels * num_collocation * max(1, depth - 1) * width**2

@@ -1,0 +1,1 @@
+"""A run while it goes: session, training loop, judgement, checkpoint and files."""

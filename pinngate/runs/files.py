@@ -1,0 +1,143 @@
+"""The files of a run: written beside their place, then moved there; none is ever half-written."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import platform
+import shutil
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import pinngate
+from pinngate import config
+from pinngate.errors import InputError
+from pinngate.statement.problem import Problem
+
+
+def prepare(folder: Path, problem: Problem) -> None:
+    """Make the folder, copy measured data into it and write `problem.yaml`.
+
+    Raises:
+        InputError: the folder holds a run already or cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if (folder / "problem.yaml").exists():
+            raise InputError(
+                f"{folder} already holds a run",
+                hint=f"choose another --out, or continue it with: pinngate resume {folder}",
+            )
+        files = copied_names(problem.data_files())
+        for source, target in files.items():
+            (folder / "data").mkdir(exist_ok=True)
+            shutil.copyfile(source, folder / target)
+        write_text(folder / "problem.yaml", config.dumps(problem, files=files))
+    except OSError as error:
+        raise InputError(
+            f"cannot write to {folder}: {error.strerror or error}",
+            hint="choose another folder with --out",
+        ) from None
+
+
+def copied_names(files: Sequence[Path]) -> dict[Path, str]:
+    """Return ``data/<name>`` for each file; files of the same name are numbered."""
+    found: dict[Path, str] = {}
+    for file in files:
+        name, count = file.name, 2
+        while f"data/{name}" in found.values():
+            name, count = f"{file.stem}-{count}{file.suffix}", count + 1
+        found[file] = f"data/{name}"
+    return found
+
+
+def require_run(folder: Path) -> None:
+    """Check that a folder holds a run, finished or not.
+
+    Raises:
+        InputError: it does not.
+    """
+    if not (folder / "problem.yaml").exists():
+        raise InputError(
+            f"{folder} holds no run", expected="a folder that 'pinngate run' has written"
+        )
+
+
+def write_environment(folder: Path, problem: Problem) -> None:
+    """Write versions, device, threads, seed and the hash of problem and data."""
+    import matplotlib
+    import scipy
+
+    digest = hashlib.sha256((folder / "problem.yaml").read_bytes())
+    for path in sorted((folder / "data").glob("*")):
+        digest.update(path.read_bytes())
+    environment = {
+        "pinngate": pinngate.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "matplotlib": matplotlib.__version__,
+        "device": problem.solve.device,
+        "threads": torch.get_num_threads(),
+        "seed": problem.solve.seed,
+        "problem_sha256": digest.hexdigest(),
+        "started": datetime.now().astimezone().isoformat(timespec="seconds"),
+    }
+    write_text(folder / "environment.json", json.dumps(environment, indent=2))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(text + "\n", encoding="utf-8")
+    os.replace(part, path)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a binary file."""
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(content)
+    os.replace(part, path)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write an NPZ file."""
+    part = path.with_name(path.name + ".part")
+    with part.open("wb") as stream:
+        np.savez_compressed(stream, allow_pickle=False, **arrays)
+    os.replace(part, path)
+
+
+def write_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
+    """Write the logged rows; a figure that a row lacks is an empty cell."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    columns = {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
+    write_csv(path, columns)
+
+
+def write_csv(path: Path, columns: Mapping[str, np.ndarray]) -> None:
+    """Write columns of equal length; what is not finite is an empty cell."""
+    part = path.with_name(path.name + ".part")
+    with part.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(columns)
+        for row in zip(*columns.values(), strict=True):
+            writer.writerow([_cell(value) for value in row])
+    os.replace(part, path)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if not np.isfinite(value):
+        return ""
+    return str(int(value)) if float(value).is_integer() else repr(float(value))

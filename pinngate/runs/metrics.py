@@ -1,0 +1,89 @@
+"""Errors, calibration and the verdict of a run: what `metrics.json` says.
+
+Fields are judged on a regular grid of the domain, edges included, inside the geometry. A figure
+that does not apply is None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pinngate.data.observations import ObservationSet
+from pinngate.inference.posterior import CoefficientInterval
+from pinngate.points.grid import Grid
+from pinngate.statement.problem import Problem, SyntheticObservations
+
+Z_95 = 1.959963984540054
+
+
+def relative_l2(values: np.ndarray, truth: np.ndarray) -> float:
+    """Return ‖values − truth‖ / ‖truth‖; the plain norm where the truth is zero."""
+    size = float(np.linalg.norm(truth))
+    error = float(np.linalg.norm(values - truth))
+    return error / size if size > 0 else error
+
+
+def field_metrics(
+    grid: Grid, values: np.ndarray, truth: np.ndarray | None, std: np.ndarray | None
+) -> dict[str, float | None]:
+    """Return the entries of one field.
+
+    Args:
+        grid: where the arrays live.
+        values: (n,).
+        truth: (n,) or None.
+        std: (n,) or None.
+    """
+    if truth is None:
+        return dict.fromkeys(("relative_l2", "relative_l2_initial", "max_abs", "coverage_95"))
+    initial = None
+    if "t" in grid.axes:
+        at_start = grid.points[:, list(grid.axes).index("t")] == grid.axes["t"][0]
+        initial = relative_l2(values[at_start], truth[at_start])
+    covered = None
+    if std is not None:
+        covered = float(np.mean(np.abs(values - truth) <= Z_95 * std))
+    return {
+        "relative_l2": relative_l2(values, truth),
+        "relative_l2_initial": initial,
+        "max_abs": float(np.max(np.abs(values - truth))),
+        "coverage_95": covered,
+    }
+
+
+def true_noise(problem: Problem, observations: Sequence[ObservationSet]) -> dict[str, float]:
+    """Return the standard deviation of the noise that synthetic observations were given."""
+    found = {}
+    for stated, made in zip(problem.observations, observations, strict=True):
+        if isinstance(stated, SyntheticObservations) and made.clean is not None:
+            noise = stated.noise
+            spread = float(np.std(made.clean))
+            found[made.name] = noise.std if noise.std is not None else noise.relative * spread  # type: ignore[operator]
+    return found
+
+
+def coefficient_metrics(
+    problem: Problem,
+    estimates: Mapping[str, float],
+    intervals: Mapping[str, CoefficientInterval] | None,
+) -> dict[str, dict[str, Any]]:
+    """Return the entries of every estimated coefficient."""
+    truths = problem.true_coefficients()
+    found: dict[str, dict[str, Any]] = {}
+    for name, estimate in estimates.items():
+        interval = None if intervals is None else intervals[name]
+        ends = None if interval is None else [interval.lower, interval.upper]
+        if ends is not None and not np.isfinite(ends).all():
+            ends = None  # the data do not bound it, and JSON knows no infinity
+        truth = truths.get(name)
+        found[name] = {
+            "estimate": estimate,
+            "std": None if interval is None else interval.std,
+            "interval_95": ends,
+            "truth": truth,
+            "relative_error": None if not truth else abs(estimate - truth) / abs(truth),
+        }
+    return found

@@ -1,0 +1,238 @@
+"""From a problem to a solution: the parts of a run, the loop, and what comes out.
+
+`Session` holds everything a run is made of, built from the problem and its seed alone, so that the
+same problem gives the same session on the same machine. `train` is the loop: step, log, checkpoint,
+until the optimizer gives a reason to stop.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from pinngate.data.observations import ObservationSet, collect
+from pinngate.data.quantities import mean_nodes
+from pinngate.errors import Interrupted
+from pinngate.model.residuals import Batch, ResidualModel, Term
+from pinngate.optim.parts import Parts, Stepper
+from pinngate.optim.registry import method, resolve
+from pinngate.points.batches import BatchSource
+from pinngate.points.grid import Grid, evaluation_grid
+from pinngate.reference import Reference, truth
+from pinngate.runs.metrics import relative_l2
+from pinngate.statement.coefficient_fields import searched, true_values, values_and_slopes
+from pinngate.statement.problem import Problem
+
+logger = logging.getLogger(__name__)
+
+NUM_CONDITION = 32  # points for each condition; a power of two keeps the Sobol batch a net
+NUM_LOGGED = 100  # rows of the history
+CHECKPOINT_SECONDS = 10.0  # at most this much work is lost when a process is killed
+LOG_GRID_FRACTION = 0.4  # of the evaluation grid along each axis, for errors in the history
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a progress display is told at each logged iteration."""
+
+    iteration: int
+    iterations: int
+    row: dict[str, float]
+    seconds_left: float
+
+
+@dataclass
+class Session:
+    """A run in memory.
+
+    Attributes:
+        problem: with every default written out.
+        reference: the truth, where known; judging only.
+        observations: the noisy data.
+        batches: what each iteration is evaluated on.
+        stepper: the optimizer at work, with the network and the unknown coefficients.
+        history: logged rows so far.
+        seconds: time spent training so far.
+    """
+
+    problem: Problem
+    reference: Reference | None
+    observations: list[ObservationSet]
+    batches: BatchSource
+    stepper: Stepper
+    history: list[dict[str, float]] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def evaluate(self, points: np.ndarray, *, block: int = 65536) -> dict[str, np.ndarray]:
+        """Return every unknown and coefficient field at the points: (n, axes) → name → (n,)."""
+        values = self.outputs(points, block=block)
+        for varying in self.problem.coefficient_fields:
+            values[varying.name] = values_and_slopes(varying, values[varying.name])[0]
+        return values
+
+    def outputs(self, points: np.ndarray, *, block: int = 65536) -> dict[str, np.ndarray]:
+        """Return what the network gives: fields, and the free variables of coefficient fields."""
+        network = self.stepper.network
+        parts = []
+        with torch.no_grad():
+            for start in range(0, len(points), block):
+                chunk = torch.as_tensor(points[start : start + block])
+                parts.append(network(chunk.to(network.low)).double().cpu().numpy())
+        names = self.problem.outputs
+        values = np.concatenate(parts) if parts else np.empty((0, len(names)))
+        return {name: values[:, k] for k, name in enumerate(names)}
+
+    def observe(self, observed: ObservationSet) -> np.ndarray:
+        """Return what the sensor of a set would read of the fitted fields at its points, (n,)."""
+        if observed.is_of_field:
+            return self.evaluate(observed.points)[observed.of]
+        stepper = self.stepper
+        term = Term("seen", "observation", searched(self.problem, observed.expression))
+        like = stepper.network.low
+        batch = Batch(torch.as_tensor(observed.points).to(like))
+        if observed.mean is not None:
+            nodes, weights = mean_nodes(observed.points, observed.mean, self.problem.domain)
+            batch = Batch(torch.as_tensor(nodes).to(like), {}, torch.as_tensor(weights).to(like))
+        seen = np.empty(len(observed.points))
+        model = ResidualModel([term], self.problem)
+        for tile in model.sweep(stepper.network, stepper.coefficients, {"seen": batch}):
+            for part in tile.evaluations:
+                values = part.residual.double().cpu().numpy()
+                seen[part.start : part.start + len(values)] = values
+        return seen
+
+    def estimates(self) -> dict[str, float]:
+        """Return the present values of the unknown coefficients."""
+        return {name: float(value) for name, value in self.stepper.coefficients.values().items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything needed to go on: optimizer, random streams, history."""
+        return {
+            "stepper": self.stepper.state_dict(),
+            "history": self.history,
+            "seconds": self.seconds,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from `state_dict`."""
+        self.stepper.load_state_dict(state["stepper"])
+        self.history = list(state["history"])
+        self.seconds = state["seconds"]
+
+
+def begin(
+    problem: Problem,
+    reference: Reference | None = None,
+    observations: list[ObservationSet] | None = None,
+) -> Session:
+    """Build a session: resolve defaults, make or read the data, initialise the network.
+
+    Args:
+        problem: the problem.
+        reference: its truth, where it has been computed already.
+        observations: its data, where they have been collected already.
+
+    Raises:
+        InputError: the problem names data, a device or an optimizer that does not exist.
+    """
+    problem, chosen = resolve(problem), method(problem.solve.optimizer)
+    solve = problem.solve
+    dtype = torch.float64 if solve.precision == "float64" else torch.float32
+    device = torch.device(solve.device)
+    reference = reference or truth(problem)
+    if observations is None:
+        observations = collect(problem, reference, solve.seed)
+    batches = BatchSource(
+        problem,
+        observations,
+        num_collocation=solve.collocation or 1,
+        num_condition=NUM_CONDITION,
+        seed=solve.seed,
+        dtype=dtype,
+        device=device,
+    )
+    model = ResidualModel(batches.terms, problem)
+    stepper = chosen.build(Parts(problem, model, batches))
+    return Session(problem, reference, observations, batches, stepper)
+
+
+def train(
+    session: Session,
+    *,
+    on_progress: Callable[[Progress], None] | None = None,
+    on_checkpoint: Callable[[Session], None] | None = None,
+) -> str:
+    """Train until the optimizer gives a reason to stop, and return that reason.
+
+    Args:
+        session: from `begin`, or continued from a checkpoint.
+        on_progress: called at every logged iteration.
+        on_checkpoint: called every ten seconds, at the end and when the user interrupts.
+
+    Raises:
+        Interrupted: the user pressed Ctrl-C; the checkpoint is up to date.
+        SolveError: the computation failed.
+    """
+    stepper = session.stepper
+    every = max(1, stepper.expected_iterations // NUM_LOGGED)
+    grid = evaluation_grid(session.problem, fraction=LOG_GRID_FRACTION)
+    expected = true_values(session.problem, grid.points)
+    if session.reference is not None:
+        expected |= session.reference(grid.points)
+    began = time.perf_counter() - session.seconds
+    saved = time.perf_counter()
+    try:
+        while (reason := stepper.reason) is None:
+            with limited_threads(stepper.num_threads):
+                stepper.step()
+                is_logged = stepper.iteration % every == 0 or stepper.reason is not None
+                if is_logged:
+                    session.seconds = time.perf_counter() - began
+                    session.history.append(_logged(session, grid, expected))
+            if is_logged and on_progress is not None:
+                expected_iterations = stepper.expected_iterations
+                left = session.seconds * (expected_iterations / stepper.iteration - 1)
+                row = session.history[-1]
+                on_progress(Progress(stepper.iteration, expected_iterations, row, left))
+            if on_checkpoint is not None and time.perf_counter() - saved > CHECKPOINT_SECONDS:
+                session.seconds = time.perf_counter() - began
+                on_checkpoint(session)
+                saved = time.perf_counter()
+    except KeyboardInterrupt:
+        if on_checkpoint is not None:
+            on_checkpoint(session)
+        raise Interrupted(f"interrupted at iteration {stepper.iteration}") from None
+    stepper.finish()
+    session.seconds = time.perf_counter() - began
+    if on_checkpoint is not None:
+        on_checkpoint(session)
+    logger.info("stopped after %d iterations: %s", stepper.iteration, reason)
+    return reason
+
+
+@contextmanager
+def limited_threads(count: int | None) -> Iterator[None]:
+    """Let torch use at most `count` threads inside the block; None leaves it as it is."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(min(before, count or before))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _logged(session: Session, grid: Grid, expected: dict[str, np.ndarray]) -> dict[str, float]:
+    row = {"iteration": float(session.stepper.iteration), "seconds": session.seconds}
+    row |= session.stepper.log_row()
+    if expected:
+        values = session.evaluate(grid.points)
+        for name, known in expected.items():
+            row[f"relative_l2_{name}"] = relative_l2(values[name], known)
+    return row

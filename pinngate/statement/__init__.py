@@ -1,0 +1,1 @@
+"""What is asked: equations, conditions, observations, unknowns, and the checks they pass."""

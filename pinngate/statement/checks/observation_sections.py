@@ -1,0 +1,324 @@
+"""The `observations` of a problem file: sets of noisy values, synthetic or measured.
+
+Part of `build`. Nothing is read from data files here but whether they are there.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from pathlib import Path
+
+from pinngate.errors import InputError, Span, nearest
+from pinngate.expression import Expression
+from pinngate.expression.printing import number_text
+from pinngate.statement.checks.data_files import SUFFIXES, data_file
+from pinngate.statement.checks.schema import MeanSection, NoiseSection, ObservationSection
+from pinngate.statement.checks.scope import Scope
+from pinngate.statement.checks.source import Place
+from pinngate.statement.derivatives import parse_derivative
+from pinngate.statement.measurement import Holdout, Mean, Table
+from pinngate.statement.problem import (
+    MeasuredObservations,
+    Noise,
+    Observations,
+    Plane,
+    SyntheticObservations,
+)
+
+
+def build_observations(
+    scope: Scope, sections: list[ObservationSection], folder: Path, files: dict[Path, Span]
+) -> tuple[Observations, ...]:
+    """Read `observations`; a list of fields becomes one set for each."""
+    found: list[Observations] = []
+    for i, section in enumerate(sections):
+        place: Place = ("observations", i)
+        for j, of in enumerate(section.of):
+            if " ".join(of.split()) in [" ".join(other.split()) for other in section.of[:j]]:
+                raise InputError(
+                    f"'{of}' stands twice in one observation",
+                    span=scope.source.span((*place, "of", j)),
+                )
+            quantity = _quantity(scope, of, (*place, "of", j))
+            found.append(
+                _synthetic(scope, section, of, quantity, place, folder, files)
+                if section.file is None
+                else _measured(scope, section, section.file, of, quantity, place, folder, files)
+            )
+    return tuple(found)
+
+
+def _quantity(scope: Scope, of: str, place: Place) -> Expression | None:
+    """Return the expression that a sensor sees, None for a field itself."""
+    if of in scope.unknowns:
+        return None
+    derivative = parse_derivative(of, scope.unknowns, scope.axes)
+    if of.isidentifier() and derivative is None:
+        raise InputError(
+            f"unknown field '{of}' in an observation",
+            span=scope.source.span(place),
+            expected=f"the unknowns are {', '.join(scope.unknowns)}",
+            hint=nearest(of, scope.unknowns),
+        )
+    if "=" in of:
+        raise InputError(
+            f"'{of}' is an equation",
+            span=scope.source.span(place),
+            expected="what the sensor sees, such as u_x or -k*u_x",
+        )
+    return scope.residual(of, place, "an observation")
+
+
+def _measured(
+    scope: Scope,
+    section: ObservationSection,
+    name: str,
+    of: str,
+    quantity: Expression | None,
+    place: Place,
+    folder: Path,
+    files: dict[Path, Span],
+) -> Observations:
+    """Read one set of measured values."""
+    for key in ("where", "count", "layout"):
+        if getattr(section, key) is not None:
+            raise InputError(
+                f"measured observations have no '{key}'",
+                span=scope.source.key((*place, key)),
+                expected="of, file and optionally noise; the points are in the file",
+            )
+    span = scope.source.span((*place, "file"))
+    file = data_file(name, folder, span)
+    files[file] = span
+    noise = (
+        _noise(scope, section.noise, (*place, "noise"), allow_zero=False) if section.noise else None
+    )
+    mean = _mean(scope, section.mean, (*place, "mean"))
+    return MeasuredObservations(
+        " ".join(of.split()),
+        file,
+        noise,
+        quantity,
+        mean,
+        _holdout(scope, section, place, folder, files),
+        _table(scope, section, of, mean, place),
+    )
+
+
+def _table(
+    scope: Scope, section: ObservationSection, of: str, mean: Mean | None, place: Place
+) -> Table:
+    """Read what the file calls its columns and its missing values."""
+    columns: dict[str, str] = {}
+    known = [*scope.axes, *section.of, *(f"{other}_std" for other in section.of), "std"]
+    for key, column in section.columns.items():
+        if key not in known:
+            raise InputError(
+                f"'{key}' is nothing that this observation reads",
+                span=scope.source.key((*place, "columns", key)),
+                expected=f"the file's names for {', '.join(known)}",
+                hint=nearest(key, known),
+            )
+        if key in scope.axes:
+            columns[key] = column
+        elif key == of:
+            columns["value"] = column
+        elif key in (f"{of}_std", "std"):
+            columns["std"] = column
+    if section.column is not None:
+        if len(section.of) > 1 or of in section.columns:
+            raise InputError(
+                "'column' names the one column of one observed quantity",
+                span=scope.source.key((*place, "column")),
+                expected="columns: {name: column} for several",
+            )
+        columns["value"] = section.column
+    if "value" not in columns and not of.isidentifier():
+        raise InputError(
+            f"nothing says which column holds '{of}'",
+            span=scope.source.key(place),
+            expected="column: its name in the file",
+        )
+    missing = tuple(
+        number_text(float(m)) if isinstance(m, (int, float)) else m.strip() for m in section.missing
+    )
+    return Table(columns, missing, section.max_rows)
+
+
+def _mean(scope: Scope, section: MeanSection | None, place: Place) -> Mean | None:
+    """Read over which axes, and how far, a sensor takes the mean."""
+    if section is None:
+        return None
+    for i, axis in enumerate(section.over):
+        if axis not in scope.axes or axis in section.over[:i]:
+            raise InputError(
+                f"the domain has no axis '{axis}'" if axis not in scope.axes else f"{axis} twice",
+                span=scope.source.span((*place, "over", i)),
+                expected=f"the domain has the axes {', '.join(scope.axes)}, each once",
+            )
+    width = None
+    if section.width is not None:
+        inner = (*place, "width")
+        width = scope.number(section.width, inner, "'width'")
+        if width <= 0 or len(section.over) > 1:
+            raise InputError(
+                f"'width' is {width:g}" if width <= 0 else "a 'width' of several axes",
+                span=scope.source.span(inner),
+                expected="more than 0, along one axis",
+            )
+    return Mean(tuple(section.over), width)
+
+
+def _holdout(
+    scope: Scope,
+    section: ObservationSection,
+    place: Place,
+    folder: Path,
+    files: dict[Path, Span],
+) -> Holdout | None:
+    """Read which values are kept from the fit."""
+    given, inner = section.holdout, (*place, "holdout")
+    if given is None:
+        return None
+    span = scope.source.span(inner)
+    if isinstance(given, str) and Path(given).suffix.lower() in SUFFIXES:
+        if section.file is None:
+            raise InputError(
+                "synthetic values cannot be held out in a file",
+                span=span,
+                expected="a fraction such as 0.2",
+            )
+        file = data_file(given, folder, span)
+        files[file] = span
+        return Holdout(file=file)
+    fraction = scope.number(given, inner, "'holdout'")
+    if not 0 < fraction < 1:
+        raise InputError(
+            f"'holdout' is {fraction:g}",
+            span=span,
+            expected="a fraction between 0 and 1, or the name of a file",
+        )
+    return Holdout(fraction=fraction)
+
+
+def _synthetic(
+    scope: Scope,
+    section: ObservationSection,
+    of: str,
+    quantity: Expression | None,
+    place: Place,
+    folder: Path,
+    files: dict[Path, Span],
+) -> Observations:
+    """Read one set of synthetic values."""
+    for key in ("column", "columns", "missing", "max_rows"):
+        if key in section.model_fields_set:
+            raise InputError(
+                f"synthetic observations have no '{key}'",
+                span=scope.source.key((*place, key)),
+                expected="of, where, count, layout, noise; a file where values were measured",
+            )
+    if section.count is None and not isinstance(section.layout, dict):
+        raise InputError(
+            "the key 'count' or 'file' is missing in an observation",
+            span=scope.source.span(place),
+            expected="count for synthetic values, file for measured ones",
+        )
+    if section.noise is None:
+        raise InputError(
+            "the key 'noise' is missing in a synthetic observation",
+            span=scope.source.span(place),
+            expected="noise: {std: 0.3} or noise: {relative: 0.05}",
+            hint="noise: {std: 0} stands for exact values",
+        )
+    noise = _noise(scope, section.noise, (*place, "noise"), allow_zero=True)
+    where = scope.plane(section.where, (*place, "where")) if section.where is not None else None
+    mean = _mean(scope, section.mean, (*place, "mean"))
+    averaged = mean.axes if mean is not None and mean.width is None else ()
+    if where is not None and where.axis in averaged:
+        raise InputError(
+            f"{where.axis} is fixed, and the mean is over {where.axis}",
+            span=scope.source.span((*place, "where")),
+            expected="another axis",
+        )
+    layout = section.layout or "random"
+    count = section.count or 0
+    if isinstance(layout, dict):
+        count = _grid_count(scope, layout, where, averaged, section.count, place)
+    return SyntheticObservations(
+        " ".join(of.split()),
+        count,
+        noise,
+        where,
+        layout,
+        quantity,
+        mean,
+        _holdout(scope, section, place, folder, files),
+    )
+
+
+def _grid_count(
+    scope: Scope,
+    layout: dict[str, int],
+    where: Plane | None,
+    averaged: tuple[str, ...],
+    count: int | None,
+    place: Place,
+) -> int:
+    """Return the number of points of a grid stated axis by axis."""
+    fixed = [*averaged, *([where.axis] if where is not None else [])]
+    free = [axis for axis in scope.axes if axis not in fixed]
+    if set(layout) != set(free):
+        raise InputError(
+            f"the layout states points along {', '.join(layout) or 'no axis'}",
+            span=scope.source.span((*place, "layout")),
+            expected=f"a number of points along each of {', '.join(free)}",
+        )
+    product = prod(layout.values())
+    if count is not None and count != product:
+        raise InputError(
+            f"'count' is {count}, and the layout has {product} points",
+            span=scope.source.span((*place, "count")),
+            expected="no 'count' beside such a layout, or the product of its numbers",
+        )
+    return product
+
+
+def _noise(scope: Scope, section: NoiseSection, place: Place, *, allow_zero: bool) -> Noise:
+    """Read one noise model."""
+    if (section.std is None) == (section.relative is None):
+        raise InputError(
+            "noise has both 'std' and 'relative'"
+            if section.std is not None
+            else "noise has neither 'std' nor 'relative'",
+            span=scope.source.key(place),
+            expected="one of the two: {std: 0.3}, or {relative: 0.05} of the standard "
+            "deviation of the clean values",
+        )
+    values: dict[str, float] = {}
+    for key in ("std", "relative", "fraction", "scale"):
+        value = getattr(section, key)
+        if value is None:
+            continue
+        inner = (*place, key)
+        if key in ("fraction", "scale") and section.kind != "outliers":
+            raise InputError(
+                f"'{key}' goes with 'kind: outliers' only",
+                span=scope.source.key(inner),
+                expected=f"no '{key}', or kind: outliers",
+            )
+        number = values[key] = scope.number(value, inner, f"'{key}'")
+        is_level = key in ("std", "relative")
+        if number < 0 or (number == 0 and not (is_level and allow_zero)):
+            raise InputError(
+                f"'{key}' is {number:g}",
+                span=scope.source.span(inner),
+                expected="0 or more" if is_level and allow_zero else "more than 0",
+            )
+        if key == "fraction" and number >= 1:
+            raise InputError(
+                f"'fraction' is {number:g}",
+                span=scope.source.span(inner),
+                expected="a value between 0 and 1",
+            )
+    return Noise(kind=section.kind, **values)

@@ -1,0 +1,501 @@
+"""The keys of a problem file, format 1: types, ranges, defaults and meanings.
+
+`validation` turns the tree of `yaml_source` into the `ProblemFile` of this module.
+What needs more than one key to judge (names, domains, orders) is left to `build`. The descriptions
+here are the reference in ``docs/problem-file.md`` and the expectations in messages.
+"""
+
+from __future__ import annotations
+
+import math
+import types
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
+
+from pinngate.memory import parse_size
+from pinngate.statement.measurement import MAX_ROWS
+
+
+class Kind(str):
+    """What a value should be, in words; stands in the metadata of an annotation."""
+
+    __slots__ = ()
+
+
+def _number_or_formula(value: Any) -> float | str:
+    if isinstance(value, str) or (
+        isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    ):
+        return value if isinstance(value, str) else float(value)
+    raise ValueError("not a finite number or a formula")
+
+
+def _whole(value: Any) -> Any:
+    """Take ``1e3`` as the whole number it is."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _cells(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+NumberOrFormula = Annotated[
+    float | str, PlainValidator(_number_or_formula), Kind("a finite number or a formula")
+]
+Formula = Annotated[float | str, PlainValidator(_number_or_formula), Kind("a formula")]
+Text = Annotated[str, Kind("text")]
+EquationText = Annotated[str, Kind("an equation as text, `left = right`")]
+PlaneText = Annotated[str, Kind("text such as `x = 0`")]
+FileName = Annotated[str, Kind("the name of a .csv or .npz file"), Field(min_length=1)]
+Name = Annotated[str, Kind("a name")]
+Interval = Annotated[
+    list[NumberOrFormula],
+    Field(min_length=2, max_length=2),
+    Kind("a list of two numbers or formulas, [low, high]"),
+]
+Coordinates = Annotated[
+    list[NumberOrFormula],
+    Field(min_length=2, max_length=3),
+    Kind("a list of coordinates, one for each space axis"),
+]
+PositiveInteger = Annotated[
+    int, BeforeValidator(_whole), Field(ge=1), Kind("a whole number, 1 or more")
+]
+Observed = Annotated[str, Kind("a field, a derivative or a formula")]
+MemorySize = Annotated[
+    int, PlainValidator(parse_size), Kind("an amount of memory such as 2GB, 500MB or 1.5GiB")
+]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), Kind("a positive number")]
+
+
+class Section(BaseModel):
+    """A mapping of the file: nothing beyond its keys, nothing converted."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class EstimateSection(Section):
+    """A coefficient to infer together with the fields: a number, or with `over` a field."""
+
+    initial: NumberOrFormula = Field(description="where the search starts")
+    over: Annotated[
+        list[Name] | None,
+        BeforeValidator(_listed),
+        Field(min_length=1),
+        Kind("an axis, or a list of axes"),
+    ] = Field(
+        None,
+        description="the axes with which it varies: it is then a field, whose derivatives such as "
+        "`a_x` may stand in the equations",
+        json_schema_extra={"default": "none, a number"},
+    )
+    positive: Annotated[bool, Kind("true or false")] = Field(
+        False, description="search among positive values only, through the logarithm"
+    )
+    lower: NumberOrFormula | None = Field(None, description="lower bound")
+    upper: NumberOrFormula | None = Field(None, description="upper bound")
+    truth: NumberOrFormula | None = Field(
+        None,
+        description="true value, used only to report the error; without it, `truth.constants` of "
+        "the same name. Of a field: a formula in its axes; without it, the key of its name in "
+        "`truth`",
+    )
+
+
+class BallSection(Section):
+    """A disk in two dimensions, a sphere in three."""
+
+    center: Coordinates = Field(description="its centre")
+    radius: NumberOrFormula = Field(description="its radius")
+
+
+class EllipseSection(Section):
+    """An ellipse, in two dimensions."""
+
+    center: Coordinates = Field(description="its centre")
+    radii: Annotated[
+        list[NumberOrFormula],
+        Field(min_length=2, max_length=2),
+        Kind("a list of two numbers or formulas"),
+    ] = Field(description="its two semi-axes, along the first and the second space axis")
+    angle: NumberOrFormula = Field(0.0, description="turned anticlockwise by so much, in radians")
+
+
+BoxSides = Annotated[dict[str, Interval], Kind("a mapping of every space axis to [low, high]")]
+
+
+class ShapeSection(Section):
+    """A shape in space, the same at all times: one of these keys."""
+
+    disk: BallSection | None = Field(None, description="`center` and `radius`")
+    ellipse: EllipseSection | None = Field(
+        None, description="`center`, `radii` and optionally `angle`, anticlockwise in radians"
+    )
+    rectangle: BoxSides | None = Field(None, description="`{x: [0, 1], y: [0, 1]}`")
+    polygon: (
+        Annotated[
+            list[Coordinates], Field(min_length=3), Kind("a list of three or more vertices [x, y]")
+        ]
+        | None
+    ) = Field(None, description="its vertices in order; sides must not cross")
+    sphere: BallSection | None = Field(
+        None, description="`center` and `radius`, in three dimensions"
+    )
+    cuboid: BoxSides | None = Field(None, description="`{x: [0, 1], y: [0, 1], z: [0, 1]}`")
+
+
+class PartSection(Section):
+    """A part of the boundary: `of`, `where` or both."""
+
+    of: Name | None = Field(
+        None,
+        description="the shape that bounds there",
+        json_schema_extra={"default": "any"},
+    )
+    where: Annotated[str, Kind("text such as `x = 0` or `x**2 + y**2 < 1`")] | None = Field(
+        None,
+        description="which places belong to it: two formulas in the space axes and constants "
+        "with `=`, `<` or `>` between them",
+        json_schema_extra={"default": "all"},
+    )
+
+
+class GeometrySection(Section):
+    """A domain that is no box: everything holds inside it. Needs the extra `geometry` (DeepXDE)."""
+
+    shapes: Annotated[dict[str, ShapeSection], Field(min_length=1), Kind("a mapping")] = Field(
+        description="shapes by name, see below; a condition may be stated `on` each of them"
+    )
+    inside: Annotated[str, Kind("text such as `plate - hole`")] | None = Field(
+        None,
+        description="the set of points, made from names of shapes with `+` (union), `-` "
+        "(difference), `*` (intersection) and brackets",
+        json_schema_extra={"default": "the only shape"},
+    )
+    boundaries: dict[str, PartSection] = Field(
+        default_factory=dict, description="further parts of the boundary by name, see below"
+    )
+
+
+class ConditionSection(Section):
+    """Exact knowledge: `where` or `on` with `equation`, or `periodic` alone."""
+
+    on: Name | None = Field(
+        None,
+        description="with a geometry: `boundary`, a shape or a boundary part, on which it holds at "
+        "all times",
+    )
+    where: PlaneText | None = Field(
+        None, description="the plane on which it holds: one axis of the domain and its value"
+    )
+    equation: EquationText | None = Field(
+        None,
+        description="any expression in the fields and their derivatives: Dirichlet "
+        "`u = sin(pi*x)`, Neumann `u_x = 0`, Robin `u + 2*u_x = 1`, initial velocity `u_t = 0`; "
+        "with `on` also in the outward unit normal: `n_x*u_x + n_y*u_y = 0`",
+    )
+    periodic: Name | None = Field(None, description="an axis along which every field is periodic")
+
+
+class NoiseSection(Section):
+    """How observations scatter about the field: `std` or `relative`, one of the two."""
+
+    std: NumberOrFormula | None = Field(None, description="standard deviation, in data units")
+    relative: NumberOrFormula | None = Field(
+        None, description="standard deviation as a fraction of that of the clean values"
+    )
+    kind: Literal["gaussian", "student-t", "outliers"] = Field(
+        "gaussian",
+        description="`student-t` has three degrees of freedom, scaled to the standard deviation; "
+        "`outliers` replaces a fraction of gaussian errors by larger ones",
+    )
+    fraction: NumberOrFormula | None = Field(
+        None,
+        description="with `outliers` only: the fraction of errors replaced, between 0 and 1",
+        json_schema_extra={"default": "0.1"},
+    )
+    scale: NumberOrFormula | None = Field(
+        None,
+        description="with `outliers` only: standard deviation of the replaced errors, as a "
+        "multiple of that of the others",
+        json_schema_extra={"default": "10"},
+    )
+
+
+class MeanSection(Section):
+    """What is seen is the mean along axes: of the whole extent, or of a window about each point."""
+
+    over: Annotated[
+        list[Name],
+        BeforeValidator(_listed),
+        Field(min_length=1),
+        Kind("an axis, or a list of axes"),
+    ] = Field(description="the axes over which the mean is taken; points then have no such axis")
+    width: NumberOrFormula | None = Field(
+        None,
+        description="of a window about each point along the one axis of `over` (the finite size of "
+        "a sensor, an exposure time), cut off at the ends of the domain",
+        json_schema_extra={"default": "the whole extent"},
+    )
+
+
+class ObservationSection(Section):
+    """Noisy knowledge: synthetic (`of`, `count`, `noise` …) or measured (`of`, `file` …)."""
+
+    of: Annotated[
+        list[Observed],
+        BeforeValidator(_listed),
+        Field(min_length=1),
+        Kind("what is observed: a field, a derivative or a formula of them, or a list of these"),
+    ] = Field(
+        description="the observed field, or what the sensor sees of the fields: `u_x`, `u + v`, "
+        "`-k*u_x`; a list stands for one set of observations of each"
+    )
+    file: FileName | None = Field(
+        None,
+        description="measured values: `.csv` with a header or `.npz`, one column (array) for each "
+        "axis, one for each observed field and optionally `<field>_std`; relative to the "
+        "problem file",
+    )
+    column: Text | None = Field(
+        None,
+        description="measured: the column of the observed values; required where `of` is a formula",
+        json_schema_extra={"default": "the name in `of`"},
+    )
+    columns: dict[str, Text] = Field(
+        default_factory=dict,
+        description="measured: what the file calls an axis, an observed name or its `<name>_std` "
+        "(`std` for short): `{x: pos_m, u: temperature_K, u_std: error_K}`",
+    )
+    missing: Annotated[
+        list[str | float | int],
+        BeforeValidator(_cells),
+        Kind("a text or a number, or a list of them"),
+    ] = Field(
+        default_factory=list,
+        description="measured: cells that stand for a value that was not measured, such as "
+        "`[nan, NA, -999]`; an empty cell always does",
+    )
+    max_rows: PositiveInteger = Field(
+        MAX_ROWS,
+        description="measured: most values that are fitted; of more, a subset is drawn that is "
+        "spread evenly over the domain, with a warning",
+    )
+    mean: MeanSection | None = Field(None, description="the sensor sees a mean of `of`, see below")
+    holdout: NumberOrFormula | None = Field(
+        None,
+        description="values that are never fitted and judge the fit: a fraction of the set, "
+        "drawn at random, or the name of a file laid out like `file`",
+    )
+    where: PlaneText | None = Field(
+        None,
+        description="synthetic: the plane on which the points lie",
+        json_schema_extra={"default": "the whole domain"},
+    )
+    count: PositiveInteger | None = Field(None, description="synthetic: how many points")
+    layout: Annotated[
+        Literal["random", "grid"] | dict[str, PositiveInteger] | None,
+        Kind("random, grid, or points along each axis such as {x: 38, t: 5}"),
+    ] = Field(
+        None,
+        description="synthetic: uniformly random points, a regular grid of about `count` points, "
+        "or `{x: 38, t: 5}`, a grid with so many points along each axis, ends included; `count` "
+        "is then their product and may be left out",
+        json_schema_extra={"default": "`random`"},
+    )
+    noise: NoiseSection | None = Field(
+        None, description="synthetic: the noise added, required; measured: what is assumed of it"
+    )
+
+
+class TruthSection(Section):
+    """The answer to judge by, never seen in training.
+
+    One key for each unknown, or `solver` with `clean`, or `file`; beside them, one key for each
+    coefficient that is a field.
+    """
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+    __pydantic_extra__: dict[str, Formula] = Field(init=False)
+
+    constants: dict[str, NumberOrFormula] = Field(
+        default_factory=dict, description="true values of estimated coefficients, by name"
+    )
+    solver: Literal["finite-difference", "spectral", "cole-hopf", "runge-kutta"] | None = Field(
+        None, description="compute the truth numerically from `clean`"
+    )
+    clean: dict[str, Formula] = Field(
+        default_factory=dict,
+        description="with `solver`: the exact data at the initial time, a formula for each field "
+        "`u` and, where the equation is of second order in time, `u_t`",
+    )
+    file: FileName | None = Field(
+        None, description="reference values in a file laid out like a measured one"
+    )
+
+
+class NetworkSection(Section):
+    """A fully connected network."""
+
+    width: PositiveInteger = Field(64, description="units in each hidden layer")
+    depth: PositiveInteger = Field(3, description="hidden layers")
+    activation: Literal["tanh", "sin"] = Field("tanh", description="activation function")
+    features: Positive | None = Field(
+        2.0,
+        description="bandwidth of a sine first layer: the standard deviation of its weights on "
+        "inputs scaled to [-1, 1]; null is a plain first layer",
+    )
+
+
+class WeightsSection(Section):
+    """Weights of the terms of the loss."""
+
+    equations: Positive | None = Field(None, description="weight of the equations")
+    conditions: Positive | None = Field(None, description="weight of the conditions")
+    observations: Positive | None = Field(None, description="weight of the observations")
+
+
+class SolveSection(Section):
+    """How to solve; null stands for the default of the optimizer that is used."""
+
+    optimizer: Name = Field("auto", description="name of an optimizer, or `auto`")
+    network: NetworkSection | None = Field(None, description="the network, see below")
+    collocation: PositiveInteger | None = Field(
+        None, description="points at which the equations are enforced"
+    )
+    iterations: PositiveInteger | None = Field(None, description="at most so many iterations")
+    learning_rate: Positive | None = Field(
+        None, description="step size, where the optimizer has one"
+    )
+    gate: Literal["hard", "soft", "snr", "none"] | None = Field(
+        None, description="how a coordinate without signal is held back"
+    )
+    statistics: Literal["pairs", "grouped", "loop", "vmap", "streaming"] | None = Field(
+        None, description="how per-point gradient statistics are computed"
+    )
+    gated_terms: Literal["all", "data"] | None = Field(
+        None, description="which terms of the loss the gate judges"
+    )
+    strictness: Positive | None = Field(
+        None,
+        description="how much signal the gate asks for, in units of the variance of the averaged "
+        "gradient",
+    )
+    basis: Literal["weights", "layers"] | None = Field(
+        None,
+        description="coordinates of first-order steps: the weights' own, or the eigenbasis of each "
+        "layer's gradient",
+    )
+    weights: WeightsSection | None = Field(None, description="weights of the loss terms, see below")
+    seed: Annotated[
+        int, BeforeValidator(_whole), Field(ge=0, lt=2**63), Kind("a whole number, 0 or more")
+    ] = Field(0, description="seed of every random stream")
+    precision: Literal["float32", "float64"] | None = Field(
+        None, description="floating-point numbers of the computation"
+    )
+    device: Name = Field("auto", description="`auto`, `cpu` or `cuda`")
+    max_memory: MemorySize | None = Field(
+        None,
+        description="most memory that the solver may use beside the program itself; decides "
+        "whether the Jacobian is formed",
+        json_schema_extra={"default": "half of what is free"},
+    )
+
+
+class ProblemFile(Section):
+    """One problem."""
+
+    pinngate: Annotated[int, Field(ge=1, le=1), Kind("1, the only format so far")] = Field(
+        description="version of the format"
+    )
+    name: Annotated[
+        str,
+        Field(pattern=r"^[A-Za-z0-9_-]+\z"),
+        Kind("text of letters, digits, - and _"),
+    ] = Field(description="name of the problem and of its results")
+    title: Text = Field("", description="one line of prose")
+    description: Text = Field("", description="more prose")
+    source: Text = Field("", description="the paper or the data set it comes from")
+    domain: Annotated[
+        dict[str, Interval],
+        Kind("a mapping of axes to [low, high]"),
+    ] = Field(
+        description="axes and their bounds: up to three of `x`, `y`, `z`, and `t`, which is time; "
+        "`t` alone states ordinary differential equations"
+    )
+    geometry: GeometrySection | None = Field(
+        None, description="where the domain is no box but a part of it, see below"
+    )
+    unknowns: Annotated[list[Name], Field(min_length=1), Kind("a list of names, such as [u]")] = (
+        Field(description="the fields to find")
+    )
+    constants: dict[str, NumberOrFormula] = Field(
+        default_factory=dict,
+        description="known numbers, or formulas in `pi` and constants stated before",
+    )
+    estimate: dict[str, EstimateSection] = Field(
+        default_factory=dict, description="coefficients to infer with the fields, see below"
+    )
+    equations: Annotated[
+        list[EquationText], Field(min_length=1), Kind("a list of equations, one or more")
+    ] = Field(
+        description="`left = right`, or one expression with `= 0` understood; derivatives are "
+        "the field, an underscore and axes: `u_t`, `u_xx`, `u_xt`, up to fourth order; "
+        "`(a*u_x)_x` is the derivative of a bracket"
+    )
+    conditions: list[ConditionSection] = Field(
+        default_factory=list, description="exact knowledge, see below"
+    )
+    observations: list[ObservationSection] = Field(
+        default_factory=list, description="noisy knowledge, see below"
+    )
+    units: dict[str, Text] = Field(
+        default_factory=dict,
+        description="units of axes and fields, for figures and NetCDF files: "
+        "`{x: m, t: s, u: K}`; nothing is converted",
+    )
+    truth: TruthSection | None = Field(
+        None, description="the answer to judge by, see below; absent for real data"
+    )
+    solve: SolveSection | None = Field(None, description="how to solve, see below")
+
+
+def alternatives(annotation: Any) -> tuple[Any, ...]:
+    """Return the members of a union, or the annotation alone."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        return get_args(annotation)
+    return (annotation,)
+
+
+def section_of(annotation: Any) -> type[Section] | None:
+    """Return the section that an annotation is, holds in a list or maps names to."""
+    for option in alternatives(annotation):
+        if isinstance(option, type) and issubclass(option, Section):
+            return option
+        if get_origin(option) is Annotated:
+            return section_of(get_args(option)[0])
+        if get_origin(option) in (list, dict):
+            return section_of(get_args(option)[-1])
+    return None
+
+
+def describe(annotation: Any, metadata: tuple[Any, ...] = ()) -> str:
+    """Say in words what a value of this type is."""
+    for mark in metadata:
+        if isinstance(mark, Kind):
+            return str(mark)
+    options = [option for option in alternatives(annotation) if option is not type(None)]
+    option = options[0]
+    origin, arguments = get_origin(option), get_args(option)
+    if origin is Annotated:
+        return describe(arguments[0], arguments[1:])
+    if origin is Literal:
+        return "one of " + ", ".join(str(value) for value in arguments)
+    if origin is list:
+        return f"a list, each item {describe(arguments[0])}"
+    return "a mapping"

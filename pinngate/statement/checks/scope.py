@@ -1,0 +1,344 @@
+"""Which names a formula of a problem file may use, and where in the file it goes wrong.
+
+Between schema and problem: `Scope` parses the formulas of one file, checks every name against what
+the file declares and turns faults inside a formula into faults at a line and column.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from pinngate.errors import ExpressionError, InputError, nearest
+from pinngate.expression import (
+    CONSTANTS,
+    FUNCTIONS,
+    Binary,
+    Call,
+    Expression,
+    Number,
+    constant_value,
+    names,
+    parse,
+    parse_equation,
+)
+from pinngate.statement.checks.source import Place, Source
+from pinngate.statement.derivatives import (
+    MAX_ORDER,
+    Derivative,
+    canonical,
+    expand_derivatives,
+    parse_derivative,
+)
+from pinngate.statement.problem import Plane
+
+AXES = ("x", "y", "z", "t")
+ROUNDING = 1e-12  # of the length of an axis: a bound typed with the digits of a double is the bound
+
+_TYPED = {
+    "π": "pi",
+    "−": "-",
+    "·": "*",
+    "×": "*",
+    "²": "**2",
+    "³": "**3",
+    "√": "sqrt(...)",
+    "∂": "",
+}
+
+
+@dataclass
+class Scope:
+    """What one problem file declares: filled in the order in which `build` reads it."""
+
+    source: Source
+    axes: tuple[str, ...] = ()
+    unknowns: tuple[str, ...] = ()
+    constants: dict[str, float] = field(default_factory=dict)
+    coefficients: tuple[str, ...] = ()
+    over: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    domain: dict[str, tuple[float, float]] = field(default_factory=dict)
+    declared: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The unknowns, then the coefficients that are fields."""
+        return (*self.unknowns, *self.over)
+
+    def declare(self, name: str, kind: str, place: Place) -> None:
+        """Enter a name, once.
+
+        Raises:
+            InputError: it is no name, or taken.
+        """
+        span = self.source.key(place)
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or keyword.iskeyword(name):
+            raise InputError(
+                f"'{name}' cannot name {kind}"
+                + (": it is reserved" if name.isidentifier() else ""),
+                span=span,
+                expected="a letter, then letters, digits or _",
+                hint=f"write '{name}_'" if keyword.iskeyword(name) else "",
+            )
+        taken = self.declared.get(name) or _built_in(name)
+        derivative = parse_derivative(name, self.outputs, self.axes)
+        if taken is None and derivative is not None and kind != "an axis":
+            taken = f"a derivative of '{derivative.field}'"
+        if taken is not None:
+            raise InputError(
+                f"'{name}' cannot name {kind}: it is {taken}",
+                span=span,
+                expected="a name that nothing else has",
+            )
+        self.declared[name] = kind
+
+    def refuse_derivatives(self) -> None:
+        """Refuse names that read as a derivative of a field declared after them.
+
+        Raises:
+            InputError: there is one.
+        """
+        for name, kind in self.declared.items():
+            derivative = parse_derivative(name, self.outputs, self.axes)
+            if derivative is not None and derivative.order > 0:
+                place: Place = ("constants", name)
+                if kind == "an unknown":
+                    place = ("unknowns", self.unknowns.index(name))
+                elif name in self.over or name in self.coefficients:
+                    place = ("estimate", name)
+                raise InputError(
+                    f"'{name}' cannot name {kind}: it is a derivative of '{derivative.field}'",
+                    span=self.source.key(place),
+                    expected="a name that nothing else has",
+                )
+
+    def formula(self, text: float | str, place: Place) -> Expression:
+        """Parse a formula without looking at its names.
+
+        Raises:
+            InputError: it does not parse; at its place in the file.
+        """
+        if not isinstance(text, str):
+            return Number(text)
+        return self._parsed(text, place, is_equation=False)
+
+    def _parsed(self, text: str, place: Place, *, is_equation: bool) -> Expression:
+        for letter in re.finditer(r"[^\x00-\x7f]", text):
+            typed = _TYPED.get(letter[0], "")
+            raise InputError(
+                f"the character {letter[0]!r} is not allowed in a formula",
+                span=self.source.within(place, letter.start(), 1),
+                expected="ASCII letters, digits and operators",
+                hint=f"write {typed}" if typed else "",
+            )
+        line = re.sub(r"\s", " ", text)
+        try:
+            if is_equation:
+                return parse_equation(line)
+            self._check_brackets(expression := parse(line), place)
+            return expand_derivatives(expression, (), self.axes, {})
+        except ExpressionError as error:
+            raise self._locate(error, place) from None
+
+    def _locate(self, error: ExpressionError, place: Place) -> InputError:
+        return InputError(
+            error.what,
+            span=self.source.within(place, error.offset, error.length),
+            expected=error.expected,
+            hint=error.hint,
+        )
+
+    def number(self, text: float | str, place: Place, context: str) -> float:
+        """Evaluate a formula in known constants.
+
+        Raises:
+            InputError: it does not parse, names something else or has no finite value.
+        """
+        expression = self.formula(text, place)
+        self.check_names(expression, place, context, self.constants, "the constants")
+        try:
+            return constant_value(expression, self.constants)
+        except ExpressionError as error:
+            whole = ExpressionError(error.what, hint=error.hint, length=len(str(text)))
+            raise self._locate(whole, place) from None
+        except (TypeError, AttributeError):  # a function of a complex intermediate value
+            raise InputError(
+                "the expression has no finite real value", span=self.source.span(place)
+            ) from None
+
+    def plane(self, text: str, place: Place) -> Plane:
+        """Read ``axis = value``."""
+        left, equals, right = text.partition("=")
+        axis = left.strip()
+        if not equals or "=" in right or not axis.isidentifier() or not right.strip():
+            raise InputError(
+                f"'{text}' is not a plane",
+                span=self.source.span(place),
+                expected="one axis and its value, such as x = 0",
+            )
+        if axis not in self.axes:
+            raise InputError(
+                f"the domain has no axis '{axis}'",
+                span=self.source.within(place, text.index(axis), len(axis)),
+                expected=f"the domain has the axes {', '.join(self.axes)}",
+            )
+        offset = len(left) + 1
+        value = self.number(" " * offset + right, place, "'where'")
+        low, high = self.domain[axis]
+        for bound in (low, high):
+            if abs(value - bound) <= ROUNDING * (high - low):
+                value = bound
+        if not low <= value <= high:
+            raise InputError(
+                f"{axis} = {value:g} is outside the domain",
+                span=self.source.within(place, offset, len(right)),
+                expected=f"{axis} goes from {low:g} to {high:g}",
+            )
+        return Plane(axis, value)
+
+    def check_names(
+        self, expression: Expression, place: Place, context: str, allowed: Iterable[str], known: str
+    ) -> None:
+        """Refuse the first name that is neither allowed nor built in."""
+        allowed = [*allowed]
+        for name, offset in sorted(names(expression).items(), key=lambda item: item[1]):
+            if name in allowed or name in CONSTANTS:
+                continue
+            listed = ", ".join([*allowed, *CONSTANTS])
+            expected, hint = f"{known} are {listed}", nearest(name, allowed)
+            if name in FUNCTIONS:
+                expected, hint = f"{name} is a function: {name}(...)", ""
+            elif name in AXES and name not in self.axes:
+                expected = f"the domain has the axes {', '.join(self.axes)}"
+            elif name in self.declared and not hint:
+                hint = f"'{name}' is {self.declared[name]}, which cannot stand here"
+            raise InputError(
+                f"unknown name '{name}' in {context}",
+                span=self.source.within(place, offset, len(name)),
+                expected=expected,
+                hint=hint,
+            )
+
+    def residual(
+        self, text: str, place: Place, context: str, further: Iterable[str] = ()
+    ) -> Expression:
+        """Parse an equation in fields, derivatives, axes, constants, coefficients and `further`.
+
+        Returns:
+            left − right, with canonical names of derivatives.
+
+        Raises:
+            InputError: it does not parse, names what is not declared, or a derivative of an order
+                above four, or holds no field at all.
+        """
+        typed = self._parsed(text, place, is_equation=True)
+        self._check_brackets(typed, place)
+        expression = expand_derivatives(typed, self.outputs, self.axes, self.over)
+        others = [*self.axes, *self.constants, *self.coefficients, *further]
+        has_field = False
+        found = names(expression) | names(typed)
+        for name, offset in sorted(found.items(), key=lambda item: item[1]):
+            derivative = parse_derivative(name, self.outputs, self.axes)
+            if derivative is None:
+                if name in others or name in CONSTANTS:
+                    continue
+                raise self._unknown(name, offset, place, context, others)
+            if derivative.order > MAX_ORDER:
+                raise InputError(
+                    f"'{name}' is a derivative of order {derivative.order}",
+                    span=self.source.within(place, offset, len(name)),
+                    expected=f"derivatives up to order {MAX_ORDER}",
+                )
+            self._check_axes(name, derivative, offset, place)
+            is_condition = context == "a condition"  # may give a coefficient field alone
+            has_field = has_field or is_condition or derivative.field in self.unknowns
+        if not has_field:
+            raise InputError(
+                f"{context} mentions no unknown",
+                span=self.source.span(place),
+                expected=f"the unknowns are {', '.join(self.unknowns)}",
+            )
+        try:
+            return canonical(expression, self.outputs, self.axes)
+        except RecursionError:
+            raise InputError(
+                "the formula is nested too deeply", span=self.source.span(place)
+            ) from None
+
+    def fields_in(self, expression: Expression) -> set[str]:
+        """Return the fields that an expression mentions, themselves or in a derivative."""
+        found = (parse_derivative(name, self.outputs, self.axes) for name in names(expression))
+        return {derivative.field for derivative in found if derivative is not None}
+
+    def _check_axes(self, name: str, derivative: Derivative, offset: int, place: Place) -> None:
+        """Refuse a derivative of a coefficient along an axis with which it does not vary."""
+        over = self.over.get(derivative.field, self.axes)
+        for axis, order in zip(self.axes, derivative.orders, strict=True):
+            if order and axis not in over:
+                raise InputError(
+                    f"'{name}' is zero: '{derivative.field}' does not vary with {axis}",
+                    span=self.source.within(place, offset, len(name)),
+                    expected=f"derivatives along {', '.join(over)}, the axes it is estimated over",
+                )
+
+    def _check_brackets(self, expression: Expression, place: Place) -> None:
+        """Refuse a derivative of a bracket along what is no axis.
+
+        Raises:
+            InputError: there is one.
+        """
+        match expression:
+            case Binary(_, left, right):
+                self._check_brackets(left, place)
+                self._check_brackets(right, place)
+            case Call(function, argument):
+                strange = [a for a in function[1:] if a not in self.axes]
+                if function.startswith("_") and strange:
+                    raise InputError(
+                        f"'{function}' after a bracket is no derivative",
+                        span=self.source.span(place),
+                        expected=f"the domain has the axes {', '.join(self.axes)}",
+                    )
+                self._check_brackets(argument, place)
+
+    def _unknown(
+        self, name: str, offset: int, place: Place, context: str, others: list[str]
+    ) -> InputError:
+        stem, _, letters = name.rpartition("_")
+        axes = f"the domain has the axes {', '.join(self.axes)}"
+        if name in FUNCTIONS:
+            expected, hint = f"{name} is a function: {name}(...)", ""
+        elif stem in self.outputs and letters:
+            expected, hint = axes, self._nearest_derivative(stem, letters)
+        elif name in AXES:
+            expected, hint = axes, ""
+        else:
+            expected = "the names here are " + ", ".join([*self.outputs, *others, *CONSTANTS])
+            derivatives = [
+                f"{output}_{a}{b}" for output in self.outputs for a in self.axes for b in ("", a)
+            ]
+            hint = nearest(name, [*self.outputs, *others, *CONSTANTS, *derivatives])
+        return InputError(
+            f"unknown name '{name}' in {context}",
+            span=self.source.within(place, offset, len(name)),
+            expected=expected,
+            hint=hint,
+        )
+
+    def _nearest_derivative(self, stem: str, letters: str) -> str:
+        """Suggest the derivative of the same order in which wrong axes repeat their neighbour."""
+        right = [letter for letter in letters if letter in self.axes]
+        if not right or len(letters) > MAX_ORDER:
+            return ""
+        mended: list[str] = []
+        for letter in letters:
+            mended.append(letter if letter in self.axes else (mended or right)[-1])
+        return f"did you mean '{stem}_{''.join(mended)}'?"
+
+
+def _built_in(name: str) -> str | None:
+    if name in FUNCTIONS:
+        return "a function"
+    return "the constant pi" if name in CONSTANTS else None

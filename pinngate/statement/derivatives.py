@@ -1,0 +1,106 @@
+"""Derivatives of fields by their names, ``u_xt``: read, written, and taken of whole expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pinngate.expression import (
+    Call,
+    Expression,
+    Name,
+    add,
+    differentiate,
+    multiply,
+    names,
+    rebuild,
+    substitute,
+)
+
+MAX_ORDER = 4
+
+
+@dataclass(frozen=True)
+class Derivative:
+    """∂^|α| field / ∂axes^α. `orders` is α: one count for each axis of the domain, in its order."""
+
+    field: str
+    orders: tuple[int, ...]
+
+    @property
+    def order(self) -> int:
+        """Total order |α|."""
+        return sum(self.orders)
+
+
+def parse_derivative(
+    name: str, unknowns: tuple[str, ...], axes: tuple[str, ...]
+) -> Derivative | None:
+    """Read ``u``, ``u_x``, ``u_xt`` … ; None where `name` is no field or derivative of one."""
+    if name in unknowns:
+        return Derivative(name, (0,) * len(axes))
+    stem, underscore, letters = name.rpartition("_")
+    if not underscore or stem not in unknowns or not letters or set(letters) - set(axes):
+        return None
+    return Derivative(stem, tuple(letters.count(axis) for axis in axes))
+
+
+def derivative_name(derivative: Derivative, axes: tuple[str, ...]) -> str:
+    """Return the canonical name: axes in the order of the domain, ``u_tx → u_xt``."""
+    letters = "".join(a * k for a, k in zip(axes, derivative.orders, strict=True))
+    return f"{derivative.field}_{letters}" if letters else derivative.field
+
+
+def canonical(
+    expression: Expression, unknowns: tuple[str, ...], axes: tuple[str, ...]
+) -> Expression:
+    """Rename every derivative to its canonical name, so that ``u_tx`` and ``u_xt`` are one."""
+    renamed: dict[str, Expression] = {}
+    for name, offset in names(expression).items():
+        derivative = parse_derivative(name, unknowns, axes)
+        if derivative is not None:
+            renamed[name] = Name(derivative_name(derivative, axes), offset)
+    return substitute(expression, renamed)
+
+
+def total_derivative(
+    expression: Expression,
+    axis: str,
+    outputs: tuple[str, ...],
+    axes: tuple[str, ...],
+    over: Mapping[str, tuple[str, ...]],
+) -> Expression:
+    """Return d/d axis of an expression in fields, their derivatives and the axes: the chain rule.
+
+    Args:
+        expression: its derivatives have canonical names, and so have those of the result.
+        axis: one of the axes.
+        outputs: names of the fields.
+        axes: of the domain.
+        over: the axes of those fields that do not vary with all.
+    """
+    total = differentiate(expression, axis)
+    for name in names(expression):
+        derivative = parse_derivative(name, outputs, axes)
+        if derivative is None or axis not in over.get(derivative.field, axes):
+            continue
+        orders = tuple(k + (a == axis) for a, k in zip(axes, derivative.orders, strict=True))
+        following = Name(derivative_name(Derivative(derivative.field, orders), axes))
+        total = add(total, multiply(differentiate(expression, name), following))
+    return total
+
+
+def expand_derivatives(
+    expression: Expression,
+    outputs: tuple[str, ...],
+    axes: tuple[str, ...],
+    over: Mapping[str, tuple[str, ...]],
+) -> Expression:
+    """Carry out the derivatives of brackets, ``(a*u_x)_x → a_x*u_x + a*u_xx``; as above."""
+    expanded = rebuild(expression, lambda e: expand_derivatives(e, outputs, axes, over))
+    if isinstance(expanded, Call) and expanded.function.startswith("_"):
+        inner = canonical(expanded.argument, outputs, axes)
+        for axis in expanded.function[1:]:
+            inner = total_derivative(inner, axis, outputs, axes, over)
+        return inner
+    return expanded

@@ -1,0 +1,79 @@
+"""The form that fits is chosen, and what it takes is what was estimated."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from pinngate.errors import InputError
+from pinngate.linear.memory_plan import Size, choose_form, dense_memory, matrix_free_memory
+
+MEASURE = """
+import json, sys, torch
+from pinngate import config
+from pinngate.runs.training import begin
+torch.set_num_threads(1)
+session = begin(config.load(config.resolve("heat-noisy-ic"), overrides=sys.argv[1:]))
+def peak():
+    # ru_maxrss would carry over the peak of the parent that this process was forked from
+    with open("/proc/self/status") as status:
+        return 1024 * next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+before, stepper = peak(), session.stepper
+stepper.step()
+stepper.posterior()
+plan = stepper.memory()
+print(json.dumps({"form": plan.form, "estimate": plan.num_bytes, "taken": peak() - before}))
+"""
+LARGE = [
+    "solve.network={width: 16, depth: 3, activation: tanh, features: null}",
+    "solve.collocation=256",
+    "observations.0.count=7000",
+]
+
+
+def measured(max_memory: str) -> dict[str, float]:
+    command = [sys.executable, "-c", MEASURE, *LARGE, f"solve.max_memory={max_memory}"]
+    return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
+def test_a_measured_peak_stays_within_the_estimate_and_the_limit() -> None:
+    dense, free = measured("1GB"), measured("100MB")
+    assert (dense["form"], free["form"]) == ("dense", "matrix-free")
+    assert free["taken"] <= free["estimate"] <= 100e6 < dense["taken"] <= dense["estimate"]
+    # an estimate far above what is taken would refuse what fits
+    assert dense["estimate"] < 3 * dense["taken"]
+
+
+def size(rows: int, columns: int, width: int = 128) -> Size:
+    return Size(rows, rows, rows // 2, columns, width)
+
+
+def test_estimates_tell_the_forms_apart() -> None:
+    large, twice = size(50_000, 50_000), size(100_000, 50_000)
+    assert matrix_free_memory(large) < 8e9 < dense_memory(large)
+    assert dense_memory(size(1000, 1000, width=32)) < 2e8
+    assert dense_memory(twice) > dense_memory(large)
+    assert matrix_free_memory(large) < matrix_free_memory(twice) < 2 * matrix_free_memory(large)
+
+
+@pytest.mark.parametrize("allowed", [6 * 10**8, 10**9, 4 * 10**9, 10**11, 10**12])
+def test_the_plan_fits_and_wastes_nothing(allowed: int) -> None:
+    plan = choose_form(size(50_000, 20_000), allowed)
+    assert plan.num_bytes <= allowed
+    assert (plan.form == "dense") == (dense_memory(size(50_000, 20_000)) <= allowed)
+    if plan.work is not None and plan.work.max_rank < 512:
+        # twice the rank, or the cache that is left, would not have fitted
+        assert plan.num_bytes > 0.4 * allowed
+
+
+def test_what_fits_in_no_form_is_refused_with_both_amounts() -> None:
+    with pytest.raises(InputError) as refused:
+        choose_form(size(50_000, 20_000), 100_000_000)
+    message = str(refused.value)
+    assert "100 MB are allowed" in message
+    assert "population-risk-adam" in message
+    assert "fewer collocation points" in message
