@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
+from torch import nn
 
 from pinngate.inference.kernel import KernelSpectrum
 from pinngate.inference.uncertainty import Uncertainty
@@ -29,6 +31,10 @@ COEFFICIENT_NETWORKS = {
 }
 
 
+OwnOptimizer = Callable[[Iterable[nn.Parameter]], Any]
+"""Makes an object with `step`, `state_dict` and `load_state_dict` from the parameters."""
+
+
 @dataclass(frozen=True)
 class Parts:
     """A problem ready to be solved.
@@ -37,11 +43,15 @@ class Parts:
         problem: with every default written out.
         model: its loss terms.
         batches: the source of points and data, and of the fields' sizes.
+        own_network: a module of the caller's own in place of a network of `NetworkOptions`.
+        own_optimizer: makes an optimizer of the caller's own from parameters.
     """
 
     problem: Problem
     model: ResidualModel
     batches: BatchSource
+    own_network: nn.Module | None = None
+    own_optimizer: OwnOptimizer | None = None
 
     def network(self, options: NetworkOptions, label: str = "") -> Network:
         """Return a network with random weights; `label` names its own random stream."""
@@ -75,7 +85,7 @@ class Parts:
             generator=torch.Generator().manual_seed(seed),
             dtype=self.batches.dtype,
         )
-        torch.nn.init.zeros_(network.linears[-1].weight)
+        nn.init.zeros_(network.linears[-1].weight)
         return network
 
     def coefficients(self) -> Coefficients:

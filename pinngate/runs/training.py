@@ -16,12 +16,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from pinngate.data.observations import ObservationSet, collect
 from pinngate.data.quantities import mean_nodes
 from pinngate.errors import Interrupted
 from pinngate.model.residuals import Batch, ResidualModel, Term
-from pinngate.optim.parts import Parts, Stepper
+from pinngate.optim.parts import OwnOptimizer, Parts, Stepper
 from pinngate.optim.registry import method, resolve
 from pinngate.points.batches import BatchSource
 from pinngate.points.grid import Grid, evaluation_grid
@@ -131,6 +132,9 @@ def begin(
     problem: Problem,
     reference: Reference | None = None,
     observations: list[ObservationSet] | None = None,
+    *,
+    network: nn.Module | None = None,
+    optimizer: OwnOptimizer | None = None,
 ) -> Session:
     """Build a session: resolve defaults, make or read the data, initialise the network.
 
@@ -138,6 +142,8 @@ def begin(
         problem: the problem.
         reference: its truth, where it has been computed already.
         observations: its data, where they have been collected already.
+        network: the caller's own module, in place of the networks of `solve.network`.
+        optimizer: the caller's own, in place of that of `solve.optimizer`.
 
     Raises:
         InputError: the problem names data, a device or an optimizer that does not exist.
@@ -159,7 +165,7 @@ def begin(
         device=device,
     )
     model = ResidualModel(batches.terms, problem)
-    stepper = chosen.build(Parts(problem, model, batches))
+    stepper = chosen.build(Parts(problem, model, batches, network, optimizer))
     return Session(problem, reference, observations, batches, stepper)
 
 

@@ -232,7 +232,9 @@ def test_each_check_catches_its_fault(
 ) -> None:
     supports = tuple(FEATURES & {check})
     only = {check: optimizer_checks(supports)[check]}
-    monkeypatch.setattr("pinngate.testing.optimizer_conformance.optimizer_checks", lambda supports: only)
+    monkeypatch.setattr(
+        "pinngate.testing.optimizer_conformance.optimizer_checks", lambda supports: only
+    )
     with pytest.raises(AssertionError, match=message) as caught:
         check_optimizer(broken, supports=supports)
     assert str(caught.value).startswith(f"check_optimizer, {check}: ")
