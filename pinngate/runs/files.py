@@ -119,9 +119,13 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 def write_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
     """Write the logged rows; a figure that a row lacks is an empty cell."""
+    write_csv(path, history_columns(rows))
+
+
+def history_columns(rows: Sequence[Mapping[str, float]]) -> dict[str, np.ndarray]:
+    """Return the logged rows as columns (rows,); a figure that a row lacks is NaN."""
     names = list(dict.fromkeys(name for row in rows for name in row))
-    columns = {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
-    write_csv(path, columns)
+    return {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
 
 
 def write_csv(path: Path, columns: Mapping[str, np.ndarray]) -> None:

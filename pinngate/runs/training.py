@@ -25,7 +25,7 @@ from pinngate.model.residuals import Batch, ResidualModel, Term
 from pinngate.optim.parts import OwnOptimizer, Parts, Stepper
 from pinngate.optim.registry import method, resolve
 from pinngate.points.batches import BatchSource
-from pinngate.points.grid import Grid, evaluation_grid
+from pinngate.points.grid import evaluation_grid
 from pinngate.reference import Reference, truth
 from pinngate.runs.metrics import relative_l2
 from pinngate.statement.coefficient_fields import searched, true_values, values_and_slopes
@@ -39,17 +39,38 @@ CHECKPOINT_SECONDS = 10.0  # at most this much work is lost when a process is ki
 LOG_GRID_FRACTION = 0.4  # of the evaluation grid along each axis, for errors in the history
 
 
+STOPPED = "stopped by the callback"
+
+
 @dataclass(frozen=True)
 class Progress:
-    """What a progress display is told at each logged iteration."""
+    """How far a run has come: what a callback and a progress display are told.
+
+    Attributes:
+        iteration: iterations done.
+        iterations: how many there will be, as far as is known now.
+        row: figures of this iteration: ``seconds``, ``loss``, ``loss_<term>`` and, by optimizer,
+            ``leave_one_out_risk``, ``learning_rate``, ``coefficient_<name>`` and others; at logged
+            iterations also the errors against a known truth, ``relative_l2_<field>``.
+        seconds_left: an estimate.
+    """
 
     iteration: int
     iterations: int
     row: dict[str, float]
     seconds_left: float
 
+    @property
+    def seconds(self) -> float:
+        """Seconds of training so far."""
+        return self.row["seconds"]
 
-@dataclass
+
+Callback = Callable[[Progress], bool | None]
+"""Called after every iteration; returning True stops the run there."""
+
+
+@dataclass(repr=False)
 class Session:
     """A run in memory.
 
@@ -70,6 +91,9 @@ class Session:
     stepper: Stepper
     history: list[dict[str, float]] = field(default_factory=list)
     seconds: float = 0.0
+
+    def __repr__(self) -> str:
+        return f"<Session of {self.problem.name}, iteration {self.stepper.iteration}>"
 
     def evaluate(self, points: np.ndarray, *, block: int = 65536) -> dict[str, np.ndarray]:
         """Return every unknown and coefficient field at the points: (n, axes) → name → (n,)."""
@@ -172,55 +196,104 @@ def begin(
 def train(
     session: Session,
     *,
+    callback: Callback | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_checkpoint: Callable[[Session], None] | None = None,
 ) -> str:
-    """Train until the optimizer gives a reason to stop, and return that reason.
+    """Train until the optimizer or the callback gives a reason to stop, and return that reason.
 
     Args:
         session: from `begin`, or continued from a checkpoint.
-        on_progress: called at every logged iteration.
+        callback: called at every iteration; the run stops where it returns True, and the session
+            holds the best answer so far.
+        on_progress: called at every logged iteration, about a hundred times.
         on_checkpoint: called every ten seconds, at the end and when the user interrupts.
 
     Raises:
         Interrupted: the user pressed Ctrl-C; the checkpoint is up to date.
         SolveError: the computation failed.
     """
-    stepper = session.stepper
-    every = max(1, stepper.expected_iterations // NUM_LOGGED)
-    grid = evaluation_grid(session.problem, fraction=LOG_GRID_FRACTION)
-    expected = true_values(session.problem, grid.points)
-    if session.reference is not None:
-        expected |= session.reference(grid.points)
-    began = time.perf_counter() - session.seconds
+    stepper, log = session.stepper, _Log(session)
+    keep, show = on_checkpoint or _ignore, on_progress or _ignore
     saved = time.perf_counter()
+    is_stopped = False
     try:
-        while (reason := stepper.reason) is None:
+        while stepper.reason is None and not is_stopped:
             with limited_threads(stepper.num_threads):
                 stepper.step()
-                is_logged = stepper.iteration % every == 0 or stepper.reason is not None
-                if is_logged:
-                    session.seconds = time.perf_counter() - began
-                    session.history.append(_logged(session, grid, expected))
-            if is_logged and on_progress is not None:
-                expected_iterations = stepper.expected_iterations
-                left = session.seconds * (expected_iterations / stepper.iteration - 1)
-                row = session.history[-1]
-                on_progress(Progress(stepper.iteration, expected_iterations, row, left))
-            if on_checkpoint is not None and time.perf_counter() - saved > CHECKPOINT_SECONDS:
-                session.seconds = time.perf_counter() - began
-                on_checkpoint(session)
+                row = log.write() if log.is_due() else None
+            if row is not None:
+                show(log.progress(row))
+            is_stopped = callback is not None and _asks_to_stop(callback, log, row)
+            if time.perf_counter() - saved > CHECKPOINT_SECONDS:
+                log.clock()
+                keep(session)
                 saved = time.perf_counter()
     except KeyboardInterrupt:
-        if on_checkpoint is not None:
-            on_checkpoint(session)
+        keep(session)
         raise Interrupted(f"interrupted at iteration {stepper.iteration}") from None
+    reason = stepper.reason or STOPPED
     stepper.finish()
-    session.seconds = time.perf_counter() - began
-    if on_checkpoint is not None:
-        on_checkpoint(session)
+    log.clock()
+    keep(session)
     logger.info("stopped after %d iterations: %s", stepper.iteration, reason)
     return reason
+
+
+def _ignore(_: object) -> None:
+    pass
+
+
+def _asks_to_stop(callback: Callback, log: _Log, row: dict[str, float] | None) -> bool:
+    """Tell the callback of an iteration; True alone stops, not whatever else it may return."""
+    answer: object = callback(log.progress(row or log.row()))
+    return isinstance(answer, bool | np.bool_) and bool(answer)
+
+
+class _Log:
+    """The clock of a run and the rows of its history."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.every = max(1, session.stepper.expected_iterations // NUM_LOGGED)
+        self.grid = evaluation_grid(session.problem, fraction=LOG_GRID_FRACTION)
+        self.expected = true_values(session.problem, self.grid.points)
+        if session.reference is not None:
+            self.expected |= session.reference(self.grid.points)
+        self.began = time.perf_counter() - session.seconds
+
+    def clock(self) -> None:
+        """Note the seconds of training so far."""
+        self.session.seconds = time.perf_counter() - self.began
+
+    def is_due(self) -> bool:
+        """Whether this iteration is logged: every hundredth part of the run, and the last."""
+        stepper = self.session.stepper
+        return stepper.iteration % self.every == 0 or stepper.reason is not None
+
+    def row(self) -> dict[str, float]:
+        """Return the optimizer's figures of this iteration."""
+        self.clock()
+        stepper = self.session.stepper
+        figures = {"iteration": float(stepper.iteration), "seconds": self.session.seconds}
+        return figures | stepper.log_row()
+
+    def write(self) -> dict[str, float]:
+        """Add a row to the history, errors against the truth included, and return it."""
+        row = self.row()
+        if self.expected:
+            values = self.session.evaluate(self.grid.points)
+            for name, known in self.expected.items():
+                row[f"relative_l2_{name}"] = relative_l2(values[name], known)
+        self.session.history.append(row)
+        return row
+
+    def progress(self, row: dict[str, float]) -> Progress:
+        """Return how far the run has come, with the figures of this iteration."""
+        iteration = self.session.stepper.iteration
+        expected = self.session.stepper.expected_iterations
+        left = self.session.seconds * (expected / iteration - 1)
+        return Progress(iteration, expected, row, left)
 
 
 @contextmanager
@@ -232,13 +305,3 @@ def limited_threads(count: int | None) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _logged(session: Session, grid: Grid, expected: dict[str, np.ndarray]) -> dict[str, float]:
-    row = {"iteration": float(session.stepper.iteration), "seconds": session.seconds}
-    row |= session.stepper.log_row()
-    if expected:
-        values = session.evaluate(grid.points)
-        for name, known in expected.items():
-            row[f"relative_l2_{name}"] = relative_l2(values[name], known)
-    return row
