@@ -4,7 +4,7 @@
 
     problem = pinngate.load("problems/heat-noisy-ic.yaml")
     solution = pinngate.solve(problem)
-    solution([[0.5, 0.1]])["u"]
+    solution(x=0.5, t=[0.1, 0.2])["u"]
 
 Names are loaded when they are first used: importing the package imports nothing else.
 """
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from pinngate.config import load, loads
     from pinngate.errors import InputError, PinngateError, SolveError
     from pinngate.optim.population_risk_adam import PopulationRiskAdam
-    from pinngate.solution.running import Solution, predict, resume, run, solve
+    from pinngate.solution.finished import load_solution, predict
+    from pinngate.solution.solved import Solution
+    from pinngate.solution.solving import resume, run, solve
     from pinngate.statement.problem import Problem
 
 __version__ = "0.1.0"
@@ -29,15 +31,16 @@ _HOMES = {
     "PinngateError": "errors",
     "PopulationRiskAdam": "optim.population_risk_adam",
     "Problem": "statement.problem",
-    "Solution": "solution.running",
+    "Solution": "solution.solved",
     "SolveError": "errors",
     "citation": "citation",
     "load": "config",
+    "load_solution": "solution.finished",
     "loads": "config",
-    "predict": "solution.running",
-    "resume": "solution.running",
-    "run": "solution.running",
-    "solve": "solution.running",
+    "predict": "solution.finished",
+    "resume": "solution.solving",
+    "run": "solution.solving",
+    "solve": "solution.solving",
 }
 
 __all__ = [
@@ -49,6 +52,7 @@ __all__ = [
     "SolveError",
     "citation",
     "load",
+    "load_solution",
     "loads",
     "predict",
     "resume",

@@ -19,7 +19,7 @@ from pinngate.errors import DataError, InputError, Interrupted, PinngateError
 
 if TYPE_CHECKING:
     from pinngate.config import Located
-    from pinngate.solution.running import Solution
+    from pinngate.solution.solved import Solution
 
 app = typer.Typer(
     name="pinngate",
@@ -82,11 +82,10 @@ def run(
     """Solve a problem, judge the answer, draw it and write a report."""
     stated = {"seed": seed, "device": device, "max_memory": _bytes(max_memory)}
     located = _load(problem, set_, stated)
-    from pinngate.runs.progress import ProgressDisplay
-    from pinngate.solution import running as runs
+    from pinngate.solution import solving
 
-    with _pointing_to(located), ProgressDisplay(quiet) as display:
-        solution = runs.run(located.problem, out, on_progress=display.show, use_netcdf=netcdf)
+    with _pointing_to(located):
+        solution = solving.run(located.problem, out, progress=not quiet, use_netcdf=netcdf)
     _show(solution, json)
 
 
@@ -99,11 +98,9 @@ def resume(
 ) -> None:
     """Continue an interrupted run; the result is that of an uninterrupted one, bit for bit."""
     allowed = _bytes(max_memory)
-    from pinngate.runs.progress import ProgressDisplay
-    from pinngate.solution import running as runs
+    from pinngate.solution import solving
 
-    with ProgressDisplay(quiet) as display:
-        solution = runs.resume(folder, max_memory=allowed, on_progress=display.show)
+    solution = solving.resume(folder, max_memory=allowed, progress=not quiet)
     _show(solution, json)
 
 
@@ -163,7 +160,7 @@ def predict(
     netcdf: Annotated[bool, typer.Option("--netcdf", help="write predictions.nc")] = False,
 ) -> None:
     """Evaluate a finished run anywhere: each unknown and its standard deviation."""
-    from pinngate.solution import running as runs
+    from pinngate.solution import finished
 
     if (at is None) == (grid is None):
         raise InputError(
@@ -174,9 +171,9 @@ def predict(
     if netcdf:
         out = out.with_suffix(".nc")
     if at is not None:
-        count = runs.predict_file(folder, at, out)
+        count = finished.predict_file(folder, at, out)
     else:
-        count = runs.predict_grid(folder, grid or "", out)
+        count = finished.predict_grid(folder, grid or "", out)
     print(f"{count} points written to {out}")
 
 

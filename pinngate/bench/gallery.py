@@ -18,7 +18,7 @@ from pinngate.config import catalog
 from pinngate.errors import PinngateError
 from pinngate.report.archive import RunArchive, read
 from pinngate.report.notation import ABSENT, percent, significant, with_uncertainty
-from pinngate.solution import running as runs
+from pinngate.solution import solving
 from pinngate.statement.problem import Problem
 
 logger = logging.getLogger(__name__)
@@ -76,10 +76,10 @@ def _solved(name: str, folder: Path) -> list[Row]:
     own = folder / name
     if not (own / "metrics.json").exists():
         if (own / "problem.yaml").exists():
-            runs.resume(own)
+            solving.resume(own)
         else:
             stated = [f"solve.seed={SEED}"]
-            runs.run(config.load(catalog.path(name), overrides=stated), own)
+            solving.run(config.load(catalog.path(name), overrides=stated), own)
     archive = read(own)
     (folder / f"{name}.png").write_bytes(_small_figure(archive))
     return rows_of(archive)

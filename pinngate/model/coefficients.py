@@ -63,6 +63,12 @@ class Coefficients(nn.Module):
         """Return the present values by name, 0-dimensional tensors."""
         return dict(zip(self.names, self.values_and_slopes()[0], strict=True))
 
+    def values_at(self, raw: Tensor) -> Tensor:
+        """Return the values (…, K) at other raw coefficients (…, K)."""
+        both = zip(self.specifications, self.sizes, strict=True)
+        values = [_value_and_slope(c, size, raw[..., k])[0] for k, (c, size) in enumerate(both)]
+        return torch.stack(values, -1) if values else raw
+
 
 def _raw_initial(c: Coefficient, size: float) -> float:
     if c.lower is not None and c.upper is not None:

@@ -1,25 +1,37 @@
-"""Progress on standard error: a live bar in a terminal, plain lines elsewhere."""
+"""Progress of a run: a live bar in terminals and notebooks, plain lines elsewhere if asked for.
+
+Beside the training loop, which hands over every logged iteration. Everything goes to standard
+error, so that standard output holds answers alone.
+"""
 
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 from types import TracebackType
+from typing import Literal
 
 from pinngate.runs.training import Progress
 
 LINES = 10  # plain lines of a whole run
 
+Form = Literal["bar", "lines", "nothing"]
+
 
 class ProgressDisplay:
-    """A context manager whose `show` is given to `runs.run`."""
+    """A context manager whose `show` is given to `pinngate.runs.training.train`.
 
-    def __init__(self, is_quiet: bool = False) -> None:
-        self.is_quiet = is_quiet
-        self.is_live = not is_quiet and sys.stderr.isatty()
+    Args:
+        is_wanted: True shows progress wherever it goes, False nowhere; None shows a bar in a
+            terminal or notebook and nothing elsewhere.
+    """
+
+    def __init__(self, is_wanted: bool | None = None) -> None:
+        self.form = form_of(is_wanted)
         self._shown = 0
 
     def __enter__(self) -> ProgressDisplay:
-        if self.is_live:
+        if self.form == "bar":
             from rich.console import Console
             from rich.progress import BarColumn, TextColumn
             from rich.progress import Progress as Bar
@@ -41,15 +53,15 @@ class ProgressDisplay:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self.is_live:
+        if self.form == "bar":
             self._bar.stop()
 
     def show(self, progress: Progress) -> None:
         """Show one logged iteration."""
-        if self.is_quiet:
+        if self.form == "nothing":
             return
         text = describe(progress)
-        if self.is_live:
+        if self.form == "bar":
             self._bar.update(
                 self._task,
                 completed=progress.iteration,
@@ -62,6 +74,29 @@ class ProgressDisplay:
             self._shown = due
             line = f"iteration {progress.iteration}/{progress.iterations}  {text}"
             print(line, file=sys.stderr, flush=True)
+
+
+def form_of(is_wanted: bool | None) -> Form:
+    """Return how progress is shown here.
+
+    A notebook draws the bar with ipywidgets; without them it gets lines.
+    """
+    if is_wanted is False:
+        return "nothing"
+    if is_notebook():
+        return "bar" if find_spec("ipywidgets") is not None else "lines"
+    if sys.stderr.isatty():
+        return "bar"
+    return "lines" if is_wanted else "nothing"
+
+
+def is_notebook() -> bool:
+    """Whether this is a Jupyter kernel, whose output is a page and no terminal."""
+    if "IPython" not in sys.modules:
+        return False
+    from rich.console import Console
+
+    return Console(stderr=True).is_jupyter
 
 
 def describe(progress: Progress) -> str:

@@ -224,7 +224,7 @@ def train(
                 row = log.write() if log.is_due() else None
             if row is not None:
                 show(log.progress(row))
-            is_stopped = callback is not None and _asks_to_stop(callback, log, row)
+            is_stopped = _asks_to_stop(callback, log, row)
             if time.perf_counter() - saved > CHECKPOINT_SECONDS:
                 log.clock()
                 keep(session)
@@ -244,8 +244,10 @@ def _ignore(_: object) -> None:
     pass
 
 
-def _asks_to_stop(callback: Callback, log: _Log, row: dict[str, float] | None) -> bool:
+def _asks_to_stop(callback: Callback | None, log: _Log, row: dict[str, float] | None) -> bool:
     """Tell the callback of an iteration; True alone stops, not whatever else it may return."""
+    if callback is None:
+        return False
     answer: object = callback(log.progress(row or log.row()))
     return isinstance(answer, bool | np.bool_) and bool(answer)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+import pinngate
 from pinngate import config
 from pinngate.data.observations import collect, read_points
 from pinngate.errors import DataError, InputError
@@ -18,7 +19,7 @@ from pinngate.points.grid import evaluation_grid
 from pinngate.reference import truth
 from pinngate.report import archive
 from pinngate.report.inspection import verify_truth
-from pinngate.solution import running as runs
+from pinngate.solution.finished import predict_file
 from pinngate.statement.problem import Noise, Plane, Problem, SyntheticObservations
 from tests.geometry.stated import needs_deepxde, problem
 
@@ -133,7 +134,7 @@ def test_a_run_from_file_to_report_and_prediction(tmp_path: Path) -> None:
     options = ["solve.optimizer=population-risk-adam", "solve.iterations=30",
                "solve.collocation=32", "solve.network={width: 12, depth: 2}"]  # fmt: skip
     folder = tmp_path / "run"
-    runs.run(config.load(config.resolve("poisson-l-shape"), overrides=options), folder)
+    pinngate.run(config.load(config.resolve("poisson-l-shape"), overrides=options), folder)
     read = archive.read(folder)
     for name in ("u", "u_truth"):
         corner = read.solution[name][51:, :50]
@@ -147,5 +148,5 @@ def test_a_run_from_file_to_report_and_prediction(tmp_path: Path) -> None:
     points = tmp_path / "points.csv"
     points.write_text("x,y\n-0.5,-0.5\n0.5,-0.5\n")
     with pytest.raises(DataError, match=r"row 3: x = 0\.5, y = -0.5 lies outside the geometry"):
-        runs.predict_file(folder, points, tmp_path / "out.csv")
+        predict_file(folder, points, tmp_path / "out.csv")
     assert not (tmp_path / "out.csv").exists()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+import pinngate
 from pinngate import config
 from pinngate.inference.averaging import AveragedPosterior, Member, reach, shares
 from pinngate.inference.posterior import Posterior
@@ -17,7 +18,6 @@ from pinngate.model.channels import Plan, forward
 from pinngate.model.networks import Network, averaged
 from pinngate.optim.second_order import SecondOrder
 from pinngate.runs.training import Session, begin, train
-from pinngate.solution import running as runs
 from pinngate.statement.linearity import is_linear
 from pinngate.statement.options import NetworkOptions
 
@@ -142,11 +142,11 @@ def test_a_run_is_predicted_from_its_folder_as_it_was_judged(tmp_path: Path):
     problem = config.load(
         config.resolve("advection-noisy-ic"), overrides=["observations.0.count=40"]
     )
-    solution = runs.run(problem, tmp_path / "run")
+    solution = pinngate.run(problem, tmp_path / "run")
     with np.load(tmp_path / "run" / "solution.npz") as kept:
         at = np.array([[kept["x"][7], kept["t"][3]], [kept["x"][50], kept["t"][90]]])
         judged = [kept[name][[7, 50], [3, 90]] for name in ("u", "u_std")]
-    found = runs.predict(tmp_path / "run", at)
+    found = pinngate.predict(tmp_path / "run", at)
     np.testing.assert_allclose(found["u"], judged[0], rtol=1e-12)
     np.testing.assert_allclose(found["u_std"], judged[1], rtol=1e-6)
     assert solution.metrics["race"] is not None

@@ -11,7 +11,7 @@ from pinngate.linear.ridge import RidgeFit
 from pinngate.optim.gauss_newton.data_noise import NUM_REFITS, POOLED, DataNoise, Verdict
 from pinngate.optim.gauss_newton.physics_weight import PhysicsWeight
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
-from pinngate.solution.running import solve
+from pinngate.solution.solving import solve
 
 SLICES = {"many": slice(3, 203), "few": slice(203, 211)}
 OBSERVED = slice(3, 211)

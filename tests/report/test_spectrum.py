@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import pinngate
 from pinngate import config
 from pinngate.errors import InputError
 from pinngate.optim.matrix_free.solver import MatrixFreeGaussNewton
 from pinngate.report.candidates import Course
 from pinngate.report.spectrum import FIGURE, TABLE, RunSpectrum, analyse, write
-from pinngate.solution import running as runs
+from pinngate.runs.folder import load_session
 
 NETWORK = ["solve.network={width: 10, depth: 2}", "solve.collocation=32"]
 SECOND_ORDER = [*NETWORK, "solve.iterations=16"]
@@ -27,7 +28,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folders = {}
     for name, overrides in (("ridge", SECOND_ORDER), ("gate", FIRST_ORDER)):
         folders[name] = tmp_path_factory.mktemp("runs") / name
-        runs.run(config.load(config.resolve("heat-noisy-ic"), overrides=overrides), folders[name])
+        pinngate.run(
+            config.load(config.resolve("heat-noisy-ic"), overrides=overrides), folders[name]
+        )
     return folders
 
 
@@ -75,7 +78,7 @@ def test_spectrum_without_the_jacobian_has_the_leading_directions(
 ) -> None:
     folder = finished["ridge"]
     exact = analyse(folder).kernel
-    session = runs.load(folder)
+    session = load_session(folder)
     stepper = session.stepper
     dense = stepper.solvers["given"]
     free = MatrixFreeGaussNewton(dense.model, dense.network, dense.coefficients, dense.options)

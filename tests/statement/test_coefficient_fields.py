@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+import pinngate
 from pinngate import config
 from pinngate.errors import InputError
 from pinngate.expression import evaluate, names, parse, parse_equation
@@ -19,7 +20,6 @@ from pinngate.model.networks import JointNetwork, Network
 from pinngate.model.residuals import Batch, ResidualModel, problem_terms
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton, jacobian
 from pinngate.report.inspection import verify_truth
-from pinngate.solution import running as runs
 from pinngate.statement.coefficient_fields import (
     ends_of,
     searched,
@@ -351,11 +351,11 @@ solve:
 
 
 @pytest.fixture(scope="module")
-def bar(tmp_path_factory: pytest.TempPathFactory) -> runs.Solution:
-    return runs.run(config.loads(BAR), tmp_path_factory.mktemp("fields") / "bar")
+def bar(tmp_path_factory: pytest.TempPathFactory) -> pinngate.Solution:
+    return pinngate.run(config.loads(BAR), tmp_path_factory.mktemp("fields") / "bar")
 
 
-def test_a_field_is_recovered_where_the_data_tell(bar: runs.Solution) -> None:
+def test_a_field_is_recovered_where_the_data_tell(bar: pinngate.Solution) -> None:
     x = np.linspace(0.5, 1, 51)[:, None]
     truth = 1 + 0.5 * np.sin(2 * np.pi * x[:, 0])
     error = np.linalg.norm(bar(x)["a"] - truth) / np.linalg.norm(truth)
@@ -364,7 +364,7 @@ def test_a_field_is_recovered_where_the_data_tell(bar: runs.Solution) -> None:
     assert bar.metrics["fields"]["u"]["relative_l2"] < 0.005
 
 
-def test_the_field_is_uncertain_where_the_slope_vanishes(bar: runs.Solution) -> None:
+def test_the_field_is_uncertain_where_the_slope_vanishes(bar: pinngate.Solution) -> None:
     assert bar.folder is not None
     with np.load(bar.folder / "solution.npz") as arrays:
         x, std = arrays["x"], arrays["a_std"]
@@ -373,7 +373,7 @@ def test_the_field_is_uncertain_where_the_slope_vanishes(bar: runs.Solution) -> 
     assert bar.metrics["coefficient_fields"]["a"]["coverage_95"] > 0.9
 
 
-def test_the_files_of_a_run_hold_the_field(bar: runs.Solution) -> None:
+def test_the_files_of_a_run_hold_the_field(bar: pinngate.Solution) -> None:
     folder = bar.folder
     assert folder is not None
     assert set(json.loads((folder / "metrics.json").read_text())["coefficient_fields"]) == {"a"}
@@ -381,7 +381,7 @@ def test_the_files_of_a_run_hold_the_field(bar: runs.Solution) -> None:
     assert "the field a is within" in (folder / "report.html").read_text()
     assert "relative_l2_a" in (folder / "history.csv").read_text().splitlines()[0]
     points = np.array([[0.25], [0.6]])
-    predicted = runs.predict(folder, points)
+    predicted = pinngate.predict(folder, points)
     np.testing.assert_array_equal(predicted["a"], bar(points)["a"])
     assert (predicted["a_std"] > 0).all()
 
@@ -389,7 +389,7 @@ def test_the_files_of_a_run_hold_the_field(bar: runs.Solution) -> None:
 @pytest.mark.parametrize("statistics", ["streaming", "pairs", "grouped"])
 def test_first_order_optimizers_train_a_field(statistics: str) -> None:
     text = BAR + "  optimizer: population-risk-adam\n"
-    solution = runs.solve(config.loads(f"{text}  statistics: {statistics}\n"))
+    solution = pinngate.solve(config.loads(f"{text}  statistics: {statistics}\n"))
     points = np.linspace(0, 1, 11)[:, None]
     assert np.ptp(solution(points)["a"]) > 0
     assert solution.metrics["coefficient_fields"]["a"]["coverage_95"] is not None
