@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pinngate.config import load, loads
     from pinngate.errors import InputError, PinngateError, SolveError
     from pinngate.optim.population_risk_adam import PopulationRiskAdam
+    from pinngate.runs.training import Progress
     from pinngate.solution.finished import load_solution, predict
     from pinngate.solution.solved import Solution
     from pinngate.solution.solving import resume, run, solve
@@ -31,6 +32,7 @@ _HOMES = {
     "PinngateError": "errors",
     "PopulationRiskAdam": "optim.population_risk_adam",
     "Problem": "statement.problem",
+    "Progress": "runs.training",
     "Solution": "solution.solved",
     "SolveError": "errors",
     "citation": "citation",
@@ -48,6 +50,7 @@ __all__ = [
     "PinngateError",
     "PopulationRiskAdam",
     "Problem",
+    "Progress",
     "Solution",
     "SolveError",
     "citation",
