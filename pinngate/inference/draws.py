@@ -94,8 +94,8 @@ def coefficient_covariance(uncertainty: Uncertainty, coefficients: Coefficients)
     joint = _raw_covariance(_checked(uncertainty))
     size = joint.diagonal().clamp_min(torch.finfo(joint.dtype).tiny).rsqrt()
     std = _stds(uncertainty, coefficients).to(joint)
-    signed = coefficients.values_and_slopes()[1].to(joint).sign() * std
-    return signed[:, None] * (size[:, None] * joint * size) * signed
+    factors = coefficients.values_and_slopes()[1].to(joint).sign() * std * size
+    return factors[:, None] * factors * joint
 
 
 def field_gradients(network: Network, points: Tensor) -> Iterator[tuple[slice, int, Tensor]]:

@@ -233,6 +233,7 @@ def train(
         keep(session)
         raise Interrupted(f"interrupted at iteration {stepper.iteration}") from None
     reason = stepper.reason or STOPPED
+    log.complete()
     stepper.finish()
     log.clock()
     keep(session)
@@ -289,6 +290,12 @@ class _Log:
                 row[f"relative_l2_{name}"] = relative_l2(values[name], known)
         self.session.history.append(row)
         return row
+
+    def complete(self) -> None:
+        """Log the last iteration, which is not due where the callback stopped there."""
+        history = self.session.history
+        if not history or history[-1]["iteration"] != self.session.stepper.iteration:
+            self.write()
 
     def progress(self, row: dict[str, float]) -> Progress:
         """Return how far the run has come, with the figures of this iteration."""
