@@ -19,6 +19,7 @@ from pinngate.inference.uncertainty import Uncertainty
 from pinngate.runs.training import Session
 
 Table = dict[str, np.ndarray]
+NUMBERS = ("value", "fitted", "residual", "leave_one_out_residual", "std")
 
 
 def observation_table(
@@ -55,13 +56,11 @@ def observation_table(
         start += n
         put("leave_one_out_residual", leave_one_out)
         put("std", made.std if made.std is not None else np.full(n, np.nan))
-    return {name: np.concatenate(parts) for name, parts in columns.items()} or {
-        "fitted": np.empty(0),
-        "residual": np.empty(0),
-        "leave_one_out_residual": np.empty(0),
-        "of": np.empty(0, dtype=object),
-        "set": np.empty(0, dtype=object),
-    }
+    if not columns:
+        texts = dict.fromkeys(("set", "of"), np.empty(0, dtype=object))
+        names = (*session.problem.axes, *NUMBERS)
+        return texts | dict.fromkeys(names, np.empty(0))
+    return {name: np.concatenate(parts) for name, parts in columns.items()}
 
 
 def joined(fitted: Table, held_out: Table) -> Table:

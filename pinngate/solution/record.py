@@ -23,7 +23,7 @@ def record_of(session: Session, judged: Judged, folder: Path | None = None) -> R
         metrics=judged.metrics,
         history=history_columns(session.history),
         solution=judged.solution,
-        observations=fitted if len(fitted["residual"]) else {},
+        observations=fitted,
         held_out={n: v[is_held_out] for n, v in table.items()} if is_held_out.any() else {},
     )
 

@@ -284,6 +284,23 @@ def test_folders_of_runs_are_loaded(tmp_path: Path) -> None:
         pinngate.load_solution(saved)
 
 
+def test_a_problem_without_data_is_saved_too(tmp_path: Path) -> None:
+    text = """pinngate: 1
+name: decay
+domain: {t: [0, 1]}
+unknowns: [u]
+equations: [u_t = -u]
+conditions: [{where: t = 0, equation: u = 1}]
+solve: {optimizer: adam, iterations: 5}
+"""
+    solution = pinngate.solve(config.loads(text))
+    again = pinngate.load_solution(solution.save(tmp_path / "run"))
+    np.testing.assert_array_equal(again(t=0.5)["u"], solution(t=0.5)["u"])
+    assert again._repr_html_() == solution._repr_html_()
+    with pytest.raises(InputError, match="no uncertainty"):
+        again.std(t=0.5)
+
+
 def test_held_out_values_stay_apart_on_disk(tmp_path: Path) -> None:
     problem = shipped("heat-noisy-ic", "observations.0.holdout=0.2")
     solution = pinngate.solve(problem, network=SMALL, **QUICK)
