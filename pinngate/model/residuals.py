@@ -15,7 +15,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from pinngate.expression import Expression, Name, differentiate, evaluate, multiply, names, subtract
+from pinngate.expression import Expression, Name, differentiate, evaluate, names, subtract
 from pinngate.model.channels import (
     LayerFactors,
     Plan,
@@ -26,6 +26,7 @@ from pinngate.model.channels import (
 )
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
+from pinngate.model.row_weights import unit_factor
 from pinngate.model.scales import Scales, characteristic_size, common_size
 from pinngate.statement.coefficient_fields import searched
 from pinngate.statement.problem import Problem
@@ -48,8 +49,8 @@ class Term:
 class Batch:
     """Points (n, axes) of one term and further columns (n,) that its residual names.
 
-    Where a row is a mean over several nodes, `points` is (n, q, axes) and `node_weights` (q,). A
-    column ``@row`` is a factor on each residual; without it every row counts alike.
+    Where a row is a mean over several nodes, `points` is (n, q, axes) and `node_weights` (q,). The
+    column `row_weights.ROW` is a factor on each residual.
     """
 
     points: Tensor
@@ -105,9 +106,9 @@ def problem_terms(
         observed: what each observation set sees, in order: a field's name or an expression.
         scales: size and centre of each field; size one where not given.
 
-    An observation's residual is ``(seen − value)·weight`` with both columns in its batch. Every
-    residual over its term's scale is in one unit, the root mean square of the fields' sizes, which
-    is the data's own unit where there is one field.
+    An observation's residual is ``seen − value``, the value a column of its batch. Every residual
+    over its term's scale is in one unit, the root mean square of the fields' sizes, which is the
+    data's own unit where there is one field.
     """
     scales = scales or {}
     unit = common_size(scales) if scales else 1.0
@@ -123,7 +124,7 @@ def problem_terms(
         Term(
             f"observation_{k}",
             "observation",
-            multiply(subtract(searched(problem, seen), Name("@value")), Name("@weight")),
+            subtract(searched(problem, seen), Name("@value")),
             characteristic_size(problem, seen, scales) / unit,
         )
         for k, seen in enumerate(quantities, 1)
@@ -263,7 +264,7 @@ class ResidualModel:
                 value = evaluate(expression, values, torch)
                 return torch.as_tensor(value, dtype=points.dtype, device=points.device).expand(size)
 
-            factor = columns[k].get("@row", points.new_ones(size)) / term.scale
+            factor = unit_factor(term.scale, columns[k], points.new_empty(size))
             by_channel = {
                 place: column(differentiate(residual, name)) * factor
                 for name, place in block.plan.symbols.items()

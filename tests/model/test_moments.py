@@ -22,7 +22,7 @@ def batches_of(name: str, num_points: int) -> tuple[ResidualModel, dict[str, Bat
     generator = torch.Generator().manual_seed(3)
     columns = {
         "@value": torch.randn(17, generator=generator, dtype=torch.float64),
-        "@weight": torch.ones(17, dtype=torch.float64),
+        "@row": torch.ones(17, dtype=torch.float64),
     }
     batches["observation_1"] = Batch(data, columns)
     return ResidualModel(terms, case.problem()), batches
