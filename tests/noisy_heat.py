@@ -11,8 +11,9 @@ from pinngate.expression import parse, parse_equation
 from pinngate.linear.jacobian import row_weights
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
-from pinngate.model.residuals import Batch, ResidualModel, problem_terms
+from pinngate.model.residuals import ResidualModel
 from pinngate.model.row_weights import RowWeights
+from pinngate.model.terms import Batch, problem_terms
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 from pinngate.statement.derivatives import canonical

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
-from pinngate.model.residuals import Batch, ResidualModel
+from pinngate.model.residuals import ResidualModel
 from pinngate.model.row_weights import RowWeights
+from pinngate.model.terms import Batch
 
 Batches = Mapping[str, Batch]
 

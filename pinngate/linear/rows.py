@@ -24,8 +24,10 @@ from pinngate.linear.jacobian import Batches, jacobian, row_weights, write_rows
 from pinngate.model.channels import LayerFactors
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
-from pinngate.model.residuals import Batch, ResidualModel, TermEvaluation, Tile
+from pinngate.model.residuals import ResidualModel
 from pinngate.model.row_weights import RowWeights
+from pinngate.model.terms import Batch
+from pinngate.model.tiles import TermEvaluation, Tile
 
 TILE = 1024  # points linearised at once: bounds what lies outside the cache
 MAX_WRITTEN = 1 << 21  # numbers in the rows written out at once: 16 MiB

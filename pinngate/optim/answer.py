@@ -12,7 +12,7 @@ from pinngate.inference.averaging import AveragedPosterior, Member, shares
 from pinngate.inference.kernel import KernelSpectrum, kernel_spectrum
 from pinngate.inference.uncertainty import Uncertainty
 from pinngate.model.networks import Network, averaged
-from pinngate.model.residuals import Batch
+from pinngate.model.terms import Batch
 from pinngate.optim.gauss_newton.last_fit import gauss_newton_fit, gauss_newton_posterior
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.optim.race import Race

@@ -30,8 +30,9 @@ from pinngate.memory import budget, rounded_text
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.moments import LossMoments, Mode, TermMoments, gradient_moments, stratified
 from pinngate.model.networks import Network
-from pinngate.model.residuals import Batch, ResidualModel
+from pinngate.model.residuals import ResidualModel
 from pinngate.model.scales import common_size
+from pinngate.model.terms import Batch
 from pinngate.optim.population_risk_adam import PopulationRiskAdam
 from pinngate.points.batches import BatchSource
 

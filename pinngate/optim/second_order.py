@@ -25,7 +25,8 @@ from pinngate.linear.memory_plan import MemoryPlan, Size, choose_form
 from pinngate.memory import budget
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
-from pinngate.model.residuals import Batch, ResidualModel
+from pinngate.model.residuals import ResidualModel
+from pinngate.model.terms import Batch
 from pinngate.optim.answer import Answer
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions

@@ -19,9 +19,9 @@ from pinngate.data.observations import ObservationSet
 from pinngate.data.quantities import mean_nodes
 from pinngate.data.replicates import PureError, pure_error
 from pinngate.geometry.region import Region
-from pinngate.model.residuals import Batch, Term, problem_terms
 from pinngate.model.row_weights import ROW
 from pinngate.model.scales import field_scales
+from pinngate.model.terms import Batch, Term, problem_terms
 from pinngate.points.adaptation import equidistribute
 from pinngate.points.sampling import BoundarySampler, SobolSampler
 from pinngate.statement.problem import BoundaryPart, Condition, Problem

@@ -25,8 +25,8 @@ from torch import Tensor
 
 from pinngate.expression import Name
 from pinngate.geometry.region import Region
-from pinngate.model.residuals import Batch, Term
 from pinngate.model.scales import Scales, characteristic_size, common_size
+from pinngate.model.terms import Batch, Term
 from pinngate.points.sampling import SobolSampler
 from pinngate.statement.problem import Plane, Problem
 

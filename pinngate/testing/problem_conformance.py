@@ -117,8 +117,8 @@ def _check_data(case: ProblemUnderTest) -> None:
 
 
 def _check_scales(case: ProblemUnderTest) -> None:
-    from pinngate.model.residuals import problem_terms
     from pinngate.model.scales import field_scales
+    from pinngate.model.terms import problem_terms
 
     scales = field_scales(case.problem, case.observations)
     for field, scale in scales.items():

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from pinngate.expression import parse
-from pinngate.model.residuals import Batch, ResidualModel, problem_terms
+from pinngate.model.residuals import ResidualModel
 from pinngate.model.scales import characteristic_size
+from pinngate.model.terms import Batch, problem_terms
 from pinngate.statement.derivatives import parse_derivative
 from pinngate.statement.problem import Condition, Plane, Problem
 from tests.equations import CASES, coefficients_of, network_of, points_of

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from pinngate.errors import InputError, SolveError
 from pinngate.linear.jacobian import assign, flatten, jacobian, weighted_residuals
-from pinngate.model.residuals import ResidualModel, problem_terms
+from pinngate.model.residuals import ResidualModel
+from pinngate.model.terms import problem_terms
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.statement.options import NetworkOptions
 from pinngate.statement.problem import Coefficient

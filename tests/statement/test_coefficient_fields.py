@@ -17,7 +17,8 @@ from pinngate.linear.rows import LinearisedRows
 from pinngate.model.channels import Plan, forward
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import JointNetwork, Network
-from pinngate.model.residuals import Batch, ResidualModel, problem_terms
+from pinngate.model.residuals import ResidualModel
+from pinngate.model.terms import Batch, problem_terms
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.report.inspection import verify_truth
 from pinngate.solution import running as runs

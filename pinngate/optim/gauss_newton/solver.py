@@ -28,10 +28,11 @@ from pinngate.linear.linearisation import Linearisation, linearise
 from pinngate.linear.system import LinearisedSystem, RidgeFit
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
-from pinngate.model.residuals import ResidualModel, Term
+from pinngate.model.residuals import ResidualModel
 from pinngate.model.row_weights import RowWeights
+from pinngate.model.terms import Term
 from pinngate.optim.gauss_newton.data_noise import DataNoise, Verdict
-from pinngate.optim.gauss_newton.figures import (
+from pinngate.optim.gauss_newton.iterate import (
     Figures,
     coefficient_row,
     loss_row,

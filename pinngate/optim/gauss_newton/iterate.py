@@ -10,7 +10,7 @@ from torch import Tensor
 from pinngate.linear.linearisation import Linearisation
 from pinngate.linear.system import RidgeFit
 from pinngate.model.coefficients import Coefficients
-from pinngate.model.residuals import Term
+from pinngate.model.terms import Term
 
 
 def variance_of(observed: Tensor, fit: RidgeFit) -> float:
