@@ -123,6 +123,7 @@ class SecondOrder:
         )
         stated = parts.batches.stated_stds()
         solver.noise.stated = {name: std / solver.unit for name, std in stated.items()}
+        solver.noise.own = parts.own_noise()
         return solver
 
     @property

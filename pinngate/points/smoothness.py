@@ -98,20 +98,26 @@ def free_initial_values(problem: Problem) -> list[str]:
     """Return the unknowns that equations carry forward from values no exact condition states."""
     if not (problem.has_time and problem.space_axes):
         return []
-    t, start = problem.axes.index("t"), Plane("t", problem.domain["t"][0])
+    start = Plane("t", problem.domain["t"][0])
     stated = {
         name
         for condition in problem.conditions
         if condition.where == start
         for name in problem.derivatives(condition.residual)
     }
-    carried = {
+    carried = _carried_fields(problem)
+    return [u for u in problem.unknowns if u in carried and u not in stated]
+
+
+def _carried_fields(problem: Problem) -> set[str]:
+    """Return the fields of which an equation holds a derivative in time."""
+    t = problem.axes.index("t")
+    return {
         derivative.field
         for equation in problem.equations
         for derivative in problem.derivatives(equation.residual).values()
         if derivative.orders[t] > 0
     }
-    return [u for u in problem.unknowns if u in carried and u not in stated]
 
 
 def strength(roughness: Tensor, variance: float, effective_dimension: float) -> float:

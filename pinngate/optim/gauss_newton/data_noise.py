@@ -54,6 +54,7 @@ class DataNoise:
     Attributes:
         models: Gaussian or with heavy tails, by term.
         precision: factor that brings each term to the common noise.
+        own: models of the caller's own, by term; they are fitted where others are chosen.
         stated: noise of the terms whose data state it; the others' is estimated.
         is_judging: whether the tails are judged, or were.
         num_refits: under full physics since then.
@@ -62,6 +63,7 @@ class DataNoise:
     def __init__(self, names: Sequence[str]) -> None:
         self.models: dict[str, NoiseModel] = {name: GaussianNoise() for name in names}
         self.precision = dict.fromkeys(names, 1.0)
+        self.own: Mapping[str, NoiseModel] = {}
         self.stated: Mapping[str, float] = {}
         self.is_judging = False
         self.num_refits = 0
@@ -123,24 +125,30 @@ class DataNoise:
             fit: supplies the leverages h.
             is_full: whether the physics has its full weight.
         """
-        plain, weights = line.plain, line.weights
         is_refitted = self.is_judging and self.num_refits < NUM_REFITS
         had_heavy_tails = self.has_heavy_tails
         if is_refitted:
-            for name in self.models:
-                freedom = 1 - fit.leverage[weights.among_observed(name)]
-                self.models[name] = fit_noise(plain[weights.slices[name]] / freedom.sqrt())
+            self._refit(line.plain, fit, line.weights)
         if len(self.models) > 1 and (is_refitted or not is_full):
-            self._balance(plain, fit, weights)
+            self._balance(line.plain, fit, line.weights)
         if not is_refitted:
             return None
         if self.has_heavy_tails and not had_heavy_tails:
             return Verdict.HEAVY
-        if not is_full:
-            return None
-        self.num_refits = NUM_REFITS if self.is_gaussian else self.num_refits + 1
+        return self._count_refit() if is_full else None
+
+    def _refit(self, plain: Tensor, fit: RidgeFit, weights: RowWeights) -> None:
+        for name in self.models:
+            freedom = 1 - fit.leverage[weights.among_observed(name)]
+            fitted = self.own[name].fitted if name in self.own else fit_noise
+            self.models[name] = fitted(plain[weights.slices[name]] / freedom.sqrt())
+
+    def _count_refit(self) -> Verdict | None:
+        """Count a refit under full physics; return what the judgement has come to."""
         if self.is_gaussian:
+            self.num_refits = NUM_REFITS
             return Verdict.GAUSSIAN
+        self.num_refits += 1
         return Verdict.FROZEN if self.num_refits == NUM_REFITS else None
 
     def _balance(self, plain: Tensor, fit: RidgeFit, weights: RowWeights) -> None:
@@ -188,6 +196,8 @@ class DataNoise:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from `state_dict`."""
-        self.models = {name: from_state(model) for name, model in state["models"].items()}
+        self.models = {
+            name: from_state(model, self.own.get(name)) for name, model in state["models"].items()
+        }
         self.precision = dict(state["precision"])
         self.is_judging, self.num_refits = state["is_judging"], state["num_refits"]
