@@ -21,11 +21,14 @@ import numpy as np
 from pinngate import config
 from pinngate.data.observations import read_points
 from pinngate.errors import InputError
+from pinngate.optim.own_optimizer import FinishedOptimizer
+from pinngate.optim.parts import OwnOptimizer
 from pinngate.runs import checkpoint
 from pinngate.runs import exports as outputs
 from pinngate.runs import files as artifacts
 from pinngate.runs.judgement import deviations, judge
 from pinngate.runs.training import Progress, Session, begin, train
+from pinngate.statement.options import OWN_OPTIMIZER
 from pinngate.statement.problem import Problem
 
 OnProgress = Callable[[Progress], None]
@@ -63,15 +66,26 @@ def default_folder(problem: Problem, root: Path = Path("results")) -> Path:
     return folder
 
 
-def solve(problem: Problem, *, on_progress: OnProgress | None = None) -> Solution:
+def solve(
+    problem: Problem,
+    *,
+    optimizer: OwnOptimizer | None = None,
+    on_progress: OnProgress | None = None,
+) -> Solution:
     """Solve a problem in memory; nothing is written.
+
+    Args:
+        problem: the problem.
+        optimizer: makes an optimizer of the caller's own from an iterable of parameters, such as a
+            class of `torch.optim`; in place of that of `solve.optimizer`.
+        on_progress: called at every logged iteration.
 
     Raises:
         InputError: the problem cannot be run as stated.
         SolveError: the computation failed.
     """
     started = time.perf_counter()
-    session = begin(problem)
+    session = begin(problem, optimizer=optimizer)
     setup = time.perf_counter() - started
     reason = train(session, on_progress=on_progress)
     judged = judge(session, reason, setup)
@@ -82,6 +96,7 @@ def run(
     problem: Problem,
     folder: Path | None = None,
     *,
+    optimizer: OwnOptimizer | None = None,
     on_progress: OnProgress | None = None,
     use_netcdf: bool = False,
 ) -> Solution:
@@ -90,6 +105,7 @@ def run(
     Args:
         problem: the problem.
         folder: a new one; ``results/<name>/<stamp>`` by default.
+        optimizer: the caller's own, as in `solve`.
         on_progress: called at every logged iteration.
         use_netcdf: whether to write ``solution.nc`` beside ``solution.npz``.
 
@@ -101,7 +117,7 @@ def run(
     started = time.perf_counter()
     if use_netcdf:
         outputs.require_netcdf()
-    session = begin(problem)
+    session = begin(problem, optimizer=optimizer)
     folder = folder if folder is not None else default_folder(problem)
     artifacts.prepare(folder, session.problem)
     artifacts.write_environment(folder, session.problem)
@@ -116,18 +132,24 @@ def run(
 
 
 def resume(
-    folder: Path, *, max_memory: int | None = None, on_progress: OnProgress | None = None
+    folder: Path,
+    *,
+    optimizer: OwnOptimizer | None = None,
+    max_memory: int | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Solution:
     """Continue an interrupted run; its numbers are bitwise those of an uninterrupted one.
 
     Args:
         folder: of the run.
+        optimizer: the caller's own, where the run was begun with one.
         max_memory: bytes that the solver may use from now on. Where that changes the form of the
             solver, the numbers are those of the other form.
         on_progress: called at every logged iteration.
 
     Raises:
-        InputError: the folder holds no run, or a finished one.
+        InputError: the folder holds no run, or a finished one, or the run was begun with an
+            optimizer of the caller's own and none is given, or the other way round.
     """
     started = time.perf_counter()
     artifacts.require_run(folder)
@@ -136,9 +158,14 @@ def resume(
             f"the run in {folder} is finished", hint="pinngate predict evaluates it anywhere"
         )
     problem = config.load(folder / "problem.yaml")
+    if optimizer is not None and problem.solve.optimizer != OWN_OPTIMIZER:
+        raise InputError(
+            f"the run in {folder} was begun with {problem.solve.optimizer}",
+            expected="resume(folder) without optimizer=",
+        )
     if max_memory is not None:
         problem = replace(problem, solve=replace(problem.solve, max_memory=max_memory))
-    session = begin(problem)
+    session = begin(problem, optimizer=optimizer)
     if (folder / "checkpoint.pt").exists():
         session.load_state_dict(checkpoint.load(folder / "checkpoint.pt"))
     return _continue(folder, session, time.perf_counter() - started, on_progress)
@@ -151,7 +178,9 @@ def load(folder: Path) -> Session:
         InputError: the folder holds no run.
     """
     artifacts.require_run(folder)
-    session = begin(config.load(folder / "problem.yaml"))
+    problem = config.load(folder / "problem.yaml")
+    is_own = problem.solve.optimizer == OWN_OPTIMIZER
+    session = begin(problem, optimizer=FinishedOptimizer if is_own else None)
     session.load_state_dict(checkpoint.load(folder / "checkpoint.pt"))
     session.stepper.finish()
     return session
