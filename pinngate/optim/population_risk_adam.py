@@ -301,28 +301,10 @@ class PopulationRiskAdam(torch.optim.Optimizer):
         if not params:
             return []
         states = [self._moments(param) for param in params]
-        is_gated = group["gate"] is not None
-        gates = population_risk_adam(
-            params,
-            [param.grad for param in params],
-            [state["exp_avg"] for state in states],
-            [state["exp_avg_sq"] for state in states],
-            [state["step"] for state in states],
-            [self._noise_estimate(p, s) for p, s in zip(params, states, strict=True) if is_gated],
-            foreach=group["foreach"],
-            lr=group["lr"],
-            beta1=group["betas"][0],
-            beta2=group["betas"][1],
-            eps=group["eps"],
-            weight_decay=group["weight_decay"],
-            gate=group["gate"],
-            rho=group["rho"],
-            threshold=group["threshold"],
-            strength=group["strength"],
-            granularity=group["granularity"],
-            maximize=group["maximize"],
-        )
-        return _summaries(params, gates)
+        noise = []
+        if group["gate"] is not None:
+            noise = [self._noise_estimate(p, s) for p, s in zip(params, states, strict=True)]
+        return _summaries(params, _gates_of_step(group, params, states, noise))
 
     def _moments(self, param: Tensor) -> dict[str, Any]:
         """Return the parameter's state, with Adam's moments at zero before the first step."""
@@ -358,6 +340,35 @@ class PopulationRiskAdam(torch.optim.Optimizer):
             num_means=state.get("num_gate_means", 0),
             batch_mean=None if batch_mean is None else batch_mean.to(param),
         )
+
+
+def _gates_of_step(
+    group: Mapping[str, Any],
+    params: list[Tensor],
+    states: list[dict[str, Any]],
+    noise: list[NoiseEstimate],
+) -> list[Tensor]:
+    """Step the parameters of a group in place, and return the gate of each."""
+    return population_risk_adam(
+        params,
+        [param.grad for param in params if param.grad is not None],
+        [state["exp_avg"] for state in states],
+        [state["exp_avg_sq"] for state in states],
+        [state["step"] for state in states],
+        noise,
+        foreach=group["foreach"],
+        lr=group["lr"],
+        beta1=group["betas"][0],
+        beta2=group["betas"][1],
+        eps=group["eps"],
+        weight_decay=group["weight_decay"],
+        gate=group["gate"],
+        rho=group["rho"],
+        threshold=group["threshold"],
+        strength=group["strength"],
+        granularity=group["granularity"],
+        maximize=group["maximize"],
+    )
 
 
 def _summaries(params: list[Tensor], gates: list[Tensor]) -> list[tuple[list[int], Tensor | None]]:

@@ -154,14 +154,20 @@ class OptimizerOptions:
         return [key.name for key in fields(cls.default("weights"))]
 
     @classmethod
+    def paths(cls) -> list[str]:
+        """Return every option with its path in `solve`, such as ``weights.equations``."""
+        plain = [name for name in cls.names() if name != "weights"]
+        return plain + [f"weights.{kind}" for kind in cls.weight_names()]
+
+    @classmethod
     def of(cls, stated: SolveOptions) -> Self:
         """Return what is stated, with defaults where nothing is.
 
         Raises:
             InputError: something is stated that is not read.
         """
-        if reason := next(iter(unread(stated)), None):
-            raise reason[1]
+        for _, fault in unread(stated):
+            raise fault
         given: dict[str, Any] = {
             name: getattr(stated, name)
             for name in cls.names()
@@ -289,52 +295,44 @@ def declared(name: str) -> type[OptimizerOptions]:
     return DECLARATIONS[optimizer_name(name)]
 
 
-def unread(stated: SolveOptions) -> list[tuple[tuple[str, ...], InputError]]:
-    """Return what is stated and not read: the path of each key in `solve`, and the error to raise.
+def unread(stated: SolveOptions) -> list[tuple[str, InputError]]:
+    """Return what is stated and not read: the path of its key in `solve`, and the error to raise.
 
     Raises:
         InputError: there is no such optimizer.
     """
     name = optimizer_name(stated.optimizer)
     reads = DECLARATIONS[name]
-    given: dict[tuple[str, ...], Any] = {
-        (key.name,): getattr(stated, key.name)
-        for key in fields(SolveOptions)
-        if key.name not in ("optimizer", "weights")
-    }
-    given |= {("weights", kind): value for kind, value in stated.weights.items()}
-    read = {(key,) for key in reads.names()} | {("weights", kind) for kind in reads.weight_names()}
+    known = reads.paths()
     faults = [
-        (path, _not_read(name, ".".join(path), is_default=stated.optimizer == AUTO))
-        for path, value in given.items()
-        if value is not None and path not in read and reads.facts.get(".".join(path)) != value
+        (path, _not_read(name, path, is_default=stated.optimizer == AUTO))
+        for path, value in _given(stated).items()
+        if path not in known and reads.facts.get(path) != value
     ]
     if stated.network == RACE and reads.default("network") != RACE:
-        faults.append((("network",), _no_race(name)))
+        faults.append(("network", _no_race(name)))
     return faults
 
 
-def readers(path: str) -> list[str]:
-    """Return the optimizers that read an option, `weights.observations` and the like included."""
-    key, _, kind = path.partition(".")
-    return [
-        name
-        for name in NAMED
-        if key in DECLARATIONS[name].names()
-        and (not kind or kind in DECLARATIONS[name].weight_names())
-    ]
+def _given(stated: SolveOptions) -> dict[str, Any]:
+    """Return what is stated beside the optimizer, by paths such as ``weights.equations``."""
+    given = {key.name: getattr(stated, key.name) for key in fields(SolveOptions)}
+    del given["optimizer"], given["weights"]
+    given |= {f"weights.{kind}": value for kind, value in stated.weights.items()}
+    return {path: value for path, value in given.items() if value is not None}
 
 
 def _not_read(name: str, path: str, *, is_default: bool) -> InputError:
     reads = DECLARATIONS[name]
     kinds = ", ".join(reads.weight_names())
     listed = ", ".join(f"weights ({kinds})" if key == "weights" else key for key in reads.names())
-    others = readers(path)
-    known = [*reads.names(), *(f"weights.{kind}" for kind in reads.weight_names())]
-    hint = f"{path} is read by {', '.join(others)}" if others else nearest(path, known)
+    readers = [other for other in NAMED if path in DECLARATIONS[other].paths()]
+    is_read = f"{path} is read by {', '.join(readers)}"
     shown = f"{name}, the default," if is_default else name
     return InputError(
-        f"the optimizer {shown} does not read '{path}'", expected=f"it reads {listed}", hint=hint
+        f"the optimizer {shown} does not read '{path}'",
+        expected=f"it reads {listed}",
+        hint=is_read if readers else nearest(path, reads.paths()),
     )
 
 

@@ -31,5 +31,5 @@ def build_solve(source: Source, section: SolveSection | None) -> SolveOptions:
     except InputError as error:
         raise error.at(source.span(("solve", "optimizer"))) from None
     for path, fault in unread(stated):
-        raise fault.at(source.key(("solve", *path)))
+        raise fault.at(source.key(("solve", *path.split("."))))
     return stated
