@@ -24,8 +24,9 @@ from pinngate.linear.memory_plan import MemoryPlan
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.moments import LossMoments, Mode, TermMoments, gradient_moments, stratified
 from pinngate.model.networks import Network
-from pinngate.model.residuals import Batch, ResidualModel, Term
+from pinngate.model.residuals import ResidualModel
 from pinngate.model.scales import common_size
+from pinngate.model.terms import Batch, Term
 from pinngate.optim.last_iterate import LastIterate
 from pinngate.points.batches import BatchSource
 

@@ -19,8 +19,8 @@ from pinngate.inference.kernel import KernelSpectrum, kernel_spectrum
 from pinngate.inference.linearised_fit import LinearisedFit, fit_at_weights
 from pinngate.inference.posterior import posterior_of
 from pinngate.inference.uncertainty import Uncertainty
+from pinngate.linear.forms import Trial
 from pinngate.linear.memory_plan import MemoryPlan, Size, dense_posterior_memory
-from pinngate.linear.risk import RidgeSpectrum
 from pinngate.memory import budget, rounded_text
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
@@ -98,7 +98,7 @@ class LastIterate:
         )
         return MemoryPlan("first-order", dense_posterior_memory(size))
 
-    def _linearised(self) -> LinearisedFit[RidgeSpectrum]:
+    def _linearised(self) -> LinearisedFit:
         """Linearise, rows weighted so that their squares sum to n times the loss, n the data."""
         batches = self.batches.twin("posterior", POSTERIOR_POINTS).draw_in_order()
         num_observations = self.batches.num_points()["observations"]
@@ -110,4 +110,5 @@ class LastIterate:
             roots[term.name] = 1.0 if is_data else math.sqrt(weight * share)
         network = copy.deepcopy(self.network).double()
         coefficients = copy.deepcopy(self.coefficients).double()
-        return fit_at_weights(self.model, network, coefficients, batches, roots, self.anchor)
+        trial = Trial(self.model, network, coefficients)
+        return fit_at_weights(trial, batches, roots, self.anchor)
