@@ -16,7 +16,7 @@ import yaml
 from pinngate.config.yaml_source import CORE_SCHEMA
 from pinngate.expression.printing import number_text, to_text
 from pinngate.memory import exact_text
-from pinngate.statement.options import SolveOptions
+from pinngate.statement.options import NetworkOptions, SolveOptions
 from pinngate.statement.problem import (
     BoundaryPart,
     Coefficient,
@@ -217,12 +217,13 @@ def _truth(truth: Truth, names: Mapping[Path, str]) -> dict[str, Any]:
 
 
 def _solve(options: SolveOptions) -> dict[str, Any]:
+    """Return what is stated; in a resolved problem that is all that its optimizer reads."""
     tree: dict[str, Any] = {
         entry.name: getattr(options, entry.name) for entry in fields(SolveOptions)
     }
-    tree["network"] = _Line(asdict(options.network)) if options.network else None
-    tree["weights"] = _Line(options.weights)
-    del tree["max_memory"]
+    if isinstance(options.network, NetworkOptions):
+        tree["network"] = _Line(asdict(options.network))
+    tree["weights"] = _Line(options.weights) if options.weights else None
     if options.max_memory is not None:
         tree["max_memory"] = exact_text(options.max_memory)
-    return tree
+    return {key: value for key, value in tree.items() if value is not None}

@@ -13,7 +13,8 @@ from pinngate.expression import parse_equation
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
 from pinngate.model.residuals import ResidualModel
-from pinngate.optim.first_order import POSTERIOR_POINTS, FirstOrder, FirstOrderOptions
+from pinngate.optim.first_order import FirstOrder, FirstOrderOptions
+from pinngate.optim.last_iterate import POSTERIOR_POINTS
 from pinngate.points.batches import BatchSource
 from pinngate.statement.derivatives import canonical
 from pinngate.statement.options import NetworkOptions

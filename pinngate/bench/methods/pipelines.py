@@ -28,7 +28,7 @@ from pinngate.bench.methods.contract import (
     Task,
     require_plain,
 )
-from pinngate.bench.methods.own import SOLVE_KEYS, prepare, watched
+from pinngate.bench.methods.own import prepare, solve_keys, watched
 from pinngate.classical import classical
 from pinngate.classical.baseline import Initial, Smoother, fixed_ends, stated_precision
 from pinngate.data.observations import ObservationSet
@@ -214,7 +214,7 @@ PIPELINES = [
         "classical",
         "Gaussian process, then an ordinary network that takes its mean for exact",
         _gaussian_process_network,
-        SOLVE_KEYS,
+        solve_keys("adam"),
         partial(prepare, optimizer="adam"),
         "sklearn",
     ),

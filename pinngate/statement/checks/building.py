@@ -16,12 +16,12 @@ from pinngate.statement.checks.condition_sections import build_conditions
 from pinngate.statement.checks.estimate_section import build_estimate
 from pinngate.statement.checks.geometry_section import build_geometry
 from pinngate.statement.checks.observation_sections import build_observations
-from pinngate.statement.checks.schema import ProblemFile, SolveSection
+from pinngate.statement.checks.schema import ProblemFile
 from pinngate.statement.checks.scope import AXES, Scope
+from pinngate.statement.checks.solve_section import build_solve
 from pinngate.statement.checks.source import Place, Source
 from pinngate.statement.checks.truth_section import RESERVED, build_truth, field_truths
 from pinngate.statement.checks.wellposedness import given_conditions, needed_conditions
-from pinngate.statement.options import NetworkOptions, SolveOptions
 from pinngate.statement.problem import (
     Coefficient,
     CoefficientField,
@@ -104,7 +104,7 @@ class Builder:
             coefficients=coefficients,
             coefficient_fields=fields,
             truth=truth,
-            solve=_solve_options(file.solve),
+            solve=build_solve(self.source, file.solve),
             geometry=self.geometry,
             title=" ".join(file.title.split()),
             description=file.description.strip(),
@@ -287,12 +287,3 @@ def build(source: Source, file: ProblemFile, folder: Path) -> Located:
         InputError: the file contradicts itself.
     """
     return Builder(source, file, folder).build()
-
-
-def _solve_options(section: SolveSection | None) -> SolveOptions:
-    if section is None:
-        return SolveOptions()
-    values = {key: getattr(section, key) for key in SolveSection.model_fields}
-    values["network"] = NetworkOptions(**section.network.model_dump()) if section.network else None
-    values["weights"] = section.weights.model_dump(exclude_none=True) if section.weights else {}
-    return SolveOptions(**values)

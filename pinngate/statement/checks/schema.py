@@ -11,10 +11,19 @@ import math
 import types
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from pinngate.memory import parse_size
 from pinngate.statement.measurement import MAX_ROWS
+from pinngate.statement.options import AUTO, MEANINGS, RACE
 
 
 class Kind(str):
@@ -360,49 +369,39 @@ class WeightsSection(Section):
     observations: Positive | None = Field(None, description="weight of the observations")
 
 
+def _race(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    """Take the word of `RACE` as it is, and everything else as a network."""
+    return value if value == RACE else read(value)
+
+
 class SolveSection(Section):
     """How to solve; null stands for the default of the optimizer that is used."""
 
-    optimizer: Name = Field("auto", description="name of an optimizer, or `auto`")
-    network: NetworkSection | None = Field(None, description="the network, see below")
-    collocation: PositiveInteger | None = Field(
-        None, description="points at which the equations are enforced"
-    )
-    iterations: PositiveInteger | None = Field(None, description="at most so many iterations")
-    learning_rate: Positive | None = Field(
-        None, description="step size, where the optimizer has one"
-    )
-    gate: Literal["hard", "soft", "snr", "none"] | None = Field(
-        None, description="how a coordinate without signal is held back"
-    )
+    optimizer: Name = Field(AUTO, description=MEANINGS["optimizer"])
+    network: Annotated[
+        NetworkSection | None,
+        WrapValidator(_race),
+        Kind(f"a mapping, or `{RACE}`"),
+    ] = Field(None, description=MEANINGS["network"])
+    collocation: PositiveInteger | None = Field(None, description=MEANINGS["collocation"])
+    iterations: PositiveInteger | None = Field(None, description=MEANINGS["iterations"])
+    learning_rate: Positive | None = Field(None, description=MEANINGS["learning_rate"])
+    gate: Literal["hard", "soft", "snr", "none"] | None = Field(None, description=MEANINGS["gate"])
     statistics: Literal["pairs", "grouped", "loop", "vmap", "streaming"] | None = Field(
-        None, description="how per-point gradient statistics are computed"
+        None, description=MEANINGS["statistics"]
     )
-    gated_terms: Literal["all", "data"] | None = Field(
-        None, description="which terms of the loss the gate judges"
-    )
-    strictness: Positive | None = Field(
-        None,
-        description="how much signal the gate asks for, in units of the variance of the averaged "
-        "gradient",
-    )
-    basis: Literal["weights", "layers"] | None = Field(
-        None,
-        description="coordinates of first-order steps: the weights' own, or the eigenbasis of each "
-        "layer's gradient",
-    )
-    weights: WeightsSection | None = Field(None, description="weights of the loss terms, see below")
+    gated_terms: Literal["all", "data"] | None = Field(None, description=MEANINGS["gated_terms"])
+    strictness: Positive | None = Field(None, description=MEANINGS["strictness"])
+    basis: Literal["weights", "layers"] | None = Field(None, description=MEANINGS["basis"])
+    weights: WeightsSection | None = Field(None, description=MEANINGS["weights"])
     seed: Annotated[
         int, BeforeValidator(_whole), Field(ge=0, lt=2**63), Kind("a whole number, 0 or more")
-    ] = Field(0, description="seed of every random stream")
-    precision: Literal["float32", "float64"] | None = Field(
-        None, description="floating-point numbers of the computation"
-    )
-    device: Name = Field("auto", description="`auto`, `cpu` or `cuda`")
+    ] = Field(0, description=MEANINGS["seed"])
+    precision: Literal["float32", "float64"] | None = Field(None, description=MEANINGS["precision"])
+    device: Name = Field("auto", description=MEANINGS["device"])
     max_memory: MemorySize | None = Field(
         None,
-        description="most memory that the solver may use beside the program itself; decides "
-        "whether the Jacobian is formed",
+        description=MEANINGS["max_memory"],
         json_schema_extra={"default": "half of what is free"},
     )
 
