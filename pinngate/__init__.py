@@ -2,7 +2,7 @@
 
     import pinngate
 
-    problem = pinngate.load("problems/heat-noisy-ic.yaml")
+    problem = pinngate.load("heat-noisy-ic")    # a file, or the name of a shipped problem
     solution = pinngate.solve(problem)
     solution([[0.5, 0.1]])["u"]
 
@@ -16,22 +16,26 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pinngate.citation import citation
-    from pinngate.config import load, loads
+    from pinngate.config import dumps, load, loads
     from pinngate.errors import InputError, PinngateError, SolveError
     from pinngate.optim.population_risk_adam import PopulationRiskAdam
     from pinngate.solution.running import Solution, predict, resume, run, solve
+    from pinngate.statement.arguments import Observations, Unknown
     from pinngate.statement.problem import Problem
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "InputError": "errors",
+    "Observations": "statement.arguments",
     "PinngateError": "errors",
     "PopulationRiskAdam": "optim.population_risk_adam",
     "Problem": "statement.problem",
     "Solution": "solution.running",
     "SolveError": "errors",
+    "Unknown": "statement.arguments",
     "citation": "citation",
+    "dumps": "config",
     "load": "config",
     "loads": "config",
     "predict": "solution.running",
@@ -42,12 +46,15 @@ _HOMES = {
 
 __all__ = [
     "InputError",
+    "Observations",
     "PinngateError",
     "PopulationRiskAdam",
     "Problem",
     "Solution",
     "SolveError",
+    "Unknown",
     "citation",
+    "dumps",
     "load",
     "loads",
     "predict",

@@ -24,7 +24,7 @@ from pinngate.optim.rotated import RotatedFirstOrder
 from pinngate.optim.second_order import SecondOrder
 from pinngate.statement.linearity import has_linear_equations
 from pinngate.statement.options import NetworkOptions, SolveOptions
-from pinngate.statement.problem import Problem
+from pinngate.statement.problem import Problem, changed
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,7 @@ def resolve(problem: Problem) -> Problem:
         weights=defaults.weights | given.weights,
         device=choose_device(given.device),
     )
-    return replace(problem, solve=solve)
+    return changed(problem, solve=solve)
 
 
 def choose_device(name: str) -> str:

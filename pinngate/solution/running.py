@@ -26,7 +26,7 @@ from pinngate.runs import exports as outputs
 from pinngate.runs import files as artifacts
 from pinngate.runs.judgement import deviations, judge
 from pinngate.runs.training import Progress, Session, begin, train
-from pinngate.statement.problem import Problem
+from pinngate.statement.problem import Problem, changed
 
 OnProgress = Callable[[Progress], None]
 
@@ -137,7 +137,7 @@ def resume(
         )
     problem = config.load(folder / "problem.yaml")
     if max_memory is not None:
-        problem = replace(problem, solve=replace(problem.solve, max_memory=max_memory))
+        problem = changed(problem, solve=replace(problem.solve, max_memory=max_memory))
     session = begin(problem)
     if (folder / "checkpoint.pt").exists():
         session.load_state_dict(checkpoint.load(folder / "checkpoint.pt"))

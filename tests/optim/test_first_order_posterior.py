@@ -17,6 +17,7 @@ from pinngate.optim.first_order import POSTERIOR_POINTS, FirstOrder, FirstOrderO
 from pinngate.points.batches import BatchSource
 from pinngate.statement.derivatives import canonical
 from pinngate.statement.options import NetworkOptions
+from pinngate.statement.parts import Statement
 from pinngate.statement.problem import Equation, Problem
 
 DOUBLE = torch.float64
@@ -24,11 +25,13 @@ SIGMA = 0.2
 WEIGHT = 0.5  # of the equation in the loss
 LINEAR = NetworkOptions(width=1, depth=0, activation="tanh", features=None)
 TEXT = "u_t = u_x"
-PROBLEM = Problem(
-    "advection",
-    {"x": (0.0, 1.0), "t": (0.0, 1.0)},
-    ("u",),
-    (Equation(TEXT, canonical(parse_equation(TEXT), ("u",), ("x", "t"))),),
+PROBLEM = Problem.of(
+    Statement(
+        "advection",
+        {"x": (0.0, 1.0), "t": (0.0, 1.0)},
+        ("u",),
+        (Equation(TEXT, canonical(parse_equation(TEXT), ("u",), ("x", "t"))),),
+    )
 )
 
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 
 from pinngate.memory import parse_size
+from pinngate.statement.arrays import GivenValues
 from pinngate.statement.measurement import MAX_ROWS
 
 
@@ -44,6 +45,16 @@ def _cells(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
+def _file_or_values(value: Any) -> Any:
+    if isinstance(value, GivenValues) or (isinstance(value, str) and value):
+        return value
+    raise ValueError("no name of a file")
+
+
+def _holdout(value: Any) -> Any:
+    return value if isinstance(value, GivenValues) else _number_or_formula(value)
+
+
 NumberOrFormula = Annotated[
     float | str, PlainValidator(_number_or_formula), Kind("a finite number or a formula")
 ]
@@ -51,6 +62,9 @@ Formula = Annotated[float | str, PlainValidator(_number_or_formula), Kind("a for
 Text = Annotated[str, Kind("text")]
 EquationText = Annotated[str, Kind("an equation as text, `left = right`")]
 PlaneText = Annotated[str, Kind("text such as `x = 0`")]
+DataFile = Annotated[
+    str | GivenValues, PlainValidator(_file_or_values), Kind("the name of a .csv or .npz file")
+]
 FileName = Annotated[str, Kind("the name of a .csv or .npz file"), Field(min_length=1)]
 Name = Annotated[str, Kind("a name")]
 Interval = Annotated[
@@ -80,7 +94,10 @@ class Section(BaseModel):
 
 
 class EstimateSection(Section):
-    """A coefficient to infer together with the fields: a number, or with `over` a field."""
+    """A coefficient to infer together with the fields: a number, or with `over` a field.
+
+    A number or a formula alone, `{kappa: 0.1}`, is its `initial`.
+    """
 
     initial: NumberOrFormula = Field(description="where the search starts")
     over: Annotated[
@@ -183,7 +200,10 @@ class GeometrySection(Section):
 
 
 class ConditionSection(Section):
-    """Exact knowledge: `where` or `on` with `equation`, or `periodic` alone."""
+    """Exact knowledge: `where` or `on` with `equation`, or `periodic` alone.
+
+    As one text: `u = 0 at x = 0`, `u = 0 on boundary`, `periodic in x`.
+    """
 
     on: Name | None = Field(
         None,
@@ -256,7 +276,7 @@ class ObservationSection(Section):
         description="the observed field, or what the sensor sees of the fields: `u_x`, `u + v`, "
         "`-k*u_x`; a list stands for one set of observations of each"
     )
-    file: FileName | None = Field(
+    file: DataFile | None = Field(
         None,
         description="measured values: `.csv` with a header or `.npz`, one column (array) for each "
         "axis, one for each observed field and optionally `<field>_std`; relative to the "
@@ -287,7 +307,14 @@ class ObservationSection(Section):
         "spread evenly over the domain, with a warning",
     )
     mean: MeanSection | None = Field(None, description="the sensor sees a mean of `of`, see below")
-    holdout: NumberOrFormula | None = Field(
+    holdout: (
+        Annotated[
+            float | str | GivenValues,
+            PlainValidator(_holdout),
+            Kind("a finite number or a formula"),
+        ]
+        | None
+    ) = Field(
         None,
         description="values that are never fitted and judge the fit: a fraction of the set, "
         "drawn at random, or the name of a file laid out like `file`",
