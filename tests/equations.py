@@ -10,9 +10,9 @@ from torch import Tensor
 from pinngate.expression import Expression, evaluate, names, parse_equation
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
+from pinngate.statement.components import Statement
 from pinngate.statement.derivatives import canonical, parse_derivative
 from pinngate.statement.options import NetworkOptions
-from pinngate.statement.parts import Statement
 from pinngate.statement.problem import Coefficient, Equation, Problem
 
 

@@ -13,9 +13,9 @@ from pinngate.model.networks import Network
 from pinngate.model.residuals import Batch, ResidualModel, problem_terms
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
+from pinngate.statement.components import Statement
 from pinngate.statement.derivatives import canonical
 from pinngate.statement.options import NetworkOptions
-from pinngate.statement.parts import Statement
 from pinngate.statement.problem import Coefficient, Condition, Equation, Plane, Problem
 
 DOUBLE = torch.float64

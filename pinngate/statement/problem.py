@@ -15,7 +15,7 @@ from pinngate.statement.arguments import Number, Observations, Unknown
 from pinngate.statement.checks.building import build
 from pinngate.statement.checks.python_source import read_arguments
 from pinngate.statement.checks.validation import validate
-from pinngate.statement.parts import (
+from pinngate.statement.components import (
     BoundaryPart,
     Coefficient,
     CoefficientField,
@@ -140,7 +140,7 @@ def changed(problem: Problem, **parts: Any) -> Problem:
 
     Args:
         problem: the problem, which stays as it is.
-        parts: fields of `parts.Statement`.
+        parts: fields of `components.Statement`.
 
     Raises:
         TypeError: there is no such part.

@@ -11,8 +11,8 @@ from pinngate.data.tables import read_columns
 from pinngate.errors import DataError
 from pinngate.expression import parse, parse_equation
 from pinngate.reference import finite_difference, initial_from
+from pinngate.statement.components import Statement
 from pinngate.statement.measurement import Holdout, Table
-from pinngate.statement.parts import Statement
 from pinngate.statement.problem import (
     Condition,
     Equation,

@@ -10,7 +10,7 @@ from scipy.stats import qmc
 
 from pinngate.errors import InputError
 from pinngate.geometry.region import NUM_BOUNDARY, Region
-from pinngate.statement.parts import Statement
+from pinngate.statement.components import Statement
 from pinngate.statement.problem import Problem
 from tests.geometry.stated import HOLE, PLATE, needs_deepxde, problem
 

@@ -8,8 +8,8 @@ import torch
 from pinngate.expression import parse
 from pinngate.model.residuals import Batch, ResidualModel, problem_terms
 from pinngate.model.scales import characteristic_size
+from pinngate.statement.components import Statement
 from pinngate.statement.derivatives import parse_derivative
-from pinngate.statement.parts import Statement
 from pinngate.statement.problem import Condition, Plane, Problem
 from tests.equations import CASES, coefficients_of, network_of, points_of
 

@@ -15,9 +15,9 @@ from pinngate.model.networks import Network
 from pinngate.model.residuals import ResidualModel
 from pinngate.optim.first_order import POSTERIOR_POINTS, FirstOrder, FirstOrderOptions
 from pinngate.points.batches import BatchSource
+from pinngate.statement.components import Statement
 from pinngate.statement.derivatives import canonical
 from pinngate.statement.options import NetworkOptions
-from pinngate.statement.parts import Statement
 from pinngate.statement.problem import Equation, Problem
 
 DOUBLE = torch.float64

@@ -9,8 +9,8 @@ import numpy as np
 
 from pinngate.expression import evaluate, parse, parse_equation
 from pinngate.reference import Initial, Reference, initial_from
+from pinngate.statement.components import Statement
 from pinngate.statement.derivatives import canonical
-from pinngate.statement.parts import Statement
 from pinngate.statement.problem import Condition, Equation, Plane, Problem
 
 UNIT = {"x": (0.0, 1.0), "t": (0.0, 1.0)}

@@ -12,7 +12,7 @@ import pytest
 
 from pinngate.expression import parse, parse_equation
 from pinngate.report import RunArchive
-from pinngate.statement.parts import Statement
+from pinngate.statement.components import Statement
 from pinngate.statement.problem import (
     Coefficient,
     Condition,

@@ -22,8 +22,8 @@ from pinngate.statement.checks.scope import Scope
 from pinngate.statement.checks.source import Source
 from pinngate.statement.checks.truth_section import build_truth, field_truths
 from pinngate.statement.checks.wellposedness import require_determined
+from pinngate.statement.components import Equation, Statement, Truth
 from pinngate.statement.options import NetworkOptions, SolveOptions
-from pinngate.statement.parts import Equation, Statement, Truth
 
 
 def build(source: Source, file: ProblemFile, folder: Path) -> tuple[Statement, dict[Path, Span]]:

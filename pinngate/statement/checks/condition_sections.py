@@ -11,7 +11,7 @@ from pinngate.errors import InputError, nearest
 from pinngate.statement.checks.schema import ConditionSection
 from pinngate.statement.checks.scope import Scope
 from pinngate.statement.checks.source import Place
-from pinngate.statement.parts import BoundaryPart, Condition, Plane
+from pinngate.statement.components import BoundaryPart, Condition, Plane
 from pinngate.statement.shapes import Geometry
 
 

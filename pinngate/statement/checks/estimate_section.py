@@ -12,7 +12,7 @@ from pinngate.statement.checks.schema import EstimateSection
 from pinngate.statement.checks.scope import Scope
 from pinngate.statement.checks.source import Place
 from pinngate.statement.checks.truth_section import RESERVED
-from pinngate.statement.parts import Coefficient, CoefficientField
+from pinngate.statement.components import Coefficient, CoefficientField
 
 
 def build_estimate(

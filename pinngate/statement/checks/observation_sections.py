@@ -18,14 +18,14 @@ from pinngate.statement.checks.noise_section import build_noise
 from pinngate.statement.checks.schema import MeanSection, NoiseSection, ObservationSection
 from pinngate.statement.checks.scope import Scope
 from pinngate.statement.checks.source import Place
-from pinngate.statement.derivatives import parse_derivative
-from pinngate.statement.in_memory import InMemoryTable
-from pinngate.statement.measurement import Holdout, Mean, Table
-from pinngate.statement.parts import (
+from pinngate.statement.components import (
     MeasuredObservations,
     StatedObservations,
     SyntheticObservations,
 )
+from pinngate.statement.derivatives import parse_derivative
+from pinngate.statement.in_memory import InMemoryTable
+from pinngate.statement.measurement import Holdout, Mean, Table
 
 
 def build_observations(

@@ -27,6 +27,7 @@ from pinngate.expression import (
 )
 from pinngate.statement.checks.data_files import data_file
 from pinngate.statement.checks.source import Place, Source
+from pinngate.statement.components import Plane
 from pinngate.statement.derivatives import (
     MAX_ORDER,
     Derivative,
@@ -34,7 +35,6 @@ from pinngate.statement.derivatives import (
     expand_derivatives,
     parse_derivative,
 )
-from pinngate.statement.parts import Plane
 
 AXES = ("x", "y", "z", "t")
 ROUNDING = 1e-12  # of the length of an axis: a bound typed with the digits of a double is the bound

@@ -14,8 +14,8 @@ from pinngate.expression import Expression, names
 from pinngate.statement.checks.schema import EstimateSection, ProblemFile, TruthSection
 from pinngate.statement.checks.scope import Scope
 from pinngate.statement.checks.source import Place
+from pinngate.statement.components import Coefficient, CoefficientField, Equation, Truth
 from pinngate.statement.derivatives import parse_derivative
-from pinngate.statement.parts import Coefficient, CoefficientField, Equation, Truth
 
 RESERVED = tuple(TruthSection.model_fields)
 

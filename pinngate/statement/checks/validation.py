@@ -87,7 +87,7 @@ def validate(source: Source) -> ProblemFile:
         for d in details
         if d["type"] != "missing" or d["loc"][:-1] not in misspelt  # its cause, most often
     ]
-    order = {place: i for i, place in enumerate(source.values)}
+    order = {place: i for i, place in enumerate(dict.fromkeys([*source.values, *source.keys]))}
     raise _fault(source, min(faults, key=lambda d: order[_existing(source.tree, d["loc"])[0]]))
 
 
