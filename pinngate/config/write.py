@@ -99,29 +99,31 @@ def dumps(problem: Problem, *, files: DataNames | None = None) -> str:
 
 
 def _tree(problem: Problem, names: DataNames) -> dict[str, Any]:
+    """Return the keys of a problem file in their order; optional ones where they say something."""
     estimated: list[Coefficient | CoefficientField] = list(problem.coefficients)
     estimated += problem.coefficient_fields
-    prose = {key: getattr(problem, key) for key in ("title", "description", "source")}
     optional = {
-        "geometry": problem.geometry and _geometry(problem.geometry, problem.space_axes),
+        **{key: getattr(problem, key) for key in ("title", "description", "source")},
+        "geometry": _geometry(problem.geometry, problem.space_axes),
         "constants": _Line(problem.constants),
         "estimate": {c.name: _coefficient(c) for c in estimated},
         "units": _Line(problem.units),
-        "truth": problem.truth and _truth(problem.truth, names),
+        "truth": _truth(problem.truth, names),
     }
-    stated = {key: value for key, value in (prose | optional).items() if value}
-    periodic = [_Line(periodic=axis) for axis in problem.periodic]
     required = {
         "pinngate": 1,
         "name": problem.name,
         "domain": _Line(problem.domain),
         "unknowns": problem.unknowns,
         "equations": [equation.text for equation in problem.equations],
-        "conditions": [_condition(condition) for condition in problem.conditions] + periodic,
+        "conditions": [
+            *map(_condition, problem.conditions),
+            *(_Line(periodic=axis) for axis in problem.periodic),
+        ],
         "observations": [_observations(item, names) for item in problem.observations],
         "solve": _solve(problem.solve),
     }
-    tree = stated | required
+    tree = required | {key: value for key, value in optional.items() if value}
     return {key: tree[key] for key in ProblemFile.model_fields if key in tree}
 
 
@@ -135,7 +137,9 @@ def _condition(condition: Condition) -> _Line:
     return _Line(where=_plane_text(condition.where), equation=condition.text)
 
 
-def _geometry(geometry: Geometry, space: tuple[str, ...]) -> dict[str, Any]:
+def _geometry(geometry: Geometry | None, space: tuple[str, ...]) -> dict[str, Any]:
+    if geometry is None:
+        return {}
     return {
         "shapes": {name: _shape(shape, space) for name, shape in geometry.shapes.items()},
         "inside": to_text(geometry.inside),
@@ -222,7 +226,9 @@ def _observations(item: StatedObservations, names: DataNames) -> _Line:
     return _present(values)
 
 
-def _truth(truth: Truth, names: DataNames) -> dict[str, Any]:
+def _truth(truth: Truth | None, names: DataNames) -> dict[str, Any]:
+    if truth is None:
+        return {}
     tree: dict[str, Any] = {}
     if truth.constants:
         tree["constants"] = _Line(truth.constants)

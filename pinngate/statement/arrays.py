@@ -143,17 +143,20 @@ class Reader:
     def _each(self, given: Any, part: str) -> list[Array]:
         """Return a column of an array, or an item of a mapping, for each observed quantity."""
         if isinstance(given, Mapping):
-            missing = [name for name in self.of if name not in given]
-            if missing:
-                raise self._missing(missing[0], [str(key) for key in given], part)
-            return [self._numbers(given[name], name, part) for name in self.of]
-        array = self._numbers(given, part if len(self.of) > 1 else self.of[0], part)
-        if len(self.of) == 1 and (array.ndim == 1 or array.shape[1:] == (1,)):
-            return [array.reshape(-1).copy()]
-        if array.ndim != 2 or array.shape[1] != len(self.of):
-            wanted = "(points,)" if len(self.of) == 1 else f"(points, {len(self.of)})"
+            return [self._item(given, name, part) for name in self.of]
+        count = len(self.of)
+        array = self._numbers(given, self.of[0] if count == 1 else part, part)
+        if count == 1 and array.ndim == 1:
+            array = array[:, None]
+        if array.ndim != 2 or array.shape[1] != count:
+            wanted = "(points,)" if count == 1 else f"(points, {count})"
             raise self._fault(part, f"{part} have the shape {array.shape}", wanted)
-        return [array[:, j].copy() for j in range(len(self.of))]
+        return [array[:, j].copy() for j in range(count)]
+
+    def _item(self, given: Mapping[Any, Any], name: str, part: str) -> Array:
+        if name not in given:
+            raise self._missing(name, [str(key) for key in given], part)
+        return self._numbers(given[name], name, part)
 
     def _column(self, name: str, part: str) -> Array:
         if self.table is None:
@@ -209,7 +212,9 @@ class _Table:
 
 
 def column_names(of: Sequence[str]) -> list[str]:
-    """Return what the columns of the observed quantities are called: a formula has a number."""
+    """Return what the columns of the observed quantities are called: formulas are numbered."""
+    if len(of) == 1 and not of[0].isidentifier():
+        return ["value"]
     return [name if name.isidentifier() else f"value_{j}" for j, name in enumerate(of, 1)]
 
 

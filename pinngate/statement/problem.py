@@ -117,22 +117,8 @@ class Problem(Statement):
         return problem
 
     def __repr__(self) -> str:
-        bounds = ", ".join(f"{a} in [{lo:g}, {hi:g}]" for a, (lo, hi) in self.domain.items())
-        estimated = [c.name for c in self.coefficients]
-        estimated += [f"{f.name}({', '.join(f.over)})" for f in self.coefficient_fields]
-        inside = " inside a geometry" if self.geometry is not None else ""
-        lines = {
-            "fields": f"{', '.join(self.unknowns)} on {bounds}{inside}",
-            "equations": "; ".join(equation.text for equation in self.equations),
-            "conditions": "; ".join(
-                [f"{c.text} at {c.where}" for c in self.conditions]
-                + [f"periodic in {axis}" for axis in self.periodic]
-            ),
-            "unknown": ", ".join(estimated),
-            "data": "; ".join(f"{label_of(item)}, {_origin(item)}" for item in self.observations),
-        }
-        shown = [f"{key + ':':<12}{line}" for key, line in lines.items() if line]
-        return "\n  ".join([f"Problem {self.name}", *shown])
+        lines = [f"{key + ':':<12}{line}" for key, line in _outline(self).items() if line]
+        return "\n  ".join([f"Problem {self.name}", *lines])
 
 
 def changed(problem: Problem, **parts: Any) -> Problem:
@@ -150,6 +136,23 @@ def changed(problem: Problem, **parts: Any) -> Problem:
 
 def _parts(statement: Statement) -> dict[str, Any]:
     return {f.name: getattr(statement, f.name) for f in fields(Statement)}
+
+
+def _outline(problem: Problem) -> dict[str, str]:
+    """Return a line for each part of a problem, empty where there is none."""
+    bounds = ", ".join(f"{a} in [{lo:g}, {hi:g}]" for a, (lo, hi) in problem.domain.items())
+    estimated = [c.name for c in problem.coefficients]
+    estimated += [f"{f.name}({', '.join(f.over)})" for f in problem.coefficient_fields]
+    conditions = [f"{c.text} at {c.where}" for c in problem.conditions]
+    conditions += [f"periodic in {axis}" for axis in problem.periodic]
+    inside = " inside a geometry" if problem.geometry is not None else ""
+    return {
+        "fields": f"{', '.join(problem.unknowns)} on {bounds}{inside}",
+        "equations": "; ".join(equation.text for equation in problem.equations),
+        "conditions": "; ".join(conditions),
+        "unknown": ", ".join(estimated),
+        "data": "; ".join(f"{label_of(o)}, {_origin(o)}" for o in problem.observations),
+    }
 
 
 def _origin(item: StatedObservations) -> str:

@@ -33,12 +33,15 @@ class Typed:
     text: str
 
     def span(self, offset: int, length: int) -> Span:
-        """Return the place of ``text[offset:offset + length]``, cut at the end of its line."""
-        before = self.text[:offset]
-        start = before.rfind("\n") + 1
+        """Return the place of ``text[offset:offset + length]``, without the space around it."""
+        part = self.text[offset : offset + length]
+        offset += len(part) - len(part.lstrip())
+        start = self.text.rfind("\n", 0, offset) + 1
         line = self.text[start:].partition("\n")[0]
-        length = max(1, min(length, len(line) - (offset - start)))
-        return Span(self.label, before.count("\n") + 1, offset - start + 1, length, line)
+        shown = "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in line)
+        length = max(1, min(len(part.strip()), len(line) - (offset - start)))
+        number = self.text.count("\n", 0, offset) + 1
+        return Span(self.label, number, offset - start + 1, length, shown)
 
 
 def read_arguments(arguments: Mapping[str, object]) -> Source:
@@ -131,7 +134,7 @@ def _shown(value: Any) -> str:
     """Return a value as one short line."""
     if isinstance(value, GivenValues):
         return _shown(value.points)
-    if hasattr(value, "shape"):
+    if isinstance(getattr(value, "shape", None), tuple):
         return f"{type(value).__name__} of the shape {tuple(value.shape)}"
     return " ".join(_SHORT.repr(value).split())
 

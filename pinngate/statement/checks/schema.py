@@ -1,7 +1,7 @@
 """The keys of a problem file, format 1: types, ranges, defaults and meanings.
 
-`validation` turns the tree of `yaml_source` into the `ProblemFile` of this module.
-What needs more than one key to judge (names, domains, orders) is left to `build`. The descriptions
+`validation` turns a tree into the `ProblemFile` of this module, whether it comes from a file or
+from Python. What needs more than one key to judge is left to `building`. The descriptions
 here are the reference in ``docs/problem-file.md`` and the expectations in messages.
 """
 

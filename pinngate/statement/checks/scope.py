@@ -1,7 +1,7 @@
-"""Which names a formula of a problem file may use, and where in the file it goes wrong.
+"""Which names a formula of a statement may use, and where it goes wrong.
 
-Between schema and problem: `Scope` parses the formulas of one file, checks every name against what
-the file declares and turns faults inside a formula into faults at a line and column.
+Between schema and sections: `Scope` parses the formulas of one statement, checks every name against
+what is declared and turns faults inside a formula into faults at a line and column.
 """
 
 from __future__ import annotations
@@ -329,7 +329,7 @@ class Scope:
         if name in FUNCTIONS:
             expected, hint = f"{name} is a function: {name}(...)", ""
         elif stem in self.outputs and letters:
-            expected, hint = axes, self._nearest_derivative(stem, letters)
+            expected, hint = axes, _nearest_derivative(stem, letters, self.axes)
         elif name in AXES:
             expected, hint = axes, ""
         else:
@@ -345,15 +345,16 @@ class Scope:
             hint=hint,
         )
 
-    def _nearest_derivative(self, stem: str, letters: str) -> str:
-        """Suggest the derivative of the same order in which wrong axes repeat their neighbour."""
-        right = [letter for letter in letters if letter in self.axes]
-        if not right or len(letters) > MAX_ORDER:
-            return ""
-        mended: list[str] = []
-        for letter in letters:
-            mended.append(letter if letter in self.axes else (mended or right)[-1])
-        return f"did you mean '{stem}_{''.join(mended)}'?"
+
+def _nearest_derivative(stem: str, letters: str, axes: tuple[str, ...]) -> str:
+    """Suggest the derivative of the same order in which wrong axes repeat their neighbour."""
+    right = [letter for letter in letters if letter in axes]
+    if not right or len(letters) > MAX_ORDER:
+        return ""
+    mended: list[str] = []
+    for letter in letters:
+        mended.append(letter if letter in axes else (mended or right)[-1])
+    return f"did you mean '{stem}_{''.join(mended)}'?"
 
 
 def _built_in(name: str) -> str | None:

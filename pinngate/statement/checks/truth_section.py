@@ -90,23 +90,15 @@ def field_truths(
         InputError: one is stated in both places, or names an axis with which it does not vary; or
             the truth is computed by a solver and lacks one.
     """
-    stated: dict[str, float | str] = (file.truth.model_extra or {}) if file.truth else {}
-    own = {place[1]: (place, text) for place, text in _own_truths(scope, file.estimate)}
     known = [*scope.constants, *(c.name for c in coefficients if c.truth is not None)]
     known += truth.constants if truth is not None else []
-    is_computed = truth is not None and truth.solver is not None
     found = []
     for each in fields:
-        if each.name in own and each.name in stated:
-            raise InputError(
-                f"the truth of '{each.name}' is stated twice",
-                span=scope.source.key(("truth", each.name)),
-                expected="its truth in 'estimate' or in 'truth'",
-            )
-        place, text = own.get(each.name, (("truth", each.name), stated.get(each.name)))
-        if text is not None:
+        stated = _field_truth(scope, file, each.name)
+        if stated is not None:
+            place, text = stated
             each = replace(each, truth=_formula(scope, text, place, [*each.over, *known]))
-        elif is_computed:
+        elif truth is not None and truth.solver is not None:
             raise InputError(
                 f"the truth is computed, and the true field '{each.name}' is not stated",
                 span=scope.source.key(("truth",)),
@@ -114,6 +106,21 @@ def field_truths(
             )
         found.append(each)
     return tuple(found)
+
+
+def _field_truth(scope: Scope, file: ProblemFile, name: str) -> tuple[Place, float | str] | None:
+    """Return place and text of the truth of a coefficient field; it is stated once at most."""
+    in_truth = (file.truth.model_extra or {}).get(name) if file.truth else None
+    in_estimate = file.estimate[name].truth
+    if in_truth is not None and in_estimate is not None:
+        raise InputError(
+            f"the truth of '{name}' is stated twice",
+            span=scope.source.key(("truth", name)),
+            expected="its truth in 'estimate' or in 'truth'",
+        )
+    if in_estimate is not None:
+        return ("estimate", name, "truth"), in_estimate
+    return None if in_truth is None else (("truth", name), in_truth)
 
 
 def _check_keys(scope: Scope, stated: Mapping[str, float | str]) -> None:
@@ -133,8 +140,8 @@ def _check_kind(scope: Scope, section: TruthSection, stated: Mapping[str, float 
     span = scope.source.key(("truth",))
     missing = [unknown for unknown in scope.unknowns if unknown not in stated]
     has_formulas = len(missing) < len(scope.unknowns)
-    kinds = ["formulas"] * has_formulas
-    kinds += [key for key in ("solver", "file") if getattr(section, key) is not None]
+    kinds = ["formulas"] * has_formulas + ["solver"] * (section.solver is not None)
+    kinds += ["file"] * (section.file is not None)
     if len(kinds) > 1:
         raise InputError(
             f"the truth is stated in {len(kinds)} ways: {', '.join(kinds)}",

@@ -53,15 +53,19 @@ def shown(value: Any) -> str:
             return str(value).lower()
         case str():
             return f"the text '{value if len(value) <= 40 else value[:37] + '...'}'"
-        case int() | float():
-            return f"the number {value:g}" if isinstance(value, float) else f"the number {value}"
-        case []:
-            return "an empty list"
-        case list():
-            return f"a list of {len(value)}"
-        case dict():
-            return "a mapping" if value else "an empty mapping"
+        case int():
+            return f"the number {value}"
+        case float():
+            return f"the number {value:g}"
+        case list() | dict():
+            return _size(value)
     return f"an object of the type {type(value).__name__}"
+
+
+def _size(value: list[Any] | dict[str, Any]) -> str:
+    if isinstance(value, dict):
+        return "a mapping" if value else "an empty mapping"
+    return f"a list of {len(value)}" if value else "an empty list"
 
 
 def validate(source: Source) -> ProblemFile:

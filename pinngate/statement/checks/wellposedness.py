@@ -1,6 +1,6 @@
 """Whether equations and conditions alone can determine the fields.
 
-The last check of reading a problem file, for a problem without observations. Along each axis a
+The last of the checks, for a problem without observations. Along each axis a
 system of equations needs as many conditions as its order there. The order of a system is Jacobi's
 number: the largest sum of derivative orders over all ways to pair equations with unknowns, so that
 first-order systems and constraints such as a pressure count rightly. Source: Jacobi's bound, as in
