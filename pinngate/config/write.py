@@ -198,8 +198,7 @@ def _file_text(data: Path | InMemoryTable, names: DataNames) -> str:
     if isinstance(data, InMemoryTable):
         raise InputError(
             f"the values of {data} are in memory, and a problem file names a file of them",
-            hint="run(problem, folder) writes both; or name it: "
-            "dumps(problem, files={table: 'name.csv'} for the tables in data_files())",
+            hint="pinngate.run writes the values beside the problem",
         )
     return str(data)
 
