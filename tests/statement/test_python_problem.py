@@ -504,3 +504,15 @@ def test_a_users_script_is_typed(pytestconfig: pytest.Config) -> None:
     )
     assert f"{SCRIPT.name}:" not in done.stdout, done.stdout
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_page_says_what_happens() -> None:
+    page = (Path(pinngate.__file__).parent.parent / "docs" / "python.md").read_text("utf-8")
+    code, message = page.split("```")[1::2]
+    assert message.strip() == str(fault_of(ROD | {"equations": ["u_t = k*u_xz"]}))
+    stated = code.removeprefix("python").partition("solution = ")[0]
+    names: dict[str, Any] = {"points": POINTS, "values": VALUES}
+    exec(stated, names)
+    assert names["problem"] == Problem(
+        **ROD, observations=[Observations("u", POINTS, VALUES, std=0.1)]
+    )
