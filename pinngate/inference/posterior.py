@@ -16,7 +16,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,15 +23,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pinngate.errors import InputError
-from pinngate.inference.linearised_fit import LinearisedFit, fit_at_weights, gauss_newton_fit
+from pinngate.inference.linearised_fit import LinearisedFit, fit_at_weights
 from pinngate.inference.series import Correlation, correlation, groups_of
+from pinngate.linear.forms import Trial
 from pinngate.linear.jacobian import Batches, write_rows
-from pinngate.linear.risk import RidgeSpectrum
+from pinngate.linear.system import LinearisedSystem
 from pinngate.model.channels import Plan, backward, forward
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
-from pinngate.model.residuals import ResidualModel
-from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 
 MAX_TILE = 1 << 22  # numbers in one tile of field gradients: 32 MiB in double precision
 NEGLIGIBLE = 1e-10  # eigenvalues below this fraction of the largest are rounding
@@ -82,7 +80,7 @@ class Posterior:
     @classmethod
     def of(
         cls,
-        spectrum: RidgeSpectrum,
+        system: LinearisedSystem,
         ridge: float,
         variance: float,
         degrees_of_freedom: float,
@@ -91,7 +89,7 @@ class Posterior:
         """Return the posterior at a ridge.
 
         Args:
-            spectrum: of the rows of all terms (N, P + K).
+            system: of the rows of all terms, P penalised and K other columns.
             ridge: α > 0.
             variance: σ̂².
             degrees_of_freedom: n − d.
@@ -104,21 +102,16 @@ class Posterior:
         """
         if not ridge > 0:
             raise InputError(f"the ridge is {ridge}", expected="a positive number")
-        eigenvalues, vectors = spectrum.eigenvalues, spectrum.vectors
-        kept = eigenvalues > NEGLIGIBLE * eigenvalues.max().clamp_min(1e-300)
-        eigenvalues, vectors = eigenvalues[kept], vectors[:, kept]
-        if spectrum.is_dual:
-            directions = spectrum.penalised.T @ (vectors / (eigenvalues + ridge).sqrt())
-        else:
-            directions = vectors * (eigenvalues / (eigenvalues + ridge)).sqrt()
+        system.decompose()
+        directions = system.directions(ridge)
         return cls(
             float(ridge),
             float(variance),
             float(degrees_of_freedom),
-            eigenvalues.new_empty(0) if leverage is None else leverage,
+            directions.new_empty(0) if leverage is None else leverage,
             directions,
-            spectrum.penalised_weights(ridge, spectrum.unpenalised),
-            variance * spectrum.unpenalised_covariance(ridge),
+            system.transfer(ridge),
+            variance * system.unpenalised_covariance(ridge),
         )
 
     @property
@@ -206,7 +199,7 @@ def student_quantile(degrees_of_freedom: float) -> float:
     return float(t.ppf(0.975, max(1.0, degrees_of_freedom)))
 
 
-def residual_correlation(fit: LinearisedFit[Any]) -> tuple[Correlation, NDArray[np.intp]] | None:
+def residual_correlation(fit: LinearisedFit) -> tuple[Correlation, NDArray[np.intp]] | None:
     """Return the correlation of neighbouring residuals and the group of each value (n,).
 
     None where there is too little to test.
@@ -223,7 +216,7 @@ def residual_correlation(fit: LinearisedFit[Any]) -> tuple[Correlation, NDArray[
     return None if found is None else (found, labels)
 
 
-def add_sandwich(posterior: Posterior, fit: LinearisedFit[RidgeSpectrum]) -> None:
+def add_sandwich(posterior: Posterior, fit: LinearisedFit) -> None:
     """Where residuals are correlated, add a variance that allows for it.
 
     Residuals r_g of a group move the minimiser by (JᵀJ + αI)⁻¹ J_gᵀ r_g. Over G groups the sum of
@@ -244,61 +237,44 @@ def add_sandwich(posterior: Posterior, fit: LinearisedFit[RidgeSpectrum]) -> Non
     posterior.correlation, labels = found
     if not posterior.correlation.is_clear:
         return
-    residuals, spectrum = fit.residual, fit.spectrum
+    residuals, system = fit.residual, fit.system
     groups = [torch.as_tensor(np.flatnonzero(labels == g)) for g in range(int(labels.max()) + 1)]
-    ridge, start = posterior.ridge, spectrum.observed.start
+    ridge, start = posterior.ridge, system.observed.start
     moves = []
     for rows in (group.to(residuals.device) for group in groups):
-        alone = residuals.new_zeros(len(spectrum.penalised))
-        alone[start + rows] = spectrum.unshrunk(ridge, rows, residuals[rows])
-        moves.append(torch.cat(spectrum.minimiser(ridge, alone)))
+        alone = residuals.new_zeros(system.shape[0])
+        alone[start + rows] = system.unshrunk(ridge, rows, residuals[rows])
+        moves.append(torch.cat(system.minimiser(ridge, alone)))
     posterior.sandwich = torch.stack(moves)
 
 
-def gauss_newton_posterior(
-    solver: PopulationRiskGaussNewton, batches: Batches, stated_std: float | None = None
-) -> Posterior:
-    """Return the posterior at a solver's present iterate (call `finish` first).
-
-    Args:
-        solver: supplies ridge, row weights and noise model.
-        batches: points; more collocation points than a step's make it less dependent on their draw.
-        stated_std: noise that the data state, in data units: the variance is never taken below it.
-    """
-    stated = None if stated_std is None else stated_std / solver.unit
-    fit = gauss_newton_fit(solver, batches)
-    posterior = posterior_of(fit, stated)
-    posterior.coefficient_covariance = solver.coefficient_covariance(
-        fit.spectrum, posterior.variance
-    )
-    return posterior
-
-
 def laplace_posterior(
-    model: ResidualModel,
-    network: Network,
-    coefficients: Coefficients,
+    trial: Trial,
     batches: Batches,
-    row_weights: Mapping[str, float],
+    by_term: Mapping[str, float],
     anchor: Tensor | None = None,
     stated_std: float | None = None,
 ) -> Posterior:
     """Return Laplace's posterior at weights that some other optimizer has found.
 
-    The arguments are those of `fit_at_weights`; `stated_std` as in `gauss_newton_posterior`, in
-    the rows' units.
+    The arguments are those of `fit_at_weights`; `stated_std` as in `posterior_of`.
 
     Raises:
         InputError: there are no observations.
     """
-    fit = fit_at_weights(model, network, coefficients, batches, row_weights, anchor)
-    return posterior_of(fit, stated_std)
+    return posterior_of(fit_at_weights(trial, batches, by_term, anchor), stated_std)
 
 
-def posterior_of(fit: LinearisedFit[RidgeSpectrum], stated_std: float | None = None) -> Posterior:
-    """Return the posterior of a linearised fit; `stated_std` in the rows' units."""
+def posterior_of(fit: LinearisedFit, stated_std: float | None = None) -> Posterior:
+    """Return the posterior of a linearised fit.
+
+    Args:
+        fit: at the answer.
+        stated_std: noise that the data state, in the rows' units: the variance is never taken below
+            its square.
+    """
     posterior = Posterior.of(
-        fit.spectrum,
+        fit.system,
         fit.ridge,
         fit.variance(stated_std),
         fit.degrees_of_freedom,
@@ -311,7 +287,6 @@ def posterior_of(fit: LinearisedFit[RidgeSpectrum], stated_std: float | None = N
 __all__ = [
     "CoefficientInterval",
     "Posterior",
-    "gauss_newton_posterior",
     "laplace_posterior",
     "posterior_of",
     "residual_correlation",

@@ -21,7 +21,8 @@ from torch import nn
 from pinngate.data.observations import ObservationSet, collect
 from pinngate.data.quantities import mean_nodes
 from pinngate.errors import Interrupted
-from pinngate.model.residuals import Batch, ResidualModel, Term
+from pinngate.model.residuals import ResidualModel
+from pinngate.model.terms import Batch, Term
 from pinngate.optim.parts import OwnOptimizer, Parts, Stepper
 from pinngate.optim.registry import method, resolve
 from pinngate.points.batches import BatchSource

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pinngate.optim.matrix_free.solver import MatrixFreeGaussNewton
 
 from pinngate import config
 from pinngate.errors import InputError
-from pinngate.optim.matrix_free.solver import MatrixFreeGaussNewton
 from pinngate.report.candidates import Course
 from pinngate.report.spectrum import FIGURE, TABLE, RunSpectrum, analyse, write
 from pinngate.solution import running as runs
