@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from pinngate.citation import citation
     from pinngate.config import dumps, load, loads
     from pinngate.errors import InputError, PinngateError, SolveError
+    from pinngate.inference.noise_model import NoiseModel
     from pinngate.optim.population_risk_adam import PopulationRiskAdam
-    from pinngate.solution.running import Solution, predict, resume, run, solve
+    from pinngate.solution import Solution, load_solution, predict, resume, run, solve
     from pinngate.statement.arguments import Observations, Unknown
     from pinngate.statement.problem import Problem
 
@@ -27,25 +28,28 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "InputError": "errors",
+    "NoiseModel": "inference.noise_model",
     "Observations": "statement.arguments",
     "PinngateError": "errors",
     "PopulationRiskAdam": "optim.population_risk_adam",
     "Problem": "statement.problem",
-    "Solution": "solution.running",
+    "Solution": "solution",
     "SolveError": "errors",
     "Unknown": "statement.arguments",
     "citation": "citation",
     "dumps": "config",
     "load": "config",
     "loads": "config",
-    "predict": "solution.running",
-    "resume": "solution.running",
-    "run": "solution.running",
-    "solve": "solution.running",
+    "load_solution": "solution",
+    "predict": "solution",
+    "resume": "solution",
+    "run": "solution",
+    "solve": "solution",
 }
 
 __all__ = [
     "InputError",
+    "NoiseModel",
     "Observations",
     "PinngateError",
     "PopulationRiskAdam",
@@ -56,6 +60,7 @@ __all__ = [
     "citation",
     "dumps",
     "load",
+    "load_solution",
     "loads",
     "predict",
     "resume",

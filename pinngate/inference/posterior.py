@@ -14,7 +14,7 @@ the fit: where the risk is far above the noise, it is not to be trusted.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -126,45 +126,41 @@ class Posterior:
 
     def variance_of(self, gradient: Tensor) -> Tensor:
         """Return the variance (n,) of linear functionals g·w with rows g (n, P)."""
+        variance = self.model_variance_of(gradient)
+        if self.sandwich is None:
+            return variance
+        influence = gradient @ self.sandwich[:, : gradient.shape[1]].T
+        return torch.maximum(variance, influence.square().sum(1))
+
+    def model_variance_of(self, gradient: Tensor) -> Tensor:
+        """Return the same, residuals taken as independent."""
         explained = (gradient @ self.directions).square().sum(1)
         prior = gradient.square().sum(1)
         # rounding can make the difference negative where the rows determine g·w fully
         left = torch.maximum(prior - explained, 1e-14 * prior)
         shift = gradient @ self.transfer
         free = torch.sum(shift @ self.coefficient_covariance * shift, 1)
-        variance = left * (self.variance / self.ridge) + free
-        if self.sandwich is None:
-            return variance
-        influence = gradient @ self.sandwich[:, : gradient.shape[1]].T
-        return torch.maximum(variance, influence.square().sum(1))
+        return left * (self.variance / self.ridge) + free
+
+    def members_at(self, network: Network) -> list[Member]:
+        """Return the network of the answer with this posterior, as the one member of a mean."""
+        return [Member(network, 1.0, self)]
 
     def std(self, network: Network, points: Tensor) -> Tensor:
         """Return the standard deviation of every field at points (N, axes): (N, fields).
 
         Cost: N·P·m operations, m directions; memory bounded by tiles of points.
         """
-        num_fields = network.num_outputs
-        zero = (0,) * points.shape[1]
-        plan = Plan(tuple(str(k) for k in range(points.shape[1])), (zero,), (), (), {})
-        std = points.new_empty(len(points), num_fields)
-        tile = max(1, MAX_TILE // network.num_parameters)
-        for start in range(0, len(points), tile):
-            part = points[start : start + tile]
-            propagation = forward(network, plan, part, {})
-            for field in range(num_fields):
-                adjoints = torch.zeros_like(propagation.outputs)
-                adjoints[0, :, field] = 1.0
-                rows = part.new_empty(len(part), network.num_parameters)
-                write_rows(network, backward(propagation, adjoints), rows)
-                std[start : start + tile, field] = self.variance_of(rows).sqrt()
+        std = points.new_empty(len(points), network.num_outputs)
+        for rows, field, gradient in field_gradients(network, points):
+            std[rows, field] = self.variance_of(gradient).sqrt()
         return std
 
-    def coefficients(self, coefficients: Coefficients) -> dict[str, CoefficientInterval]:
-        """Return estimates and 95 % intervals; bounds of a coefficient hold for its interval too.
+    def _widths(self) -> tuple[Tensor, Tensor]:
+        """Return standard deviations of the raw coefficients, (K,), and their 95 % quantiles.
 
-        The interval is symmetric in the raw parameter (the logarithm of a positive coefficient) and
-        mapped from there. Of posterior and sandwich the wider one counts, each with the quantile
-        of its own degrees of freedom.
+        Of posterior and sandwich the wider one counts, each with the quantile of its own degrees
+        of freedom.
         """
         raw_std = self.coefficient_covariance.diagonal().clamp_min(0).sqrt()
         quantile = torch.full_like(raw_std, self.quantile)
@@ -174,6 +170,27 @@ class Posterior:
             is_wider = wide * other > quantile * raw_std
             raw_std = torch.where(is_wider, other, raw_std)
             quantile = torch.where(is_wider, torch.full_like(quantile, wide), quantile)
+        return raw_std, quantile
+
+    @property
+    def raw_covariance(self) -> Tensor:
+        """Covariance of the raw coefficients, (K, K), allowing for correlated residuals."""
+        own = self.coefficient_covariance.diagonal().clamp_min(1e-300).sqrt()
+        widened = torch.clamp_min(self.raw_std / own, 1.0)
+        return widened[:, None] * self.coefficient_covariance * widened
+
+    @property
+    def raw_std(self) -> Tensor:
+        """Standard deviations of the raw coefficients, (K,), allowing for correlated residuals."""
+        return self._widths()[0]
+
+    def coefficients(self, coefficients: Coefficients) -> dict[str, CoefficientInterval]:
+        """Return estimates and 95 % intervals; bounds of a coefficient hold for its interval too.
+
+        The interval is symmetric in the raw parameter (the logarithm of a positive coefficient) and
+        mapped from there.
+        """
+        raw_std, quantile = self._widths()
         values, slopes = coefficients.values_and_slopes()
         ends = []
         for sign in (-1.0, 1.0):
@@ -192,11 +209,44 @@ class Posterior:
         }
 
 
-def student_quantile(degrees_of_freedom: float) -> float:
-    """Return the half width of a 95 % interval in standard deviations (Student's t)."""
-    from scipy.stats import t
+@dataclass(frozen=True)
+class Member:
+    """A network at its answer, its share w of a mean of networks, and its own posterior."""
 
-    return float(t.ppf(0.975, max(1.0, degrees_of_freedom)))
+    network: Network
+    share: float
+    posterior: Posterior
+
+
+def field_gradients(network: Network, points: Tensor) -> Iterator[tuple[slice, int, Tensor]]:
+    """Yield the gradients of every output over the weights, a tile of points at a time.
+
+    Args:
+        network: the network, P weights.
+        points: (N, axes).
+
+    Yields:
+        Rows of the points, the output, and its gradient there, (n, P).
+    """
+    zero = (0,) * points.shape[1]
+    plan = Plan(tuple(str(k) for k in range(points.shape[1])), (zero,), (), (), {})
+    tile = max(1, MAX_TILE // network.num_parameters)
+    for start in range(0, len(points), tile):
+        part = points[start : start + tile]
+        propagation = forward(network, plan, part, {})
+        for field in range(network.num_outputs):
+            adjoints = torch.zeros_like(propagation.outputs)
+            adjoints[0, :, field] = 1.0
+            rows = part.new_empty(len(part), network.num_parameters)
+            write_rows(network, backward(propagation, adjoints), rows)
+            yield slice(start, start + len(part)), field, rows
+
+
+def student_quantile(degrees_of_freedom: float, level: float = 0.95) -> float:
+    """Return the half width of an interval of that level in standard deviations (Student's t)."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(max(1.0, degrees_of_freedom), 0.5 + level / 2))
 
 
 def residual_correlation(fit: LinearisedFit) -> tuple[Correlation, NDArray[np.intp]] | None:

@@ -271,7 +271,7 @@ class SecondOrder:
             "batches": {name: dict(vars(batch)) for name, batch in self._batches.items()},
             "drawn": self.parts.batches.state_dict(),
             "smoothness": self.smoothness.state_dict(),
-            "forms": {name: solver.form.to_state() for name, solver in self.solvers.items()},
+            "work": {name: solver.form.to_state() for name, solver in self.solvers.items()},
             "solvers": {name: solver.state_dict() for name, solver in self.solvers.items()},
             "warm_starts": {name: start.state_dict() for name, start in self.warm_starts.items()},
         }
@@ -282,7 +282,7 @@ class SecondOrder:
         Forms are those of the checkpoint unless a memory is stated: what is free may have changed.
         """
         if self.parts.problem.solve.max_memory is None:
-            for name, form in state["forms"].items():
+            for name, form in state["work"].items():
                 self.solvers[name] = self._solver(name, form_of(form))
         self.race.load_state_dict(state["race"])
         self.iteration, self.at_work = state["iteration"], state["at_work"]

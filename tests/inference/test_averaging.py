@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from pinngate import config
+from pinngate import solution as runs
 from pinngate.inference.averaging import AveragedPosterior, Member, reach, shares
 from pinngate.inference.posterior import Posterior
 from pinngate.linear.dense import DenseSystem
@@ -17,7 +18,6 @@ from pinngate.model.channels import Plan, forward
 from pinngate.model.networks import Network, averaged
 from pinngate.optim.second_order import SecondOrder
 from pinngate.runs.training import Session, begin, train
-from pinngate.solution import running as runs
 from pinngate.statement.linearity import is_linear
 from pinngate.statement.options import NetworkOptions
 

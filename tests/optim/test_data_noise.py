@@ -14,7 +14,7 @@ from pinngate.model.row_weights import RowWeights
 from pinngate.optim.gauss_newton.data_noise import NUM_REFITS, POOLED, DataNoise, Verdict
 from pinngate.optim.gauss_newton.physics_weight import PhysicsWeight
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
-from pinngate.solution.running import solve
+from pinngate.solution import solve
 
 SLICES = {"equation": slice(0, 3), "many": slice(3, 203), "few": slice(203, 211)}
 WEIGHTS = RowWeights(SLICES, dict.fromkeys(SLICES, 1.0), ["many", "few"])

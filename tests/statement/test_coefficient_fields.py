@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pinngate import config
+from pinngate import solution as runs
 from pinngate.errors import InputError
 from pinngate.expression import evaluate, names, parse, parse_equation
 from pinngate.linear.jacobian import jacobian, row_weights
@@ -21,7 +22,6 @@ from pinngate.model.residuals import ResidualModel
 from pinngate.model.terms import Batch, problem_terms
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.report.inspection import verify_truth
-from pinngate.solution import running as runs
 from pinngate.statement.coefficient_fields import (
     ends_of,
     searched,
