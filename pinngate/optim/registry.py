@@ -37,7 +37,7 @@ from pinngate.statement.options import (
     declared,
     optimizer_name,
 )
-from pinngate.statement.problem import Problem
+from pinngate.statement.problem import Problem, changed
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,7 @@ def resolve(problem: Problem) -> Problem:
         InputError: unknown optimizer or device, or an option that is stated and not read.
     """
     name = optimizer_name(problem.solve.optimizer)
-    return replace(problem, solve=complete(problem).stated(name))
+    return changed(problem, solve=complete(problem).stated(name))
 
 
 def choose_device(name: str) -> str:

@@ -31,7 +31,7 @@ from pinngate.reference import Reference, truth
 from pinngate.runs.metrics import relative_l2
 from pinngate.statement.coefficient_fields import searched, true_values, values_and_slopes
 from pinngate.statement.options import OWN_OPTIMIZER
-from pinngate.statement.problem import Problem
+from pinngate.statement.problem import Problem, changed
 
 logger = logging.getLogger(__name__)
 
@@ -169,7 +169,7 @@ def begin(
             options that its optimizer does not read.
     """
     if optimizer is not None:
-        problem = replace(problem, solve=replace(problem.solve, optimizer=OWN_OPTIMIZER))
+        problem = changed(problem, solve=replace(problem.solve, optimizer=OWN_OPTIMIZER))
     problem, chosen = resolve(problem), method(problem.solve.optimizer)
     solve = complete(problem)
     dtype = torch.float64 if solve.precision == "float64" else torch.float32

@@ -21,7 +21,7 @@ from pinngate.runs.training import Callback, OnProgress, Session, begin, train
 from pinngate.solution.folders import write_results
 from pinngate.solution.solution import Solution
 from pinngate.statement.options import OWN_OPTIMIZER, NetworkOptions
-from pinngate.statement.problem import Problem
+from pinngate.statement.problem import Problem, changed
 
 
 def default_folder(problem: Problem, root: Path = Path("results")) -> Path:
@@ -68,7 +68,7 @@ def solve(
         "network": options,
     }
     given = {key: value for key, value in stated.items() if value is not None}
-    problem = replace(problem, solve=replace(problem.solve, **given))
+    problem = changed(problem, solve=replace(problem.solve, **given))
     session = begin(
         problem,
         network=network if isinstance(network, nn.Module) else None,
@@ -169,7 +169,7 @@ def resume(
             expected="resume(folder) without optimizer=",
         )
     if max_memory is not None:
-        problem = replace(problem, solve=replace(problem.solve, max_memory=max_memory))
+        problem = changed(problem, solve=replace(problem.solve, max_memory=max_memory))
     session = begin(problem, network=network, optimizer=optimizer)
     if (folder / "checkpoint.pt").exists():
         session.load_state_dict(checkpoint.load(folder / "checkpoint.pt"))

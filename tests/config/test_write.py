@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from pinngate.expression import FUNCTIONS, Binary, Call, Expression, Name, Numbe
 from pinngate.expression.printing import number_text, to_text
 from pinngate.optim.registry import resolve
 from pinngate.statement.options import DECLARATIONS, SolveOptions, declared
-from pinngate.statement.problem import Coefficient, Noise, Plane, SyntheticObservations
+from pinngate.statement.problem import Coefficient, Noise, Plane, SyntheticObservations, changed
 from tests.statement.test_building import RICH
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -110,7 +109,7 @@ words = prose | st.sampled_from(["yes", "1e-3", "null", "~", "0x1F", "a: b", "# 
 def test_any_prose_and_numbers_survive_a_round_trip(
     title: str, description: str, value: float, seed: int
 ) -> None:
-    problem = replace(
+    problem = changed(
         loads(RICH),
         title=" ".join(title.split()),
         description=description.strip(),
@@ -134,4 +133,4 @@ def test_data_files_take_the_names_they_are_given(shipped: Path, tmp_path: Path)
     (run / "problem.yaml").write_text(dumps(problem, files={data: "readings.csv"}))
     again = load(run / "problem.yaml")
     assert again.observations[0].file == (run / "readings.csv").resolve()
-    assert replace(again, observations=()) == replace(problem, observations=())
+    assert changed(again, observations=()) == changed(problem, observations=())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields
 
 import pytest
 
@@ -20,12 +20,12 @@ from pinngate.statement.options import (
     NetworkOptions,
     SolveOptions,
 )
-from pinngate.statement.problem import Problem
+from pinngate.statement.problem import Problem, changed
 
 
 def shipped(name: str, **options: object) -> Problem:
     problem = config.load(config.resolve(name))
-    return replace(problem, solve=SolveOptions(**options))
+    return changed(problem, solve=SolveOptions(**options))
 
 
 def test_registry_and_declarations_agree() -> None:

@@ -22,7 +22,7 @@ from pinngate.errors import InputError, Interrupted
 from pinngate.linear.forms import DenseForm, MatrixFreeForm
 from pinngate.runs import checkpoint
 from pinngate.runs.training import Progress, begin
-from pinngate.statement.problem import Problem
+from pinngate.statement.problem import Problem, changed
 
 QUICK = [
     "solve.optimizer=population-risk-adam",
@@ -143,8 +143,8 @@ def test_resumed_run_is_bitwise_the_uninterrupted_one(
 def test_a_resumed_solver_keeps_its_form_unless_a_memory_is_stated() -> None:
     overrides = [*RACE, "solve.network={width: 12, depth: 2}", "observations.0.count=4000"]
     problem = config.load(config.resolve("heat-noisy-ic"), overrides=overrides)
-    narrow = replace(problem, solve=replace(problem.solve, max_memory=72_000_000))
-    wide = replace(problem, solve=replace(problem.solve, max_memory=10**9))
+    narrow = changed(problem, solve=replace(problem.solve, max_memory=72_000_000))
+    wide = changed(problem, solve=replace(problem.solve, max_memory=10**9))
     session = begin(narrow)
     assert session.stepper.memory().form == "matrix-free"
     session.stepper.step()

@@ -25,6 +25,7 @@ from pinngate.optim.population_risk_adam import PopulationRiskAdam
 from pinngate.optim.registry import BETAS, ROTATED_BETAS
 from pinngate.runs.training import Session, begin, train
 from pinngate.statement.options import PopulationRiskAdamOptions
+from pinngate.statement.problem import changed
 
 logger = logging.getLogger(__name__)
 
@@ -215,7 +216,7 @@ def _ungated_control(task: Task) -> Outcome:
     rate = PopulationRiskAdamOptions.of(solve).learning_rate * mean_gate
     logger.info("mean gate %.3g, so the control's rate is %.3g", mean_gate, rate)
     plain = replace(solve, learning_rate=rate, gate="none", statistics="streaming")
-    outcome = watched(replace(task, problem=replace(task.problem, solve=plain)))
+    outcome = watched(replace(task, problem=changed(task.problem, solve=plain)))
     return replace(outcome, details={"gate_mean": mean_gate, "learning_rate": rate})
 
 

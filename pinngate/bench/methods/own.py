@@ -20,7 +20,7 @@ from pinngate.optim.second_order import SecondOrder
 from pinngate.runs.judgement import judge
 from pinngate.runs.training import Progress, Session, begin, train
 from pinngate.statement.options import DEFAULT_OPTIMIZER, NetworkOptions, declared
-from pinngate.statement.problem import Problem
+from pinngate.statement.problem import Problem, changed
 
 OF_ONE_RUN = ("race", "memory")  # entries of metrics.json that no table compares
 
@@ -41,7 +41,7 @@ def prepare(problem: Problem, options: Mapping[str, Any], *, optimizer: str) -> 
         known["network"] = NetworkOptions(**known["network"])
     if "weights" in known:
         known["weights"] = {**problem.solve.weights, **known["weights"]}
-    return resolve(replace(problem, solve=replace(problem.solve, optimizer=optimizer, **known)))
+    return resolve(changed(problem, solve=replace(problem.solve, optimizer=optimizer, **known)))
 
 
 def watched(

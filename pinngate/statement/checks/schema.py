@@ -1,7 +1,7 @@
 """The keys of a problem file, format 1: types, ranges, defaults and meanings.
 
-`validation` turns the tree of `yaml_source` into the `ProblemFile` of this module.
-What needs more than one key to judge (names, domains, orders) is left to `build`. The descriptions
+`validation` turns a tree into the `ProblemFile` of this module, whether it comes from a file or
+from Python. What needs more than one key to judge is left to `building`. The descriptions
 here are the reference in ``docs/problem-file.md`` and the expectations in messages.
 """
 
@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from pinngate.memory import parse_size
+from pinngate.statement.arrays import GivenValues
 from pinngate.statement.measurement import MAX_ROWS
 from pinngate.statement.options import AUTO, MEANINGS, RACE
 
@@ -53,6 +54,16 @@ def _cells(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
+def _file_or_values(value: Any) -> Any:
+    if isinstance(value, GivenValues) or (isinstance(value, str) and value):
+        return value
+    raise ValueError("no name of a file")
+
+
+def _holdout(value: Any) -> Any:
+    return value if isinstance(value, GivenValues) else _number_or_formula(value)
+
+
 NumberOrFormula = Annotated[
     float | str, PlainValidator(_number_or_formula), Kind("a finite number or a formula")
 ]
@@ -60,6 +71,9 @@ Formula = Annotated[float | str, PlainValidator(_number_or_formula), Kind("a for
 Text = Annotated[str, Kind("text")]
 EquationText = Annotated[str, Kind("an equation as text, `left = right`")]
 PlaneText = Annotated[str, Kind("text such as `x = 0`")]
+DataFile = Annotated[
+    str | GivenValues, PlainValidator(_file_or_values), Kind("the name of a .csv or .npz file")
+]
 FileName = Annotated[str, Kind("the name of a .csv or .npz file"), Field(min_length=1)]
 Name = Annotated[str, Kind("a name")]
 Interval = Annotated[
@@ -89,7 +103,10 @@ class Section(BaseModel):
 
 
 class EstimateSection(Section):
-    """A coefficient to infer together with the fields: a number, or with `over` a field."""
+    """A coefficient to infer together with the fields: a number, or with `over` a field.
+
+    A number or a formula alone, `{kappa: 0.1}`, is its `initial`.
+    """
 
     initial: NumberOrFormula = Field(description="where the search starts")
     over: Annotated[
@@ -192,7 +209,10 @@ class GeometrySection(Section):
 
 
 class ConditionSection(Section):
-    """Exact knowledge: `where` or `on` with `equation`, or `periodic` alone."""
+    """Exact knowledge: `where` or `on` with `equation`, or `periodic` alone.
+
+    As one text: `u = 0 at x = 0`, `u = 0 on boundary`, `periodic in x`.
+    """
 
     on: Name | None = Field(
         None,
@@ -265,7 +285,7 @@ class ObservationSection(Section):
         description="the observed field, or what the sensor sees of the fields: `u_x`, `u + v`, "
         "`-k*u_x`; a list stands for one set of observations of each"
     )
-    file: FileName | None = Field(
+    file: DataFile | None = Field(
         None,
         description="measured values: `.csv` with a header or `.npz`, one column (array) for each "
         "axis, one for each observed field and optionally `<field>_std`; relative to the "
@@ -296,7 +316,14 @@ class ObservationSection(Section):
         "spread evenly over the domain, with a warning",
     )
     mean: MeanSection | None = Field(None, description="the sensor sees a mean of `of`, see below")
-    holdout: NumberOrFormula | None = Field(
+    holdout: (
+        Annotated[
+            float | str | GivenValues,
+            PlainValidator(_holdout),
+            Kind("a finite number or a formula"),
+        ]
+        | None
+    ) = Field(
         None,
         description="values that are never fitted and judge the fit: a fraction of the set, "
         "drawn at random, or the name of a file laid out like `file`",
