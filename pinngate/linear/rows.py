@@ -240,8 +240,7 @@ class LinearisedRows:
     def _split(self, vectors: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Return views (m, outputs, inputs) and (m, outputs) of vectors (m, P) for each layer."""
         found, begin = [], 0
-        for layer in self.network.linears:
-            outputs, inputs = layer.weight.shape
+        for outputs, inputs in self.network.layer_shapes:
             weight = vectors[:, begin : begin + outputs * inputs].view(-1, outputs, inputs)
             begin += outputs * inputs
             found.append((weight, vectors[:, begin : begin + outputs]))

@@ -97,7 +97,7 @@ class Answer:
 
 def _can_be_averaged(solver: PopulationRiskGaussNewton) -> bool:
     return (
-        solver.network.options.depth == 1
+        solver.network.is_shallow
         and solver.stopping.best is not None
         and not isinstance(solver, MatrixFreeGaussNewton)
     )

@@ -12,7 +12,7 @@ import copy
 import logging
 import math
 from collections.abc import Callable, Container, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import torch
@@ -83,7 +83,7 @@ class FirstOrder:
         self.model, self.network, self.coefficients = model, network, coefficients
         self.batches, self.options = batches, options
         self.anchor = flatten(network, coefficients)[: network.num_parameters].double()
-        self.parameters = list(network.parameters())
+        self.parameters = list(network.weights)
         if coefficients.names:
             self.parameters.append(coefficients.raw)
         self.optimizer = factory(self.parameters, options.learning_rate)
@@ -220,13 +220,14 @@ class FirstOrder:
 
     def memory(self) -> MemoryPlan:
         """Return what the posterior needs; the steps need far less."""
+        width, depth = self.network.width_and_depth
         size = Size(
             num_rows=self.batches.num_rows(),
             num_posterior_rows=self.batches.num_rows(POSTERIOR_POINTS),
             num_observations=self.batches.num_points()["observations"],
             num_parameters=self.network.num_parameters + len(self.coefficients.names),
-            width=self.network.options.width,
-            depth=self.network.options.depth,
+            width=width,
+            depth=depth,
             num_channels=self.model.num_channels,
         )
         return MemoryPlan("first-order", dense_posterior_memory(size))
@@ -250,7 +251,7 @@ class FirstOrder:
 
     def describe(self) -> dict[str, Any]:
         """Return the network."""
-        return {"network": asdict(self.network.options)}
+        return {"network": self.network.describe()}
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything needed to go on."""

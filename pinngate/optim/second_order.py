@@ -98,18 +98,19 @@ class SecondOrder:
         return self.parts.network(self.networks[name], f"/{name}")
 
     def _model(self, network: Network) -> ResidualModel:
-        return self.smooth_model if network.options.depth > 1 else self.parts.model
+        return self.parts.model if network.is_shallow else self.smooth_model
 
     def _plan(self, network: Network) -> MemoryPlan:
         """Choose between the solver that forms the Jacobian and the one that does not."""
         batches = self.parts.batches
+        width, depth = network.width_and_depth
         size = Size(
             num_rows=batches.num_rows() + self.smoothness.num_rows,
             num_posterior_rows=batches.num_rows(POSTERIOR_POINTS) + self.smoothness.num_rows,
             num_observations=batches.num_points()["observations"],
             num_parameters=network.num_parameters + len(self.parts.problem.coefficients),
-            width=network.options.width,
-            depth=network.options.depth,
+            width=width,
+            depth=depth,
             num_channels=self._model(network).num_channels,
         )
         return choose_form(size, budget(self.parts.problem.solve.max_memory))
