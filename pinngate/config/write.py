@@ -222,6 +222,8 @@ def _solve(options: SolveOptions) -> dict[str, Any]:
     }
     tree["network"] = _Line(asdict(options.network)) if options.network else None
     tree["weights"] = _Line(options.weights)
+    if options.own_network is None:
+        del tree["own_network"]
     del tree["max_memory"]
     if options.max_memory is not None:
         tree["max_memory"] = exact_text(options.max_memory)

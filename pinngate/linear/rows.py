@@ -241,8 +241,9 @@ class LinearisedRows:
         """Return views (m, outputs, inputs) and (m, outputs) of vectors (m, P) for each layer."""
         found, begin = [], 0
         for outputs, inputs in self.network.layer_shapes:
-            weight = vectors[:, begin : begin + outputs * inputs].view(-1, outputs, inputs)
+            weight = vectors[:, begin : begin + outputs * inputs]
             begin += outputs * inputs
+            weight = weight.view(len(vectors), outputs, inputs)
             found.append((weight, vectors[:, begin : begin + outputs]))
             begin += outputs
         return found

@@ -88,10 +88,10 @@ def gradient_moments(
             if bases is not None:
                 factors = [_rotated(f, basis) for f, basis in zip(factors, bases, strict=True)]
             sums[name].add(evaluation, m, factors)
-    results = {name: s.result() for name, s in sums.items()}
     end = 2 * len(network.layer_shapes)
+    results = {name: s.result() for name, s in sums.items()}
     for moments in results.values():
-        for held in (moments.mean, moments.variance or []):
+        for held in filter(None, (moments.mean, moments.variance)):
             held[:end] = network.as_weights(held[:end])
     return results
 

@@ -79,10 +79,16 @@ def _first_order(
             is_gating_data_alone=solve.gated_terms == "data",
             max_memory=solve.max_memory,
         )
+        is_own = parts.own_network is not None
+        if is_own and solve.basis == "layers":
+            raise InputError(
+                "the layers of a network of one's own are not known",
+                expected="solve.basis: weights, the coordinates of its weights",
+            )
         kind = RotatedFirstOrder if solve.basis == "layers" else FirstOrder
         return kind(
             parts.model,
-            parts.network(solve.network or NetworkOptions()),
+            parts.network(None if is_own else solve.network or NetworkOptions()),
             parts.coefficients(),
             parts.batches,
             options,
@@ -113,7 +119,9 @@ def _second_order(parts: Parts) -> Stepper:
     solve = parts.problem.solve
     given = solve.network
     divisions: Sequence[Division] = DIVISIONS
-    if given is not None:
+    if parts.own_network is not None:
+        divisions = (Division({"own": None}), Division({"own-warm": None}, is_spare=True))
+    elif given is not None:
         divisions = (Division({"given": given}), Division({"given-warm": given}, is_spare=True))
     options = GaussNewtonOptions(
         equation_weight=solve.weights["equations"],
@@ -206,6 +214,8 @@ def resolve(problem: Problem) -> Problem:
         defaults = replace(defaults, collocation=chosen.inverse_collocation)
     elif chosen.nonlinear_collocation is not None and not has_linear_equations(problem):
         defaults = replace(defaults, collocation=chosen.nonlinear_collocation)
+    if given.own_network is not None:  # its layers are not known
+        defaults = replace(defaults, network=None, basis=defaults.basis and "weights")
     if defaults.collocation is not None:
         share = SHARE_BY_AXES[len(problem.axes)]
         defaults = replace(defaults, collocation=int(share * defaults.collocation))

@@ -247,12 +247,12 @@ class SecondOrder:
 
     def describe(self) -> dict[str, Any]:
         """Return the network and the race."""
-        entries: dict[str, Any] = {"network": asdict(self.networks[self.at_work])}
+        entries: dict[str, Any] = {"network": self.solvers[self.at_work].network.describe()}
         unit, members = self.solvers[self.at_work].unit ** 2, self.answer.members()
         race = [
             {
                 "network": name,
-                "options": asdict(self.networks[name]),
+                "options": solver.network.describe(),
                 "risk": solver.score * unit if math.isfinite(solver.score) else None,
                 "iterations": solver.iteration,
                 "warm_start": STEPS if name in self.warm_starts else 0,

@@ -228,7 +228,10 @@ def _solving(archive: RunArchive) -> Iterator[tuple[str, str]]:
         yield "answer", f"the mean of {num_members} networks that the data do not tell apart"
     if network:
         largest = " (the largest share)" if num_members > 1 else ""
-        yield "hidden layers", candidates.network_words(network) + largest
+        yield (
+            "network" if network.get("own") else "hidden layers",
+            candidates.network_words(network) + largest,
+        )
     points = metrics.get("points") or {}
     if points:
         yield "points", ", ".join(f"{n:,} {what}" for what, n in points.items() if n is not None)

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from torch import nn
 
 from pinngate.data.observations import ObservationSet, collect
 from pinngate.data.quantities import mean_nodes
-from pinngate.errors import Interrupted
+from pinngate.errors import InputError, Interrupted
 from pinngate.model.residuals import Batch, ResidualModel, Term
 from pinngate.optim.parts import OwnOptimizer, Parts, Stepper
 from pinngate.optim.registry import method, resolve
@@ -115,14 +115,27 @@ class Session:
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything needed to go on: optimizer, random streams, history."""
-        return {
+        state = {
             "stepper": self.stepper.state_dict(),
             "history": self.history,
             "seconds": self.seconds,
         }
+        if self.problem.solve.own_network is not None:
+            state["own_network"] = self.stepper.network.describe()
+        return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from `state_dict`."""
+        """Go on from `state_dict`.
+
+        Raises:
+            InputError: it is the state of another network of the caller's own.
+        """
+        given, before = self.stepper.network.describe(), state.get("own_network")
+        if before is not None and given != before:
+            raise InputError(
+                f"the network {given['own']} of {given['parameters']} weights is given",
+                expected=f"{before['own']} of {before['parameters']} weights, as in that run",
+            )
         self.stepper.load_state_dict(state["stepper"])
         self.history = list(state["history"])
         self.seconds = state["seconds"]
@@ -146,8 +159,10 @@ def begin(
         optimizer: the caller's own, in place of that of `solve.optimizer`.
 
     Raises:
-        InputError: the problem names data, a device or an optimizer that does not exist.
+        InputError: the problem names data, a device or an optimizer that does not exist, or a
+            network of the caller's own that is not given.
     """
+    problem = _with_own(problem, network)
     problem, chosen = resolve(problem), method(problem.solve.optimizer)
     solve = problem.solve
     dtype = torch.float64 if solve.precision == "float64" else torch.float32
@@ -167,6 +182,21 @@ def begin(
     model = ResidualModel(batches.terms, problem)
     stepper = chosen.build(Parts(problem, model, batches, network, optimizer))
     return Session(problem, reference, observations, batches, stepper)
+
+
+def _with_own(problem: Problem, network: nn.Module | None) -> Problem:
+    """Let the problem say whether its network is the caller's own."""
+    if network is not None:
+        solve = replace(problem.solve, network=None, own_network=type(network).__name__)
+        return replace(problem, solve=solve)
+    if problem.solve.own_network is not None:
+        raise InputError(
+            f"the problem is solved with a network of one's own, {problem.solve.own_network}, "
+            "and none is given",
+            expected="the module, from Python: network=...",
+            hint="without the key solve.own_network the package's own networks solve it",
+        )
+    return problem
 
 
 def train(

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from pinngate import config
 from pinngate.data.observations import read_points
@@ -63,15 +64,23 @@ def default_folder(problem: Problem, root: Path = Path("results")) -> Path:
     return folder
 
 
-def solve(problem: Problem, *, on_progress: OnProgress | None = None) -> Solution:
+def solve(
+    problem: Problem, *, network: nn.Module | None = None, on_progress: OnProgress | None = None
+) -> Solution:
     """Solve a problem in memory; nothing is written.
+
+    Args:
+        problem: the problem.
+        network: a module of one's own from points (N, axes) to fields (N, unknowns), in place of
+            the networks of `solve.network`; a copy is trained.
+        on_progress: called at every logged iteration.
 
     Raises:
         InputError: the problem cannot be run as stated.
         SolveError: the computation failed.
     """
     started = time.perf_counter()
-    session = begin(problem)
+    session = begin(problem, network=network)
     setup = time.perf_counter() - started
     reason = train(session, on_progress=on_progress)
     judged = judge(session, reason, setup)
@@ -82,6 +91,7 @@ def run(
     problem: Problem,
     folder: Path | None = None,
     *,
+    network: nn.Module | None = None,
     on_progress: OnProgress | None = None,
     use_netcdf: bool = False,
 ) -> Solution:
@@ -90,6 +100,7 @@ def run(
     Args:
         problem: the problem.
         folder: a new one; ``results/<name>/<stamp>`` by default.
+        network: as in `solve`. It is not in the folder: `resume` and `predict` ask for it again.
         on_progress: called at every logged iteration.
         use_netcdf: whether to write ``solution.nc`` beside ``solution.npz``.
 
@@ -101,7 +112,7 @@ def run(
     started = time.perf_counter()
     if use_netcdf:
         outputs.require_netcdf()
-    session = begin(problem)
+    session = begin(problem, network=network)
     folder = folder if folder is not None else default_folder(problem)
     artifacts.prepare(folder, session.problem)
     artifacts.write_environment(folder, session.problem)
@@ -116,18 +127,25 @@ def run(
 
 
 def resume(
-    folder: Path, *, max_memory: int | None = None, on_progress: OnProgress | None = None
+    folder: Path,
+    *,
+    network: nn.Module | None = None,
+    max_memory: int | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Solution:
     """Continue an interrupted run; its numbers are bitwise those of an uninterrupted one.
 
     Args:
         folder: of the run.
+        network: of the same class and size, where the run is one with a network of one's own; its
+            weights come from the run.
         max_memory: bytes that the solver may use from now on. Where that changes the form of the
             solver, the numbers are those of the other form.
         on_progress: called at every logged iteration.
 
     Raises:
-        InputError: the folder holds no run, or a finished one.
+        InputError: the folder holds no run, or a finished one, or one with a network of one's own
+            that is not given.
     """
     started = time.perf_counter()
     artifacts.require_run(folder)
@@ -138,28 +156,37 @@ def resume(
     problem = config.load(folder / "problem.yaml")
     if max_memory is not None:
         problem = replace(problem, solve=replace(problem.solve, max_memory=max_memory))
-    session = begin(problem)
+    session = begin(problem, network=network)
     if (folder / "checkpoint.pt").exists():
         session.load_state_dict(checkpoint.load(folder / "checkpoint.pt"))
     return _continue(folder, session, time.perf_counter() - started, on_progress)
 
 
-def load(folder: Path) -> Session:
+def load(folder: Path, *, network: nn.Module | None = None) -> Session:
     """Return the session of a run as it stood at its last checkpoint.
 
+    Args:
+        folder: of the run.
+        network: as in `resume`.
+
     Raises:
-        InputError: the folder holds no run.
+        InputError: the folder holds no run, or one with a network of one's own that is not given.
     """
     artifacts.require_run(folder)
-    session = begin(config.load(folder / "problem.yaml"))
+    session = begin(config.load(folder / "problem.yaml"), network=network)
     session.load_state_dict(checkpoint.load(folder / "checkpoint.pt"))
     session.stepper.finish()
     return session
 
 
-def predict(folder: Path, points: np.ndarray) -> dict[str, np.ndarray]:
-    """Evaluate a run at points (n, axes): each unknown and its ``<unknown>_std``."""
-    session = load(folder)
+def predict(
+    folder: Path, points: np.ndarray, *, network: nn.Module | None = None
+) -> dict[str, np.ndarray]:
+    """Evaluate a run at points (n, axes): each unknown and its ``<unknown>_std``.
+
+    `network` as in `resume`.
+    """
+    session = load(folder, network=network)
     return session.evaluate(points) | deviations(session, session.stepper.posterior(), points)
 
 

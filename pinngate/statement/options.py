@@ -24,12 +24,15 @@ class NetworkOptions:
 class SolveOptions:
     """How to solve. None stands for the default of the optimizer that is used.
 
+    `own_network` names the class of a module that the caller gives in place of `network`.
+
     `max_memory` is in bytes; None is half of what is free when the run starts, and stays None in a
     resolved problem, because it depends on the machine.
     """
 
     optimizer: str = "auto"
     network: NetworkOptions | None = None
+    own_network: str | None = None
     collocation: int | None = None
     iterations: int | None = None
     learning_rate: float | None = None

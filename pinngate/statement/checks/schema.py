@@ -365,6 +365,12 @@ class SolveSection(Section):
 
     optimizer: Name = Field("auto", description="name of an optimizer, or `auto`")
     network: NetworkSection | None = Field(None, description="the network, see below")
+    own_network: Name | None = Field(
+        None,
+        description="class of a network of one's own, which only Python can give: "
+        "`pinngate.solve(problem, network=...)`",
+        json_schema_extra={"default": "none"},
+    )
     collocation: PositiveInteger | None = Field(
         None, description="points at which the equations are enforced"
     )
