@@ -5,6 +5,7 @@ from __future__ import annotations
 from pinngate.expression.tree import (
     ONE,
     ZERO,
+    Applied,
     Binary,
     Call,
     Expression,
@@ -52,6 +53,12 @@ def differentiate(expression: Expression, name: str) -> Expression:
         case Call(function, a):
             da = differentiate(a, name)
             return ZERO if da == ZERO else multiply(_outer_derivative(function, a), da)
+        case Applied(own, arguments, by):
+            total: Expression = ZERO
+            for k, argument in enumerate(arguments):
+                da = differentiate(argument, name)
+                total = add(total, multiply(Applied(own, arguments, tuple(sorted((*by, k)))), da))
+            return total
     return ZERO
 
 

@@ -7,7 +7,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from pinngate.errors import ExpressionError, nearest
-from pinngate.expression.tree import CONSTANTS, FUNCTIONS, Binary, Call, Expression, Name, Number
+from pinngate.expression.tree import (
+    CONSTANTS,
+    FUNCTIONS,
+    Applied,
+    Binary,
+    Call,
+    Expression,
+    Name,
+    Number,
+)
 
 _SCALAR: dict[str, Any] = {name: getattr(math, name) for name in FUNCTIONS if hasattr(math, name)}
 _SCALAR["abs"] = abs
@@ -63,6 +72,8 @@ def evaluate(expression: Expression, values: Mapping[str, Any], namespace: Any) 
             if function == "heaviside":
                 return (argument > 0) * 1.0 + (argument == 0) * 0.5
             return getattr(namespace, function)(argument)
+        case Applied(own, arguments, by):
+            return own.evaluate([evaluate(a, values, namespace) for a in arguments], by)
     raise AssertionError(expression)
 
 

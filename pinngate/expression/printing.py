@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pinngate.expression.tree import Binary, Call, Expression, Name, Number
+from pinngate.expression.tree import Applied, Binary, Call, Expression, Name, Number
 
 _SUM, _PRODUCT, _SIGN, _POWER, _ATOM = range(5)
 _PRECEDENCE = {"+": _SUM, "-": _SUM, "*": _PRODUCT, "/": _PRODUCT, "**": _POWER}
@@ -27,6 +27,9 @@ def _render(node: Expression) -> tuple[str, int]:
             return node.id, _ATOM
         case Call(function, argument):
             return f"{function}({to_text(argument)})", _ATOM
+        case Applied(applied, arguments, by):
+            name = "_".join([applied.name, *(f"by_{k + 1}" for k in by)])
+            return f"{name}({', '.join(map(to_text, arguments))})", _ATOM
         case Binary("*", Number(-1.0), right) if not isinstance(right, Number):
             return f"-{_bracketed(right, _SIGN)}", _SIGN
         case Binary("**", left, right):

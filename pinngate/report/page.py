@@ -16,6 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from pinngate.expression.parser import NONE, Functions
 from pinngate.report import candidates, mathml, verdict
 from pinngate.report import stated as statement
 from pinngate.report.archive import RunArchive, read
@@ -83,10 +84,14 @@ CAPTIONS = {
 }
 
 
-def write(folder: str | Path) -> Path:
+def write(folder: str | Path, *, functions: Functions = NONE) -> Path:
     """Write ``figures/*.png`` and ``report.html`` of a finished run, replacing earlier ones.
 
     Each file appears complete or not at all.
+
+    Args:
+        folder: of the run.
+        functions: of the caller's own that its problem calls.
 
     Returns:
         The path of the page.
@@ -97,7 +102,7 @@ def write(folder: str | Path) -> Path:
     from pinngate.report.figures import figures_of
     from pinngate.report.style import png
 
-    archive = read(folder)
+    archive = read(folder, functions=functions)
     figures = {name: png(figure) for name, figure in figures_of(archive).items()}
     images = archive.folder / "figures"
     images.mkdir(exist_ok=True)

@@ -21,6 +21,7 @@ from torch import nn
 from pinngate.data.observations import ObservationSet, collect
 from pinngate.data.quantities import mean_nodes
 from pinngate.errors import InputError, Interrupted
+from pinngate.expression import applied_functions
 from pinngate.model.residuals import Batch, ResidualModel, Term
 from pinngate.optim.parts import OwnOptimizer, Parts, Stepper
 from pinngate.optim.registry import method, resolve
@@ -181,7 +182,42 @@ def begin(
     )
     model = ResidualModel(batches.terms, problem)
     stepper = chosen.build(Parts(problem, model, batches, network, optimizer))
+    if problem.functions:
+        _try_functions(model, stepper, batches.twin("functions", 1).draw_in_order())
     return Session(problem, reference, observations, batches, stepper)
+
+
+def _try_functions(model: ResidualModel, stepper: Stepper, batches: dict[str, Batch]) -> None:
+    """Refuse functions of the caller's own that fail where the fit starts.
+
+    Raises:
+        InputError: a function fails, mixes points or is not finite, or its derivatives are not.
+    """
+    few = {name: batch.take(slice(0, 1)) for name, batch in batches.items()}
+    whole, alone = (
+        {
+            part.term.name: part
+            for tile in reversed([*model.sweep(stepper.network, stepper.coefficients, taken)])
+            for part in tile.evaluations
+        }
+        for taken in (batches, few)
+    )
+    for name, part in whole.items():
+        own = " and ".join(f"'{f}'" for f in applied_functions(part.term.residual))
+        if not own:
+            continue
+        for values in (part.residual, *part.by_channel.values(), part.by_coefficient):
+            if not bool(torch.isfinite(values).all()):
+                raise InputError(
+                    f"{name}, which calls {own}, is not finite at the start, or its derivatives",
+                    expected="functions that are finite, with their derivatives, for all values "
+                    "that the fields may take",
+                )
+        if not torch.allclose(part.residual[:1], alone[name].residual, rtol=1e-3):
+            raise InputError(
+                f"{name}, which calls {own}, has another value at a point among others than alone",
+                expected="functions that work on each element by itself",
+            )
 
 
 def _with_own(problem: Problem, network: nn.Module | None) -> Problem:

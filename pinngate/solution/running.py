@@ -22,6 +22,7 @@ from torch import nn
 from pinngate import config
 from pinngate.data.observations import read_points
 from pinngate.errors import InputError
+from pinngate.expression.parser import NONE, Functions
 from pinngate.runs import checkpoint
 from pinngate.runs import exports as outputs
 from pinngate.runs import files as artifacts
@@ -130,6 +131,7 @@ def resume(
     folder: Path,
     *,
     network: nn.Module | None = None,
+    functions: Functions = NONE,
     max_memory: int | None = None,
     on_progress: OnProgress | None = None,
 ) -> Solution:
@@ -139,13 +141,14 @@ def resume(
         folder: of the run.
         network: of the same class and size, where the run is one with a network of one's own; its
             weights come from the run.
+        functions: of one's own that the problem calls.
         max_memory: bytes that the solver may use from now on. Where that changes the form of the
             solver, the numbers are those of the other form.
         on_progress: called at every logged iteration.
 
     Raises:
-        InputError: the folder holds no run, or a finished one, or one with a network of one's own
-            that is not given.
+        InputError: the folder holds no run, or a finished one, or one with a network or functions
+            of one's own that are not given.
     """
     started = time.perf_counter()
     artifacts.require_run(folder)
@@ -153,7 +156,7 @@ def resume(
         raise InputError(
             f"the run in {folder} is finished", hint="pinngate predict evaluates it anywhere"
         )
-    problem = config.load(folder / "problem.yaml")
+    problem = config.load(folder / "problem.yaml", functions=functions)
     if max_memory is not None:
         problem = replace(problem, solve=replace(problem.solve, max_memory=max_memory))
     session = begin(problem, network=network)
@@ -162,31 +165,37 @@ def resume(
     return _continue(folder, session, time.perf_counter() - started, on_progress)
 
 
-def load(folder: Path, *, network: nn.Module | None = None) -> Session:
+def load(folder: Path, *, network: nn.Module | None = None, functions: Functions = NONE) -> Session:
     """Return the session of a run as it stood at its last checkpoint.
 
     Args:
         folder: of the run.
         network: as in `resume`.
+        functions: as in `resume`.
 
     Raises:
-        InputError: the folder holds no run, or one with a network of one's own that is not given.
+        InputError: the folder holds no run, or one with a network or functions of one's own that
+            are not given.
     """
     artifacts.require_run(folder)
-    session = begin(config.load(folder / "problem.yaml"), network=network)
+    session = begin(config.load(folder / "problem.yaml", functions=functions), network=network)
     session.load_state_dict(checkpoint.load(folder / "checkpoint.pt"))
     session.stepper.finish()
     return session
 
 
 def predict(
-    folder: Path, points: np.ndarray, *, network: nn.Module | None = None
+    folder: Path,
+    points: np.ndarray,
+    *,
+    network: nn.Module | None = None,
+    functions: Functions = NONE,
 ) -> dict[str, np.ndarray]:
     """Evaluate a run at points (n, axes): each unknown and its ``<unknown>_std``.
 
-    `network` as in `resume`.
+    `network` and `functions` as in `resume`.
     """
-    session = load(folder, network=network)
+    session = load(folder, network=network, functions=functions)
     return session.evaluate(points) | deviations(session, session.stepper.posterior(), points)
 
 
@@ -207,7 +216,7 @@ def _continue(
     artifacts.write_text(folder / "metrics.json", verdict)
     from pinngate.report import write as write_report
 
-    write_report(folder)
+    write_report(folder, functions=session.problem.functions)
     return Solution(session.problem, judged.metrics, session, folder)
 
 

@@ -7,9 +7,10 @@ or directly in Python; it is immutable, holds no arrays and reads no files.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pinngate.expression import Expression, names
 from pinngate.statement.derivatives import Derivative, parse_derivative
@@ -183,7 +184,8 @@ class Problem:
     """One problem. `domain` maps axis names to (low, high) in the order in which arrays hold them.
 
     With a `geometry`, the domain is a box around it and everything holds inside it only. Every
-    array of points in the package has shape (points, axes) with columns in that order.
+    array of points in the package has shape (points, axes) with columns in that order. `functions`
+    are those of the caller's own that formulas call; the expressions hold them.
     """
 
     name: str
@@ -203,6 +205,7 @@ class Problem:
     description: str = ""
     source: str = ""
     units: dict[str, str] = field(default_factory=dict)
+    functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict, compare=False)
 
     @property
     def axes(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pinngate.errors import InputError, Span, nearest
 from pinngate.expression import names
+from pinngate.expression.parser import NONE, Functions
 from pinngate.statement.checks.condition_sections import build_conditions
 from pinngate.statement.checks.estimate_section import build_estimate
 from pinngate.statement.checks.geometry_section import build_geometry
@@ -45,11 +46,13 @@ class Located:
 class Builder:
     """Reads one validated file; the methods stand in the order in which they are called."""
 
-    def __init__(self, source: Source, file: ProblemFile, folder: Path) -> None:
+    def __init__(
+        self, source: Source, file: ProblemFile, folder: Path, functions: Functions = NONE
+    ) -> None:
         self.source = source
         self.file = file
         self.folder = folder
-        self.scope = Scope(source)
+        self.scope = Scope(source, functions=functions)
         self.domain: dict[str, tuple[float, float]] = {}
         self.files: dict[Path, Span] = {}
         self.geometry: Geometry | None = None
@@ -61,6 +64,7 @@ class Builder:
             InputError: the file contradicts itself; see the methods.
         """
         file = self.file
+        self.own_functions()
         self.axes()
         for name, value in file.constants.items():
             place: Place = ("constants", name)
@@ -110,11 +114,22 @@ class Builder:
             description=file.description.strip(),
             source=file.source.strip(),
             units=self.units(),
+            functions=dict(self.scope.functions),
         )
         return Located(problem, self.files)
 
     def _items(self, section: str, items: list[str]) -> list[tuple[Place, str]]:
         return [((section, i), item) for i, item in enumerate(items)]
+
+    def own_functions(self) -> None:
+        """Declare the functions of the caller's own."""
+        for name, function in self.scope.functions.items():
+            self.scope.declare(name, "a function", ("functions", name))
+            if not callable(function):
+                raise InputError(
+                    f"'{name}' in functions is a {type(function).__name__}",
+                    expected="a Python function of torch tensors",
+                )
 
     def axes(self) -> None:
         """Declare the axes: up to three of x, y, z, and perhaps t; at least one of all."""
@@ -280,13 +295,19 @@ class Builder:
             )
 
 
-def build(source: Source, file: ProblemFile, folder: Path) -> Located:
-    """Make a problem from a validated file; `folder` is where relative paths start.
+def build(source: Source, file: ProblemFile, folder: Path, functions: Functions = NONE) -> Located:
+    """Make a problem from a validated file.
+
+    Args:
+        source: of the file, for the places of its faults.
+        file: the file.
+        folder: where relative paths start.
+        functions: of the caller's own that formulas may call.
 
     Raises:
         InputError: the file contradicts itself.
     """
-    return Builder(source, file, folder).build()
+    return Builder(source, file, folder, functions).build()
 
 
 def _solve_options(section: SolveSection | None) -> SolveOptions:
