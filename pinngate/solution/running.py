@@ -195,6 +195,7 @@ def predict(
 
     `network` and `functions` as in `resume`.
     """
+    points = np.asarray(points, dtype=float)
     session = load(folder, network=network, functions=functions)
     return session.evaluate(points) | deviations(session, session.stepper.posterior(), points)
 
