@@ -83,23 +83,28 @@ class OwnFunction:
         import torch
 
         is_recorded = any(a.requires_grad for a in arguments) and torch.is_grad_enabled()
-        with torch.enable_grad() if by else torch.set_grad_enabled(is_recorded):
+        with torch.set_grad_enabled(is_recorded or bool(by)):
             # apart from each other, even where one tensor stands at two places
             seen = [a.clone() if is_recorded else a.detach().clone() for a in arguments]
-            for index in set(by):
-                if not seen[index].requires_grad:
-                    seen[index].requires_grad_()
+            for index in by:
+                seen[index].requires_grad_()
             value = self._call(seen)
             for index in by:
-                if not value.requires_grad:
-                    return torch.zeros_like(value)
-                try:
-                    (value,) = torch.autograd.grad(
-                        value.sum(), seen[index], create_graph=True, materialize_grads=True
-                    )
-                except RuntimeError as error:
-                    raise self._failed(error) from error
+                value = self._slope(value, seen[index])
         return value if is_recorded else value.detach()
+
+    def _slope(self, value: Tensor, argument: Tensor) -> Tensor:
+        import torch
+
+        if not value.requires_grad:
+            return torch.zeros_like(value)
+        try:
+            (slope,) = torch.autograd.grad(
+                value.sum(), argument, create_graph=True, materialize_grads=True
+            )
+        except RuntimeError as error:
+            raise self._failed(error) from error
+        return slope
 
     def _call(self, arguments: Sequence[Tensor]) -> Tensor:
         import torch

@@ -71,26 +71,28 @@ class Network(nn.Module):
         self.register_buffer("output_scale", torch.tensor(scale, dtype=dtype))
         self.register_buffer("output_shift", torch.tensor(shift, dtype=dtype))
 
-        has_features = options.features is not None or any(self.is_periodic)
         widths = [len(domain)] + [options.width] * options.depth + [num_outputs]
         self.layers = nn.ModuleList(
             nn.Linear(a, b, dtype=dtype) for a, b in itertools.pairwise(widths)
         )
         self.activations = [options.activation] * options.depth
-        if has_features:
+        if options.features is not None or any(self.is_periodic):
             self.activations[0] = "sin"
-        with torch.no_grad():
-            for layer in self.linears:
-                nn.init.xavier_normal_(layer.weight, generator=generator)
-                layer.bias.zero_()
-            if has_features:
-                first = self.linears[0]
-                first.weight.normal_(0.0, options.features or 1.0, generator=generator)
-                first.bias.uniform_(0.0, 2 * math.pi, generator=generator)
-                for k, is_held in enumerate(self.is_periodic):
-                    if is_held:
-                        numbers = torch.randn(options.width, generator=generator, dtype=dtype)
-                        first.weight[:, k] = math.pi * torch.round(PERIODIC_BANDWIDTH * numbers)
+        self._initialise(generator)
+
+    @torch.no_grad()
+    def _initialise(self, generator: torch.Generator | None) -> None:
+        for layer in self.linears:
+            nn.init.xavier_normal_(layer.weight, generator=generator)
+            layer.bias.zero_()
+        if self.options.features is None and not any(self.is_periodic):
+            return
+        first = self.linears[0]
+        first.weight.normal_(0.0, self.options.features or 1.0, generator=generator)
+        first.bias.uniform_(0.0, 2 * math.pi, generator=generator)
+        for k in (k for k, is_held in enumerate(self.is_periodic) if is_held):
+            numbers = torch.randn(len(first.weight), generator=generator, dtype=first.weight.dtype)
+            first.weight[:, k] = math.pi * torch.round(PERIODIC_BANDWIDTH * numbers)
 
     @property
     def networks(self) -> list[Network]:
