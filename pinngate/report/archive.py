@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinngate.errors import InputError
+from pinngate.expression.parser import NONE, Functions
 from pinngate.statement.problem import CoefficientField, Problem, changed
 
 _TEXT_COLUMNS = {"set", "of"}
@@ -103,8 +104,12 @@ class RunArchive:
         return found
 
 
-def read(folder: str | Path) -> RunArchive:
+def read(folder: str | Path, *, functions: Functions = NONE) -> RunArchive:
     """Read the files of a finished run.
+
+    Args:
+        folder: of the run.
+        functions: of the caller's own that its problem calls.
 
     Raises:
         InputError: `folder` is no run, or one of its files is missing, damaged or disagrees with
@@ -130,7 +135,7 @@ def read(folder: str | Path) -> RunArchive:
             expected="the folder that 'pinngate run' wrote",
             hint=f"finish it with 'pinngate resume {folder}'" if unfinished else "",
         )
-    problem = load(folder / "problem.yaml")
+    problem = load(folder / "problem.yaml", functions=functions)
     has_data = bool(problem.observations) or (folder / "observations.csv").is_file()
     has_environment = (folder / "environment.json").is_file()
     observations = (

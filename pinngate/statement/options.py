@@ -55,6 +55,10 @@ class SolveOptions:
     network: NetworkOptions | Race | None = _option(  # noqa: RUF009 - it makes a field
         "the network, see below, or `race`"
     )
+    own_network: str | None = _option(
+        "class of a network of one's own, which only Python can give: "
+        "`pinngate.solve(problem, network=...)`"
+    )
     collocation: int | None = _option("points at which the equations are enforced")
     iterations: int | None = _option("at most so many iterations")
     learning_rate: float | None = _option("largest step size of the schedule")
@@ -112,6 +116,7 @@ class OptimizerOptions:
 
     Attributes:
         network: the network, or `RACE`.
+        own_network: class of a network of the caller's own in its place, None without one.
         collocation: points at which the equations are enforced. The default holds for two axes:
             on a line fewer are as dense, in a volume more are needed (`pinngate.optim.registry`).
         iterations: at most so many.
@@ -123,6 +128,7 @@ class OptimizerOptions:
     """
 
     network: NetworkOptions | Race
+    own_network: str | None = None
     collocation: int = 256
     iterations: int
     weights: PhysicsWeights
@@ -173,6 +179,8 @@ class OptimizerOptions:
             for name in cls.names()
             if name != "weights" and getattr(stated, name) is not None
         }
+        if stated.own_network is not None and "basis" in cls.names():
+            given.setdefault("basis", "weights")  # the layers of such a network are not known
         own = {name: stated.weights[name] for name in cls.weight_names() if name in stated.weights}
         return cls(weights=replace(cls.default("weights"), **own), **given)
 
