@@ -2,9 +2,9 @@
 
     import pinngate
 
-    problem = pinngate.load("problems/heat-noisy-ic.yaml")
+    problem = pinngate.load("heat-noisy-ic")    # a file, or the name of a shipped problem
     solution = pinngate.solve(problem)
-    solution(x=0.5, t=[0.1, 0.2])["u"]
+    solution([[0.5, 0.1]])["u"]
 
 Names are loaded when they are first used: importing the package imports nothing else.
 """
@@ -16,44 +16,49 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pinngate.citation import citation
-    from pinngate.config import load, loads
+    from pinngate.config import dumps, load, loads
     from pinngate.errors import InputError, PinngateError, SolveError
+    from pinngate.inference.noise_model import NoiseModel
     from pinngate.optim.population_risk_adam import PopulationRiskAdam
-    from pinngate.runs.training import Progress
-    from pinngate.solution.finished import load_solution, predict
-    from pinngate.solution.solved import Solution
-    from pinngate.solution.solving import resume, run, solve
+    from pinngate.solution import Solution, load_solution, predict, resume, run, solve
+    from pinngate.statement.arguments import Observations, Unknown
     from pinngate.statement.problem import Problem
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "InputError": "errors",
+    "NoiseModel": "inference.noise_model",
+    "Observations": "statement.arguments",
     "PinngateError": "errors",
     "PopulationRiskAdam": "optim.population_risk_adam",
     "Problem": "statement.problem",
-    "Progress": "runs.training",
-    "Solution": "solution.solved",
+    "Solution": "solution",
     "SolveError": "errors",
+    "Unknown": "statement.arguments",
     "citation": "citation",
+    "dumps": "config",
     "load": "config",
-    "load_solution": "solution.finished",
     "loads": "config",
-    "predict": "solution.finished",
-    "resume": "solution.solving",
-    "run": "solution.solving",
-    "solve": "solution.solving",
+    "load_solution": "solution",
+    "predict": "solution",
+    "resume": "solution",
+    "run": "solution",
+    "solve": "solution",
 }
 
 __all__ = [
     "InputError",
+    "NoiseModel",
+    "Observations",
     "PinngateError",
     "PopulationRiskAdam",
     "Problem",
-    "Progress",
     "Solution",
     "SolveError",
+    "Unknown",
     "citation",
+    "dumps",
     "load",
     "load_solution",
     "loads",

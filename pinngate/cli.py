@@ -19,7 +19,7 @@ from pinngate.errors import DataError, InputError, Interrupted, PinngateError
 
 if TYPE_CHECKING:
     from pinngate.config import Located
-    from pinngate.solution.solved import Solution
+    from pinngate.solution import Solution
 
 app = typer.Typer(
     name="pinngate",
@@ -82,10 +82,11 @@ def run(
     """Solve a problem, judge the answer, draw it and write a report."""
     stated = {"seed": seed, "device": device, "max_memory": _bytes(max_memory)}
     located = _load(problem, set_, stated)
-    from pinngate.solution import solving
+    from pinngate import solution as runs
+    from pinngate.runs.progress import ProgressDisplay
 
-    with _pointing_to(located):
-        solution = solving.run(located.problem, out, progress=not quiet, use_netcdf=netcdf)
+    with _pointing_to(located), ProgressDisplay(quiet) as display:
+        solution = runs.run(located.problem, out, on_progress=display.show, use_netcdf=netcdf)
     _show(solution, json)
 
 
@@ -98,9 +99,11 @@ def resume(
 ) -> None:
     """Continue an interrupted run; the result is that of an uninterrupted one, bit for bit."""
     allowed = _bytes(max_memory)
-    from pinngate.solution import solving
+    from pinngate import solution as runs
+    from pinngate.runs.progress import ProgressDisplay
 
-    solution = solving.resume(folder, max_memory=allowed, progress=not quiet)
+    with ProgressDisplay(quiet) as display:
+        solution = runs.resume(folder, max_memory=allowed, on_progress=display.show)
     _show(solution, json)
 
 
@@ -112,6 +115,7 @@ def check(problem: ProblemArgument, set_: SetOption = None) -> None:
     from pinngate.memory import rounded_text
     from pinngate.report.inspection import describe, multiply_adds, verify_truth
     from pinngate.runs.training import begin
+    from pinngate.statement.options import NetworkOptions
 
     print(f"{stated.name}: {stated.title}" if stated.title else stated.name)
     last = ""
@@ -133,7 +137,7 @@ def check(problem: ProblemArgument, set_: SetOption = None) -> None:
         for note in made.notes:
             print(f"  {'':<14}{note}")
     solve, memory = session.problem.solve, session.stepper.memory()
-    if solve.network is not None and solve.collocation is not None:
+    if isinstance(solve.network, NetworkOptions) and solve.collocation is not None:
         width, depth = solve.network.width, solve.network.depth
         work = multiply_adds(stated, width, depth, solve.collocation) * (solve.iterations or 1)
         print(f"  {'solve':<14}{solve.optimizer}, {solve.iterations} iterations on {solve.device}")
@@ -160,7 +164,7 @@ def predict(
     netcdf: Annotated[bool, typer.Option("--netcdf", help="write predictions.nc")] = False,
 ) -> None:
     """Evaluate a finished run anywhere: each unknown and its standard deviation."""
-    from pinngate.solution import finished
+    from pinngate import solution as runs
 
     if (at is None) == (grid is None):
         raise InputError(
@@ -171,9 +175,9 @@ def predict(
     if netcdf:
         out = out.with_suffix(".nc")
     if at is not None:
-        count = finished.predict_file(folder, at, out)
+        count = runs.predict_file(folder, at, out)
     else:
-        count = finished.predict_grid(folder, grid or "", out)
+        count = runs.predict_grid(folder, grid or "", out)
     print(f"{count} points written to {out}")
 
 

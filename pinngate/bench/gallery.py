@@ -14,11 +14,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pinngate import config
+from pinngate import solution as runs
 from pinngate.config import catalog
 from pinngate.errors import PinngateError
 from pinngate.report.archive import RunArchive, read
 from pinngate.report.notation import ABSENT, percent, significant, with_uncertainty
-from pinngate.solution import solving
 from pinngate.statement.problem import Problem
 
 logger = logging.getLogger(__name__)
@@ -76,10 +76,10 @@ def _solved(name: str, folder: Path) -> list[Row]:
     own = folder / name
     if not (own / "metrics.json").exists():
         if (own / "problem.yaml").exists():
-            solving.resume(own)
+            runs.resume(own)
         else:
             stated = [f"solve.seed={SEED}"]
-            solving.run(config.load(catalog.path(name), overrides=stated), own)
+            runs.run(config.load(catalog.path(name), overrides=stated), own)
     archive = read(own)
     (folder / f"{name}.png").write_bytes(_small_figure(archive))
     return rows_of(archive)

@@ -3,34 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from pinngate.config.catalog import resolve
 from pinngate.config.overrides import apply_overrides
 from pinngate.config.yaml_source import read
-from pinngate.errors import InputError
-from pinngate.statement.checks.building import Located, build
+from pinngate.errors import InputError, Span
+from pinngate.expression.parser import NONE, Functions
+from pinngate.statement.checks.building import build
 from pinngate.statement.checks.validation import validate
 from pinngate.statement.problem import Problem
 
 MAX_BYTES = 4_000_000  # more is a data file in the wrong place
 
 
-def load(path: Path | str, *, overrides: Sequence[str] = ()) -> Problem:
+@dataclass(frozen=True)
+class Located:
+    """A problem, and for each data file that it names the place in the problem file."""
+
+    problem: Problem
+    files: dict[Path, Span] = field(default_factory=dict)
+
+
+def load(
+    path: Path | str, *, overrides: Sequence[str] = (), functions: Functions = NONE
+) -> Problem:
     """Read a problem file.
 
     Args:
-        path: the file. `catalog.resolve` turns names of shipped problems into paths.
+        path: the file; text may also be the name of a shipped problem.
         overrides: values set before the file is checked, ``solve.optimizer=adam``.
+        functions: of one's own that formulas call by these names: elementwise functions of torch
+            tensors that autograd differentiates.
 
     Raises:
         InputError: the file cannot be read or is wrong; the message says where and why.
     """
-    return load_located(path, overrides=overrides).problem
+    return load_located(path, overrides=overrides, functions=functions).problem
 
 
-def load_located(path: Path | str, *, overrides: Sequence[str] = ()) -> Located:
+def load_located(
+    path: Path | str, *, overrides: Sequence[str] = (), functions: Functions = NONE
+) -> Located:
     """Read a problem file as `load` does; keep the places at which it names data files."""
-    path = Path(path)
+    path = resolve(path) if isinstance(path, str) else path
     try:
         if path.is_file() and path.stat().st_size > MAX_BYTES:
             raise InputError(f"{path} is too large to be a problem file")
@@ -42,7 +59,9 @@ def load_located(path: Path | str, *, overrides: Sequence[str] = ()) -> Located:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise InputError(f"{path} cannot be read: {reason}") from None
-    return loads_located(text, file=str(path), folder=path.parent, overrides=overrides)
+    return loads_located(
+        text, file=str(path), folder=path.parent, overrides=overrides, functions=functions
+    )
 
 
 def loads(
@@ -51,6 +70,7 @@ def loads(
     file: str = "<text>",
     folder: Path = Path(),
     overrides: Sequence[str] = (),
+    functions: Functions = NONE,
 ) -> Problem:
     """Read the text of a problem file.
 
@@ -59,15 +79,26 @@ def loads(
         file: what messages call it.
         folder: where relative paths of data files start.
         overrides: as in `load`.
+        functions: as in `load`.
 
     Raises:
         InputError: the text is wrong; the message says where and why.
     """
-    return loads_located(text, file=file, folder=folder, overrides=overrides).problem
+    return loads_located(
+        text, file=file, folder=folder, overrides=overrides, functions=functions
+    ).problem
 
 
-def loads_located(text: str, *, file: str, folder: Path, overrides: Sequence[str] = ()) -> Located:
+def loads_located(
+    text: str,
+    *,
+    file: str,
+    folder: Path,
+    overrides: Sequence[str] = (),
+    functions: Functions = NONE,
+) -> Located:
     """Read the text of a problem file as `loads` does; keep the places of data files."""
     source = read(text, file)
     apply_overrides(source, overrides)
-    return build(source, validate(source), folder)
+    statement, files = build(source, validate(source), folder, functions)
+    return Located(Problem.of(statement), files)

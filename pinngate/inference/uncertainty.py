@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import Protocol
 
 from torch import Tensor
 
-from pinngate.errors import InputError
-from pinngate.inference.averaging import AveragedPosterior
-from pinngate.inference.posterior import CoefficientInterval, Posterior
+from pinngate.inference.posterior import CoefficientInterval, Member
 from pinngate.inference.series import Correlation
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
@@ -21,6 +18,17 @@ class Uncertainty(Protocol):
     @property
     def leverage(self) -> Tensor:
         """Leverages h_ii of the observation rows, (n,)."""
+
+    @property
+    def degrees_of_freedom(self) -> float:
+        """n − d of the noise estimate."""
+
+    @property
+    def raw_covariance(self) -> Tensor:
+        """Covariance of the raw coefficients, (K, K)."""
+
+    def members_at(self, network: Network) -> list[Member]:
+        """Return the networks that the answer is a mean of, itself where there is one alone."""
 
     @property
     def correlation(self) -> Correlation | None:
@@ -35,31 +43,3 @@ class Uncertainty(Protocol):
 
     def coefficients(self, coefficients: Coefficients) -> dict[str, CoefficientInterval]:
         """Return estimates and 95 % intervals of the coefficients."""
-
-
-def field_quantile(uncertainty: Uncertainty, level: float = 0.95) -> float:
-    """Return the half width of an interval of a field in standard deviations (Student's t).
-
-    Its degrees of freedom are those of the noise's estimate; where intervals allow for correlated
-    residuals, one less than the number of groups, if that is fewer. Of a mean of networks, those of
-    the largest share count.
-
-    Args:
-        uncertainty: of the answer.
-        level: probability that the interval holds the value, between 0 and 1.
-
-    Raises:
-        InputError: the level is no such probability.
-    """
-    from scipy.special import stdtrit
-
-    if not 0 < level < 1:
-        raise InputError(f"the level is {level}", expected="a probability such as 0.95")
-    if isinstance(uncertainty, AveragedPosterior):
-        uncertainty = uncertainty.first
-    freedom = math.inf
-    if isinstance(uncertainty, Posterior):
-        freedom = uncertainty.degrees_of_freedom
-        if uncertainty.sandwich is not None:
-            freedom = min(freedom, len(uncertainty.sandwich) - 1)
-    return float(stdtrit(max(1.0, freedom), (1 + level) / 2))

@@ -21,7 +21,9 @@ from torch import Tensor
 from pinngate.model.channels import LayerFactors
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
-from pinngate.model.residuals import TILE, Batch, ResidualModel, TermEvaluation
+from pinngate.model.residuals import TILE, ResidualModel
+from pinngate.model.terms import Batch
+from pinngate.model.tiles import TermEvaluation
 
 Mode = Literal["loop", "vmap", "pairs", "grouped"]
 NUM_GROUPS = 32  # 25 % relative standard deviation a step, 2 % after averaging with rho = 0.99
@@ -88,11 +90,11 @@ def gradient_moments(
             if bases is not None:
                 factors = [_rotated(f, basis) for f, basis in zip(factors, bases, strict=True)]
             sums[name].add(evaluation, m, factors)
+    end = 2 * len(network.layer_shapes)
     results = {name: s.result() for name, s in sums.items()}
     for moments in results.values():
-        for held in (moments.mean, moments.variance or []):
-            for k, weight in enumerate(held[: 2 * len(network.linears) : 2]):
-                held[2 * k] = network.hold_periodic(weight, k)
+        for held in filter(None, (moments.mean, moments.variance)):
+            held[:end] = network.as_weights(held[:end])
     return results
 
 
@@ -198,9 +200,11 @@ def _grouped_sums(layer: LayerFactors, groups: list[int]) -> tuple[Tensor, Tenso
         d = torch.nn.functional.pad(d, padding)
         a = torch.nn.functional.pad(a, padding)
     rows = num_channels * length
-    by_group = (num_channels, num_groups, length, -1)
-    left = d.view(by_group).transpose(0, 1).reshape(num_groups, rows, -1)
-    right = a.reshape(by_group).transpose(0, 1).reshape(num_groups, rows, -1)
+    by_group = (num_channels, num_groups, length)
+    left, right = (
+        x.reshape(*by_group, x.shape[2]).transpose(0, 1).reshape(num_groups, rows, x.shape[2])
+        for x in (d, a)
+    )
     return left.transpose(1, 2) @ right, d[0].view(num_groups, length, -1).sum(1)
 
 

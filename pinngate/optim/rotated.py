@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from pinngate.model.moments import Basis, TermMoments, gradient_moments
-from pinngate.model.residuals import Batch
+from pinngate.model.terms import Batch
 from pinngate.optim.first_order import FirstOrder
 
 DECAY = 0.95  # of the averages of G Gᵀ and Gᵀ G, SOAP's own
@@ -36,7 +36,7 @@ class RotatedFirstOrder(FirstOrder):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.bases: list[Basis | None] = [None] * len(self.network.linears)
+        self.bases: list[Basis | None] = [None] * len(self.network.layer_shapes)
         self.averages: list[Basis] = []
         self.own = self.parameters
         self.parameters = [nn.Parameter(p.detach().clone()) for p in self.own]

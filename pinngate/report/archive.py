@@ -11,7 +11,7 @@ import csv
 import json
 import math
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinngate.errors import InputError
-from pinngate.statement.problem import CoefficientField, Problem
+from pinngate.expression.parser import NONE, Functions
+from pinngate.statement.problem import CoefficientField, Problem, changed
 
 _TEXT_COLUMNS = {"set", "of"}
 
@@ -60,6 +61,15 @@ class RunArchive:
             return None
         return float(value) if math.isfinite(value) else None
 
+    def every_observation(self) -> dict[str, NDArray[Any]]:
+        """Return the columns of all values, those that were held out last."""
+        if not self.held_out:
+            return dict(self.observations)
+        return {
+            name: np.concatenate([values, self.held_out[name]])
+            for name, values in self.observations.items()
+        }
+
     def std(self, unknown: str) -> NDArray[np.float64] | None:
         """Return the standard deviation of a field on the grid, where there is one."""
         return self.solution.get(f"{unknown}_std")
@@ -70,7 +80,7 @@ class RunArchive:
 
     def of_coefficient_field(self, field: CoefficientField) -> RunArchive:
         """Return a coefficient field as the unknown of a run on its own axes, without data."""
-        problem = replace(
+        problem = changed(
             self.problem,
             domain={axis: self.problem.domain[axis] for axis in field.over},
             unknowns=(field.name,),
@@ -94,8 +104,12 @@ class RunArchive:
         return found
 
 
-def read(folder: str | Path) -> RunArchive:
+def read(folder: str | Path, *, functions: Functions = NONE) -> RunArchive:
     """Read the files of a finished run.
+
+    Args:
+        folder: of the run.
+        functions: of the caller's own that its problem calls.
 
     Raises:
         InputError: `folder` is no run, or one of its files is missing, damaged or disagrees with
@@ -121,7 +135,7 @@ def read(folder: str | Path) -> RunArchive:
             expected="the folder that 'pinngate run' wrote",
             hint=f"finish it with 'pinngate resume {folder}'" if unfinished else "",
         )
-    problem = load(folder / "problem.yaml")
+    problem = load(folder / "problem.yaml", functions=functions)
     has_data = bool(problem.observations) or (folder / "observations.csv").is_file()
     has_environment = (folder / "environment.json").is_file()
     observations = (
@@ -132,11 +146,7 @@ def read(folder: str | Path) -> RunArchive:
         if has_data
         else {}
     )
-    is_held_out = np.nan_to_num(observations.get("held_out", np.zeros(0))) == 1
-    held_out: dict[str, NDArray[Any]] = {}
-    if is_held_out.any():
-        held_out = {name: values[is_held_out] for name, values in observations.items()}
-        observations = {name: values[~is_held_out] for name, values in observations.items()}
+    observations, held_out = _parted(observations)
     return RunArchive(
         folder=folder,
         problem=problem,
@@ -147,6 +157,33 @@ def read(folder: str | Path) -> RunArchive:
         held_out=held_out,
         environment=_read_json(folder / "environment.json") if has_environment else {},
     )
+
+
+def in_memory(
+    problem: Problem,
+    metrics: Mapping[str, Any],
+    history: Sequence[Mapping[str, float]],
+    solution: Mapping[str, NDArray[np.float64]],
+    observations: Mapping[str, NDArray[Any]],
+) -> RunArchive:
+    """Return the archive of a run without files; the arguments are what they would hold."""
+    names = list(dict.fromkeys(name for row in history for name in row))
+    columns = {name: np.array([row.get(name, np.nan) for row in history]) for name in names}
+    fitted, held_out = _parted(dict(observations))
+    return RunArchive(
+        Path(), problem, dict(metrics), columns, dict(solution), fitted, held_out=held_out
+    )
+
+
+def _parted(
+    observations: dict[str, NDArray[Any]],
+) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+    """Part the values that were fitted from those that were held out."""
+    is_held_out = np.nan_to_num(observations.get("held_out", np.zeros(0))) == 1
+    if not is_held_out.any():
+        return observations, {}
+    held_out = {name: values[is_held_out] for name, values in observations.items()}
+    return {name: values[~is_held_out] for name, values in observations.items()}, held_out
 
 
 def _read_json(path: Path) -> dict[str, Any]:

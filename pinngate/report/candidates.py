@@ -126,8 +126,11 @@ def network_words(options: Mapping[str, Any] | None) -> str:
     """Return the hidden layers in words, ``48 sines of bandwidth 1, then 48 tanh``.
 
     Args:
-        options: width, depth, activation and features, as in ``metrics.json``; None: a dash.
+        options: width, depth, activation and features, as in ``metrics.json``; None: a dash. Of a
+            network of the caller's own: its class and number of weights.
     """
+    if options and options.get("own"):
+        return f"{options['own']}, the caller's own"
     if not options or not isinstance(options.get("depth"), int):
         return ABSENT
     depth, width = options["depth"], options.get("width")

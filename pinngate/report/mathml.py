@@ -10,7 +10,7 @@ from __future__ import annotations
 from html import escape
 
 from pinngate.errors import ExpressionError
-from pinngate.expression import Binary, Call, Expression, Name, Number, parse
+from pinngate.expression import Applied, Binary, Call, Expression, Name, Number, parse
 from pinngate.report.notation import GREEK, split_name
 from pinngate.statement.derivatives import parse_derivative
 from pinngate.statement.problem import Problem
@@ -31,7 +31,8 @@ def equation(text: str, residual: Expression, problem: Problem) -> str:
     """
     left, _, right = text.partition("=")
     try:
-        sides = parse(left), parse(right) if right.strip() else Number(0.0)
+        known = problem.functions
+        sides = parse(left, known), parse(right, known) if right.strip() else Number(0.0)
     except ExpressionError:
         sides = residual, Number(0.0)
     return _math("<mo>=</mo>".join(_write(side, problem)[0] for side in sides))
@@ -137,6 +138,11 @@ def _write(node: Expression, problem: Problem) -> tuple[str, int]:
         case Call(function, argument):
             head = f"<mi>{_FUNCTION_NAMES.get(function, function)}</mi>"
             return _applied(head, argument, problem), _POWER
+        case Applied(own, arguments, by):
+            marks = "".join(f"<mo>∂</mo><mn>{k + 1}</mn>" for k in by)
+            listed = "<mo>,</mo>".join(_write(argument, problem)[0] for argument in arguments)
+            head = f"{marks}<mi>{escape(own.name)}</mi>"
+            return f"{head}<mo>&#x2061;</mo><mo>(</mo>{listed}<mo>)</mo>", _POWER
     raise AssertionError(node)
 
 

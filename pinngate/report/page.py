@@ -16,10 +16,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from pinngate.expression.parser import NONE, Functions
 from pinngate.report import candidates, mathml, verdict
 from pinngate.report import stated as statement
 from pinngate.report.archive import RunArchive, read
 from pinngate.report.notation import interval, percent, seconds, significant, with_uncertainty
+from pinngate.statement.options import NetworkOptions
 
 CAPTIONS = {
     "solution": (
@@ -83,10 +85,14 @@ CAPTIONS = {
 }
 
 
-def write(folder: str | Path) -> Path:
+def write(folder: str | Path, *, functions: Functions = NONE) -> Path:
     """Write ``figures/*.png`` and ``report.html`` of a finished run, replacing earlier ones.
 
     Each file appears complete or not at all.
+
+    Args:
+        folder: of the run.
+        functions: of the caller's own that its problem calls.
 
     Returns:
         The path of the page.
@@ -97,7 +103,7 @@ def write(folder: str | Path) -> Path:
     from pinngate.report.figures import figures_of
     from pinngate.report.style import png
 
-    archive = read(folder)
+    archive = read(folder, functions=functions)
     figures = {name: png(figure) for name, figure in figures_of(archive).items()}
     images = archive.folder / "figures"
     images.mkdir(exist_ok=True)
@@ -222,13 +228,18 @@ def _solving(archive: RunArchive) -> Iterator[tuple[str, str]]:
         if count is not None:
             beside = f" of {len(race)} networks together" if race and key == "iterations" else ""
             yield key, f"{count:,.0f}{beside}"
-    network = metrics.get("network") or (options.network and asdict(options.network))
+    network = metrics.get("network")
+    if network is None and isinstance(options.network, NetworkOptions):
+        network = asdict(options.network)
     num_members = candidates.num_members(archive)
     if num_members > 1:
         yield "answer", f"the mean of {num_members} networks that the data do not tell apart"
     if network:
         largest = " (the largest share)" if num_members > 1 else ""
-        yield "hidden layers", candidates.network_words(network) + largest
+        yield (
+            "network" if network.get("own") else "hidden layers",
+            candidates.network_words(network) + largest,
+        )
     points = metrics.get("points") or {}
     if points:
         yield "points", ", ".join(f"{n:,} {what}" for what, n in points.items() if n is not None)

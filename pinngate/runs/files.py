@@ -19,15 +19,17 @@ import torch
 import pinngate
 from pinngate import config
 from pinngate.errors import InputError
+from pinngate.statement.in_memory import InMemoryTable
 from pinngate.statement.problem import Problem
 
 
 def prepare(folder: Path, problem: Problem) -> None:
-    """Make the folder, copy measured data into it and write `problem.yaml`.
+    """Make the folder, copy or write measured data into it and write `problem.yaml`.
 
     Raises:
         InputError: the folder holds a run already or cannot be written.
     """
+    _refuse_own_noise(problem)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / "problem.yaml").exists():
@@ -38,7 +40,10 @@ def prepare(folder: Path, problem: Problem) -> None:
         files = copied_names(problem.data_files())
         for source, target in files.items():
             (folder / "data").mkdir(exist_ok=True)
-            shutil.copyfile(source, folder / target)
+            if isinstance(source, InMemoryTable):
+                source.write(folder / target)
+            else:
+                shutil.copyfile(source, folder / target)
         write_text(folder / "problem.yaml", config.dumps(problem, files=files))
     except OSError as error:
         raise InputError(
@@ -47,13 +52,22 @@ def prepare(folder: Path, problem: Problem) -> None:
         ) from None
 
 
-def copied_names(files: Sequence[Path]) -> dict[Path, str]:
-    """Return ``data/<name>`` for each file; files of the same name are numbered."""
-    found: dict[Path, str] = {}
+def _refuse_own_noise(problem: Problem) -> None:
+    if any(o.noise is not None and o.noise.model is not None for o in problem.observations):
+        raise InputError(
+            "a noise model of one's own cannot be written in a problem file",
+            expected="a noise that a file can state: noise: {kind: student-t}",
+            hint="pinngate.solve keeps the solution in memory",
+        )
+
+
+def copied_names(files: Sequence[Path | InMemoryTable]) -> dict[Path | InMemoryTable, str]:
+    """Return ``data/<name>`` for each file or table; those of the same name are numbered."""
+    found: dict[Path | InMemoryTable, str] = {}
     for file in files:
-        name, count = file.name, 2
+        name, count, own = file.name, 2, Path(file.name)
         while f"data/{name}" in found.values():
-            name, count = f"{file.stem}-{count}{file.suffix}", count + 1
+            name, count = f"{own.stem}-{count}{own.suffix}", count + 1
         found[file] = f"data/{name}"
     return found
 
@@ -119,13 +133,9 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 def write_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
     """Write the logged rows; a figure that a row lacks is an empty cell."""
-    write_csv(path, history_columns(rows))
-
-
-def history_columns(rows: Sequence[Mapping[str, float]]) -> dict[str, np.ndarray]:
-    """Return the logged rows as columns (rows,); a figure that a row lacks is NaN."""
     names = list(dict.fromkeys(name for row in rows for name in row))
-    return {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
+    columns = {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
+    write_csv(path, columns)
 
 
 def write_csv(path: Path, columns: Mapping[str, np.ndarray]) -> None:

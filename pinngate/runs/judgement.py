@@ -1,6 +1,6 @@
 """Judge a trained session: fields and their uncertainty on a grid, errors, rivals, the verdict.
 
-What comes out is what `pinngate.runs.folder` writes: `metrics.json`, `solution.npz` and
+What comes out is what the folder of a run holds: `metrics.json`, `solution.npz` and
 `observations.csv`. The truth enters here and nowhere earlier.
 """
 

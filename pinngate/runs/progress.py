@@ -1,37 +1,30 @@
-"""Progress of a run: a live bar in terminals and notebooks, plain lines elsewhere if asked for.
-
-Beside the training loop, which hands over every logged iteration. Everything goes to standard
-error, so that standard output holds answers alone.
-"""
+"""Progress on standard error: a live bar in a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
 import sys
-from importlib.util import find_spec
 from types import TracebackType
-from typing import Literal
 
 from pinngate.runs.training import Progress
 
 LINES = 10  # plain lines of a whole run
 
-Form = Literal["bar", "lines", "nothing"]
-
 
 class ProgressDisplay:
-    """A context manager whose `show` is given to `pinngate.runs.training.train`.
+    """A context manager whose `show` is told of every logged iteration.
 
     Args:
-        is_wanted: True shows progress wherever it goes, False nowhere; None shows a bar in a
-            terminal or notebook and nothing elsewhere.
+        is_quiet: show nothing.
+        is_live_only: show nothing where there is neither a terminal nor a notebook.
     """
 
-    def __init__(self, is_wanted: bool | None = None) -> None:
-        self.form = form_of(is_wanted)
+    def __init__(self, is_quiet: bool = False, is_live_only: bool = False) -> None:
+        self.is_live = not is_quiet and (sys.stderr.isatty() or is_notebook())
+        self.is_quiet = is_quiet or (is_live_only and not self.is_live)
         self._shown = 0
 
     def __enter__(self) -> ProgressDisplay:
-        if self.form == "bar":
+        if self.is_live:
             from rich.console import Console
             from rich.progress import BarColumn, TextColumn
             from rich.progress import Progress as Bar
@@ -40,7 +33,7 @@ class ProgressDisplay:
                 TextColumn("{task.completed}/{task.total}"),
                 BarColumn(bar_width=24),
                 TextColumn("{task.description}"),
-                console=Console(stderr=True),
+                console=Console() if is_notebook() else Console(stderr=True),
                 transient=True,
             )
             self._bar.start()
@@ -53,15 +46,15 @@ class ProgressDisplay:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self.form == "bar":
+        if self.is_live:
             self._bar.stop()
 
     def show(self, progress: Progress) -> None:
         """Show one logged iteration."""
-        if self.form == "nothing":
+        if self.is_quiet:
             return
         text = describe(progress)
-        if self.form == "bar":
+        if self.is_live:
             self._bar.update(
                 self._task,
                 completed=progress.iteration,
@@ -76,27 +69,11 @@ class ProgressDisplay:
             print(line, file=sys.stderr, flush=True)
 
 
-def form_of(is_wanted: bool | None) -> Form:
-    """Return how progress is shown here.
-
-    A notebook draws the bar with ipywidgets; without them it gets lines.
-    """
-    if is_wanted is False:
-        return "nothing"
-    if is_notebook():
-        return "bar" if find_spec("ipywidgets") is not None else "lines"
-    if sys.stderr.isatty():
-        return "bar"
-    return "lines" if is_wanted else "nothing"
-
-
 def is_notebook() -> bool:
-    """Whether this is a Jupyter kernel, whose output is a page and no terminal."""
-    if "IPython" not in sys.modules:
-        return False
-    from rich.console import Console
-
-    return Console(stderr=True).is_jupyter
+    """Whether the code runs in a notebook, which shows what is displayed in it."""
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return type(shell).__name__ == "ZMQInteractiveShell"
 
 
 def describe(progress: Progress) -> str:

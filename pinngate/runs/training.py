@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,16 +20,19 @@ from torch import nn
 
 from pinngate.data.observations import ObservationSet, collect
 from pinngate.data.quantities import mean_nodes
-from pinngate.errors import Interrupted
-from pinngate.model.residuals import Batch, ResidualModel, Term
+from pinngate.errors import InputError, Interrupted
+from pinngate.expression import applied_functions
+from pinngate.model.residuals import ResidualModel
+from pinngate.model.terms import Batch, Term
 from pinngate.optim.parts import OwnOptimizer, Parts, Stepper
-from pinngate.optim.registry import method, resolve
+from pinngate.optim.registry import complete, method, resolve
 from pinngate.points.batches import BatchSource
 from pinngate.points.grid import evaluation_grid
 from pinngate.reference import Reference, truth
 from pinngate.runs.metrics import relative_l2
 from pinngate.statement.coefficient_fields import searched, true_values, values_and_slopes
-from pinngate.statement.problem import Problem
+from pinngate.statement.options import OWN_OPTIMIZER
+from pinngate.statement.problem import Problem, changed
 
 logger = logging.getLogger(__name__)
 
@@ -39,35 +42,31 @@ CHECKPOINT_SECONDS = 10.0  # at most this much work is lost when a process is ki
 LOG_GRID_FRACTION = 0.4  # of the evaluation grid along each axis, for errors in the history
 
 
-STOPPED = "stopped by the callback"
-
-
 @dataclass(frozen=True)
 class Progress:
-    """How far a run has come: what a callback and a progress display are told.
+    """What a progress display is told at each logged iteration, and a callback at every one.
 
     Attributes:
-        iteration: iterations done.
-        iterations: how many there will be, as far as is known now.
-        row: figures of this iteration: ``seconds``, ``loss``, ``loss_<term>`` and, by optimizer,
-            ``leave_one_out_risk``, ``learning_rate``, ``coefficient_<name>`` and others; at logged
-            iterations also the errors against a known truth, ``relative_l2_<field>``.
-        seconds_left: an estimate.
+        iteration: how many are done.
+        iterations: how many are expected.
+        row: figures of the last one: losses, leave-one-out risk; with the error against the truth
+            where it is logged.
+        seconds_left: until the expected end.
+        seconds: spent training so far.
     """
 
     iteration: int
     iterations: int
     row: dict[str, float]
     seconds_left: float
-
-    @property
-    def seconds(self) -> float:
-        """Seconds of training so far."""
-        return self.row["seconds"]
+    seconds: float = 0.0
 
 
-Callback = Callable[[Progress], bool | None]
-"""Called after every iteration; returning True stops the run there."""
+OnProgress = Callable[[Progress], None]
+Callback = Callable[[Progress], object]
+"""Told of every iteration; returning True, and nothing else, stops the run."""
+
+STOPPED = "stopped by the callback"
 
 
 @dataclass(repr=False)
@@ -139,14 +138,27 @@ class Session:
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything needed to go on: optimizer, random streams, history."""
-        return {
+        state = {
             "stepper": self.stepper.state_dict(),
             "history": self.history,
             "seconds": self.seconds,
         }
+        if self.problem.solve.own_network is not None:
+            state["own_network"] = self.stepper.network.describe()
+        return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from `state_dict`."""
+        """Go on from `state_dict`.
+
+        Raises:
+            InputError: it is the state of another network of the caller's own.
+        """
+        given, before = self.stepper.network.describe(), state.get("own_network")
+        if before is not None and given != before:
+            raise InputError(
+                f"the network {given['own']} of {given['parameters']} weights is given",
+                expected=f"{before['own']} of {before['parameters']} weights, as in that run",
+            )
         self.stepper.load_state_dict(state["stepper"])
         self.history = list(state["history"])
         self.seconds = state["seconds"]
@@ -167,13 +179,18 @@ def begin(
         reference: its truth, where it has been computed already.
         observations: its data, where they have been collected already.
         network: the caller's own module, in place of the networks of `solve.network`.
-        optimizer: the caller's own, in place of that of `solve.optimizer`.
+        optimizer: makes the caller's own, in place of that of `solve.optimizer`.
 
     Raises:
-        InputError: the problem names data, a device or an optimizer that does not exist.
+        InputError: the problem names data, a device or an optimizer that does not exist, states
+            options that its optimizer does not read, or was solved with a network of the caller's
+            own that is not given.
     """
+    problem = _with_own(problem, network)
+    if optimizer is not None:
+        problem = changed(problem, solve=replace(problem.solve, optimizer=OWN_OPTIMIZER))
     problem, chosen = resolve(problem), method(problem.solve.optimizer)
-    solve = problem.solve
+    solve = complete(problem)
     dtype = torch.float64 if solve.precision == "float64" else torch.float32
     device = torch.device(solve.device)
     reference = reference or truth(problem)
@@ -182,7 +199,7 @@ def begin(
     batches = BatchSource(
         problem,
         observations,
-        num_collocation=solve.collocation or 1,
+        num_collocation=solve.collocation,
         num_condition=NUM_CONDITION,
         seed=solve.seed,
         dtype=dtype,
@@ -190,52 +207,105 @@ def begin(
     )
     model = ResidualModel(batches.terms, problem)
     stepper = chosen.build(Parts(problem, model, batches, network, optimizer))
+    if problem.functions:
+        _try_functions(model, stepper, batches.twin("functions", 1).draw_in_order())
     return Session(problem, reference, observations, batches, stepper)
+
+
+def _try_functions(model: ResidualModel, stepper: Stepper, batches: dict[str, Batch]) -> None:
+    """Refuse functions of the caller's own that fail where the fit starts.
+
+    Raises:
+        InputError: a function fails, mixes points or is not finite, or its derivatives are not.
+    """
+    few = {name: batch.take(slice(0, 1)) for name, batch in batches.items()}
+    whole, alone = (
+        {
+            part.term.name: part
+            for tile in reversed([*model.sweep(stepper.network, stepper.coefficients, taken)])
+            for part in tile.evaluations
+        }
+        for taken in (batches, few)
+    )
+    for name, part in whole.items():
+        own = " and ".join(f"'{f}'" for f in applied_functions(part.term.residual))
+        if not own:
+            continue
+        _try_function(f"{name}, which calls {own},", part, alone[name])
+
+
+def _try_function(what: str, part: Evaluation, alone: Evaluation) -> None:
+    every = (part.residual, *part.by_channel.values(), part.by_coefficient)
+    if not all(bool(torch.isfinite(values).all()) for values in every):
+        raise InputError(
+            f"{what} is not finite at the start, or its derivatives",
+            expected="functions that are finite, with their derivatives, for all values "
+            "that the fields may take",
+        )
+    if not torch.allclose(part.residual[:1], alone.residual, rtol=1e-3):
+        raise InputError(
+            f"{what} has another value at a point among others than alone",
+            expected="functions that work on each element by itself",
+        )
+
+
+def _with_own(problem: Problem, network: nn.Module | None) -> Problem:
+    """Let the problem say whether its network is the caller's own."""
+    if network is not None:
+        solve = replace(problem.solve, network=None, own_network=type(network).__name__)
+        return changed(problem, solve=solve)
+    if problem.solve.own_network is not None:
+        raise InputError(
+            f"the problem is solved with a network of one's own, {problem.solve.own_network}, "
+            "and none is given",
+            expected="the module, from Python: network=...",
+            hint="without the key solve.own_network the package's own networks solve it",
+        )
+    return problem
 
 
 def train(
     session: Session,
     *,
-    callback: Callback | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: OnProgress | None = None,
     on_checkpoint: Callable[[Session], None] | None = None,
+    callback: Callback | None = None,
 ) -> str:
-    """Train until the optimizer or the callback gives a reason to stop, and return that reason.
+    """Train until the optimizer gives a reason to stop, and return that reason.
 
     Args:
         session: from `begin`, or continued from a checkpoint.
-        callback: called at every iteration; the run stops where it returns True, and the session
-            holds the best answer so far.
-        on_progress: called at every logged iteration, about a hundred times.
+        on_progress: called at every logged iteration.
         on_checkpoint: called every ten seconds, at the end and when the user interrupts.
+        callback: called after every iteration; where it returns True, the run stops and the session
+            holds the best answer so far.
 
     Raises:
         Interrupted: the user pressed Ctrl-C; the checkpoint is up to date.
         SolveError: the computation failed.
     """
-    stepper, log = session.stepper, _Log(session)
+    stepper, clock, log = session.stepper, _Clock(session), _Log(session)
     keep, show = on_checkpoint or _ignore, on_progress or _ignore
-    saved = time.perf_counter()
     is_stopped = False
     try:
         while stepper.reason is None and not is_stopped:
             with limited_threads(stepper.num_threads):
                 stepper.step()
-                row = log.write() if log.is_due() else None
+                session.seconds = clock.now()
+                row = log.write() if log.is_due else None
             if row is not None:
                 show(log.progress(row))
             is_stopped = _asks_to_stop(callback, log, row)
-            if time.perf_counter() - saved > CHECKPOINT_SECONDS:
-                log.clock()
+            if clock.is_checkpoint_due():
+                session.seconds = clock.now()
                 keep(session)
-                saved = time.perf_counter()
     except KeyboardInterrupt:
         keep(session)
         raise Interrupted(f"interrupted at iteration {stepper.iteration}") from None
     reason = stepper.reason or STOPPED
     log.complete()
     stepper.finish()
-    log.clock()
+    session.seconds = clock.now()
     keep(session)
     logger.info("stopped after %d iterations: %s", stepper.iteration, reason)
     return reason
@@ -249,41 +319,52 @@ def _asks_to_stop(callback: Callback | None, log: _Log, row: dict[str, float] | 
     """Tell the callback of an iteration; True alone stops, not whatever else it may return."""
     if callback is None:
         return False
-    answer: object = callback(log.progress(row or log.row()))
+    answer = callback(log.progress(row or log.figures()))
     return isinstance(answer, bool | np.bool_) and bool(answer)
 
 
-class _Log:
-    """The clock of a run and the rows of its history."""
+class _Clock:
+    """Seconds of training, those before a checkpoint included, and when the next one is due."""
 
     def __init__(self, session: Session) -> None:
-        self.session = session
+        self.began = time.perf_counter() - session.seconds
+        self.saved = time.perf_counter()
+
+    def now(self) -> float:
+        return time.perf_counter() - self.began
+
+    def is_checkpoint_due(self) -> bool:
+        if time.perf_counter() - self.saved <= CHECKPOINT_SECONDS:
+            return False
+        self.saved = time.perf_counter()
+        return True
+
+
+class _Log:
+    """Which iterations are logged, and their rows."""
+
+    def __init__(self, session: Session) -> None:
+        self.session, self.stepper = session, session.stepper
         self.every = max(1, session.stepper.expected_iterations // NUM_LOGGED)
         self.grid = evaluation_grid(session.problem, fraction=LOG_GRID_FRACTION)
         self.expected = true_values(session.problem, self.grid.points)
         if session.reference is not None:
             self.expected |= session.reference(self.grid.points)
-        self.began = time.perf_counter() - session.seconds
 
-    def clock(self) -> None:
-        """Note the seconds of training so far."""
-        self.session.seconds = time.perf_counter() - self.began
-
+    @property
     def is_due(self) -> bool:
-        """Whether this iteration is logged: every hundredth part of the run, and the last."""
-        stepper = self.session.stepper
+        """Whether the iteration that was just done is logged."""
+        stepper = self.stepper
         return stepper.iteration % self.every == 0 or stepper.reason is not None
 
-    def row(self) -> dict[str, float]:
-        """Return the optimizer's figures of this iteration."""
-        self.clock()
-        stepper = self.session.stepper
-        figures = {"iteration": float(stepper.iteration), "seconds": self.session.seconds}
-        return figures | stepper.log_row()
+    def figures(self) -> dict[str, float]:
+        """Return the last iteration's figures, without the error against the truth."""
+        row = {"iteration": float(self.stepper.iteration), "seconds": self.session.seconds}
+        return row | self.stepper.log_row()
 
     def write(self) -> dict[str, float]:
         """Add a row to the history, errors against the truth included, and return it."""
-        row = self.row()
+        row = self.figures()
         if self.expected:
             values = self.session.evaluate(self.grid.points)
             for name, known in self.expected.items():
@@ -294,15 +375,14 @@ class _Log:
     def complete(self) -> None:
         """Log the last iteration, which is not due where the callback stopped there."""
         history = self.session.history
-        if not history or history[-1]["iteration"] != self.session.stepper.iteration:
+        if not history or history[-1]["iteration"] != self.stepper.iteration:
             self.write()
 
     def progress(self, row: dict[str, float]) -> Progress:
-        """Return how far the run has come, with the figures of this iteration."""
-        iteration = self.session.stepper.iteration
-        expected = self.session.stepper.expected_iterations
-        left = self.session.seconds * (expected / iteration - 1)
-        return Progress(iteration, expected, row, left)
+        """Return what a display or a callback is told."""
+        done, expected = self.stepper.iteration, self.stepper.expected_iterations
+        seconds = self.session.seconds
+        return Progress(done, expected, row, seconds * (expected / done - 1), seconds)
 
 
 @contextmanager

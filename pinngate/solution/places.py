@@ -1,15 +1,10 @@
-"""Where a solution is asked for: points, or coordinates by axis, checked against the domain.
-
-The border between a caller's numbers and the package, whose arrays of points are (n, axes) in the
-order of the problem's axes. What lies outside the domain is refused, because a network has learned
-nothing there, unless extrapolation is asked for.
-"""
+"""Where an answer is asked for: points (n, axes), or one array for each axis."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,139 +14,136 @@ from pinngate.geometry.region import Region
 from pinngate.statement.problem import Problem
 
 Array = NDArray[np.float64]
-SLACK = 1e-9  # of an axis: what rounding moves a point out of the domain
+
+SLACK = 1e-9  # of the length of an axis: rounding of whoever made the points
 
 
 @dataclass(frozen=True)
 class Places:
-    """Points (n, axes), and the shape in which their values are given back."""
+    """Points (n, axes) and the shape in which values at them are given back."""
 
     points: Array
     shape: tuple[int, ...]
 
-    def shaped(self, values: Mapping[str, Array]) -> dict[str, Array]:
-        """Return values (n,) by name, each in the shape that was asked for."""
-        return {name: np.asarray(v).reshape(self.shape) for name, v in values.items()}
+    def shaped(self, values: Array) -> Array:
+        """Return values (n,) in that shape."""
+        return values.reshape(self.shape)
 
 
-def places_of(
+def places(
     problem: Problem,
     points: ArrayLike | None,
-    coordinates: Mapping[str, ArrayLike],
+    axes: Mapping[str, ArrayLike],
     *,
     extrapolate: bool = False,
 ) -> Places:
-    """Return the places that a caller means.
+    """Return where an answer is asked for.
 
     Args:
-        problem: states axes, domain and geometry.
-        points: (n, axes) in the order of the axes, or a table with a column for each; None where
-            coordinates are given.
-        coordinates: scalars or arrays by axis, broadcast against one another.
-        extrapolate: whether places outside the domain and the geometry are wanted too.
+        problem: names the axes.
+        points: (n, axes) in the order of the domain; (n,) where there is one axis; a data frame
+            with a column for each; or None.
+        axes: a number or an array for each axis, broadcast against one another, in place of points.
+        extrapolate: whether places outside the domain are allowed.
 
     Raises:
-        InputError: an axis is missing or unknown, something is no finite number, shapes do not fit,
-            or a point is outside.
+        InputError: neither or both are given, an axis is missing or unknown, shapes do not fit, a
+            number is not finite, or a place is outside the domain.
     """
-    if points is not None and coordinates:
+    if (points is None) == (not axes):
         raise InputError(
-            "points are given twice: as an array and by axis", expected="one of the two"
+            "no places to evaluate at" if points is None else "points and axes, both at once",
+            expected=f"points (n, {len(problem.axes)}), or {_call(problem)}",
         )
-    found = _by_axis(problem, coordinates) if points is None else _in_rows(problem, points)
-    _check_finite(problem, found.points)
+    found = _of_axes(problem, axes) if points is None else _of_points(problem, points)
+    _refuse_not_finite(problem, found.points)
     if not extrapolate:
-        _check_inside(problem, found.points)
+        _refuse_outside(problem, found.points)
     return found
 
 
-def _in_rows(problem: Problem, points: ArrayLike) -> Places:
-    axes = problem.axes
+def _call(problem: Problem) -> str:
+    return ", ".join(f"{axis}=…" for axis in problem.axes)
+
+
+def _numbers(value: ArrayLike, what: str) -> Array:
+    try:
+        return np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(f"{what} are no numbers", expected="numbers or arrays of them") from None
+
+
+def _of_points(problem: Problem, points: ArrayLike) -> Places:
     columns: Any = getattr(points, "columns", None)
     if columns is not None:  # of a data frame, whose columns may stand in another order
-        _check_axes(problem, [str(name) for name in columns], is_exact=False)
-        points = np.column_stack([_numbers(axis, points[axis]) for axis in axes])  # type: ignore[index, call-overload]
-    array = _numbers("points", points)
-    if array.size == 0 and array.ndim <= 2:
-        array = array.reshape(0, len(axes))
-    if array.ndim != 2 or array.shape[1] != len(axes):
-        one = "[" + ", ".join(axes) + "]"
+        _refuse_missing(problem, columns)
+        points = cast(Any, points)[list(problem.axes)]
+    array, count = _numbers(points, "the points"), len(problem.axes)
+    if array.ndim == 1 and count == 1:
+        array = array[:, None]
+    if array.ndim != 2 or array.shape[1] != count:
         raise InputError(
-            f"points of the shape {array.shape}",
-            expected=f"(n, {len(axes)}): a row {one} for each point, or coordinates by axis, "
-            + ", ".join(f"{axis}=…" for axis in axes),
+            f"points of shape {array.shape}",
+            expected=f"(n, {count}), one column for each of {', '.join(problem.axes)}",
+            hint=f"or {_call(problem)}",
         )
     return Places(array, (len(array),))
 
 
-def _by_axis(problem: Problem, coordinates: Mapping[str, ArrayLike]) -> Places:
-    _check_axes(problem, list(coordinates), is_exact=True)
-    given = [_numbers(axis, coordinates[axis]) for axis in problem.axes]
+def _of_axes(problem: Problem, axes: Mapping[str, ArrayLike]) -> Places:
+    for name in axes:
+        if name not in problem.axes:
+            raise InputError(
+                f"'{name}' is no axis of the problem",
+                expected=f"the axes are {', '.join(problem.axes)}",
+                hint=nearest(name, problem.axes),
+            )
+    _refuse_missing(problem, axes)
+    arrays = [_numbers(axes[axis], f"the values of {axis}") for axis in problem.axes]
     try:
-        spread = np.broadcast_arrays(*given)
+        shape = np.broadcast_shapes(*(a.shape for a in arrays))
     except ValueError:
         shapes = ", ".join(
-            f"{axis} {array.shape}" for axis, array in zip(problem.axes, given, strict=True)
+            f"{axis} {a.shape}" for axis, a in zip(problem.axes, arrays, strict=True)
         )
         raise InputError(
-            f"coordinates of the shapes {shapes} do not fit together",
-            expected="scalars and arrays that broadcast, such as x[:, None] and t[None, :]",
+            f"the axes' shapes do not fit together: {shapes}",
+            expected="shapes that broadcast against one another",
         ) from None
-    return Places(np.stack([array.ravel() for array in spread], axis=1), spread[0].shape)
+    columns = [np.broadcast_to(a, shape).ravel() for a in arrays]
+    return Places(np.stack(columns, 1), shape)
 
 
-def _check_axes(problem: Problem, given: list[str], *, is_exact: bool) -> None:
-    axes = ", ".join(problem.axes)
-    unknown = [name for name in given if name not in problem.axes]
-    missing = [axis for axis in problem.axes if axis not in given]
-    if is_exact and unknown:
+def _refuse_missing(problem: Problem, given: Container[object]) -> None:
+    for axis in problem.axes:
+        if axis not in given:
+            raise InputError(f"the axis {axis} is missing", expected=_call(problem))
+
+
+def _refuse_not_finite(problem: Problem, points: Array) -> None:
+    wrong = np.flatnonzero(~np.isfinite(points).all(1))
+    if len(wrong):
         raise InputError(
-            f"unknown axis '{unknown[0]}'",
-            expected=f"the axes are {axes}",
-            hint=nearest(unknown[0], problem.axes),
-        )
-    if missing:
-        what = f"no {' and no '.join(missing)} is given" if given else "no points are given"
-        raise InputError(what, expected=f"coordinates of every axis: {axes}")
-
-
-def _numbers(name: str, values: Any) -> Array:
-    try:
-        return np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        kind = type(values).__name__
-        raise InputError(
-            f"{name} is {kind}, {values!r:.60}", expected="a number or an array of numbers"
-        ) from None
-
-
-def _check_finite(problem: Problem, points: Array) -> None:
-    bad = np.flatnonzero(~np.isfinite(points).all(axis=1))
-    if bad.size:
-        raise InputError(
-            f"the point {_words(problem, points[bad[0]])} is not finite", expected="finite numbers"
+            f"point {wrong[0]} is not finite: {_text(problem, points[wrong[0]])}",
+            expected="finite numbers",
         )
 
 
-def _check_inside(problem: Problem, points: Array) -> None:
-    low, high = np.array(list(problem.domain.values())).T
+def _refuse_outside(problem: Problem, points: Array) -> None:
+    low, high = (np.array([bounds[k] for bounds in problem.domain.values()]) for k in (0, 1))
     slack = SLACK * (high - low)
-    is_inside = ((points >= low - slack) & (points <= high + slack)).all(axis=1)
-    bounds = ", ".join(f"{axis} from {a:g} to {b:g}" for axis, (a, b) in problem.domain.items())
-    what, expected = "domain", bounds
-    if is_inside.all() and problem.geometry is not None and len(points):
-        is_inside = Region(problem).inside(points)
-        what, expected = "geometry", f"points inside its shapes, {bounds}"
-    outside = np.flatnonzero(~is_inside)
-    if outside.size:
-        count = f", the first of {outside.size:,} such" if outside.size > 1 else ""
+    inside = ((points >= low - slack) & (points <= high + slack)).all(1)
+    inside[inside] = Region(problem).inside(np.clip(points[inside], low, high))
+    wrong = np.flatnonzero(~inside)
+    if len(wrong):
+        bounds = ", ".join(f"{a} in [{lo:g}, {hi:g}]" for a, (lo, hi) in problem.domain.items())
+        within = f"{bounds}, inside the geometry" if problem.geometry else bounds
         raise InputError(
-            f"the point {_words(problem, points[outside[0]])} is outside the {what}{count}",
-            expected=expected,
-            hint="extrapolate=True evaluates there all the same; nothing was learned there",
+            f"point {wrong[0]} is outside the domain: {_text(problem, points[wrong[0]])}",
+            expected=within,
+            hint="extrapolate=True evaluates there all the same",
         )
 
 
-def _words(problem: Problem, point: Array) -> str:
-    pairs = zip(problem.axes, point, strict=True)
-    return ", ".join(f"{axis} = {value:g}" for axis, value in pairs)
+def _text(problem: Problem, point: Array) -> str:
+    return ", ".join(f"{axis} = {value:g}" for axis, value in zip(problem.axes, point, strict=True))

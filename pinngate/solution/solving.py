@@ -1,35 +1,39 @@
-"""Solve a problem: in memory, or into a folder that can be resumed, moved and evaluated anywhere.
-
-The folder is complete in itself: `problem.yaml` with every default written out and copies of
-measured data, so that it can be run again, moved or sent to a colleague. Files are written beside
-their place and moved there, `metrics.json` last but for the report: a folder without it is an
-unfinished run, which `resume` continues.
-"""
+"""From a problem to its solution: in memory, or into a folder that can be resumed."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from torch import nn
 
 from pinngate import config
-from pinngate.errors import InputError, nearest
+from pinngate.errors import InputError
+from pinngate.expression.parser import NONE, Functions
 from pinngate.optim.parts import OwnOptimizer
-from pinngate.report import write as write_report
 from pinngate.runs import checkpoint, exports, files
-from pinngate.runs.folder import default_folder, open_folder, save_checkpoint, write_verdict
 from pinngate.runs.judgement import judge
 from pinngate.runs.progress import ProgressDisplay
-from pinngate.runs.training import Callback, Session, begin, train
-from pinngate.solution.record import record_of
-from pinngate.solution.solved import Solution
-from pinngate.statement.options import NetworkOptions, SolveOptions
-from pinngate.statement.problem import Problem
+from pinngate.runs.training import Callback, OnProgress, Session, begin, train
+from pinngate.solution.folders import write_results
+from pinngate.solution.solution import Solution
+from pinngate.statement.options import OWN_OPTIMIZER, NetworkOptions
+from pinngate.statement.problem import Problem, changed
+
+
+def default_folder(problem: Problem, root: Path = Path("results")) -> Path:
+    """Return ``results/<name>/<stamp>``, a folder that does not exist yet."""
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    folder = root / problem.name / stamp
+    for k in range(2, 1000):
+        if not folder.exists():
+            break
+        folder = root / problem.name / f"{stamp}-{k}"
+    return folder
 
 
 def solve(
@@ -37,53 +41,65 @@ def solve(
     *,
     seed: int | None = None,
     optimizer: str | OwnOptimizer | None = None,
-    network: Mapping[str, Any] | NetworkOptions | nn.Module | None = None,
+    network: NetworkOptions | Mapping[str, Any] | nn.Module | None = None,
     callback: Callback | None = None,
     progress: bool | None = None,
-    **options: Any,
 ) -> Solution:
     """Solve a problem in memory; nothing is written.
 
     Args:
-        problem: the problem; what is given here overrides its `solve` section.
-        seed: of all random streams.
-        optimizer: a name, or a function that makes the caller's own from the parameters.
-        network: keys of `solve.network`, or the caller's own module.
-        callback: called after every iteration with a `Progress`; returning True stops the run,
-            which is then not converged, and the solution is the best answer so far.
-        progress: whether to show how far the run has come; by default in terminals and notebooks.
-        options: further keys of `solve`, such as ``iterations=500``.
+        problem: from `pinngate.Problem` or `pinngate.load`.
+        seed: of all random streams, in place of the problem's.
+        optimizer: a name, or what makes one of the caller's own from parameters.
+        network: options of a network in place of the race of several, or a module of the caller's
+            own.
+        callback: called after every iteration with a `Progress`; where it returns true, the run
+            stops and the best answer so far is judged.
+        progress: whether to show a bar; by default in a terminal and in a notebook.
 
     Raises:
-        InputError: the problem cannot be run as stated, or an option does not exist.
+        InputError: the problem cannot be run as stated.
         SolveError: the computation failed.
     """
     started = time.perf_counter()
-    stated: dict[str, Any] = dict(options)
-    if seed is not None:
-        stated["seed"] = seed
-    if isinstance(optimizer, str):
-        stated["optimizer"] = optimizer
-    if isinstance(network, Mapping | NetworkOptions):
-        stated["network"] = _network_options(network)
+    options = _network_options(network)
+    stated: dict[str, Any] = {
+        "seed": seed,
+        "optimizer": optimizer if isinstance(optimizer, str) else None,
+        "network": options,
+    }
+    given = {key: value for key, value in stated.items() if value is not None}
+    problem = changed(problem, solve=replace(problem.solve, **given))
     session = begin(
-        _with_options(problem, stated),
+        problem,
         network=network if isinstance(network, nn.Module) else None,
         optimizer=None if isinstance(optimizer, str) else optimizer,
     )
     setup = time.perf_counter() - started
-    with ProgressDisplay(progress) as display:
-        reason = train(session, callback=callback, on_progress=display.show)
-    judged = judge(session, reason, setup)
-    return Solution(session, record_of(session, judged), None, judged.posterior)
+    with ProgressDisplay(is_quiet=progress is False, is_live_only=progress is None) as display:
+        reason = train(session, on_progress=display.show, callback=callback)
+    return Solution(session.problem, session, judge(session, reason, setup))
+
+
+def _network_options(network: object) -> NetworkOptions | None:
+    if isinstance(network, Mapping):
+        try:
+            return NetworkOptions(**network)
+        except TypeError as error:
+            raise InputError(
+                f"no such network: {error}", expected="width, depth, activation, features"
+            ) from None
+    return network if isinstance(network, NetworkOptions) else None
 
 
 def run(
     problem: Problem,
     folder: Path | None = None,
     *,
+    network: nn.Module | None = None,
+    optimizer: OwnOptimizer | None = None,
+    on_progress: OnProgress | None = None,
     callback: Callback | None = None,
-    progress: bool | None = None,
     use_netcdf: bool = False,
 ) -> Solution:
     """Solve a problem and leave the files of a run in `folder`.
@@ -91,8 +107,10 @@ def run(
     Args:
         problem: the problem.
         folder: a new one; ``results/<name>/<stamp>`` by default.
-        callback: as `solve`.
-        progress: as `solve`.
+        network: a module of the caller's own, as in `solve`.
+        optimizer: of the caller's own, as in `solve`.
+        on_progress: called at every logged iteration.
+        callback: as in `solve`.
         use_netcdf: whether to write ``solution.nc`` beside ``solution.npz``.
 
     Raises:
@@ -103,37 +121,43 @@ def run(
     started = time.perf_counter()
     if use_netcdf:
         exports.require_netcdf()
-    session = begin(problem)
+    session = begin(problem, network=network, optimizer=optimizer)
     folder = folder if folder is not None else default_folder(problem)
-    open_folder(folder, session.problem)
+    files.prepare(folder, session.problem)
+    files.write_environment(folder, session.problem)
     setup = time.perf_counter() - started
-    solution = _continue(folder, session, setup, callback, progress)
+    solution = _continue(folder, session, setup, on_progress, callback)
     if use_netcdf:
-        with np.load(folder / "solution.npz") as arrays:
-            axes = {axis: arrays[axis] for axis in problem.axes}
-            written = {name: arrays[name] for name in arrays.files if name not in axes}
-        exports.write_netcdf(folder / "solution.nc", problem, axes, written)
+        arrays = solution.judged.solution
+        axes = {axis: arrays[axis] for axis in problem.axes}
+        fields = {name: values for name, values in arrays.items() if name not in axes}
+        exports.write_netcdf(folder / "solution.nc", problem, axes, fields)
     return solution
 
 
 def resume(
     folder: Path,
     *,
+    network: nn.Module | None = None,
+    optimizer: OwnOptimizer | None = None,
+    functions: Functions = NONE,
     max_memory: int | None = None,
-    callback: Callback | None = None,
-    progress: bool | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Solution:
     """Continue an interrupted run; its numbers are bitwise those of an uninterrupted one.
 
     Args:
         folder: of the run.
+        network: the caller's own module, where the run was begun with one.
+        optimizer: the caller's own, where the run was begun with one.
+        functions: of the caller's own that the problem calls.
         max_memory: bytes that the solver may use from now on. Where that changes the form of the
             solver, the numbers are those of the other form.
-        callback: as `solve`.
-        progress: as `solve`.
+        on_progress: called at every logged iteration.
 
     Raises:
-        InputError: the folder holds no run, or a finished one.
+        InputError: the folder holds no run or a finished one, or what the caller brought along
+            when it was begun is missing, or the other way round.
     """
     started = time.perf_counter()
     files.require_run(folder)
@@ -141,55 +165,34 @@ def resume(
         raise InputError(
             f"the run in {folder} is finished", hint="pinngate predict evaluates it anywhere"
         )
-    problem = config.load(folder / "problem.yaml")
+    problem = config.load(folder / "problem.yaml", functions=functions)
+    if optimizer is not None and problem.solve.optimizer != OWN_OPTIMIZER:
+        raise InputError(
+            f"the run in {folder} was begun with {problem.solve.optimizer}",
+            expected="resume(folder) without optimizer=",
+        )
     if max_memory is not None:
-        problem = _with_options(problem, {"max_memory": max_memory})
-    session = begin(problem)
+        problem = changed(problem, solve=replace(problem.solve, max_memory=max_memory))
+    session = begin(problem, network=network, optimizer=optimizer)
     if (folder / "checkpoint.pt").exists():
         session.load_state_dict(checkpoint.load(folder / "checkpoint.pt"))
-    return _continue(folder, session, time.perf_counter() - started, callback, progress)
+    return _continue(folder, session, time.perf_counter() - started, on_progress)
 
 
 def _continue(
     folder: Path,
     session: Session,
     setup: float,
-    callback: Callback | None,
-    progress: bool | None,
+    on_progress: OnProgress | None,
+    callback: Callback | None = None,
 ) -> Solution:
     def keep(session: Session) -> None:
-        save_checkpoint(folder, session)
+        checkpoint.save(folder / "checkpoint.pt", session.state_dict())
 
     try:
-        with ProgressDisplay(progress) as display:
-            reason = train(session, callback=callback, on_progress=display.show, on_checkpoint=keep)
+        reason = train(session, on_progress=on_progress, on_checkpoint=keep, callback=callback)
     finally:
         files.write_history(folder / "history.csv", session.history)
     judged = judge(session, reason, setup)
-    write_verdict(folder, judged.metrics, judged.solution, judged.observations)
-    write_report(folder)
-    return Solution(session, record_of(session, judged, folder), folder, judged.posterior)
-
-
-def _with_options(problem: Problem, stated: Mapping[str, Any]) -> Problem:
-    """Return the problem with these keys of `solve` in place of its own."""
-    known = [key.name for key in fields(SolveOptions)]
-    _check_names("option of solve", stated, known)
-    return replace(problem, solve=replace(problem.solve, **stated)) if stated else problem
-
-
-def _network_options(given: Mapping[str, Any] | NetworkOptions) -> NetworkOptions:
-    if isinstance(given, NetworkOptions):
-        return given
-    _check_names("key of network", given, [key.name for key in fields(NetworkOptions)])
-    return NetworkOptions(**given)
-
-
-def _check_names(what: str, given: Mapping[str, Any], known: list[str]) -> None:
-    for name in given:
-        if name not in known:
-            raise InputError(
-                f"unknown {what}: '{name}'",
-                expected="one of " + ", ".join(known),
-                hint=nearest(name, known),
-            )
+    write_results(folder, session.problem, judged)
+    return Solution(session.problem, session, judged, folder)

@@ -47,7 +47,7 @@ def test_a_problem_is_solved_once_and_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     solved: list[str] = []
-    run = gallery.solving.run
+    run = gallery.runs.run
 
     def short_run(problem: Problem, folder: Path) -> None:
         solved.append(problem.name)
@@ -56,7 +56,7 @@ def test_a_problem_is_solved_once_and_read_again(
         overrides = ["solve.iterations=3", "solve.optimizer=adam"]
         run(gallery.config.load(catalog.path(problem.name), overrides=overrides), folder)
 
-    monkeypatch.setattr(gallery.solving, "run", short_run)
+    monkeypatch.setattr(gallery.runs, "run", short_run)
     names = ["poisson-2d", "heat-noisy-ic"]
     gallery.solve_missing(tmp_path, names)
     gallery.solve_missing(tmp_path, names)

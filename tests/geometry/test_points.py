@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-import pinngate
 from pinngate import config
+from pinngate import solution as runs
 from pinngate.data.observations import collect, read_points
 from pinngate.errors import DataError, InputError
 from pinngate.geometry.region import Region
@@ -19,8 +18,7 @@ from pinngate.points.grid import evaluation_grid
 from pinngate.reference import truth
 from pinngate.report import archive
 from pinngate.report.inspection import verify_truth
-from pinngate.solution.finished import predict_file
-from pinngate.statement.problem import Noise, Plane, Problem, SyntheticObservations
+from pinngate.statement.problem import Noise, Plane, Problem, SyntheticObservations, changed
 from tests.geometry.stated import needs_deepxde, problem
 
 pytestmark = needs_deepxde
@@ -30,7 +28,7 @@ HEAT = config.load(config.resolve("heat-hole"))
 
 def source(stated: Problem = HEAT) -> BatchSource:
     return BatchSource(
-        replace(stated, observations=()),
+        changed(stated, observations=()),
         [],
         num_collocation=256,
         num_condition=16,
@@ -83,7 +81,7 @@ def test_a_plane_that_misses_the_geometry_is_refused() -> None:
     with pytest.raises(InputError, match="hardly any point of x = 1 is inside"):
         made.draw()
     observed = SyntheticObservations("u", 10, Noise(std=0.1), Plane("x", 1.0))
-    stated = replace(stated, observations=(observed,))
+    stated = changed(stated, observations=(observed,))
     with pytest.raises(DataError, match="no point of x = 1 is inside"):
         collect(stated, truth(stated), 0)
 
@@ -92,7 +90,7 @@ def test_a_plane_that_misses_the_geometry_is_refused() -> None:
 def test_synthetic_values_are_taken_inside(layout: str) -> None:
     stated = problem()
     observed = SyntheticObservations("u", 400, Noise(std=0.1), layout=layout)  # type: ignore[arg-type]
-    (made,) = collect(replace(stated, observations=(observed,)), truth(stated), 0)
+    (made,) = collect(changed(stated, observations=(observed,)), truth(stated), 0)
     assert Region(stated).inside(made.points).all()
     # a grid has about as many points as stated: one row of twenty more or less on each side
     assert len(made.points) == 400 if layout == "random" else abs(len(made.points) - 400) < 40
@@ -134,7 +132,7 @@ def test_a_run_from_file_to_report_and_prediction(tmp_path: Path) -> None:
     options = ["solve.optimizer=population-risk-adam", "solve.iterations=30",
                "solve.collocation=32", "solve.network={width: 12, depth: 2}"]  # fmt: skip
     folder = tmp_path / "run"
-    pinngate.run(config.load(config.resolve("poisson-l-shape"), overrides=options), folder)
+    runs.run(config.load(config.resolve("poisson-l-shape"), overrides=options), folder)
     read = archive.read(folder)
     for name in ("u", "u_truth"):
         corner = read.solution[name][51:, :50]
@@ -148,5 +146,5 @@ def test_a_run_from_file_to_report_and_prediction(tmp_path: Path) -> None:
     points = tmp_path / "points.csv"
     points.write_text("x,y\n-0.5,-0.5\n0.5,-0.5\n")
     with pytest.raises(DataError, match=r"row 3: x = 0\.5, y = -0.5 lies outside the geometry"):
-        predict_file(folder, points, tmp_path / "out.csv")
+        runs.predict_file(folder, points, tmp_path / "out.csv")
     assert not (tmp_path / "out.csv").exists()

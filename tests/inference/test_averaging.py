@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-import pinngate
 from pinngate import config
+from pinngate import solution as runs
 from pinngate.inference.averaging import AveragedPosterior, Member, reach, shares
 from pinngate.inference.posterior import Posterior
-from pinngate.linear.risk import RidgeSpectrum
+from pinngate.linear.dense import DenseSystem
 from pinngate.model.channels import Plan, forward
 from pinngate.model.networks import Network, averaged
 from pinngate.optim.second_order import SecondOrder
@@ -85,7 +85,7 @@ def members_of(nets: list[Network]) -> list[Member]:
         g = torch.Generator().manual_seed(k)
         jac = torch.randn(30, network.num_parameters, generator=g, dtype=DOUBLE)
         leverage = torch.rand(4, generator=g, dtype=DOUBLE)
-        spectrum = RidgeSpectrum(jac, 0, slice(26, 30))
+        spectrum = DenseSystem(jac, 0, slice(26, 30))
         found.append(Member(network, share, Posterior.of(spectrum, 0.3, 0.04, 20.0, leverage)))
     return found
 
@@ -142,11 +142,11 @@ def test_a_run_is_predicted_from_its_folder_as_it_was_judged(tmp_path: Path):
     problem = config.load(
         config.resolve("advection-noisy-ic"), overrides=["observations.0.count=40"]
     )
-    solution = pinngate.run(problem, tmp_path / "run")
+    solution = runs.run(problem, tmp_path / "run")
     with np.load(tmp_path / "run" / "solution.npz") as kept:
         at = np.array([[kept["x"][7], kept["t"][3]], [kept["x"][50], kept["t"][90]]])
         judged = [kept[name][[7, 50], [3, 90]] for name in ("u", "u_std")]
-    found = pinngate.predict(tmp_path / "run", at)
+    found = runs.predict(tmp_path / "run", at)
     np.testing.assert_allclose(found["u"], judged[0], rtol=1e-12)
     np.testing.assert_allclose(found["u_std"], judged[1], rtol=1e-6)
     assert solution.metrics["race"] is not None

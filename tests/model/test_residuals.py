@@ -6,8 +6,10 @@ import pytest
 import torch
 
 from pinngate.expression import parse
-from pinngate.model.residuals import Batch, ResidualModel, problem_terms
+from pinngate.model.residuals import ResidualModel
 from pinngate.model.scales import characteristic_size
+from pinngate.model.terms import Batch, problem_terms
+from pinngate.statement.components import Statement
 from pinngate.statement.derivatives import parse_derivative
 from pinngate.statement.problem import Condition, Plane, Problem
 from tests.equations import CASES, coefficients_of, network_of, points_of
@@ -18,8 +20,10 @@ from tests.equations import CASES, coefficients_of, network_of, points_of
 def test_scaled_residual_does_not_depend_on_units(metres: float, seconds: float) -> None:
     problem = CASES["heat"].problem()
     domain = {"x": (0.0, 2 * metres), "t": (0.0, 3 * seconds)}
-    stated = Problem(
-        "heat", domain, ("u",), problem.equations, constants={"nu": 0.3 * metres**2 / seconds}
+    stated = Problem.of(
+        Statement(
+            "heat", domain, ("u",), problem.equations, constants={"nu": 0.3 * metres**2 / seconds}
+        )
     )
     scale = characteristic_size(stated, stated.equations[0].residual)
     # largest of u_t = 1/1.5 s and nu·u_xx = 0.3/1 per second
@@ -29,20 +33,22 @@ def test_scaled_residual_does_not_depend_on_units(metres: float, seconds: float)
 def test_tiles_cover_every_point_once() -> None:
     case = CASES["coupled"]
     problem = case.problem()
-    stated = Problem(
-        "coupled",
-        problem.domain,
-        problem.unknowns,
-        problem.equations,
-        conditions=(Condition(Plane("x", -0.5), "u", parse("u")),),
-        constants=problem.constants,
+    stated = Problem.of(
+        Statement(
+            "coupled",
+            problem.domain,
+            problem.unknowns,
+            problem.equations,
+            conditions=(Condition(Plane("x", -0.5), "u", parse("u")),),
+            constants=problem.constants,
+        )
     )
     terms = problem_terms(stated, ["u", "v"])
     model = ResidualModel(terms, stated)
     sizes = {"equation_1": 50, "condition_1": 7, "observation_1": 33, "observation_2": 12}
     batches = {}
     for name, size in sizes.items():
-        columns = {"@value": torch.zeros(size), "@weight": torch.ones(size)}
+        columns = {"@value": torch.zeros(size), "@row": torch.ones(size)}
         is_data = name.startswith("observation")
         batches[name] = Batch(points_of(case, size, seed=len(batches)), columns if is_data else {})
     batches["equation_2"] = batches["equation_1"]
@@ -70,7 +76,7 @@ def test_stated_deviations_weight_the_data() -> None:
     value = torch.tensor([0.1, 0.2, 0.3], dtype=torch.float64)
     batches = {
         "equation_1": Batch(points),
-        "observation_1": Batch(points, {"@value": value, "@weight": weight}),
+        "observation_1": Batch(points, {"@value": value, "@row": weight}),
     }
     network = network_of(case)
     found = {

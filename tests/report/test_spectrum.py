@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import pinngate
 from pinngate import config
+from pinngate import solution as runs
 from pinngate.errors import InputError
-from pinngate.optim.matrix_free.solver import MatrixFreeGaussNewton
+from pinngate.linear.forms import MatrixFreeForm
 from pinngate.report.candidates import Course
 from pinngate.report.spectrum import FIGURE, TABLE, RunSpectrum, analyse, write
 from pinngate.runs.folder import load_session
@@ -28,9 +28,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folders = {}
     for name, overrides in (("ridge", SECOND_ORDER), ("gate", FIRST_ORDER)):
         folders[name] = tmp_path_factory.mktemp("runs") / name
-        pinngate.run(
-            config.load(config.resolve("heat-noisy-ic"), overrides=overrides), folders[name]
-        )
+        runs.run(config.load(config.resolve("heat-noisy-ic"), overrides=overrides), folders[name])
     return folders
 
 
@@ -80,10 +78,7 @@ def test_spectrum_without_the_jacobian_has_the_leading_directions(
     exact = analyse(folder).kernel
     session = load_session(folder)
     stepper = session.stepper
-    dense = stepper.solvers["given"]
-    free = MatrixFreeGaussNewton(dense.model, dense.network, dense.coefficients, dense.options)
-    free.load_state_dict(dense.state_dict())
-    stepper.solvers = {stepper.at_work: free}
+    stepper.solvers["given"].form = MatrixFreeForm()
     found = stepper.kernel()
     leading = exact.filters > 0.9
     # the basis comes from all rows, for there are fewer than are sampled

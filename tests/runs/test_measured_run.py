@@ -8,15 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import pinngate
 from pinngate import config
+from pinngate import solution as runs
 from pinngate.config import loads
 from pinngate.errors import InputError
 from pinngate.report import read
 from pinngate.report.comparison import figure, names_of, read_runs, rows, summary
 from pinngate.report.terminal import verdict_lines
 from pinngate.report.verdict import noise_rows
-from pinngate.solution.finished import predict_grid
 from pinngate.streams import generator
 
 SIZES = {"good.csv": 0.02, "poor.csv": 0.3, "slope.csv": 0.1}
@@ -47,7 +46,7 @@ def field(x: np.ndarray, t: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> pinngate.Solution:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> runs.Solution:
     folder = tmp_path_factory.mktemp("instruments")
     random = generator(11, "instruments")
     x, t = random.uniform(size=(2, 120))
@@ -68,10 +67,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> pinngate.Solution:
     means = 2 / np.pi * np.exp(-0.1 * np.pi**2 * times) + 0.01 * random.standard_normal(30)
     table = np.column_stack([times, means])
     np.savetxt(folder / "mean.csv", table, delimiter=",", header="t,mean", comments="")
-    return pinngate.run(loads(TEXT, folder=folder), folder / "run")
+    return runs.run(loads(TEXT, folder=folder), folder / "run")
 
 
-def test_the_noise_of_every_instrument_is_found(finished: pinngate.Solution) -> None:
+def test_the_noise_of_every_instrument_is_found(finished: runs.Solution) -> None:
     found = finished.metrics["noise_std_by_set"]
     expected = [*SIZES.values(), 0.01]
     for k, (std, count) in enumerate(zip(expected, (90, 118, 120, 30), strict=True), 1):
@@ -84,7 +83,7 @@ def test_the_noise_of_every_instrument_is_found(finished: pinngate.Solution) -> 
     assert not finished.metrics["misfit"]["is_clear"]
 
 
-def test_held_out_values_are_scored_and_never_fitted(finished: pinngate.Solution) -> None:
+def test_held_out_values_are_scored_and_never_fitted(finished: runs.Solution) -> None:
     metrics = finished.metrics
     assert metrics["points"]["observations"] == 90 + 118 + 120 + 30
     assert metrics["data"]["observation_1"]["held_out"] == 30
@@ -101,7 +100,7 @@ def test_held_out_values_are_scored_and_never_fitted(finished: pinngate.Solution
     assert risk["held_out"] == pytest.approx(mean_square, rel=1e-9)
 
 
-def test_it_is_told_in_the_report_and_on_the_command_line(finished: pinngate.Solution) -> None:
+def test_it_is_told_in_the_report_and_on_the_command_line(finished: runs.Solution) -> None:
     assert finished.folder is not None
     told = dict(noise_rows(read(finished.folder)))
     assert told["data of observation_2"] == "2 of 120 values missing"
@@ -113,13 +112,13 @@ def test_it_is_told_in_the_report_and_on_the_command_line(finished: pinngate.Sol
     assert "mean of u over x" in (finished.folder / "report.html").read_text(encoding="utf-8")
 
 
-def test_the_folder_runs_again_and_predicts_on_grids(finished: pinngate.Solution) -> None:
+def test_the_folder_runs_again_and_predicts_on_grids(finished: runs.Solution) -> None:
     folder = finished.folder
     assert folder is not None
     assert len(list((folder / "data").iterdir())) == 4
     again = config.load(folder / "problem.yaml")
     assert again.observations[0].holdout == finished.problem.observations[0].holdout
-    assert predict_grid(folder, "x=0:1:5,t=0:1:3", folder / "grid.npz") == 15
+    assert runs.predict_grid(folder, "x=0:1:5,t=0:1:3", folder / "grid.npz") == 15
     with np.load(folder / "grid.npz") as arrays:
         assert arrays["u"].shape == arrays["u_std"].shape == (5, 3)
         mesh = np.meshgrid(arrays["x"], arrays["t"], indexing="ij")
@@ -127,7 +126,7 @@ def test_the_folder_runs_again_and_predicts_on_grids(finished: pinngate.Solution
         np.testing.assert_allclose(arrays["u"].ravel(), finished(points)["u"], rtol=1e-12)
 
 
-def test_runs_are_compared(finished: pinngate.Solution, tmp_path: Path) -> None:
+def test_runs_are_compared(finished: runs.Solution, tmp_path: Path) -> None:
     assert finished.folder is not None
     other = tmp_path / "other"
     quick = [
@@ -136,7 +135,7 @@ def test_runs_are_compared(finished: pinngate.Solution, tmp_path: Path) -> None:
         "solve.collocation=32",
         "solve.network={width: 8, depth: 2}",
     ]
-    pinngate.run(config.load(config.resolve("burgers-inverse"), overrides=quick), other)
+    runs.run(config.load(config.resolve("burgers-inverse"), overrides=quick), other)
     both = read_runs([finished.folder, other])
     assert names_of(both) == ["run", "other"]
     table = dict(rows(both))
@@ -169,7 +168,7 @@ solve: {network: {width: 16, depth: 1, activation: sin, features: 3}, collocatio
 """
 
 
-def repeated(folder: Path, source: float) -> pinngate.Solution:
+def repeated(folder: Path, source: float) -> runs.Solution:
     """Fit the heat equation to six readings at each of 36 places; a source is not modelled."""
     random = generator(5, "repeated")
     x, t = (m.ravel() for m in np.meshgrid(np.linspace(0.1, 0.9, 6), np.linspace(0.1, 1, 6)))
@@ -177,7 +176,7 @@ def repeated(folder: Path, source: float) -> pinngate.Solution:
     values = field(x, t) + source * t * np.sin(3 * np.pi * x) + 0.02 * random.standard_normal(216)
     table = np.column_stack([x, t, values])
     np.savetxt(folder / "repeated.csv", table, delimiter=",", header="x,t,u", comments="")
-    return pinngate.solve(loads(REPEATED, folder=folder))
+    return runs.solve(loads(REPEATED, folder=folder))
 
 
 def test_where_data_contradict_the_equation_intervals_widen_and_it_is_said(tmp_path: Path) -> None:
@@ -211,7 +210,7 @@ def test_stated_noise_is_taken_at_its_word(tmp_path: Path) -> None:
     for noise in ("", ", noise: {std: 0.1}"):
         sets = f"{{of: u, file: a.csv{noise}}}\n  - {{of: u, file: b.csv{noise}}}"
         stated = loads(text.replace("{of: u, file: repeated.csv}", sets), folder=tmp_path)
-        stepper = pinngate.solve(stated).session.stepper
+        stepper = runs.solve(stated).session.stepper
         precisions.append(list(stepper.solvers["given"].noise.precision.values()))  # type: ignore[attr-defined]
     estimated, equal = precisions
     assert estimated[0] / estimated[1] == pytest.approx(10, rel=0.5)

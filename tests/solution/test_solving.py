@@ -16,14 +16,13 @@ import numpy as np
 import pytest
 import torch
 
-import pinngate
 from pinngate import config
+from pinngate import solution as runs
 from pinngate.errors import InputError, Interrupted
-from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
-from pinngate.optim.matrix_free.solver import MatrixFreeGaussNewton
+from pinngate.linear.forms import DenseForm, MatrixFreeForm
 from pinngate.runs import checkpoint
 from pinngate.runs.training import Progress, begin
-from pinngate.statement.problem import Problem
+from pinngate.statement.problem import Problem, changed
 
 QUICK = [
     "solve.optimizer=population-risk-adam",
@@ -48,8 +47,8 @@ def quick(name: str = "heat-noisy-ic", *more: str) -> Problem:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> pinngate.Solution:
-    return pinngate.run(quick(), tmp_path_factory.mktemp("runs") / "heat")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> runs.Solution:
+    return runs.run(quick(), tmp_path_factory.mktemp("runs") / "heat")
 
 
 def arrays(folder: Path) -> dict[str, np.ndarray]:
@@ -57,7 +56,7 @@ def arrays(folder: Path) -> dict[str, np.ndarray]:
         return dict(archive)
 
 
-def test_folder_is_complete(finished: pinngate.Solution) -> None:
+def test_folder_is_complete(finished: runs.Solution) -> None:
     folder = finished.folder
     assert folder is not None
     assert {p.name for p in folder.iterdir()} >= FILES
@@ -75,7 +74,7 @@ def test_folder_is_complete(finished: pinngate.Solution) -> None:
     assert state["format"] == checkpoint.FORMAT
 
 
-def test_metrics_have_every_key_of_the_contract(finished: pinngate.Solution) -> None:
+def test_metrics_have_every_key_of_the_contract(finished: runs.Solution) -> None:
     metrics = finished.metrics
     keys = """format problem status reason optimizer seed iterations seconds points parameters
         fields limit classical coefficients noise_std risk"""
@@ -92,10 +91,10 @@ def test_metrics_have_every_key_of_the_contract(finished: pinngate.Solution) -> 
 
 
 def test_written_problem_gives_the_same_numbers_again(
-    finished: pinngate.Solution, tmp_path: Path
+    finished: runs.Solution, tmp_path: Path
 ) -> None:
     assert finished.folder is not None
-    again = pinngate.run(config.load(finished.folder / "problem.yaml"), tmp_path / "again")
+    again = runs.run(config.load(finished.folder / "problem.yaml"), tmp_path / "again")
     for key in ("fields", "iterations", "parameters", "risk", "noise_std"):
         assert again.metrics[key] == finished.metrics[key]
 
@@ -120,16 +119,16 @@ def test_resumed_run_is_bitwise_the_uninterrupted_one(
     problem: str, overrides: list[str], tmp_path: Path
 ) -> None:
     stated = config.load(config.resolve(problem), overrides=overrides)
-    whole = pinngate.run(stated, tmp_path / "whole")
+    whole = runs.run(stated, tmp_path / "whole")
 
     def interrupt(progress: Progress) -> None:
         if progress.iteration >= 11:
             raise KeyboardInterrupt
 
     with pytest.raises(Interrupted):
-        pinngate.run(stated, tmp_path / "parts", callback=interrupt)
+        runs.run(stated, tmp_path / "parts", on_progress=interrupt)
     assert not (tmp_path / "parts" / "metrics.json").exists()
-    resumed = pinngate.resume(tmp_path / "parts")
+    resumed = runs.resume(tmp_path / "parts")
     networks = (s.session.stepper.network for s in (whole, resumed))
     for a, b in zip(*(network.parameters() for network in networks), strict=True):
         assert torch.equal(a, b)
@@ -144,8 +143,8 @@ def test_resumed_run_is_bitwise_the_uninterrupted_one(
 def test_a_resumed_solver_keeps_its_form_unless_a_memory_is_stated() -> None:
     overrides = [*RACE, "solve.network={width: 12, depth: 2}", "observations.0.count=4000"]
     problem = config.load(config.resolve("heat-noisy-ic"), overrides=overrides)
-    narrow = replace(problem, solve=replace(problem.solve, max_memory=72_000_000))
-    wide = replace(problem, solve=replace(problem.solve, max_memory=10**9))
+    narrow = changed(problem, solve=replace(problem.solve, max_memory=72_000_000))
+    wide = changed(problem, solve=replace(problem.solve, max_memory=10**9))
     session = begin(narrow)
     assert session.stepper.memory().form == "matrix-free"
     session.stepper.step()
@@ -154,15 +153,15 @@ def test_a_resumed_solver_keeps_its_form_unless_a_memory_is_stated() -> None:
     for name, stated in (("open", problem), ("wide", wide)):
         again = begin(stated)
         again.load_state_dict(state)
-        found[name] = type(next(iter(again.stepper.solvers.values())))
-    assert found == {"open": MatrixFreeGaussNewton, "wide": PopulationRiskGaussNewton}
+        found[name] = type(next(iter(again.stepper.solvers.values())).form)
+    assert found == {"open": MatrixFreeForm, "wide": DenseForm}
 
 
-def test_only_a_stated_memory_is_written(finished: pinngate.Solution, tmp_path: Path) -> None:
+def test_only_a_stated_memory_is_written(finished: runs.Solution, tmp_path: Path) -> None:
     assert finished.folder is not None
     assert "max_memory" not in (finished.folder / "problem.yaml").read_text()
     stated = quick("heat-noisy-ic", "solve.iterations=2", "solve.max_memory=1MB")
-    run = pinngate.run(stated, tmp_path / "run")
+    run = runs.run(stated, tmp_path / "run")
     assert "max_memory: 1MB" in (tmp_path / "run" / "problem.yaml").read_text()
     # first-order steps go on; only the Jacobian of the uncertainty does not fit
     assert run.metrics["fields"]["u"]["relative_l2"] > 0
@@ -183,7 +182,7 @@ def test_killed_process_leaves_a_run_that_resumes(tmp_path: Path) -> None:
     assert state["stepper"]["iteration"] > 0
     assert not (folder / "metrics.json").exists()
     with pytest.raises(InputError, match="already holds a run"):
-        pinngate.run(quick(), folder)
+        runs.run(quick(), folder)
 
 
 def test_interrupt_from_the_keyboard_is_status_130(tmp_path: Path) -> None:
@@ -203,11 +202,11 @@ def test_interrupt_from_the_keyboard_is_status_130(tmp_path: Path) -> None:
     assert checkpoint.load(folder / "checkpoint.pt")["stepper"]["iteration"] > 0
 
 
-def test_prediction_equals_the_solution_on_its_grid(finished: pinngate.Solution) -> None:
+def test_prediction_equals_the_solution_on_its_grid(finished: runs.Solution) -> None:
     assert finished.folder is not None
     solution = arrays(finished.folder)
     points = np.array([[solution["x"][7], solution["t"][3]], [solution["x"][50], 0.0]])
-    found = pinngate.predict(finished.folder, points)
+    found = runs.predict(finished.folder, points)
     # a batch of another size may be summed in another order, in single precision
     np.testing.assert_allclose(
         found["u"], [solution["u"][7, 3], solution["u"][50, 0]], rtol=1e-5, atol=1e-6
@@ -217,12 +216,12 @@ def test_prediction_equals_the_solution_on_its_grid(finished: pinngate.Solution)
     )
 
 
-def test_finished_run_is_not_resumed_or_overwritten(finished: pinngate.Solution) -> None:
+def test_finished_run_is_not_resumed_or_overwritten(finished: runs.Solution) -> None:
     assert finished.folder is not None
     with pytest.raises(InputError, match="finished"):
-        pinngate.resume(finished.folder)
+        runs.resume(finished.folder)
     with pytest.raises(InputError, match="already holds a run"):
-        pinngate.run(quick(), finished.folder)
+        runs.run(quick(), finished.folder)
 
 
 def test_measured_data_travel_with_the_run(tmp_path: Path) -> None:
@@ -230,9 +229,9 @@ def test_measured_data_travel_with_the_run(tmp_path: Path) -> None:
     source.write_text("x,t,u,u_std\n0.1,0,0.3,0.1\n0.5,0,0.9,0.1\n0.9,0.5,0.2,0.2\n")
     text = config.resolve("heat-sensors").read_text().replace("heat-sensors.csv", str(source))
     problem = config.loads(text, overrides=[*QUICK, "solve.iterations=10"])
-    solution = pinngate.run(problem, tmp_path / "run")
+    solution = runs.run(problem, tmp_path / "run")
     source.unlink()
-    again = pinngate.run(config.load(tmp_path / "run" / "problem.yaml"), tmp_path / "again")
+    again = runs.run(config.load(tmp_path / "run" / "problem.yaml"), tmp_path / "again")
     assert again.metrics["risk"] == solution.metrics["risk"]
     assert solution.metrics["fields"]["u"]["relative_l2"] is None
 
@@ -241,26 +240,26 @@ def test_unusable_folder_is_one_message(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
     with pytest.raises(InputError, match="cannot write to"):
-        pinngate.run(quick(), blocked / "run")
+        runs.run(quick(), blocked / "run")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_read_only_folder_is_one_message(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(InputError, match="cannot write to"):
-        pinngate.run(quick(), tmp_path / "run")
+        runs.run(quick(), tmp_path / "run")
 
 
-def test_changing_the_optimizer_leaves_the_data(finished: pinngate.Solution) -> None:
-    other = pinngate.solve(quick("heat-noisy-ic", "solve.optimizer=adam", "solve.iterations=2"))
+def test_changing_the_optimizer_leaves_the_data(finished: runs.Solution) -> None:
+    other = runs.solve(quick("heat-noisy-ic", "solve.optimizer=adam", "solve.iterations=2"))
     for a, b in zip(finished.session.observations, other.session.observations, strict=True):
         np.testing.assert_array_equal(a.values, b.values)
     assert other.metrics["optimizer"] == "adam"
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_another_seed_is_other_data(finished: pinngate.Solution, seed: int) -> None:
-    other = pinngate.solve(quick("heat-noisy-ic", f"solve.seed={seed}", "solve.iterations=2"))
+def test_another_seed_is_other_data(finished: runs.Solution, seed: int) -> None:
+    other = runs.solve(quick("heat-noisy-ic", f"solve.seed={seed}", "solve.iterations=2"))
     values = other.session.observations[0].values
     assert not np.array_equal(values, finished.session.observations[0].values)
 

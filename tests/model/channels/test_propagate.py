@@ -7,7 +7,8 @@ import torch
 
 from pinngate.expression import differentiate, evaluate
 from pinngate.model.channels import backward, forward, plan_channels
-from pinngate.model.networks import Network, activation_derivatives
+from pinngate.model.channels.layered import activation_derivatives
+from pinngate.model.networks import Network
 from pinngate.statement.options import NetworkOptions
 from tests.equations import CASES, coefficients_of, nested_autograd, network_of, points_of
 
