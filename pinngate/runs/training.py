@@ -24,6 +24,7 @@ from pinngate.errors import InputError, Interrupted
 from pinngate.expression import applied_functions
 from pinngate.model.residuals import ResidualModel
 from pinngate.model.terms import Batch, Term
+from pinngate.model.tiles import TermEvaluation
 from pinngate.optim.parts import OwnOptimizer, Parts, Stepper
 from pinngate.optim.registry import complete, method, resolve
 from pinngate.points.batches import BatchSource
@@ -234,7 +235,7 @@ def _try_functions(model: ResidualModel, stepper: Stepper, batches: dict[str, Ba
         _try_function(f"{name}, which calls {own},", part, alone[name])
 
 
-def _try_function(what: str, part: Evaluation, alone: Evaluation) -> None:
+def _try_function(what: str, part: TermEvaluation, alone: TermEvaluation) -> None:
     every = (part.residual, *part.by_channel.values(), part.by_coefficient)
     if not all(bool(torch.isfinite(values).all()) for values in every):
         raise InputError(

@@ -68,7 +68,7 @@ def _call(problem: Problem) -> str:
 
 def _numbers(value: ArrayLike, what: str) -> Array:
     try:
-        return np.asarray(value, dtype=np.float64)
+        return np.array(value, dtype=np.float64, order="C")  # torch takes no reversed views
     except (TypeError, ValueError):
         raise InputError(f"{what} are no numbers", expected="numbers or arrays of them") from None
 
