@@ -20,7 +20,7 @@ from pinngate.runs.judgement import judge
 from pinngate.runs.progress import ProgressDisplay
 from pinngate.runs.training import Callback, OnProgress, Session, begin, train
 from pinngate.solution.folders import write_results
-from pinngate.solution.solution import Solution
+from pinngate.solution.solved import Solution
 from pinngate.statement.options import OWN_OPTIMIZER, NetworkOptions, SolveOptions
 from pinngate.statement.problem import Problem, changed
 
@@ -156,6 +156,7 @@ def resume(
     functions: Functions = NONE,
     max_memory: int | None = None,
     on_progress: OnProgress | None = None,
+    callback: Callback | None = None,
 ) -> Solution:
     """Continue an interrupted run; its numbers are bitwise those of an uninterrupted one.
 
@@ -167,6 +168,7 @@ def resume(
         max_memory: bytes that the solver may use from now on. Where that changes the form of the
             solver, the numbers are those of the other form.
         on_progress: called at every logged iteration.
+        callback: as in `solve`.
 
     Raises:
         InputError: the folder holds no run or a finished one, or what the caller brought along
@@ -189,7 +191,7 @@ def resume(
     session = begin(problem, network=network, optimizer=optimizer)
     if (folder / "checkpoint.pt").exists():
         session.load_state_dict(checkpoint.load(folder / "checkpoint.pt"))
-    return _continue(folder, session, time.perf_counter() - started, on_progress)
+    return _continue(folder, session, time.perf_counter() - started, on_progress, callback)
 
 
 def _continue(
