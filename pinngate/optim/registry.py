@@ -207,18 +207,7 @@ def resolve(problem: Problem) -> Problem:
         InputError: unknown optimizer or device.
     """
     chosen = method(problem.solve.optimizer)
-    given, defaults = problem.solve, chosen.defaults
-    if (
-        problem.coefficients or problem.coefficient_fields
-    ) and chosen.inverse_collocation is not None:
-        defaults = replace(defaults, collocation=chosen.inverse_collocation)
-    elif chosen.nonlinear_collocation is not None and not has_linear_equations(problem):
-        defaults = replace(defaults, collocation=chosen.nonlinear_collocation)
-    if given.own_network is not None:  # its layers are not known
-        defaults = replace(defaults, network=None, basis=defaults.basis and "weights")
-    if defaults.collocation is not None:
-        share = SHARE_BY_AXES[len(problem.axes)]
-        defaults = replace(defaults, collocation=int(share * defaults.collocation))
+    given, defaults = problem.solve, _defaults(chosen, problem)
     filled = {
         key.name: getattr(defaults, key.name)
         for key in fields(SolveOptions)
@@ -232,6 +221,23 @@ def resolve(problem: Problem) -> Problem:
         device=choose_device(given.device),
     )
     return replace(problem, solve=solve)
+
+
+def _defaults(chosen: Method, problem: Problem) -> SolveOptions:
+    """Return the defaults of an optimizer for the kind of problem."""
+    defaults = chosen.defaults
+    if (
+        problem.coefficients or problem.coefficient_fields
+    ) and chosen.inverse_collocation is not None:
+        defaults = replace(defaults, collocation=chosen.inverse_collocation)
+    elif chosen.nonlinear_collocation is not None and not has_linear_equations(problem):
+        defaults = replace(defaults, collocation=chosen.nonlinear_collocation)
+    if problem.solve.own_network is not None:  # its layers are not known
+        defaults = replace(defaults, network=None, basis=defaults.basis and "weights")
+    if defaults.collocation is not None:
+        share = SHARE_BY_AXES[len(problem.axes)]
+        defaults = replace(defaults, collocation=int(share * defaults.collocation))
+    return defaults
 
 
 def choose_device(name: str) -> str:
