@@ -24,6 +24,7 @@ from pinngate.errors import InputError, Interrupted
 from pinngate.expression import applied_functions
 from pinngate.model.residuals import ResidualModel
 from pinngate.model.terms import Batch, Term
+from pinngate.model.tiles import TermEvaluation
 from pinngate.optim.parts import OwnOptimizer, Parts, Stepper
 from pinngate.optim.registry import complete, method, resolve
 from pinngate.points.batches import BatchSource
@@ -216,30 +217,34 @@ def _try_functions(model: ResidualModel, stepper: Stepper, batches: dict[str, Ba
         InputError: a function fails, mixes points or is not finite, or its derivatives are not.
     """
     few = {name: batch.take(slice(0, 1)) for name, batch in batches.items()}
-    whole, alone = (
-        {
-            part.term.name: part
-            for tile in reversed([*model.sweep(stepper.network, stepper.coefficients, taken)])
-            for part in tile.evaluations
-        }
-        for taken in (batches, few)
-    )
+    whole, alone = (_evaluations(model, stepper, taken) for taken in (batches, few))
     for name, part in whole.items():
         own = " and ".join(f"'{f}'" for f in applied_functions(part.term.residual))
         if not own:
             continue
-        for values in (part.residual, *part.by_channel.values(), part.by_coefficient):
-            if not bool(torch.isfinite(values).all()):
-                raise InputError(
-                    f"{name}, which calls {own}, is not finite at the start, or its derivatives",
-                    expected="functions that are finite, with their derivatives, for all values "
-                    "that the fields may take",
-                )
+        computed = (part.residual, *part.by_channel.values(), part.by_coefficient)
+        if not all(bool(torch.isfinite(values).all()) for values in computed):
+            raise InputError(
+                f"{name}, which calls {own}, is not finite at the start, or its derivatives",
+                expected="functions that are finite, with their derivatives, for all values that "
+                "the fields may take",
+            )
         if not torch.allclose(part.residual[:1], alone[name].residual, rtol=1e-3):
             raise InputError(
                 f"{name}, which calls {own}, has another value at a point among others than alone",
                 expected="functions that work on each element by itself",
             )
+
+
+def _evaluations(
+    model: ResidualModel, stepper: Stepper, batches: dict[str, Batch]
+) -> dict[str, TermEvaluation]:
+    """Return the first tile of every term."""
+    found: dict[str, TermEvaluation] = {}
+    for tile in model.sweep(stepper.network, stepper.coefficients, batches):
+        for part in tile.evaluations:
+            found.setdefault(part.term.name, part)
+    return found
 
 
 def _with_own(problem: Problem, network: nn.Module | None) -> Problem:

@@ -333,7 +333,8 @@ def _given(stated: SolveOptions) -> dict[str, Any]:
 def _not_read(name: str, path: str, *, is_default: bool) -> InputError:
     reads = DECLARATIONS[name]
     kinds = ", ".join(reads.weight_names())
-    listed = ", ".join(f"weights ({kinds})" if key == "weights" else key for key in reads.names())
+    stated = [key for key in reads.names() if key != "own_network"]  # which Python alone gives
+    listed = ", ".join(f"weights ({kinds})" if key == "weights" else key for key in stated)
     readers = [other for other in NAMED if path in DECLARATIONS[other].paths()]
     is_read = f"{path} is read by {', '.join(readers)}"
     shown = f"{name}, the default," if is_default else name
