@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pinngate.errors import SolveError
 from pinngate.expression import ZERO, Expression, differentiate, evaluate, names
 from pinngate.limits.modes import conditions_on
-from pinngate.limits.stencils import Line
+from pinngate.reference.stencils import Line
 from pinngate.statement.derivatives import Derivative, parse_derivative
 from pinngate.statement.problem import Problem
 

@@ -18,8 +18,9 @@ from pinngate.errors import SolveError
 from pinngate.expression import differentiate, evaluate, names
 from pinngate.limits.linearisation import FieldValues, Linearisation, grid_points
 from pinngate.limits.modes import Mode
+from pinngate.limits.nodes import adapted_nodes
 from pinngate.limits.radau import RADAU_NODES, RadauMarch
-from pinngate.limits.stencils import Line, adapted_nodes
+from pinngate.reference.stencils import Line
 from pinngate.statement.linearity import has_linear_equations
 from pinngate.statement.problem import Problem
 
