@@ -32,9 +32,7 @@ SOURCES = {
 }
 
 
-def definitions(
-    tree: ast.AST, prefix: str
-) -> Iterator[tuple[str, Definition | ast.ClassDef]]:
+def definitions(tree: ast.AST, prefix: str) -> Iterator[tuple[str, Definition | ast.ClassDef]]:
     """Yield every class and function below a node with its dotted name, those inside others too."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, Definition | ast.ClassDef):
