@@ -88,7 +88,6 @@ def _point_values(
         return np.asarray(truth(points)[of], dtype=np.float64)
     known: dict[str, float | Array] = {**problem.constants, **problem.true_coefficients()}
     known |= {axis: points[:, k] for k, axis in enumerate(problem.axes)}
-    formulas = problem.truth.fields if problem.truth is not None else {}
     wanted = substitute(quantity, _true_derivatives(problem, of, quantity))
     known |= truth(points)
     for coefficient in problem.coefficients:

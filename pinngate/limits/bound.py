@@ -9,7 +9,7 @@ Rao 1945, Cramér 1946; the linearisation is exact to first order in σ.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinngate.errors import SolveError
+from pinngate.limits.case import Case, Sensitivity, Unavailable, Undetermined, case_of
 from pinngate.limits.linearisation import FieldValues, grid_points, time_orders
 from pinngate.limits.modal import evolve, symbol_of
 from pinngate.limits.modes import Family, Mode, family_of
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from pinngate.data.observations import ObservationSet
 
 Array = NDArray[np.float64]
-Sensitivity = Callable[[str, Array], Array]  # field, points (m, axes) → (m, parameters)
 
 NUM_UNKNOWN_MODES = 20  # of the initial condition of an inverse problem; 10 to 40 agree
 # ratio of the singular values of J (unit columns) below which data do not tell unknowns apart:
@@ -56,14 +56,6 @@ class Limit:
     def of_field(self, name: str) -> dict[str, float]:
         """Return the entry of a field in ``metrics.json``."""
         return {"relative_l2": self.relative_l2[name], "realised": self.realised[name]}
-
-
-class _Unavailable(Exception):  # noqa: N818 - an outcome, never leaves this module
-    """The reason why a problem has no limit here."""
-
-
-class _Undetermined(_Unavailable):
-    """The data do not tell the unknowns apart."""
 
 
 def limit(
@@ -96,79 +88,11 @@ def limit(
     """
     try:
         if truth is None:
-            raise _Unavailable("the truth is not known")
-        return _limit(_case(problem, observations, grid_points, truth, noise_std))
-    except (_Unavailable, SolveError) as reason:
+            raise Unavailable("the truth is not known")
+        return _limit(case_of(problem, observations, grid_points, truth, noise_std))
+    except (Unavailable, SolveError) as reason:
         logger.info("no limit for %s: %s", problem.name, reason)
         return None
-
-
-@dataclass(frozen=True)
-class _Case:
-    """What the limit is of: a problem, its data with their σ, and the true field and coefficients.
-
-    `points` is where the error is taken.
-    """
-
-    problem: Problem
-    observations: Sequence[ObservationSet]
-    stds: Sequence[Array]
-    points: Array
-    truth: FieldValues
-    coefficients: Mapping[str, float]
-
-    @property
-    def axis(self) -> str:
-        """The space axis."""
-        return self.problem.space_axes[0]
-
-    def jacobian(self, sensitivity: Sensitivity) -> Array:
-        """Return ∂(observed values)/∂θ over σ, shape (values, parameters)."""
-        sets = zip(self.observations, self.stds, strict=True)
-        return np.concatenate(
-            [sensitivity(data.of, data.points) / std[:, None] for data, std in sets]
-        )
-
-    def noise(self) -> Array:
-        """Return the errors of the observed values over σ, shape (values,)."""
-        sets = zip(self.observations, self.stds, strict=True)
-        return np.concatenate(
-            [(data.values - self.true_values(data.of, data.points)) / std for data, std in sets]
-        )
-
-    def true_values(self, field: str, points: Array) -> Array:
-        """Return a true field at points (m, axes), shape (m,)."""
-        return np.asarray(self.truth(points)[field])
-
-
-def _case(
-    problem: Problem,
-    observations: Sequence[ObservationSet],
-    points: Array,
-    truth: FieldValues,
-    noise_std: Mapping[str, float],
-) -> _Case:
-    """Return the case of a problem of the class that the limit is known for."""
-    true = problem.true_coefficients()
-    missing = [c.name for c in problem.coefficients if c.name not in true]
-    obstacles = {
-        "it needs time and exactly one space axis": not problem.has_time
-        or len(problem.space_axes) != 1,
-        "a coefficient that varies with the axes has no finite number of unknowns": bool(
-            problem.coefficient_fields
-        ),
-        "there are no observations": not observations,
-        "some observations are not of a field at points": not all(
-            data.is_of_field for data in observations
-        ),
-        f"the true value of {', '.join(missing)} is not known": bool(missing),
-    }
-    for reason, holds in obstacles.items():
-        if holds:
-            raise _Unavailable(reason)
-    coefficients = {c.name: true[c.name] for c in problem.coefficients}
-    stds = [_std_of(data, noise_std) for data in observations]
-    return _Case(problem, observations, stds, points, truth, coefficients)
 
 
 @dataclass(frozen=True)
@@ -187,10 +111,10 @@ PRESENT = _Choice("{} initial modes really present, ")
 NONE = _Choice("")
 
 
-def _limit(case: _Case) -> Limit:
+def _limit(case: Case) -> Limit:
     families = _families(case)
     data = _unknown_initial_data(case.problem)
-    failure = _Undetermined()
+    failure = Undetermined()
     for choice in _choices(data, case.coefficients):
         initial = [
             InitialTangent(f, order, mode)
@@ -198,11 +122,11 @@ def _limit(case: _Case) -> Limit:
             for mode in _modes(case, families[f], f, order, choice)
         ]
         if not initial and not case.coefficients:
-            raise _Unavailable("nothing is unknown")
+            raise Unavailable("nothing is unknown")
         sensitivity, how = _sensitivity(case, families, initial)
         try:
             errors = _propagate(case, sensitivity, len(initial), choice.least_ratio)
-        except _Undetermined as reason:
+        except Undetermined as reason:
             failure = reason
             continue
         return Limit(*errors, f"Cramér–Rao: {choice.words.format(len(initial))}{how}")
@@ -216,16 +140,6 @@ def _choices(
     if not data:
         return (NONE,)
     return (FIRST, PRESENT) if coefficients else (PRESENT,)
-
-
-def _std_of(data: ObservationSet, noise_std: Mapping[str, float]) -> Array:
-    std = noise_std.get(data.name, data.std)
-    if std is None:
-        raise _Unavailable(f"the noise of {data.name} is not known")
-    values = np.broadcast_to(np.asarray(std, dtype=float), (len(data.points),))
-    if not np.all(values > 0):
-        raise _Unavailable(f"{data.name} carries no noise")
-    return values
 
 
 def _unknown_initial_data(problem: Problem) -> list[tuple[str, int]]:
@@ -243,29 +157,29 @@ def _unknown_initial_data(problem: Problem) -> list[tuple[str, int]]:
     return [(f, j) for f in problem.unknowns for j in range(orders[f]) if (f, j) not in known]
 
 
-def _families(case: _Case) -> dict[str, Family]:
+def _families(case: Case) -> dict[str, Family]:
     """Return the modes of each field; periodic ones where nothing is stated and the truth fits."""
     families = {
         f: family_of(case.problem, f, case.axis) or _periodic_family(case, f)
         for f in case.problem.unknowns
     }
     if len({family.ends is None for family in families.values()}) > 1:
-        raise _Unavailable("some fields are periodic and others are not")
+        raise Unavailable("some fields are periodic and others are not")
     return families
 
 
-def _periodic_family(case: _Case, f: str) -> Family:
+def _periodic_family(case: Case, f: str) -> Family:
     low, high = case.problem.domain[case.axis]
     instants = np.linspace(*case.problem.domain["t"], 9)
     places = grid_points(case.problem, case.axis, np.linspace(low, high, 65), instants)
     values = case.true_values(f, places).reshape(len(instants), -1)
     gap = np.abs(values[:, 0] - values[:, -1]).max()
     if gap > 1e-6 * np.abs(values).max():
-        raise _Unavailable(f"the values of {f} at the ends of {case.axis} are not known")
+        raise Unavailable(f"the values of {f} at the ends of {case.axis} are not known")
     return Family(low, high, None)
 
 
-def _modes(case: _Case, family: Family, f: str, order: int, choice: _Choice) -> list[Mode]:
+def _modes(case: Case, family: Family, f: str, order: int, choice: _Choice) -> list[Mode]:
     if choice is FIRST:
         return family.first_modes(NUM_UNKNOWN_MODES)
     problem, x = case.problem, family.midpoints()
@@ -279,7 +193,7 @@ def _modes(case: _Case, family: Family, f: str, order: int, choice: _Choice) -> 
 
 
 def _sensitivity(
-    case: _Case, families: Mapping[str, Family], initial: Sequence[InitialTangent]
+    case: Case, families: Mapping[str, Family], initial: Sequence[InitialTangent]
 ) -> tuple[Sensitivity, str]:
     problem, axis = case.problem, case.axis
     family = families[problem.unknowns[0]]
@@ -300,7 +214,7 @@ def _sensitivity(
 
 
 def _propagate(
-    case: _Case, sensitivity: Sensitivity, num_initial: int, least_ratio: float
+    case: Case, sensitivity: Sensitivity, num_initial: int, least_ratio: float
 ) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
     """Return expected and realised errors of fields, and those of coefficients."""
     left, root = _covariance_root(case.jacobian(sensitivity), least_ratio)
@@ -313,7 +227,7 @@ def _propagate(
         relative[f] = float(np.linalg.norm(spread) / size_of_truth)
         realised[f] = float(np.linalg.norm(spread @ (left.T @ noise)) / size_of_truth)
     if not all(value <= 1 for value in relative.values()):
-        raise _Unavailable("the limit is above 100 %")
+        raise Unavailable("the limit is above 100 %")
     stds_of = np.linalg.norm(root, axis=1)[num_initial:]
     return relative, realised, dict(zip(case.coefficients, stds_of.tolist(), strict=True))
 
@@ -323,8 +237,8 @@ def _covariance_root(jacobian: Array, least_ratio: float) -> tuple[Array, Array]
     # unit columns first: amplitudes and coefficients have different units
     size = np.linalg.norm(jacobian, axis=0)
     if not np.all(np.isfinite(jacobian)) or np.any(size == 0):
-        raise _Undetermined("an unknown has no effect on the observations")
+        raise Undetermined("an unknown has no effect on the observations")
     left, singular, rotated = np.linalg.svd(jacobian / size, full_matrices=False)
     if len(singular) < len(size) or singular[-1] < least_ratio * singular[0]:
-        raise _Undetermined("the observations do not determine every unknown")
+        raise Undetermined("the observations do not determine every unknown")
     return left, (rotated.T / singular) / size[:, None]

@@ -98,20 +98,30 @@ def free_initial_values(problem: Problem) -> list[str]:
     """Return the unknowns that equations carry forward from values no exact condition states."""
     if not (problem.has_time and problem.space_axes):
         return []
-    t, start = problem.axes.index("t"), Plane("t", problem.domain["t"][0])
-    stated = {
+    stated = _stated_at(problem, Plane("t", problem.domain["t"][0]))
+    carried = _evolving(problem)
+    return [u for u in problem.unknowns if u in carried and u not in stated]
+
+
+def _stated_at(problem: Problem, plane: Plane) -> set[str]:
+    """Return the fields and derivatives in the conditions on a plane."""
+    return {
         name
         for condition in problem.conditions
-        if condition.where == start
+        if condition.where == plane
         for name in problem.derivatives(condition.residual)
     }
-    carried = {
+
+
+def _evolving(problem: Problem) -> set[str]:
+    """Return the fields whose derivative in time an equation holds."""
+    t = problem.axes.index("t")
+    return {
         derivative.field
         for equation in problem.equations
         for derivative in problem.derivatives(equation.residual).values()
         if derivative.orders[t] > 0
     }
-    return [u for u in problem.unknowns if u in carried and u not in stated]
 
 
 def strength(roughness: Tensor, variance: float, effective_dimension: float) -> float:
