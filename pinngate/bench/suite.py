@@ -114,6 +114,34 @@ def load_suite(name: str) -> Suite:
     Raises:
         InputError: there is none, it has unknown keys, or it names what does not exist.
     """
+    path, stated = _read(name)
+    where = str(path)
+    problems = _texts(stated["problems"], f"{where}: problems")
+    settings = {
+        label: _setting(label, given, where, problems)
+        for label, given in _or(stated, "settings", {"default": None}).items()
+    }
+    methods = _methods(stated, where, problems, tuple(settings))
+    baseline = stated.get("baseline")
+    if baseline is not None:
+        _known([baseline], methods, f"{where}: baseline")
+    drawn = _texts(_or(stated, "drawn", []), f"{where}: drawn")
+    _known(drawn, methods, f"{where}: drawn")
+    return Suite(
+        path.stem,
+        problems,
+        methods,
+        settings,
+        *_seeds(stated.get("seeds", 10), f"{where}: seeds", problems),
+        baseline,
+        tuple(_level(value, f"{where}: levels") for value in _or(stated, "levels", ())),
+        drawn,
+        str(_or(stated, "about", "")),
+    )
+
+
+def _read(name: str) -> tuple[Path, dict[str, Any]]:
+    """Return the path of a suite and its keys, with problems among them."""
     path = Path(name) if name.endswith((".yaml", ".yml")) else SUITES / f"{name}.yaml"
     if not path.is_file():
         raise InputError(
@@ -124,52 +152,42 @@ def load_suite(name: str) -> Suite:
     stated = yaml_source.read(path.read_text(encoding="utf-8"), str(path)).tree
     if not isinstance(stated, dict) or set(stated) - set(KEYS) or not stated.get("problems"):
         raise InputError(f"{path} is no suite", expected="the keys " + ", ".join(KEYS))
-    where = str(path)
-    problems = _texts(stated["problems"], f"{where}: problems")
-    settings = {
-        label: _setting(label, given, where, problems)
-        for label, given in (stated.get("settings") or {"default": None}).items()
-    }
-    methods = {
-        name: Choice(name) for name in _texts(stated.get("optimizers", []), f"{where}: optimizers")
-    }
-    methods |= _choices(stated.get("methods") or {}, where, problems, tuple(settings))
+    return path, stated
+
+
+def _or(stated: Mapping[str, Any], key: str, default: Any) -> Any:
+    """Return what is stated under a key, the default where that is nothing."""
+    return stated.get(key) or default
+
+
+def _methods(
+    stated: Mapping[str, Any], where: str, problems: Sequence[str], settings: Sequence[str]
+) -> dict[str, Choice]:
+    """Return the methods by label, every option one that its method has."""
+    optimizers = _texts(stated.get("optimizers", []), f"{where}: optimizers")
+    methods = {name: Choice(name) for name in optimizers}
+    methods |= _choices(_or(stated, "methods", {}), where, problems, settings)
     methods = methods or {DEFAULT: Choice(DEFAULT)}
     for label, choice in methods.items():
         method(choice.method).check(choice.options, f"{where}: methods: {label}")
-    baseline = stated.get("baseline")
-    if baseline is not None:
-        _known([baseline], methods, f"{where}: baseline")
-    drawn = _texts(stated.get("drawn") or [], f"{where}: drawn")
-    _known(drawn, methods, f"{where}: drawn")
-    return Suite(
-        path.stem,
-        problems,
-        methods,
-        settings,
-        *_seeds(stated.get("seeds", 10), f"{where}: seeds", problems),
-        baseline,
-        tuple(_level(value, f"{where}: levels") for value in stated.get("levels") or ()),
-        drawn,
-        str(stated.get("about") or ""),
-    )
+    return methods
 
 
 def runs_of(suite: Suite) -> Iterator[Run]:
     """Yield every run of a suite, seeds outermost: a partial matrix is a smaller sample of all."""
-    most = max(suite.num_seeds, *suite.problem_seeds.values(), 0)
-    for seed in range(most):
-        for problem in suite.problems:
-            for title, setting in suite.settings.items():
-                if not _is_within(problem, setting.problems):
-                    continue
-                for label, choice in suite.methods.items():
-                    if (
-                        _is_within(problem, choice.problems)
-                        and _is_within(title, choice.settings)
-                        and seed < suite.seeds_of(problem, choice)
-                    ):
-                        yield Run(problem, title, label, choice, seed, setting.overrides)
+    cells = [
+        (problem, title, label)
+        for problem in suite.problems
+        for title, setting in suite.settings.items()
+        if _is_within(problem, setting.problems)
+        for label, choice in suite.methods.items()
+        if _is_within(problem, choice.problems) and _is_within(title, choice.settings)
+    ]
+    for seed in range(max(suite.num_seeds, *suite.problem_seeds.values(), 0)):
+        for problem, title, label in cells:
+            choice = suite.methods[label]
+            if seed < suite.seeds_of(problem, choice):
+                yield Run(problem, title, label, choice, seed, suite.settings[title].overrides)
 
 
 def cut(
@@ -193,9 +211,7 @@ def cut(
         InputError: a label or problem is not in the suite.
     """
     if methods:
-        _known(methods, suite.methods, "--method")
-        kept = {k: v for k, v in suite.methods.items() if k in (*methods, suite.reference)}
-        suite = replace(suite, methods=kept, drawn=())  # what is asked for is drawn
+        suite = _keeping_methods(suite, methods)
     if problems:
         _known(problems, suite.problems, "--problem")
         suite = replace(suite, problems=tuple(p for p in suite.problems if p in problems))
@@ -208,6 +224,12 @@ def cut(
     if num_seeds is not None:
         suite = replace(suite, num_seeds=num_seeds, problem_seeds={})
     return suite
+
+
+def _keeping_methods(suite: Suite, methods: Sequence[str]) -> Suite:
+    _known(methods, suite.methods, "--method")
+    kept = {k: v for k, v in suite.methods.items() if k in (*methods, suite.reference)}
+    return replace(suite, methods=kept, drawn=())  # what is asked for is drawn
 
 
 def _is_within(name: str, names: Sequence[str] | None) -> bool:
@@ -230,21 +252,26 @@ def _choices(
         given = dict.fromkeys(_texts(given, f"{where}: methods"))
     if not isinstance(given, dict):
         raise InputError(f"{where}: methods", expected="labels, each with a method and its options")
-    choices = {}
-    for label, stated in given.items():
-        at = f"{where}: methods: {label}"
-        if stated is not None and not isinstance(stated, dict):
-            raise InputError(f"{at}: got {stated!r}", expected="method: NAME and its options")
-        options = dict(stated or {})
-        name = str(options.pop("method", label))
-        limited = _restriction(options, problems, at)
-        within = _restriction(options, settings, at, "settings")
-        seeds = options.pop("seeds", None)
-        options.pop("problems", None)
-        options.pop("settings", None)
-        num_seeds = None if seeds is None else _count(seeds, f"{at}: seeds")
-        choices[label] = Choice(name, options, limited, within, num_seeds)
-    return choices
+    return {
+        label: _choice(label, stated, f"{where}: methods: {label}", problems, settings)
+        for label, stated in given.items()
+    }
+
+
+def _choice(
+    label: str, stated: Any, where: str, problems: Sequence[str], settings: Sequence[str]
+) -> Choice:
+    if stated is not None and not isinstance(stated, dict):
+        raise InputError(f"{where}: got {stated!r}", expected="method: NAME and its options")
+    options = dict(stated or {})
+    name = str(options.pop("method", label))
+    limited = _restriction(options, problems, where)
+    within = _restriction(options, settings, where, "settings")
+    seeds = options.pop("seeds", None)
+    options.pop("problems", None)
+    options.pop("settings", None)
+    num_seeds = None if seeds is None else _count(seeds, f"{where}: seeds")
+    return Choice(name, options, limited, within, num_seeds)
 
 
 def _restriction(
