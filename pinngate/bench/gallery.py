@@ -220,14 +220,9 @@ def _verdict(rows: Sequence[Row]) -> str:
     status = rows[0]["status"]
     if not rows[0]["kind"]:
         return f"Failed: {status}."
-    told = [
-        *(
-            _error_words(row)
-            for row in rows
-            if row["kind"] != "coefficients" and row["relative_l2"]
-        ),
-        *(_estimate_words(row) for row in rows if row["kind"] == "coefficients"),
-    ]
+    coefficients = [row for row in rows if row["kind"] == "coefficients"]
+    judged = [row for row in rows if row not in coefficients and row["relative_l2"]]
+    told = [*map(_error_words, judged), *map(_estimate_words, coefficients)]
     text = "; ".join(told) or "no truth to compare with"
     state = "" if status == "converged" else f" **{status.capitalize()}.**"
     return text[0].upper() + text[1:] + "." + state

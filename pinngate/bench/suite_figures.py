@@ -156,7 +156,7 @@ def _draw(axes: Axes, members: Sequence[Row], name: str, look: _Look) -> float |
         return None
     end, seconds = float(np.median(finals)), float(np.median([r["solve_seconds"] for r in solved]))
     key = f"relative_l2.{name}"
-    courses = [r["course"] for r in solved if len((r.get("course") or {}).get(key, [])) > 1]
+    courses = _courses(solved, key)
     width, order, size = (2.6, 5, 7.0) if look.is_ours else (1.2, 3, 4.5)
     if courses:
         times, errors = _median_course(courses, key)
@@ -168,6 +168,12 @@ def _draw(axes: Axes, members: Sequence[Row], name: str, look: _Look) -> float |
         markeredgecolor="white", markeredgewidth=0.8, zorder=order + 1,
     )  # fmt: skip
     return end
+
+
+def _courses(rows: Sequence[Row], key: str) -> list[dict[str, Any]]:
+    """Return the courses that hold more than one state of a figure."""
+    courses: list[dict[str, Any]] = [row.get("course") or {} for row in rows]
+    return [course for course in courses if len(course.get(key, [])) > 1]
 
 
 def _known(values: Iterable[float | None]) -> list[float]:

@@ -147,7 +147,7 @@ def _best_modes(family: Family, x: Array, data: Array, root: Array) -> tuple[lis
         misfit = float(np.sum((data - matrix @ amplitudes) ** 2))
         score = n * misfit / (n - len(modes)) ** 2
         if score < best:
-            best, chosen = score, (modes, amplitudes)
+            best, chosen = score, (modes, np.asarray(amplitudes, dtype=np.float64))
     return chosen
 
 
