@@ -1,8 +1,8 @@
 """What a benchmark runs: problems × settings × methods × seeds.
 
-First step of a benchmark, read from a YAML file by `suite_file`; `pinngate.bench.matrix` runs what is stated here. A *setting* changes the
-problem (noise, sample size), a *method* the way to solve it; both may be restricted to some
-problems, so that one suite holds cells of different kinds.
+First step of a benchmark, read from a YAML file by `suite_file`; `pinngate.bench.matrix` runs what
+is stated here. A *setting* changes the problem (noise, sample size), a *method* the way to solve
+it; both may be restricted to some problems, so that one suite holds cells of different kinds.
 """
 
 from __future__ import annotations

@@ -110,9 +110,7 @@ def _initial_data(
     problem: Problem, observations: Sequence[ObservationSet], smooth: Smoother
 ) -> tuple[dict[str, Initial], bool] | None:
     """Return a function for every initial datum; None where one is neither known nor observed."""
-    if not problem.has_time or problem.coefficients or problem.coefficient_fields:
-        return None
-    if 0 in time_orders(problem).values():
+    if not _is_solvable(problem):
         return None
     start = Plane("t", problem.domain["t"][0])
     at_start = [data for data in observations if data.where == start]
@@ -129,6 +127,12 @@ def _initial_data(
         else:
             return None
     return fields, is_smoothed
+
+
+def _is_solvable(problem: Problem) -> bool:
+    """Tell whether a solver carries every field on from its start without estimating anything."""
+    is_known = not (problem.coefficients or problem.coefficient_fields)
+    return problem.has_time and is_known and 0 not in time_orders(problem).values()
 
 
 def _initial_names(problem: Problem) -> Iterator[tuple[str, int, str]]:

@@ -6,14 +6,14 @@ nodes that the fit uses, of an order at which its error is far below any noise.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pinngate.errors import DataError
-from pinngate.expression import Expression, differentiate, evaluate, names, substitute
-from pinngate.statement.derivatives import Derivative
+from pinngate.expression import Expression, evaluate, names, substitute
+from pinngate.statement.derivatives import differentiated
 from pinngate.statement.measurement import Mean
 from pinngate.statement.problem import Problem
 
@@ -110,14 +110,7 @@ def _true_derivatives(problem: Problem, of: str, quantity: Expression) -> dict[s
                 f"synthetic values of {of} need the derivative {name} of the truth",
                 expected="a truth stated by formulas",
             )
-    return {n: _differentiated(formulas[d.field], problem.axes, d) for n, d in found.items()}
-
-
-def _differentiated(formula: Expression, axes: Sequence[str], derivative: Derivative) -> Expression:
-    for axis, order in zip(axes, derivative.orders, strict=True):
-        for _ in range(order):
-            formula = differentiate(formula, axis)
-    return formula
+    return {n: differentiated(formulas[d.field], problem.axes, d.orders) for n, d in found.items()}
 
 
 __all__ = ["mean_nodes", "true_values"]

@@ -6,18 +6,18 @@ largest residual is reported relative to the size of the terms it is made of. No
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from pinngate.errors import InputError
-from pinngate.expression import Expression, differentiate, evaluate, names, substitute
+from pinngate.expression import Expression, evaluate, names, substitute
 from pinngate.expression.printing import to_text
 from pinngate.geometry.region import Region
 from pinngate.model.channels import Plan, plan_channels
 from pinngate.statement.coefficient_fields import searched, with_true_fields
-from pinngate.statement.derivatives import Derivative
+from pinngate.statement.derivatives import differentiated
 from pinngate.statement.problem import (
     BoundaryPart,
     Coefficient,
@@ -124,7 +124,7 @@ def _relative_residual(
     points: Mapping[str, np.ndarray],
 ) -> float:
     inserted = {
-        name: _differentiated(fields[derivative.field], problem.axes, derivative)
+        name: differentiated(fields[derivative.field], problem.axes, derivative.orders)
         for name, derivative in problem.derivatives(residual).items()
     }
     total = np.abs(evaluate(substitute(residual, inserted), {**constants, **points}, np))
@@ -132,15 +132,6 @@ def _relative_residual(
     sizes = [np.max(np.abs(evaluate(e, everywhere, np))) for e in inserted.values()]
     size = max(sizes, default=0.0)
     return float(np.max(total) / (size or 1.0))
-
-
-def _differentiated(
-    expression: Expression, axes: Sequence[str], derivative: Derivative
-) -> Expression:
-    for axis, order in zip(axes, derivative.orders, strict=True):
-        for _ in range(order):
-            expression = differentiate(expression, axis)
-    return expression
 
 
 def describe(problem: Problem) -> Iterator[tuple[str, str]]:
