@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,7 @@ def excess_of(node: Definition | ast.ClassDef) -> list[str]:
     return [f"{count} {what}" for what, count, most in counted if count > most]
 
 
+@cache
 def offenders() -> dict[str, str]:
     found = {}
     for module, source in SOURCES.items():
@@ -100,6 +102,7 @@ def offenders() -> dict[str, str]:
     return found
 
 
+@cache
 def complexities() -> dict[str, int]:
     """McCabe's count of every function, method and class, as radon takes it."""
     return {
@@ -124,7 +127,7 @@ def complex_blocks() -> dict[str, int]:
 
 def excesses() -> dict[str, str]:
     """All that is above a limit, in words."""
-    found = offenders()
+    found = dict(offenders())
     if mean_complexity() > MAX_MEAN_COMPLEXITY:
         found[MEAN] = f"{mean_complexity():.2f}"
     if complex_blocks():

@@ -15,8 +15,8 @@ from pinngate.limits import limit
 from pinngate.limits.modal import evolve, symbol_of
 from pinngate.limits.modes import Family, family_of
 from pinngate.limits.nodes import adapted_nodes
-from pinngate.reference.stencils import Line
 from pinngate.limits.tangents import InitialTangent, solve_tangents
+from pinngate.reference.stencils import Line
 from pinngate.statement.problem import Plane
 
 INITIAL = Plane("t", 0.0)

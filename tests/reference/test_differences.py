@@ -19,6 +19,13 @@ def test_a_stencil_is_exact_for_polynomials_of_its_degree(order: int) -> None:
         assert weights @ nodes**degree == pytest.approx(exact, abs=1e-9)
 
 
+def test_stencils_of_many_rows_are_those_of_each() -> None:
+    offsets = np.random.default_rng(0).uniform(-1, 1, (9, 5))
+    for order in range(5):
+        one_by_one = np.concatenate([stencil_weights(row[None], order) for row in offsets])
+        np.testing.assert_array_equal(stencil_weights(offsets, order), one_by_one)
+
+
 @pytest.mark.parametrize("is_periodic", [False, True])
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
 def test_matrices_converge_with_their_order(order: int, is_periodic: bool) -> None:
