@@ -22,7 +22,7 @@ from pinngate.report import read, write
 from pinngate.runs import checkpoint, exports, files
 from pinngate.runs.folder import load_session
 from pinngate.runs.judgement import Judged, deviations
-from pinngate.solution.solution import Solution
+from pinngate.solution.solved import Solution
 from pinngate.statement.problem import Problem
 
 

@@ -20,7 +20,7 @@ from pinngate.runs.judgement import judge
 from pinngate.runs.progress import ProgressDisplay
 from pinngate.runs.training import Callback, OnProgress, Session, begin, train
 from pinngate.solution.folders import write_results
-from pinngate.solution.solution import Solution
+from pinngate.solution.solved import Solution
 from pinngate.statement.options import OWN_OPTIMIZER, NetworkOptions
 from pinngate.statement.problem import Problem, changed
 
