@@ -201,9 +201,9 @@ class Posterior:
 
 def student_quantile(degrees_of_freedom: float) -> float:
     """Return the half width of a 95 % interval in standard deviations (Student's t)."""
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
-    return float(t.ppf(0.975, max(1.0, degrees_of_freedom)))
+    return float(stdtrit(max(1.0, degrees_of_freedom), 0.975))
 
 
 def residual_correlation(fit: LinearisedFit[Any]) -> tuple[Correlation, NDArray[np.intp]] | None:

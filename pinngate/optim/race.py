@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scipy.stats import f as f_distribution
+from scipy.special import fdtri
 
 from pinngate.data.replicates import PureError
 from pinngate.errors import SolveError
@@ -263,7 +263,7 @@ class Race:
             return False
         count = self.num_observations
         share = 1 + best["dimension"] / count
-        bound = float(f_distribution.isf(STUCK, count, pure.degrees_of_freedom))
+        bound = float(fdtri(count, pure.degrees_of_freedom, 1 - STUCK))
         return bool(best["risk"] > bound * share * pure.std**2)
 
     def _strain(self, name: str) -> float:

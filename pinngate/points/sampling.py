@@ -1,6 +1,6 @@
 """Collocation points: fresh, stratified, reproducible.
 
-Each batch is the next stretch of one scrambled Sobol sequence (scipy's), so consecutive batches
+Each batch is the next stretch of one scrambled Sobol sequence (`sobol`), so consecutive batches
 fill the domain evenly and a run is resumed by skipping what was drawn. Points of a batch come in
 random order: consecutive Sobol points are far from independent, and the grouped statistics need
 groups that are.
@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import qmc
 from torch import Tensor
 
 from pinngate.errors import InputError
+from pinngate.points.sobol import ScrambledSobol
 from pinngate.statement.problem import Plane
 from pinngate.streams import generator
 
@@ -58,7 +58,7 @@ class SobolSampler:
         self.num_points = 1 << (num_points - 1).bit_length() if self.free else 1
         self.num_drawn = 0
         self._inside, self._where = inside, where
-        self._engine = qmc.Sobol(len(self.free) or 1, rng=generator(seed, stream), bits=32)
+        self._sequence = ScrambledSobol(len(self.free) or 1, generator(seed, stream))
         self._order_seed = int(generator(seed, stream + "/order").integers(2**62))
 
     def draw(self, dtype: torch.dtype, device: torch.device) -> Tensor:
@@ -88,15 +88,14 @@ class SobolSampler:
         unit = np.full((self.num_points, len(self.low)), 0.5)
         if self.free:
             order = np.random.default_rng([self._order_seed, self.num_drawn])
-            unit[:, self.free] = order.permutation(self._engine.random(self.num_points))
+            unit[:, self.free] = order.permutation(
+                self._sequence.points(self.num_drawn, self.num_points)
+            )
         self.num_drawn += self.num_points
         return np.asarray(self.low + unit * (self.high - self.low))
 
     def skip(self, num_drawn: int) -> None:
         """Continue where a sampler that has drawn `num_drawn` points stood."""
-        self._engine.reset()
-        if num_drawn:
-            self._engine.fast_forward(num_drawn)
         self.num_drawn = num_drawn
 
 
