@@ -68,7 +68,7 @@ class ScrambledSobol:
         for digit in range((start + count - 1).bit_length()):
             is_set = (gray >> np.uint64(digit) & np.uint64(1)).astype(bool)
             words[is_set] ^= self._directions[:, digit]
-        return words * 2.0**-BITS
+        return np.asarray(words * 2.0**-BITS, dtype=np.float64)
 
 
 def _directions(axis: int) -> Words:

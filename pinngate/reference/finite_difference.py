@@ -5,7 +5,8 @@ conditions at the ends linear in the unknowns (Dirichlet, Neumann, Robin, absorb
 discretised to fourth order (sixth if periodic), boundary values are eliminated exactly, and the
 ordinary differential equations are integrated: linear oscillating ones by their Taylor series
 (`taylor`), others by scipy's explicit method of eighth order where stability allows it, else by
-Radau for oscillating and BDF for damped systems with the exact sparse Jacobian. Grids are doubled until three of them agree; their differences give the error estimate.
+Radau for oscillating and BDF for damped systems with the exact sparse Jacobian. Grids are doubled
+until three of them agree; their differences give the error estimate.
 Also the propagator of the classical pipeline, which passes its own initial data.
 """
 
