@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from pinngate.citation import citation
     from pinngate.config import load, loads
     from pinngate.errors import InputError, PinngateError, SolveError
+    from pinngate.inference.noise_model import NoiseModel
     from pinngate.optim.population_risk_adam import PopulationRiskAdam
-    from pinngate.solution.running import Solution, predict, resume, run, solve
+    from pinngate.solution import Solution, load_solution, predict, resume, run, solve
     from pinngate.statement.problem import Problem
 
 __version__ = "0.1.0"
@@ -27,21 +28,24 @@ __version__ = "0.1.0"
 _HOMES = {
     "InputError": "errors",
     "PinngateError": "errors",
+    "NoiseModel": "inference.noise_model",
     "PopulationRiskAdam": "optim.population_risk_adam",
     "Problem": "statement.problem",
-    "Solution": "solution.running",
+    "Solution": "solution",
     "SolveError": "errors",
     "citation": "citation",
     "load": "config",
     "loads": "config",
-    "predict": "solution.running",
-    "resume": "solution.running",
-    "run": "solution.running",
-    "solve": "solution.running",
+    "load_solution": "solution",
+    "predict": "solution",
+    "resume": "solution",
+    "run": "solution",
+    "solve": "solution",
 }
 
 __all__ = [
     "InputError",
+    "NoiseModel",
     "PinngateError",
     "PopulationRiskAdam",
     "Problem",
@@ -49,6 +53,7 @@ __all__ = [
     "SolveError",
     "citation",
     "load",
+    "load_solution",
     "loads",
     "predict",
     "resume",

@@ -19,7 +19,7 @@ from pinngate.errors import DataError, InputError, Interrupted, PinngateError
 
 if TYPE_CHECKING:
     from pinngate.config import Located
-    from pinngate.solution.running import Solution
+    from pinngate.solution import Solution
 
 app = typer.Typer(
     name="pinngate",
@@ -82,8 +82,8 @@ def run(
     """Solve a problem, judge the answer, draw it and write a report."""
     stated = {"seed": seed, "device": device, "max_memory": _bytes(max_memory)}
     located = _load(problem, set_, stated)
+    from pinngate import solution as runs
     from pinngate.runs.progress import ProgressDisplay
-    from pinngate.solution import running as runs
 
     with _pointing_to(located), ProgressDisplay(quiet) as display:
         solution = runs.run(located.problem, out, on_progress=display.show, use_netcdf=netcdf)
@@ -99,8 +99,8 @@ def resume(
 ) -> None:
     """Continue an interrupted run; the result is that of an uninterrupted one, bit for bit."""
     allowed = _bytes(max_memory)
+    from pinngate import solution as runs
     from pinngate.runs.progress import ProgressDisplay
-    from pinngate.solution import running as runs
 
     with ProgressDisplay(quiet) as display:
         solution = runs.resume(folder, max_memory=allowed, on_progress=display.show)
@@ -163,7 +163,7 @@ def predict(
     netcdf: Annotated[bool, typer.Option("--netcdf", help="write predictions.nc")] = False,
 ) -> None:
     """Evaluate a finished run anywhere: each unknown and its standard deviation."""
-    from pinngate.solution import running as runs
+    from pinngate import solution as runs
 
     if (at is None) == (grid is None):
         raise InputError(

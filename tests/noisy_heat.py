@@ -8,9 +8,12 @@ import torch
 from torch import Tensor
 
 from pinngate.expression import parse, parse_equation
+from pinngate.linear.jacobian import row_weights
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
-from pinngate.model.residuals import Batch, ResidualModel, problem_terms
+from pinngate.model.residuals import ResidualModel
+from pinngate.model.row_weights import RowWeights
+from pinngate.model.terms import Batch, problem_terms
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 from pinngate.statement.derivatives import canonical
@@ -75,7 +78,7 @@ class NoisyHeat:
             noise = size * torch.randn(num_observations, generator=g, dtype=DOUBLE)
             noise[:num_outliers] *= 10
             values = scale * (truth(points) + noise)
-            columns = {"@value": values, "@weight": torch.full_like(values, float(weight))}
+            columns = {"@value": values, "@row": torch.full_like(values, float(weight))}
             self.observations[f"observation_{k}"] = Batch(points, columns)
         every = torch.cat([b.columns["@value"] for b in self.observations.values()])
         terms = problem_terms(self.problem, ["u"] * len(sigmas))
@@ -110,9 +113,10 @@ class NoisyHeat:
             batches[f"condition_{k}"] = Batch(points)
         return batches | self.observations
 
-    def weights(self) -> dict[str, float]:
+    def weights(self, batches: dict[str, Batch]) -> RowWeights:
         """Return row weights that differ from term to term."""
-        return {t.name: 0.5 + k for k, t in enumerate(self.model.terms)}
+        by_term = {t.name: 0.5 + k for k, t in enumerate(self.model.terms)}
+        return row_weights(self.model, batches, by_term)
 
     def solver(self, **options: float) -> PopulationRiskGaussNewton:
         return PopulationRiskGaussNewton(*self.parts, GaussNewtonOptions(**options))

@@ -14,11 +14,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pinngate import config
+from pinngate import solution as runs
 from pinngate.config import catalog
 from pinngate.errors import PinngateError
 from pinngate.report.archive import RunArchive, read
 from pinngate.report.notation import ABSENT, percent, significant, with_uncertainty
-from pinngate.solution import running as runs
 from pinngate.statement.problem import Problem
 
 logger = logging.getLogger(__name__)

@@ -171,7 +171,7 @@ def _coefficient(coefficient: Coefficient | CoefficientField) -> _Line:
 def _noise(noise: Noise | None) -> _Line | None:
     if noise is None:
         return None
-    values = asdict(noise)
+    values = {key.name: getattr(noise, key.name) for key in fields(noise) if key.name != "model"}
     if noise.kind != "outliers":
         del values["fraction"], values["scale"]
     return _present(values)

@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from pinngate.inference.posterior import CoefficientInterval, Posterior
+from pinngate.inference.posterior import CoefficientInterval, Member
 from pinngate.inference.series import Correlation
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
@@ -52,15 +51,6 @@ def reach(num_observations: int, share: float) -> float:
     return -2 * math.log(share) / (TEMPER * num_observations)
 
 
-@dataclass(frozen=True)
-class Member:
-    """A network at its answer, its share w of the mean, and its own posterior."""
-
-    network: Network
-    share: float
-    posterior: Posterior
-
-
 class AveragedPosterior:
     """The mixture of the members' posteriors: its variance is Σ w (σ_k² + (u_k − ū)²).
 
@@ -74,6 +64,20 @@ class AveragedPosterior:
     def __init__(self, members: Sequence[Member]) -> None:
         self.members = list(members)
         self.first = max(self.members, key=lambda m: m.share).posterior
+
+    def members_at(self, network: Network) -> list[Member]:
+        """Return the members; their own networks stand for the averaged one."""
+        return self.members
+
+    @property
+    def degrees_of_freedom(self) -> float:
+        """n − d of the member of largest share."""
+        return self.first.degrees_of_freedom
+
+    @property
+    def raw_covariance(self) -> Tensor:
+        """Covariance of the raw coefficients, (K, K)."""
+        return self.first.raw_covariance
 
     @property
     def leverage(self) -> Tensor:

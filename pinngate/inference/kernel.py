@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from pinngate.inference.linearised_fit import LinearisedFit
-from pinngate.linear.risk import RidgeSpectrum
 
 NEGLIGIBLE = 1e-14  # eigenvalues below this fraction of the largest are rounding
 
@@ -83,18 +82,11 @@ class KernelSpectrum:
         return float((self.filters**2 * self.energy).sum()) / (self.total_energy or 1.0)
 
 
-def kernel_spectrum(fit: LinearisedFit[RidgeSpectrum]) -> KernelSpectrum:
-    """Return the kernel spectrum of a linearised fit.
-
-    The dual form holds v_j; from the normal form v_jᵀ b = x_jᵀ Aᵀ b/√λ_j, x_j the eigenvectors of
-    Aᵀ A.
-    """
-    spectrum = fit.spectrum
-    eigenvalues = spectrum.eigenvalues.flip(0)
-    squares = spectrum.coordinates(fit.target).square().flip(0)
-    if not spectrum.is_dual:
-        squares = squares / eigenvalues.clamp_min(1e-300)
+def kernel_spectrum(fit: LinearisedFit) -> KernelSpectrum:
+    """Return the kernel spectrum of a linearised fit."""
+    eigenvalues, squares = fit.system.spectrum(fit.target)
     kept = eigenvalues > NEGLIGIBLE * eigenvalues[0]
+    num_rows, num_weights, _ = fit.system.shape
     return KernelSpectrum(
         eigenvalues[kept].cpu().numpy(),
         squares[kept].cpu().numpy(),
@@ -102,5 +94,6 @@ def kernel_spectrum(fit: LinearisedFit[RidgeSpectrum]) -> KernelSpectrum:
         fit.ridge,
         fit.observed.effective_dimension,
         len(fit.residual),
-        *spectrum.penalised.shape,
+        num_rows,
+        num_weights,
     )

@@ -11,18 +11,25 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
+from scipy.optimize import minimize_scalar
 from torch import Tensor
 
 LOG_2_PI = math.log(2 * math.pi)
+LEAST_RESIDUAL = 1e-6  # of the core: where ψ(r)/r stands for its limit at zero
+REACH = 5.0  # logarithm of most by which core and residuals differ in size
 
 
 @dataclass(frozen=True)
 class NoiseModel(ABC):
-    """A symmetric density p(r) of residuals; `scale` is the size of its core."""
+    """A symmetric density p(r) of residuals; `scale` is the size of its core.
+
+    A model of the caller's own is a frozen dataclass that states `log_density`; the rest follows
+    from it by automatic differentiation. Its fields are plain numbers.
+    """
 
     scale: float
 
@@ -35,13 +42,40 @@ class NoiseModel(ABC):
     def log_density(self, residuals: Tensor) -> Tensor:
         """Return log p of each residual."""
 
-    @abstractmethod
     def weights(self, residuals: Tensor) -> Tensor:
         """Return ω(r) = −s² (log p)'(r)/r, the weights of iteratively reweighted least squares."""
+        away = torch.where(residuals == 0, LEAST_RESIDUAL * self.scale, residuals)
+        slope, _ = self._derivatives(away)
+        return (-(self.scale**2) * slope / away).clamp_min(0.0)
 
-    @abstractmethod
     def slopes(self, residuals: Tensor) -> Tensor:
         """Return ψ'(r) with ψ(r) = ω(r) r, negative where a residual is being given up."""
+        return -(self.scale**2) * self._derivatives(residuals)[1]
+
+    def _derivatives(self, residuals: Tensor) -> tuple[Tensor, Tensor]:
+        """Return first and second derivative of log p at each residual."""
+        with torch.enable_grad():
+            r = residuals.detach().clone().requires_grad_(True)
+            density = self.log_density(r).sum()
+            (slope,) = torch.autograd.grad(density, r, create_graph=True)
+            if not slope.requires_grad:
+                return slope.detach(), torch.zeros_like(residuals)
+            (curvature,) = torch.autograd.grad(slope.sum(), r, materialize_grads=True)
+        return slope.detach(), curvature.detach()
+
+    def fitted(self, residuals: Tensor) -> NoiseModel:
+        """Return this model with the scale of greatest likelihood for residuals (n,)."""
+        size = float(residuals.square().mean().sqrt())
+        if size == 0.0:
+            return self
+
+        def loss(logarithm: float) -> float:
+            tried = replace(self, scale=math.exp(logarithm))
+            return -float(tried.log_density(residuals).mean())
+
+        middle = math.log(size)
+        found = minimize_scalar(loss, bounds=(middle - REACH, middle + REACH), method="bounded")
+        return replace(self, scale=math.exp(found.x))
 
     def equivalent_variance(self, residuals: Tensor) -> float:
         """Return the variance of the Gaussian that gives the residuals (n,) the same likelihood.
@@ -152,9 +186,12 @@ def to_state(model: NoiseModel) -> dict[str, Any]:
     return {"kind": type(model).__name__, **asdict(model)}
 
 
-def from_state(state: Mapping[str, Any]) -> NoiseModel:
-    """Return the model that `to_state` was given."""
-    return KINDS[state["kind"]](**{k: v for k, v in state.items() if k != "kind"})
+def from_state(state: Mapping[str, Any], own: NoiseModel | None = None) -> NoiseModel:
+    """Return the model that `to_state` was given; `own` stands for a family of the caller's."""
+    values = {name: value for name, value in state.items() if name != "kind"}
+    if own is not None and state["kind"] == type(own).__name__:
+        return replace(own, **values)
+    return KINDS[state["kind"]](**values)
 
 
 DEGREES = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 10.0)

@@ -14,9 +14,8 @@ the fit: where the risk is far above the noise, it is not to be trusted.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,15 +23,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pinngate.errors import InputError
-from pinngate.inference.linearised_fit import LinearisedFit, fit_at_weights, gauss_newton_fit
+from pinngate.inference.linearised_fit import LinearisedFit, fit_at_weights
 from pinngate.inference.series import Correlation, correlation, groups_of
+from pinngate.linear.forms import Trial
 from pinngate.linear.jacobian import Batches, write_rows
-from pinngate.linear.risk import RidgeSpectrum
+from pinngate.linear.system import LinearisedSystem
 from pinngate.model.channels import Plan, backward, forward
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
-from pinngate.model.residuals import ResidualModel
-from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 
 MAX_TILE = 1 << 22  # numbers in one tile of field gradients: 32 MiB in double precision
 NEGLIGIBLE = 1e-10  # eigenvalues below this fraction of the largest are rounding
@@ -82,7 +80,7 @@ class Posterior:
     @classmethod
     def of(
         cls,
-        spectrum: RidgeSpectrum,
+        system: LinearisedSystem,
         ridge: float,
         variance: float,
         degrees_of_freedom: float,
@@ -91,7 +89,7 @@ class Posterior:
         """Return the posterior at a ridge.
 
         Args:
-            spectrum: of the rows of all terms (N, P + K).
+            system: of the rows of all terms, P penalised and K other columns.
             ridge: α > 0.
             variance: σ̂².
             degrees_of_freedom: n − d.
@@ -104,21 +102,16 @@ class Posterior:
         """
         if not ridge > 0:
             raise InputError(f"the ridge is {ridge}", expected="a positive number")
-        eigenvalues, vectors = spectrum.eigenvalues, spectrum.vectors
-        kept = eigenvalues > NEGLIGIBLE * eigenvalues.max().clamp_min(1e-300)
-        eigenvalues, vectors = eigenvalues[kept], vectors[:, kept]
-        if spectrum.is_dual:
-            directions = spectrum.penalised.T @ (vectors / (eigenvalues + ridge).sqrt())
-        else:
-            directions = vectors * (eigenvalues / (eigenvalues + ridge)).sqrt()
+        system.decompose()
+        directions = system.directions(ridge)
         return cls(
             float(ridge),
             float(variance),
             float(degrees_of_freedom),
-            eigenvalues.new_empty(0) if leverage is None else leverage,
+            directions.new_empty(0) if leverage is None else leverage,
             directions,
-            spectrum.penalised_weights(ridge, spectrum.unpenalised),
-            variance * spectrum.unpenalised_covariance(ridge),
+            system.transfer(ridge),
+            variance * system.unpenalised_covariance(ridge),
         )
 
     @property
@@ -133,45 +126,41 @@ class Posterior:
 
     def variance_of(self, gradient: Tensor) -> Tensor:
         """Return the variance (n,) of linear functionals g·w with rows g (n, P)."""
+        variance = self.model_variance_of(gradient)
+        if self.sandwich is None:
+            return variance
+        influence = gradient @ self.sandwich[:, : gradient.shape[1]].T
+        return torch.maximum(variance, influence.square().sum(1))
+
+    def model_variance_of(self, gradient: Tensor) -> Tensor:
+        """Return the same, residuals taken as independent."""
         explained = (gradient @ self.directions).square().sum(1)
         prior = gradient.square().sum(1)
         # rounding can make the difference negative where the rows determine g·w fully
         left = torch.maximum(prior - explained, 1e-14 * prior)
         shift = gradient @ self.transfer
         free = torch.sum(shift @ self.coefficient_covariance * shift, 1)
-        variance = left * (self.variance / self.ridge) + free
-        if self.sandwich is None:
-            return variance
-        influence = gradient @ self.sandwich[:, : gradient.shape[1]].T
-        return torch.maximum(variance, influence.square().sum(1))
+        return left * (self.variance / self.ridge) + free
+
+    def members_at(self, network: Network) -> list[Member]:
+        """Return the network of the answer with this posterior, as the one member of a mean."""
+        return [Member(network, 1.0, self)]
 
     def std(self, network: Network, points: Tensor) -> Tensor:
         """Return the standard deviation of every field at points (N, axes): (N, fields).
 
         Cost: N·P·m operations, m directions; memory bounded by tiles of points.
         """
-        num_fields = network.num_outputs
-        zero = (0,) * points.shape[1]
-        plan = Plan(tuple(str(k) for k in range(points.shape[1])), (zero,), (), (), {})
-        std = points.new_empty(len(points), num_fields)
-        tile = max(1, MAX_TILE // network.num_parameters)
-        for start in range(0, len(points), tile):
-            part = points[start : start + tile]
-            propagation = forward(network, plan, part, {})
-            for field in range(num_fields):
-                adjoints = torch.zeros_like(propagation.outputs)
-                adjoints[0, :, field] = 1.0
-                rows = part.new_empty(len(part), network.num_parameters)
-                write_rows(network, backward(propagation, adjoints), rows)
-                std[start : start + tile, field] = self.variance_of(rows).sqrt()
+        std = points.new_empty(len(points), network.num_outputs)
+        for rows, field, gradient in field_gradients(network, points):
+            std[rows, field] = self.variance_of(gradient).sqrt()
         return std
 
-    def coefficients(self, coefficients: Coefficients) -> dict[str, CoefficientInterval]:
-        """Return estimates and 95 % intervals; bounds of a coefficient hold for its interval too.
+    def _widths(self) -> tuple[Tensor, Tensor]:
+        """Return standard deviations of the raw coefficients, (K,), and their 95 % quantiles.
 
-        The interval is symmetric in the raw parameter (the logarithm of a positive coefficient) and
-        mapped from there. Of posterior and sandwich the wider one counts, each with the quantile
-        of its own degrees of freedom.
+        Of posterior and sandwich the wider one counts, each with the quantile of its own degrees
+        of freedom.
         """
         raw_std = self.coefficient_covariance.diagonal().clamp_min(0).sqrt()
         quantile = torch.full_like(raw_std, self.quantile)
@@ -181,6 +170,27 @@ class Posterior:
             is_wider = wide * other > quantile * raw_std
             raw_std = torch.where(is_wider, other, raw_std)
             quantile = torch.where(is_wider, torch.full_like(quantile, wide), quantile)
+        return raw_std, quantile
+
+    @property
+    def raw_covariance(self) -> Tensor:
+        """Covariance of the raw coefficients, (K, K), allowing for correlated residuals."""
+        own = self.coefficient_covariance.diagonal().clamp_min(1e-300).sqrt()
+        widened = torch.clamp_min(self.raw_std / own, 1.0)
+        return widened[:, None] * self.coefficient_covariance * widened
+
+    @property
+    def raw_std(self) -> Tensor:
+        """Standard deviations of the raw coefficients, (K,), allowing for correlated residuals."""
+        return self._widths()[0]
+
+    def coefficients(self, coefficients: Coefficients) -> dict[str, CoefficientInterval]:
+        """Return estimates and 95 % intervals; bounds of a coefficient hold for its interval too.
+
+        The interval is symmetric in the raw parameter (the logarithm of a positive coefficient) and
+        mapped from there.
+        """
+        raw_std, quantile = self._widths()
         values, slopes = coefficients.values_and_slopes()
         ends = []
         for sign in (-1.0, 1.0):
@@ -199,14 +209,47 @@ class Posterior:
         }
 
 
-def student_quantile(degrees_of_freedom: float) -> float:
-    """Return the half width of a 95 % interval in standard deviations (Student's t)."""
+@dataclass(frozen=True)
+class Member:
+    """A network at its answer, its share w of a mean of networks, and its own posterior."""
+
+    network: Network
+    share: float
+    posterior: Posterior
+
+
+def field_gradients(network: Network, points: Tensor) -> Iterator[tuple[slice, int, Tensor]]:
+    """Yield the gradients of every output over the weights, a tile of points at a time.
+
+    Args:
+        network: the network, P weights.
+        points: (N, axes).
+
+    Yields:
+        Rows of the points, the output, and its gradient there, (n, P).
+    """
+    zero = (0,) * points.shape[1]
+    plan = Plan(tuple(str(k) for k in range(points.shape[1])), (zero,), (), (), {})
+    tile = max(1, MAX_TILE // network.num_parameters)
+    for start in range(0, len(points), tile):
+        part = points[start : start + tile]
+        propagation = forward(network, plan, part, {})
+        for field in range(network.num_outputs):
+            adjoints = torch.zeros_like(propagation.outputs)
+            adjoints[0, :, field] = 1.0
+            rows = part.new_empty(len(part), network.num_parameters)
+            write_rows(network, backward(propagation, adjoints), rows)
+            yield slice(start, start + len(part)), field, rows
+
+
+def student_quantile(degrees_of_freedom: float, level: float = 0.95) -> float:
+    """Return the half width of an interval of that level in standard deviations (Student's t)."""
     from scipy.special import stdtrit
 
-    return float(stdtrit(max(1.0, degrees_of_freedom), 0.975))
+    return float(stdtrit(max(1.0, degrees_of_freedom), 0.5 + level / 2))
 
 
-def residual_correlation(fit: LinearisedFit[Any]) -> tuple[Correlation, NDArray[np.intp]] | None:
+def residual_correlation(fit: LinearisedFit) -> tuple[Correlation, NDArray[np.intp]] | None:
     """Return the correlation of neighbouring residuals and the group of each value (n,).
 
     None where there is too little to test.
@@ -223,7 +266,7 @@ def residual_correlation(fit: LinearisedFit[Any]) -> tuple[Correlation, NDArray[
     return None if found is None else (found, labels)
 
 
-def add_sandwich(posterior: Posterior, fit: LinearisedFit[RidgeSpectrum]) -> None:
+def add_sandwich(posterior: Posterior, fit: LinearisedFit) -> None:
     """Where residuals are correlated, add a variance that allows for it.
 
     Residuals r_g of a group move the minimiser by (JᵀJ + αI)⁻¹ J_gᵀ r_g. Over G groups the sum of
@@ -244,61 +287,44 @@ def add_sandwich(posterior: Posterior, fit: LinearisedFit[RidgeSpectrum]) -> Non
     posterior.correlation, labels = found
     if not posterior.correlation.is_clear:
         return
-    residuals, spectrum = fit.residual, fit.spectrum
+    residuals, system = fit.residual, fit.system
     groups = [torch.as_tensor(np.flatnonzero(labels == g)) for g in range(int(labels.max()) + 1)]
-    ridge, start = posterior.ridge, spectrum.observed.start
+    ridge, start = posterior.ridge, system.observed.start
     moves = []
     for rows in (group.to(residuals.device) for group in groups):
-        alone = residuals.new_zeros(len(spectrum.penalised))
-        alone[start + rows] = spectrum.unshrunk(ridge, rows, residuals[rows])
-        moves.append(torch.cat(spectrum.minimiser(ridge, alone)))
+        alone = residuals.new_zeros(system.shape[0])
+        alone[start + rows] = system.unshrunk(ridge, rows, residuals[rows])
+        moves.append(torch.cat(system.minimiser(ridge, alone)))
     posterior.sandwich = torch.stack(moves)
 
 
-def gauss_newton_posterior(
-    solver: PopulationRiskGaussNewton, batches: Batches, stated_std: float | None = None
-) -> Posterior:
-    """Return the posterior at a solver's present iterate (call `finish` first).
-
-    Args:
-        solver: supplies ridge, row weights and noise model.
-        batches: points; more collocation points than a step's make it less dependent on their draw.
-        stated_std: noise that the data state, in data units: the variance is never taken below it.
-    """
-    stated = None if stated_std is None else stated_std / solver.unit
-    fit = gauss_newton_fit(solver, batches)
-    posterior = posterior_of(fit, stated)
-    posterior.coefficient_covariance = solver.coefficient_covariance(
-        fit.spectrum, posterior.variance
-    )
-    return posterior
-
-
 def laplace_posterior(
-    model: ResidualModel,
-    network: Network,
-    coefficients: Coefficients,
+    trial: Trial,
     batches: Batches,
-    row_weights: Mapping[str, float],
+    by_term: Mapping[str, float],
     anchor: Tensor | None = None,
     stated_std: float | None = None,
 ) -> Posterior:
     """Return Laplace's posterior at weights that some other optimizer has found.
 
-    The arguments are those of `fit_at_weights`; `stated_std` as in `gauss_newton_posterior`, in
-    the rows' units.
+    The arguments are those of `fit_at_weights`; `stated_std` as in `posterior_of`.
 
     Raises:
         InputError: there are no observations.
     """
-    fit = fit_at_weights(model, network, coefficients, batches, row_weights, anchor)
-    return posterior_of(fit, stated_std)
+    return posterior_of(fit_at_weights(trial, batches, by_term, anchor), stated_std)
 
 
-def posterior_of(fit: LinearisedFit[RidgeSpectrum], stated_std: float | None = None) -> Posterior:
-    """Return the posterior of a linearised fit; `stated_std` in the rows' units."""
+def posterior_of(fit: LinearisedFit, stated_std: float | None = None) -> Posterior:
+    """Return the posterior of a linearised fit.
+
+    Args:
+        fit: at the answer.
+        stated_std: noise that the data state, in the rows' units: the variance is never taken below
+            its square.
+    """
     posterior = Posterior.of(
-        fit.spectrum,
+        fit.system,
         fit.ridge,
         fit.variance(stated_std),
         fit.degrees_of_freedom,
@@ -311,7 +337,6 @@ def posterior_of(fit: LinearisedFit[RidgeSpectrum], stated_std: float | None = N
 __all__ = [
     "CoefficientInterval",
     "Posterior",
-    "gauss_newton_posterior",
     "laplace_posterior",
     "posterior_of",
     "residual_correlation",

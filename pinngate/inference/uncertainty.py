@@ -6,7 +6,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from pinngate.inference.posterior import CoefficientInterval
+from pinngate.inference.posterior import CoefficientInterval, Member
 from pinngate.inference.series import Correlation
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
@@ -18,6 +18,17 @@ class Uncertainty(Protocol):
     @property
     def leverage(self) -> Tensor:
         """Leverages h_ii of the observation rows, (n,)."""
+
+    @property
+    def degrees_of_freedom(self) -> float:
+        """n − d of the noise estimate."""
+
+    @property
+    def raw_covariance(self) -> Tensor:
+        """Covariance of the raw coefficients, (K, K)."""
+
+    def members_at(self, network: Network) -> list[Member]:
+        """Return the networks that the answer is a mean of, itself where there is one alone."""
 
     @property
     def correlation(self) -> Correlation | None:

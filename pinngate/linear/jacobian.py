@@ -15,10 +15,11 @@ from torch import Tensor, nn
 
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
-from pinngate.model.residuals import Batch, ResidualModel
+from pinngate.model.residuals import ResidualModel
+from pinngate.model.row_weights import RowWeights
+from pinngate.model.terms import Batch
 
 Batches = Mapping[str, Batch]
-Rows = Mapping[str, slice]
 
 
 def parameters(network: Network, coefficients: Coefficients) -> list[nn.Parameter]:
@@ -41,8 +42,14 @@ def assign(network: Network, coefficients: Coefficients, theta: Tensor) -> None:
             begin += p.numel()
 
 
-def row_slices(model: ResidualModel, batches: Batches) -> dict[str, slice]:
-    """Return the rows of each term: equations, conditions, then all observations."""
+def row_weights(model: ResidualModel, batches: Batches, by_term: Mapping[str, float]) -> RowWeights:
+    """Return the weights of the rows: equations, conditions, priors, then all observations.
+
+    Args:
+        model: the terms.
+        batches: points of every term.
+        by_term: weight of each term.
+    """
     shared = next((t.name for t in model.terms if t.kind == "equation"), None)
     ordered = sorted(model.terms, key=lambda t: t.kind == "observation")
     slices, begin = {}, 0
@@ -51,7 +58,8 @@ def row_slices(model: ResidualModel, batches: Batches) -> dict[str, slice]:
         size = len(batches[name])
         slices[term.name] = slice(begin, begin + size)
         begin += size
-    return slices
+    observed = [t.name for t in ordered if t.kind == "observation"]
+    return RowWeights(slices, by_term, observed)
 
 
 def jacobian(
@@ -59,38 +67,35 @@ def jacobian(
     network: Network,
     coefficients: Coefficients,
     batches: Batches,
-    row_weights: Mapping[str, float],
-) -> tuple[Tensor, Tensor, dict[str, slice]]:
-    """Return weighted residuals and their derivatives.
+    weights: RowWeights,
+) -> tuple[Tensor, Tensor]:
+    """Return residuals and their derivatives, with the weights of their terms.
 
     Args:
         model: the terms.
         network: the network, P weights.
         coefficients: K unknown coefficients.
         batches: points of every term.
-        row_weights: factor on the rows of each term.
+        weights: of the rows; roots of the noise are not applied.
 
     Returns:
-        J (N, P + K), r (N,) and the rows of each term; observations come last. Columns of held wave
-        numbers are zero.
+        J (N, P + K) and r (N,); observations come last. Columns of held wave numbers are zero.
 
     Cost: one forward and one backward propagation for each equation, and N·P numbers.
     """
-    slices = row_slices(model, batches)
-    num_rows = max(s.stop for s in slices.values())
     num_columns = network.num_parameters + coefficients.raw.numel()
-    jac = network.low.new_empty(num_rows, num_columns)
-    r = network.low.new_empty(num_rows)
+    jac = network.low.new_empty(weights.num_rows, num_columns)
+    r = network.low.new_empty(weights.num_rows)
     for tile in model.sweep(network, coefficients, batches):
         for e, m, factors in tile.backward(
-            lambda e: torch.full_like(e.residual, row_weights[e.term.name])
+            lambda e: torch.full_like(e.residual, weights.by_term[e.term.name])
         ):
-            begin = slices[e.term.name].start + e.start
+            begin = weights.slices[e.term.name].start + e.start
             rows = slice(begin, begin + len(m))
             r[rows] = m * e.residual
             write_rows(network, factors, jac[rows])
             jac[rows, network.num_parameters :] = m[:, None] * e.by_coefficient
-    return jac, r, slices
+    return jac, r
 
 
 def write_rows(network: Network, factors: list[Any], out: Tensor) -> None:
@@ -111,13 +116,12 @@ def weighted_residuals(
     network: Network,
     coefficients: Coefficients,
     batches: Batches,
-    row_weights: Mapping[str, float],
+    weights: RowWeights,
 ) -> Tensor:
     """Return r (N,) alone, in the rows of `jacobian`."""
-    slices = row_slices(model, batches)
-    r = network.low.new_empty(max(s.stop for s in slices.values()))
+    r = network.low.new_empty(weights.num_rows)
     for tile in model.sweep(network, coefficients, batches):
         for e in tile.evaluations:
-            begin = slices[e.term.name].start + e.start
-            r[begin : begin + len(e.residual)] = row_weights[e.term.name] * e.residual
+            begin = weights.slices[e.term.name].start + e.start
+            r[begin : begin + len(e.residual)] = weights.by_term[e.term.name] * e.residual
     return r

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from pinngate.errors import InputError
+from pinngate.linear.forms import DenseForm, Form, MatrixFreeForm
 from pinngate.linear.matrix_free import MatrixFreeOptions
 from pinngate.linear.rows import TILE
 from pinngate.memory import rounded_text
@@ -63,6 +64,11 @@ class MemoryPlan:
     form: Literal["dense", "matrix-free", "first-order"]
     num_bytes: int
     work: MatrixFreeOptions | None = None
+
+    @property
+    def linear_form(self) -> Form:
+        """The form of the linearisation."""
+        return DenseForm() if self.work is None else MatrixFreeForm(self.work)
 
     def describe(self) -> str:
         """Say what will run."""

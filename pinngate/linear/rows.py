@@ -14,18 +14,20 @@ form costs as many products a vector as there are channels. Stands between the r
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from pinngate.linear.jacobian import Batches, jacobian, row_slices, write_rows
+from pinngate.linear.jacobian import Batches, jacobian, row_weights, write_rows
 from pinngate.model.channels import LayerFactors
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
-from pinngate.model.residuals import Batch, ResidualModel, TermEvaluation, Tile
+from pinngate.model.residuals import ResidualModel
+from pinngate.model.row_weights import RowWeights
+from pinngate.model.terms import Batch
+from pinngate.model.tiles import TermEvaluation, Tile
 
 TILE = 1024  # points linearised at once: bounds what lies outside the cache
 MAX_WRITTEN = 1 << 21  # numbers in the rows written out at once: 16 MiB
@@ -58,7 +60,7 @@ class LinearisedRows:
             computed from it.
         coefficients: K unknown coefficients, the last columns.
         batches: points of every term.
-        row_weights: factor on the rows of each term.
+        weights: of the rows; roots of the noise come by `scale_rows`.
         cache_bytes: most memory for kept factors.
         tile: points linearised at once.
 
@@ -76,20 +78,18 @@ class LinearisedRows:
         network: Network,
         coefficients: Coefficients,
         batches: Batches,
-        row_weights: Mapping[str, float],
+        weights: RowWeights,
         *,
         cache_bytes: float = 2e9,
         tile: int = TILE,
     ) -> None:
         self.model, self.network, self.coefficients = model, network, coefficients
-        self.slices = row_slices(model, batches)
+        self.slices = weights.slices
         self.batches = {n: batches[n] for n in self.slices if n in batches}
-        num_rows = max(s.stop for s in self.slices.values())
+        num_rows = weights.num_rows
         num_unpenalised = coefficients.raw.numel()
         self.num_weights = network.num_parameters
-        self.scale = network.low.new_empty(num_rows)
-        for name, rows in self.slices.items():
-            self.scale[rows] = row_weights[name]
+        self.scale = weights.factors(network.low)
         self.residual = network.low.new_empty(num_rows)
         self.unpenalised = network.low.new_empty(num_rows, num_unpenalised)
         self._pieces = list(self._cut(tile))
@@ -144,40 +144,21 @@ class LinearisedRows:
         """Memory of the kept factors."""
         return sum(_num_bytes(p.kept) for p in self._pieces if p.kept is not None)
 
-    def __imul__(self, factors: Tensor) -> LinearisedRows:
-        """Scale every row by factors (N, 1); the residuals stay as they are."""
-        roots = factors.reshape(-1)
+    def scale_rows(self, roots: Tensor) -> None:
+        """Scale every row by roots (N,); the residuals stay as they are."""
         if bool((roots == 1).all()):
-            return self
+            return
         self.scale = self.scale * roots
         self.unpenalised = self.unpenalised * roots[:, None]
         for piece in self._pieces:
             for block in piece.kept or []:
                 for d, _ in block.factors:
                     d *= roots[block.rows, None]
-        return self
-
-    def __getitem__(self, key: tuple[slice, slice]) -> LinearisedRows:
-        """Return the columns [:, :P] alone, as an operator on the same factors.
-
-        Raises:
-            IndexError: any other part is asked for.
-        """
-        if key != (slice(None), slice(None, self.num_weights)):
-            raise IndexError("only [:, :num_weights] of a matrix-free Jacobian can be taken")
-        part = copy.copy(self)
-        part.unpenalised = self.unpenalised[:, :0]
-        return part
 
     @property
     def shape(self) -> tuple[int, int]:
         """N and P + K."""
         return len(self.residual), self.num_weights + self.unpenalised.shape[1]
-
-    def __matmul__(self, vector: Tensor) -> Tensor:
-        """Return J v (N,) for v (P + K,)."""
-        product = self.forward(vector[: self.num_weights, None])[:, 0]
-        return product + self.unpenalised @ vector[self.num_weights :]
 
     def forward(self, v: Tensor) -> Tensor:
         """Return A v for v (P, m): (N, m)."""
@@ -286,14 +267,15 @@ class LinearisedRows:
         chosen = {name: index.to(device) for name, index in chosen.items()}
         batches = {name: b.take(chosen[name]) for name, b in self.batches.items()}
         ones = {t.name: 1.0 for t in self.model.terms}
-        found, _, slices = jacobian(self.model, self.network, self.coefficients, batches, ones)
+        weights = row_weights(self.model, batches, ones)
+        found, _ = jacobian(self.model, self.network, self.coefficients, batches, weights)
         found = found[:, : self.num_weights]
         shared = next((t.name for t in self.model.terms if t.kind == "equation"), "")
         for term in self.model.terms:
             name = shared if term.kind == "equation" else term.name
             own = self.scale[self.slices[term.name]][chosen[name]]
             factor = (sizes[name] / len(chosen[name])) ** 0.5
-            found[slices[term.name]] *= (factor * own)[:, None]
+            found[weights.slices[term.name]] *= (factor * own)[:, None]
         return found
 
 

@@ -59,6 +59,12 @@ class Coefficients(nn.Module):
         empty = self.raw.detach()
         return (torch.stack(values), torch.stack(slopes)) if values else (empty, empty)
 
+    def values_at(self, raw: Tensor) -> Tensor:
+        """Return the values (…, num_coefficients) of raw parameters of that shape."""
+        both = enumerate(zip(self.specifications, self.sizes, strict=True))
+        values = [_value_and_slope(c, size, raw[..., k])[0] for k, (c, size) in both]
+        return torch.stack(values, -1) if values else raw
+
     def values(self) -> dict[str, Tensor]:
         """Return the present values by name, 0-dimensional tensors."""
         return dict(zip(self.names, self.values_and_slopes()[0], strict=True))

@@ -21,7 +21,9 @@ from torch import Tensor
 from pinngate.model.channels import LayerFactors
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
-from pinngate.model.residuals import TILE, Batch, ResidualModel, TermEvaluation
+from pinngate.model.residuals import TILE, ResidualModel
+from pinngate.model.terms import Batch
+from pinngate.model.tiles import TermEvaluation
 
 Mode = Literal["loop", "vmap", "pairs", "grouped"]
 NUM_GROUPS = 32  # 25 % relative standard deviation a step, 2 % after averaging with rho = 0.99

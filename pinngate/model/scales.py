@@ -47,18 +47,28 @@ def field_scales(problem: Problem, observations: Sequence[ObservationSet]) -> di
     """
     found: dict[str, FieldScale] = {}
     for unknown in problem.unknowns:
-        sets = [o.values for o in observations if o.of == unknown]
-        sets = sets or [v for o in observations if len(v := _as_field(problem, o, unknown))]
-        if sets:
-            values = np.concatenate(sets)
-            low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
-            size = float(high - low) / 1.349 or float(np.std(values)) or abs(float(middle))
-            found[unknown] = FieldScale(size or 1.0, float(middle))
+        scale = _scale_of_data(problem, observations, unknown)
+        if scale is not None:
+            found[unknown] = scale
     for _ in problem.unknowns:
         for unknown in problem.unknowns:
             if unknown not in found and (size := _balanced_size(problem, unknown, found)):
                 found[unknown] = FieldScale(size)
     return {unknown: found.get(unknown, FieldScale()) for unknown in problem.unknowns}
+
+
+def _scale_of_data(
+    problem: Problem, observations: Sequence[ObservationSet], unknown: str
+) -> FieldScale | None:
+    """Return size and centre of a field from its own data, else from what is seen of it."""
+    sets = [o.values for o in observations if o.of == unknown]
+    sets = sets or [v for o in observations if len(v := _as_field(problem, o, unknown))]
+    if not sets:
+        return None
+    values = np.concatenate(sets)
+    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
+    size = float(high - low) / 1.349 or float(np.std(values)) or abs(float(middle))
+    return FieldScale(size or 1.0, float(middle))
 
 
 def _as_field(problem: Problem, observed: ObservationSet, unknown: str) -> Array:

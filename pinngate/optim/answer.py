@@ -10,18 +10,11 @@ from collections.abc import Mapping
 
 from pinngate.inference.averaging import AveragedPosterior, Member, shares
 from pinngate.inference.kernel import KernelSpectrum, kernel_spectrum
-from pinngate.inference.linearised_fit import gauss_newton_fit
-from pinngate.inference.posterior import Posterior, gauss_newton_posterior
 from pinngate.inference.uncertainty import Uncertainty
 from pinngate.model.networks import Network, averaged
-from pinngate.model.residuals import Batch
+from pinngate.model.terms import Batch
+from pinngate.optim.gauss_newton.last_fit import gauss_newton_fit, gauss_newton_posterior
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
-from pinngate.optim.matrix_free.posterior import (
-    matrix_free_fit,
-    matrix_free_kernel,
-    matrix_free_posterior,
-)
-from pinngate.optim.matrix_free.solver import MatrixFreeGaussNewton
 from pinngate.optim.race import Race
 
 
@@ -82,30 +75,23 @@ class Answer:
             stated_std: noise that the data state, in data units.
         """
         found = [
-            Member(self.solvers[n].network, w, _posterior(self.solvers[n], batches, stated_std))
-            for n, w in self.members().items()
+            Member(
+                self.solvers[name].network,
+                share,
+                gauss_newton_posterior(self.solvers[name], batches, stated_std),
+            )
+            for name, share in self.members().items()
         ]
         return AveragedPosterior(found) if len(found) > 1 else found[0].posterior
 
     def kernel(self, batches: Mapping[str, Batch]) -> KernelSpectrum:
         """Return the kernel spectrum at the best iterate of the network of largest share."""
-        solver = self.solvers[self.chosen]
-        if isinstance(solver, MatrixFreeGaussNewton):
-            return matrix_free_kernel(matrix_free_fit(solver, batches))
-        return kernel_spectrum(gauss_newton_fit(solver, batches))
+        return kernel_spectrum(gauss_newton_fit(self.solvers[self.chosen], batches))
 
 
 def _can_be_averaged(solver: PopulationRiskGaussNewton) -> bool:
     return (
         solver.network.options.depth == 1
         and solver.stopping.best is not None
-        and not isinstance(solver, MatrixFreeGaussNewton)
+        and solver.form.is_formed
     )
-
-
-def _posterior(
-    solver: PopulationRiskGaussNewton, batches: Mapping[str, Batch], stated_std: float | None
-) -> Posterior:
-    if isinstance(solver, MatrixFreeGaussNewton):
-        return matrix_free_posterior(solver, batches, stated_std)
-    return gauss_newton_posterior(solver, batches, stated_std)

@@ -23,15 +23,16 @@ from pinngate.inference.kernel import KernelSpectrum, kernel_spectrum
 from pinngate.inference.linearised_fit import LinearisedFit, fit_at_weights
 from pinngate.inference.posterior import posterior_of
 from pinngate.inference.uncertainty import Uncertainty
+from pinngate.linear.forms import Trial
 from pinngate.linear.jacobian import flatten
 from pinngate.linear.memory_plan import MemoryPlan, Size, dense_posterior_memory
-from pinngate.linear.risk import RidgeSpectrum
 from pinngate.memory import budget, rounded_text
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.moments import LossMoments, Mode, TermMoments, gradient_moments, stratified
 from pinngate.model.networks import Network
-from pinngate.model.residuals import Batch, ResidualModel
+from pinngate.model.residuals import ResidualModel
 from pinngate.model.scales import common_size
+from pinngate.model.terms import Batch
 from pinngate.optim.population_risk_adam import PopulationRiskAdam
 from pinngate.points.batches import BatchSource
 
@@ -231,7 +232,7 @@ class FirstOrder:
         )
         return MemoryPlan("first-order", dense_posterior_memory(size))
 
-    def _linearised(self) -> LinearisedFit[RidgeSpectrum]:
+    def _linearised(self) -> LinearisedFit:
         """Linearise at the last iterate.
 
         Rows are weighted so that their squares sum to n times the loss, n the observations.
@@ -246,7 +247,8 @@ class FirstOrder:
             roots[term.name] = 1.0 if is_data else math.sqrt(weight * share)
         network = copy.deepcopy(self.network).double()
         coefficients = copy.deepcopy(self.coefficients).double()
-        return fit_at_weights(self.model, network, coefficients, batches, roots, self.anchor)
+        trial = Trial(self.model, network, coefficients)
+        return fit_at_weights(trial, batches, roots, self.anchor)
 
     def describe(self) -> dict[str, Any]:
         """Return the network."""

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from pinngate.inference.kernel import KernelSpectrum
+from pinngate.inference.noise_model import NoiseModel
 from pinngate.inference.uncertainty import Uncertainty
 from pinngate.linear.memory_plan import MemoryPlan
 from pinngate.model.coefficients import Coefficients
@@ -87,6 +88,12 @@ class Parts:
         )
         nn.init.zeros_(network.linears[-1].weight)
         return network
+
+    def own_noise(self) -> dict[str, NoiseModel]:
+        """Return the noise models of the caller's own, by the name of their observation term."""
+        stated = zip(self.batches.observations, self.problem.observations, strict=True)
+        models = {name: observed.noise.model for name, observed in stated if observed.noise}
+        return {name: model for name, model in models.items() if isinstance(model, NoiseModel)}
 
     def coefficients(self) -> Coefficients:
         """Return the unknown coefficients at their initial values."""

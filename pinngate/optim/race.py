@@ -163,27 +163,32 @@ class Race:
 
     def _halve(self) -> None:
         ranked = sorted(self.alive, key=lambda n: self.solvers[n].score)
+        first = ranked[0]
+        self.alive = self._better_half(ranked)
+        self.place = 0
+        has_more = self.division + 1 < len(self.divisions) and not self._is_cut_short(first)
+        is_left = has_more and (self._is_unfit or self._is_strained(first, HOPELESS))
+        is_beaten = self._least_score(first) < min(self.solvers[first].score, FLAWLESS)
+        is_running = any(self.solvers[n].reason is None for n in self.alive)
+        if is_running and not is_left and not is_beaten:
+            return
+        is_followed = is_left or (has_more and self._needs_others(first))
+        self.division += 1
+        if is_followed:
+            self.alive = list(self.divisions[self.division].networks)
+        else:
+            self._finish()
+
+    def _better_half(self, ranked: Sequence[str]) -> list[str]:
+        """Return the candidates that go on: half of them, ties, and those that promise more."""
         best = self.solvers[ranked[0]].score
-        self.alive = [
+        return [
             name
             for rank, name in enumerate(ranked)
             if rank < max(1, len(ranked) // 2)
             or self.solvers[name].score <= (1 + self.tie) * best
             or self._is_promising(name, best)
         ]
-        self.place = 0
-        has_more = self.division + 1 < len(self.divisions) and not self._is_cut_short(ranked[0])
-        is_left = has_more and (self._is_unfit or self._is_strained(ranked[0], HOPELESS))
-        is_beaten = self._least_score(ranked[0]) < min(best, FLAWLESS)
-        is_running = any(self.solvers[n].reason is None for n in self.alive)
-        if is_running and not is_left and not is_beaten:
-            return
-        is_followed = is_left or (has_more and self._needs_others(ranked[0]))
-        self.division += 1
-        if is_followed:
-            self.alive = list(self.divisions[self.division].networks)
-        else:
-            self._finish()
 
     def _finish(self) -> None:
         """Let the best of all candidates win, or run on where it was left for others."""

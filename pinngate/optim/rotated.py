@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from pinngate.model.moments import Basis, TermMoments, gradient_moments
-from pinngate.model.residuals import Batch
+from pinngate.model.terms import Batch
 from pinngate.optim.first_order import FirstOrder
 
 DECAY = 0.95  # of the averages of G Gᵀ and Gᵀ G, SOAP's own

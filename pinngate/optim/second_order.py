@@ -20,17 +20,17 @@ from pinngate.errors import SolveError
 from pinngate.inference.averaging import reach
 from pinngate.inference.kernel import KernelSpectrum
 from pinngate.inference.uncertainty import Uncertainty
-from pinngate.linear.matrix_free import MatrixFreeOptions
+from pinngate.linear.forms import Form, form_of
 from pinngate.linear.memory_plan import MemoryPlan, Size, choose_form
 from pinngate.memory import budget
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
-from pinngate.model.residuals import Batch, ResidualModel
+from pinngate.model.residuals import ResidualModel
+from pinngate.model.terms import Batch
 from pinngate.optim.answer import Answer
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 from pinngate.optim.gauss_newton.stopping import EXACT
-from pinngate.optim.matrix_free.solver import MatrixFreeGaussNewton
 from pinngate.optim.parts import Parts
 from pinngate.optim.race import HEAT, TIE, Division, Race
 from pinngate.optim.warm_start import STEPS, WarmStart
@@ -73,8 +73,9 @@ class SecondOrder:
         self.networks = {name: n for d in divisions for name, n in d.networks.items()}
         self.options = options
         self.plans = {name: self._plan(self._network(name)) for name in self.networks}
-        self.work = {name: plan.work for name, plan in self.plans.items()}
-        self.solvers = {name: self._solver(name, work) for name, work in self.work.items()}
+        self.solvers = {
+            name: self._solver(name, plan.linear_form) for name, plan in self.plans.items()
+        }
         problem, num_observations = parts.problem, parts.batches.num_points()["observations"]
         is_averaging = is_linear(problem)
         self.race = Race(
@@ -114,17 +115,15 @@ class SecondOrder:
         )
         return choose_form(size, budget(self.parts.problem.solve.max_memory))
 
-    def _solver(self, name: str, work: MatrixFreeOptions | None) -> PopulationRiskGaussNewton:
+    def _solver(self, name: str, form: Form) -> PopulationRiskGaussNewton:
         parts = self.parts
         network = self._network(name)
-        arguments = (self._model(network), network, parts.coefficients(), self.options)
-        solver = (
-            PopulationRiskGaussNewton(*arguments)
-            if work is None
-            else MatrixFreeGaussNewton(*arguments, work)
+        solver = PopulationRiskGaussNewton(
+            self._model(network), network, parts.coefficients(), self.options, form
         )
         stated = parts.batches.stated_stds()
         solver.noise.stated = {name: std / solver.unit for name, std in stated.items()}
+        solver.noise.own = parts.own_noise()
         return solver
 
     @property
@@ -184,8 +183,7 @@ class SecondOrder:
         if solver.noise.has_heavy_tails:
             for other in self.solvers.values():
                 other.turn_robust()  # weighted risks and plain ones do not compare
-        if self.race.count() and isinstance(solver, MatrixFreeGaussNewton):
-            solver.release()
+        self.race.count()
 
     def _iterate(self, solver: PopulationRiskGaussNewton) -> dict[str, float]:
         period = REDRAW if solver.last_score > QUIET else 2 * REDRAW
@@ -273,7 +271,7 @@ class SecondOrder:
             "batches": {name: dict(vars(batch)) for name, batch in self._batches.items()},
             "drawn": self.parts.batches.state_dict(),
             "smoothness": self.smoothness.state_dict(),
-            "work": {name: work and asdict(work) for name, work in self.work.items()},
+            "work": {name: solver.form.to_state() for name, solver in self.solvers.items()},
             "solvers": {name: solver.state_dict() for name, solver in self.solvers.items()},
             "warm_starts": {name: start.state_dict() for name, start in self.warm_starts.items()},
         }
@@ -284,9 +282,8 @@ class SecondOrder:
         Forms are those of the checkpoint unless a memory is stated: what is free may have changed.
         """
         if self.parts.problem.solve.max_memory is None:
-            for name, work in state["work"].items():
-                self.work[name] = work and MatrixFreeOptions(**work)
-                self.solvers[name] = self._solver(name, self.work[name])
+            for name, form in state["work"].items():
+                self.solvers[name] = self._solver(name, form_of(form))
         self.race.load_state_dict(state["race"])
         self.iteration, self.at_work = state["iteration"], state["at_work"]
         self.row = dict(state["row"])

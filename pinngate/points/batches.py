@@ -19,8 +19,9 @@ from pinngate.data.observations import ObservationSet
 from pinngate.data.quantities import mean_nodes
 from pinngate.data.replicates import PureError, pure_error
 from pinngate.geometry.region import Region
-from pinngate.model.residuals import Batch, Term, problem_terms
+from pinngate.model.row_weights import ROW
 from pinngate.model.scales import field_scales
+from pinngate.model.terms import Batch, Term, problem_terms
 from pinngate.points.adaptation import equidistribute
 from pinngate.points.sampling import BoundarySampler, SobolSampler
 from pinngate.statement.problem import BoundaryPart, Condition, Problem
@@ -87,7 +88,7 @@ class BatchSource:
 
     def _batch_of(self, observations: ObservationSet) -> Batch:
         weight = relative_weights(observations)
-        columns = {"@value": observations.values, "@weight": weight}
+        columns = {"@value": observations.values, ROW: weight}
         tensors = {k: self._tensor(v) for k, v in columns.items()}
         if observations.mean is None:
             return Batch(self._tensor(observations.points), tensors)
@@ -121,7 +122,7 @@ class BatchSource:
         size = monitor(pool)
         chosen = equidistribute(size, self.collocation.num_points)
         factor = 1 / size[chosen]
-        return Batch(pool[chosen], {"@row": factor / factor.square().mean().sqrt()})
+        return Batch(pool[chosen], {ROW: factor / factor.square().mean().sqrt()})
 
     def in_order(self) -> dict[str, Batch]:
         """Return the data as they were given, one batch for each observation set."""

@@ -25,8 +25,8 @@ from torch import Tensor
 
 from pinngate.expression import Name
 from pinngate.geometry.region import Region
-from pinngate.model.residuals import Batch, Term
 from pinngate.model.scales import Scales, characteristic_size, common_size
+from pinngate.model.terms import Batch, Term
 from pinngate.points.sampling import SobolSampler
 from pinngate.statement.problem import Plane, Problem
 
@@ -98,20 +98,26 @@ def free_initial_values(problem: Problem) -> list[str]:
     """Return the unknowns that equations carry forward from values no exact condition states."""
     if not (problem.has_time and problem.space_axes):
         return []
-    t, start = problem.axes.index("t"), Plane("t", problem.domain["t"][0])
+    start = Plane("t", problem.domain["t"][0])
     stated = {
         name
         for condition in problem.conditions
         if condition.where == start
         for name in problem.derivatives(condition.residual)
     }
-    carried = {
+    carried = _carried_fields(problem)
+    return [u for u in problem.unknowns if u in carried and u not in stated]
+
+
+def _carried_fields(problem: Problem) -> set[str]:
+    """Return the fields of which an equation holds a derivative in time."""
+    t = problem.axes.index("t")
+    return {
         derivative.field
         for equation in problem.equations
         for derivative in problem.derivatives(equation.residual).values()
         if derivative.orders[t] > 0
     }
-    return [u for u in problem.unknowns if u in carried and u not in stated]
 
 
 def strength(roughness: Tensor, variance: float, effective_dimension: float) -> float:

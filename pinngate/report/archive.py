@@ -11,7 +11,7 @@ import csv
 import json
 import math
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,15 @@ class RunArchive:
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None
         return float(value) if math.isfinite(value) else None
+
+    def every_observation(self) -> dict[str, NDArray[Any]]:
+        """Return the columns of all values, those that were held out last."""
+        if not self.held_out:
+            return dict(self.observations)
+        return {
+            name: np.concatenate([values, self.held_out[name]])
+            for name, values in self.observations.items()
+        }
 
     def std(self, unknown: str) -> NDArray[np.float64] | None:
         """Return the standard deviation of a field on the grid, where there is one."""
@@ -132,11 +141,7 @@ def read(folder: str | Path) -> RunArchive:
         if has_data
         else {}
     )
-    is_held_out = np.nan_to_num(observations.get("held_out", np.zeros(0))) == 1
-    held_out: dict[str, NDArray[Any]] = {}
-    if is_held_out.any():
-        held_out = {name: values[is_held_out] for name, values in observations.items()}
-        observations = {name: values[~is_held_out] for name, values in observations.items()}
+    observations, held_out = _parted(observations)
     return RunArchive(
         folder=folder,
         problem=problem,
@@ -147,6 +152,33 @@ def read(folder: str | Path) -> RunArchive:
         held_out=held_out,
         environment=_read_json(folder / "environment.json") if has_environment else {},
     )
+
+
+def in_memory(
+    problem: Problem,
+    metrics: Mapping[str, Any],
+    history: Sequence[Mapping[str, float]],
+    solution: Mapping[str, NDArray[np.float64]],
+    observations: Mapping[str, NDArray[Any]],
+) -> RunArchive:
+    """Return the archive of a run without files; the arguments are what they would hold."""
+    names = list(dict.fromkeys(name for row in history for name in row))
+    columns = {name: np.array([row.get(name, np.nan) for row in history]) for name in names}
+    fitted, held_out = _parted(dict(observations))
+    return RunArchive(
+        Path(), problem, dict(metrics), columns, dict(solution), fitted, held_out=held_out
+    )
+
+
+def _parted(
+    observations: dict[str, NDArray[Any]],
+) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+    """Part the values that were fitted from those that were held out."""
+    is_held_out = np.nan_to_num(observations.get("held_out", np.zeros(0))) == 1
+    if not is_held_out.any():
+        return observations, {}
+    held_out = {name: values[is_held_out] for name, values in observations.items()}
+    return {name: values[~is_held_out] for name, values in observations.items()}, held_out
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -22,8 +22,8 @@ from pinngate.report.candidates import Course, winner_of
 from pinngate.report.spectrum_figure import EVOLUTION, spectrum_figure
 from pinngate.report.style import png
 from pinngate.runs import files as artifacts
+from pinngate.runs.folder import load_session
 from pinngate.runs.training import limited_threads
-from pinngate.solution import running as runs
 
 TABLE = "spectrum.csv"
 FIGURE = "figures/spectrum.png"
@@ -132,7 +132,7 @@ def analyse(folder: Path) -> RunSpectrum:
             kernel does not fit into memory.
     """
     archive = read(folder)
-    session = runs.load(folder)
+    session = load_session(folder)
     stepper = session.stepper
     with limited_threads(stepper.num_threads):
         kernel = stepper.kernel()

@@ -11,11 +11,16 @@ LINES = 10  # plain lines of a whole run
 
 
 class ProgressDisplay:
-    """A context manager whose `show` is given to `runs.run`."""
+    """A context manager whose `show` is told of every logged iteration.
 
-    def __init__(self, is_quiet: bool = False) -> None:
-        self.is_quiet = is_quiet
-        self.is_live = not is_quiet and sys.stderr.isatty()
+    Args:
+        is_quiet: show nothing.
+        is_live_only: show nothing where there is neither a terminal nor a notebook.
+    """
+
+    def __init__(self, is_quiet: bool = False, is_live_only: bool = False) -> None:
+        self.is_live = not is_quiet and (sys.stderr.isatty() or is_notebook())
+        self.is_quiet = is_quiet or (is_live_only and not self.is_live)
         self._shown = 0
 
     def __enter__(self) -> ProgressDisplay:
@@ -28,7 +33,7 @@ class ProgressDisplay:
                 TextColumn("{task.completed}/{task.total}"),
                 BarColumn(bar_width=24),
                 TextColumn("{task.description}"),
-                console=Console(stderr=True),
+                console=Console() if is_notebook() else Console(stderr=True),
                 transient=True,
             )
             self._bar.start()
@@ -62,6 +67,13 @@ class ProgressDisplay:
             self._shown = due
             line = f"iteration {progress.iteration}/{progress.iterations}  {text}"
             print(line, file=sys.stderr, flush=True)
+
+
+def is_notebook() -> bool:
+    """Whether the code runs in a notebook, which shows what is displayed in it."""
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return type(shell).__name__ == "ZMQInteractiveShell"
 
 
 def describe(progress: Progress) -> str:

@@ -21,11 +21,12 @@ from torch import nn
 from pinngate.data.observations import ObservationSet, collect
 from pinngate.data.quantities import mean_nodes
 from pinngate.errors import Interrupted
-from pinngate.model.residuals import Batch, ResidualModel, Term
+from pinngate.model.residuals import ResidualModel
+from pinngate.model.terms import Batch, Term
 from pinngate.optim.parts import OwnOptimizer, Parts, Stepper
 from pinngate.optim.registry import method, resolve
 from pinngate.points.batches import BatchSource
-from pinngate.points.grid import Grid, evaluation_grid
+from pinngate.points.grid import evaluation_grid
 from pinngate.reference import Reference, truth
 from pinngate.runs.metrics import relative_l2
 from pinngate.statement.coefficient_fields import searched, true_values, values_and_slopes
@@ -41,12 +42,29 @@ LOG_GRID_FRACTION = 0.4  # of the evaluation grid along each axis, for errors in
 
 @dataclass(frozen=True)
 class Progress:
-    """What a progress display is told at each logged iteration."""
+    """What a progress display is told at each logged iteration, and a callback at every one.
+
+    Attributes:
+        iteration: how many are done.
+        iterations: how many are expected.
+        row: figures of the last one: losses, leave-one-out risk; with the error against the truth
+            where it is logged.
+        seconds_left: until the expected end.
+        seconds: spent training so far.
+    """
 
     iteration: int
     iterations: int
     row: dict[str, float]
     seconds_left: float
+    seconds: float = 0.0
+
+
+OnProgress = Callable[[Progress], None]
+Callback = Callable[[Progress], object]
+"""Told of every iteration; what is true of what it returns stops the run."""
+
+STOPPED = "stopped by the callback"
 
 
 @dataclass
@@ -172,8 +190,9 @@ def begin(
 def train(
     session: Session,
     *,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: OnProgress | None = None,
     on_checkpoint: Callable[[Session], None] | None = None,
+    callback: Callback | None = None,
 ) -> str:
     """Train until the optimizer gives a reason to stop, and return that reason.
 
@@ -181,46 +200,99 @@ def train(
         session: from `begin`, or continued from a checkpoint.
         on_progress: called at every logged iteration.
         on_checkpoint: called every ten seconds, at the end and when the user interrupts.
+        callback: called after every iteration; where it returns true, the run stops.
 
     Raises:
         Interrupted: the user pressed Ctrl-C; the checkpoint is up to date.
         SolveError: the computation failed.
     """
-    stepper = session.stepper
-    every = max(1, stepper.expected_iterations // NUM_LOGGED)
-    grid = evaluation_grid(session.problem, fraction=LOG_GRID_FRACTION)
-    expected = true_values(session.problem, grid.points)
-    if session.reference is not None:
-        expected |= session.reference(grid.points)
-    began = time.perf_counter() - session.seconds
-    saved = time.perf_counter()
+    stepper, clock = session.stepper, _Clock(session)
+    log = _Log(session)
+    reason = stepper.reason
     try:
-        while (reason := stepper.reason) is None:
+        while reason is None:
             with limited_threads(stepper.num_threads):
                 stepper.step()
-                is_logged = stepper.iteration % every == 0 or stepper.reason is not None
+                is_logged = log.is_due
                 if is_logged:
-                    session.seconds = time.perf_counter() - began
-                    session.history.append(_logged(session, grid, expected))
+                    session.seconds = clock.now()
+                    session.history.append(log.row())
+            reason = stepper.reason
             if is_logged and on_progress is not None:
-                expected_iterations = stepper.expected_iterations
-                left = session.seconds * (expected_iterations / stepper.iteration - 1)
-                row = session.history[-1]
-                on_progress(Progress(stepper.iteration, expected_iterations, row, left))
-            if on_checkpoint is not None and time.perf_counter() - saved > CHECKPOINT_SECONDS:
-                session.seconds = time.perf_counter() - began
+                on_progress(log.progress(session.history[-1]))
+            if callback is not None:
+                session.seconds = clock.now()
+                row = session.history[-1] if is_logged else log.figures()
+                if callback(log.progress(row)) and reason is None:
+                    reason = STOPPED
+            if on_checkpoint is not None and clock.is_checkpoint_due():
+                session.seconds = clock.now()
                 on_checkpoint(session)
-                saved = time.perf_counter()
     except KeyboardInterrupt:
         if on_checkpoint is not None:
             on_checkpoint(session)
         raise Interrupted(f"interrupted at iteration {stepper.iteration}") from None
     stepper.finish()
-    session.seconds = time.perf_counter() - began
+    session.seconds = clock.now()
     if on_checkpoint is not None:
         on_checkpoint(session)
     logger.info("stopped after %d iterations: %s", stepper.iteration, reason)
     return reason
+
+
+class _Clock:
+    """Seconds of training, those before a checkpoint included, and when the next one is due."""
+
+    def __init__(self, session: Session) -> None:
+        self.began = time.perf_counter() - session.seconds
+        self.saved = time.perf_counter()
+
+    def now(self) -> float:
+        return time.perf_counter() - self.began
+
+    def is_checkpoint_due(self) -> bool:
+        if time.perf_counter() - self.saved <= CHECKPOINT_SECONDS:
+            return False
+        self.saved = time.perf_counter()
+        return True
+
+
+class _Log:
+    """Which iterations are logged, and their rows."""
+
+    def __init__(self, session: Session) -> None:
+        self.session, self.stepper = session, session.stepper
+        self.every = max(1, session.stepper.expected_iterations // NUM_LOGGED)
+        self.grid = evaluation_grid(session.problem, fraction=LOG_GRID_FRACTION)
+        self.expected = true_values(session.problem, self.grid.points)
+        if session.reference is not None:
+            self.expected |= session.reference(self.grid.points)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the iteration that was just done is logged."""
+        stepper = self.stepper
+        return stepper.iteration % self.every == 0 or stepper.reason is not None
+
+    def figures(self) -> dict[str, float]:
+        """Return the last iteration's figures, without the error against the truth."""
+        row = {"iteration": float(self.stepper.iteration), "seconds": self.session.seconds}
+        return row | self.stepper.log_row()
+
+    def row(self) -> dict[str, float]:
+        """Return the row of the history."""
+        row = self.figures()
+        if self.expected:
+            values = self.session.evaluate(self.grid.points)
+            for name, known in self.expected.items():
+                row[f"relative_l2_{name}"] = relative_l2(values[name], known)
+        return row
+
+    def progress(self, row: dict[str, float]) -> Progress:
+        """Return what a display or a callback is told."""
+        done, expected = self.stepper.iteration, self.stepper.expected_iterations
+        seconds = self.session.seconds
+        return Progress(done, expected, row, seconds * (expected / done - 1), seconds)
 
 
 @contextmanager
@@ -232,13 +304,3 @@ def limited_threads(count: int | None) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _logged(session: Session, grid: Grid, expected: dict[str, np.ndarray]) -> dict[str, float]:
-    row = {"iteration": float(session.stepper.iteration), "seconds": session.seconds}
-    row |= session.stepper.log_row()
-    if expected:
-        values = session.evaluate(grid.points)
-        for name, known in expected.items():
-            row[f"relative_l2_{name}"] = relative_l2(values[name], known)
-    return row

@@ -108,14 +108,16 @@ class Noise:
     `std` is in data units; `relative` is a fraction of the standard deviation of the clean values
     (exactly one of the two is given). ``student-t`` has three degrees of freedom, scaled to the
     stated standard deviation. ``outliers`` replaces a `fraction` of gaussian errors by errors of
-    `scale` standard deviations.
+    `scale` standard deviations. `model` is a model of the caller's own, a
+    `pinngate.inference.noise_model.NoiseModel`, which no file can state; `kind` is then ``own``.
     """
 
     std: float | None = None
     relative: float | None = None
-    kind: Literal["gaussian", "student-t", "outliers"] = "gaussian"
+    kind: Literal["gaussian", "student-t", "outliers", "own"] = "gaussian"
     fraction: float = 0.1
     scale: float = 10.0
+    model: object | None = None
 
 
 @dataclass(frozen=True)

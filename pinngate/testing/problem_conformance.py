@@ -117,8 +117,8 @@ def _check_data(case: ProblemUnderTest) -> None:
 
 
 def _check_scales(case: ProblemUnderTest) -> None:
-    from pinngate.model.residuals import problem_terms
     from pinngate.model.scales import field_scales
+    from pinngate.model.terms import problem_terms
 
     scales = field_scales(case.problem, case.observations)
     for field, scale in scales.items():
@@ -131,14 +131,20 @@ def _check_jacobian(case: ProblemUnderTest) -> None:
     """Compare J·δ with central differences of the residuals along a random direction δ."""
     import torch
 
-    from pinngate.linear.jacobian import assign, flatten, jacobian, weighted_residuals
+    from pinngate.linear.jacobian import (
+        assign,
+        flatten,
+        jacobian,
+        row_weights,
+        weighted_residuals,
+    )
     from pinngate.model.residuals import ResidualModel
 
     session = case.begin()
     network, coefficients = session.stepper.network, session.stepper.coefficients
     model, batches = ResidualModel(session.batches.terms, case.problem), session.batches.draw()
-    weights = dict.fromkeys(batches, 1.0)
-    jac, residual, _ = jacobian(model, network, coefficients, batches, weights)
+    weights = row_weights(model, batches, dict.fromkeys(batches, 1.0))
+    jac, residual = jacobian(model, network, coefficients, batches, weights)
     _require(bool(torch.isfinite(residual).all()), "residuals are not finite")
     _require(bool(torch.isfinite(jac).all()), "the Jacobian is not finite")
     theta = flatten(network, coefficients)

@@ -8,7 +8,6 @@ from typing import Any
 import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from test_messages import HEAT
 
 from pinngate.config import loads
 from pinngate.config.yaml_source import read
@@ -16,6 +15,7 @@ from pinngate.errors import InputError
 from pinngate.statement.checks.schema import ProblemFile
 from pinngate.statement.problem import Problem
 from tests.statement.test_building import RICH
+from tests.statement.test_messages import HEAT
 
 quick = settings(derandomize=True, max_examples=150, deadline=None)
 

@@ -10,7 +10,7 @@ from pinngate.config import loads
 from pinngate.data.observations import ObservationSet, collect
 from pinngate.data.quantities import mean_nodes
 from pinngate.errors import DataError
-from pinngate.linear.jacobian import assign, flatten, jacobian
+from pinngate.linear.jacobian import assign, flatten, jacobian, row_weights
 from pinngate.linear.rows import LinearisedRows
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.moments import gradient_moments
@@ -104,13 +104,14 @@ def parts(problem: Problem, sets: list[ObservationSet]):
     )
     coefficients = Coefficients(problem.coefficients, torch.float64)
     model = ResidualModel(source.terms, problem)
-    weights = {t.name: 1.0 for t in model.terms}
-    return model, network, coefficients, source.draw() | source.in_order(), weights
+    batches = source.draw() | source.in_order()
+    weights = row_weights(model, batches, {t.name: 1.0 for t in model.terms})
+    return model, network, coefficients, batches, weights
 
 
 def test_rows_of_every_sensor_are_the_derivatives_of_their_residuals(parts) -> None:
     model, network, coefficients, batches, weights = parts
-    jac, r, slices = jacobian(model, network, coefficients, batches, weights)
+    jac, r = jacobian(model, network, coefficients, batches, weights)
     theta = flatten(network, coefficients)
     numerical = torch.empty_like(jac)
     step = 1e-5
@@ -126,12 +127,12 @@ def test_rows_of_every_sensor_are_the_derivatives_of_their_residuals(parts) -> N
     # central differences of step 1e-5: truncation and rounding are both about 1e-9 of the rows
     torch.testing.assert_close(jac, numerical, rtol=1e-5, atol=1e-6)
     assert len(r) == sum(len(batches[t.name]) for t in model.terms)
-    assert slices["observation_6"].stop == len(r)
+    assert weights.slices["observation_6"].stop == len(r)
 
 
 def test_small_tiles_and_products_without_the_matrix_agree(parts) -> None:
     model, network, coefficients, batches, weights = parts
-    jac, r, _ = jacobian(model, network, coefficients, batches, weights)
+    jac, r = jacobian(model, network, coefficients, batches, weights)
     for tile in (1, 7, 130):
         rows = LinearisedRows(model, network, coefficients, batches, weights, tile=tile)
         v = torch.randn(network.num_parameters, 2, dtype=torch.float64)

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from pinngate import config
+from pinngate import solution as runs
 from pinngate.data.observations import collect, read_points
 from pinngate.errors import DataError, InputError
 from pinngate.geometry.region import Region
@@ -18,7 +19,6 @@ from pinngate.points.grid import evaluation_grid
 from pinngate.reference import truth
 from pinngate.report import archive
 from pinngate.report.inspection import verify_truth
-from pinngate.solution import running as runs
 from pinngate.statement.problem import Noise, Plane, Problem, SyntheticObservations
 from tests.geometry.stated import needs_deepxde, problem
 

@@ -10,14 +10,14 @@ import pytest
 import torch
 
 from pinngate import config
+from pinngate import solution as runs
 from pinngate.inference.averaging import AveragedPosterior, Member, reach, shares
 from pinngate.inference.posterior import Posterior
-from pinngate.linear.risk import RidgeSpectrum
+from pinngate.linear.dense import DenseSystem
 from pinngate.model.channels import Plan, forward
 from pinngate.model.networks import Network, averaged
 from pinngate.optim.second_order import SecondOrder
 from pinngate.runs.training import Session, begin, train
-from pinngate.solution import running as runs
 from pinngate.statement.linearity import is_linear
 from pinngate.statement.options import NetworkOptions
 
@@ -85,7 +85,7 @@ def members_of(nets: list[Network]) -> list[Member]:
         g = torch.Generator().manual_seed(k)
         jac = torch.randn(30, network.num_parameters, generator=g, dtype=DOUBLE)
         leverage = torch.rand(4, generator=g, dtype=DOUBLE)
-        spectrum = RidgeSpectrum(jac, 0, slice(26, 30))
+        spectrum = DenseSystem(jac, 0, slice(26, 30))
         found.append(Member(network, share, Posterior.of(spectrum, 0.3, 0.04, 20.0, leverage)))
     return found
 

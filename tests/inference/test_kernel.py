@@ -8,7 +8,7 @@ import torch
 
 from pinngate.inference.kernel import kernel_spectrum
 from pinngate.inference.linearised_fit import LinearisedFit
-from pinngate.linear.risk import RidgeSpectrum
+from pinngate.linear.dense import DenseSystem
 
 
 @pytest.mark.parametrize("shape", [(30, 12), (12, 30)])
@@ -17,7 +17,7 @@ def test_eigenvalues_and_shares_are_those_of_the_singular_values(shape: tuple[in
     jac = torch.randn(*shape, generator=g, dtype=torch.float64)
     target = torch.randn(shape[0], generator=g, dtype=torch.float64)
     observed = slice(shape[0] - 8, shape[0])
-    spectrum = RidgeSpectrum(jac, 0, observed)
+    spectrum = DenseSystem(jac, 0, observed)
     fit = spectrum.fits([2.0], target)[0]
     kernel = kernel_spectrum(LinearisedFit(spectrum, target, target[observed], fit))
 
@@ -40,7 +40,7 @@ def test_directions_without_length_are_left_out() -> None:
     jac = torch.zeros(5, 4, dtype=torch.float64)
     jac[0, 0] = 3.0
     target = torch.ones(5, dtype=torch.float64)
-    spectrum = RidgeSpectrum(jac, 0, slice(0, 5))
+    spectrum = DenseSystem(jac, 0, slice(0, 5))
     fit = spectrum.fits([100.0], target)[0]
     kernel = kernel_spectrum(LinearisedFit(spectrum, target, target, fit))
     np.testing.assert_allclose(kernel.eigenvalues, [9.0])

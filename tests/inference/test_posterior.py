@@ -7,18 +7,20 @@ import torch
 from torch import Tensor
 
 from pinngate.errors import InputError
-from pinngate.inference.posterior import Posterior, gauss_newton_posterior, laplace_posterior
+from pinngate.inference.posterior import Posterior, laplace_posterior
+from pinngate.linear.dense import DenseSystem
+from pinngate.linear.forms import Trial
 from pinngate.linear.jacobian import flatten
-from pinngate.linear.risk import RidgeSpectrum
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
+from pinngate.optim.gauss_newton.last_fit import gauss_newton_posterior
 from pinngate.statement.options import NetworkOptions
 from pinngate.statement.problem import Coefficient
 from tests.noisy_heat import DOUBLE, NoisyHeat, solve, truth
 
 
-def spectrum(jac: Tensor, num_unpenalised: int = 0) -> RidgeSpectrum:
-    return RidgeSpectrum(jac, num_unpenalised, slice(0, 0))
+def spectrum(jac: Tensor, num_unpenalised: int = 0) -> DenseSystem:
+    return DenseSystem(jac, num_unpenalised, slice(0, 0))
 
 
 def dense_covariance(jac: Tensor, num_free: int, ridge: float, variance: float) -> Tensor:
@@ -112,8 +114,8 @@ def test_bands_of_the_fitted_field_are_calibrated_for_both_posteriors():
         std = own.std(network, grid)[:, 0]
         scores["gauss-newton"].append(float(difference.square().mean() / std.square().mean()))
         covered.append(float((difference.abs() <= own.quantile * std).double().mean()))
-        weights = {n: w * solver.unit for n, w in solver.row_weights(batches).items()}
-        other = laplace_posterior(*setting.parts, batches, weights, start)
+        weights = {n: w * solver.unit for n, w in solver.row_weights(batches).by_term.items()}
+        other = laplace_posterior(Trial(*setting.parts), batches, weights, start)
         std = other.std(network, grid)[:, 0]
         scores["laplace"].append(float(difference.square().mean() / std.square().mean()))
     # squared error over variance is about chi-squared of four degrees over four: the mean of six

@@ -7,7 +7,7 @@ import torch
 
 from pinngate.inference.linearised_fit import LinearisedFit
 from pinngate.inference.posterior import Posterior, posterior_of, student_quantile
-from pinngate.linear.risk import RidgeSpectrum
+from pinngate.linear.dense import DenseSystem
 
 NUM_SENSORS, NUM_TIMES = 8, 25
 
@@ -23,7 +23,7 @@ def posterior(points: np.ndarray, design: np.ndarray, errors: np.ndarray) -> Pos
     """Return the posterior of a least-squares fit, its single weight doing nothing."""
     residuals = errors - design @ np.linalg.pinv(design) @ errors
     jacobian = torch.as_tensor(np.column_stack([np.zeros(len(points)), design]))
-    spectrum = RidgeSpectrum(jacobian, design.shape[1], slice(0, len(points)))
+    spectrum = DenseSystem(jacobian, design.shape[1], slice(0, len(points)))
     observed = spectrum.fits([1.0], torch.as_tensor(errors))[0]
     r, places = torch.as_tensor(residuals), (torch.as_tensor(points),)
     fit = LinearisedFit(spectrum, torch.as_tensor(errors), r, observed, places=places, time=1)

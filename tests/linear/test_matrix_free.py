@@ -10,17 +10,16 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from pinngate.inference.posterior import gauss_newton_posterior
 from pinngate.linear import rows
 from pinngate.linear.conjugate_gradients import NystromPreconditioner, conjugate_gradients
+from pinngate.linear.dense import DenseSystem
+from pinngate.linear.forms import DenseForm, MatrixFreeForm
 from pinngate.linear.jacobian import flatten, jacobian
-from pinngate.linear.matrix_free import MatrixFreeOptions, MatrixFreeSpectrum
-from pinngate.linear.risk import RidgeSpectrum
+from pinngate.linear.matrix_free import MatrixFreeOptions, MatrixFreeSystem
 from pinngate.linear.rows import LinearisedRows
+from pinngate.optim.gauss_newton.last_fit import gauss_newton_posterior
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
-from pinngate.optim.matrix_free.posterior import matrix_free_posterior
-from pinngate.optim.matrix_free.solver import MatrixFreeGaussNewton
 from pinngate.statement.options import NetworkOptions
 from pinngate.statement.problem import Coefficient
 from tests.noisy_heat import DOUBLE, SINES, NoisyHeat, solve
@@ -44,21 +43,21 @@ def relative(found: Tensor, expected: Tensor) -> float:
 def test_products_are_those_of_the_dense_jacobian(options, periodic, cache_bytes, monkeypatch):
     # blocks of 7 written rows do not divide the tiles of 32 points
     setting = heat(options, coefficients=KAPPA, periodic=periodic)
-    batches, weights = setting.draw(70, 9), setting.weights()
+    batches = setting.draw(70, 9)
+    weights = setting.weights(batches)
     num_weights = setting.network.num_parameters
     monkeypatch.setattr(rows, "MAX_WRITTEN", 7 * num_weights)
-    dense, r, slices = jacobian(*setting.parts, batches, weights)
+    dense, r = jacobian(*setting.parts, batches, weights)
     found = LinearisedRows(*setting.parts, batches, weights, cache_bytes=cache_bytes, tile=32)
     everything = found.cached_bytes if cache_bytes == 1e9 else math.inf
     assert found.cached_bytes <= min(cache_bytes, everything)
     assert (found.cached_bytes > 0) == (cache_bytes > 0)
     torch.testing.assert_close(found.residual, r, rtol=1e-13, atol=1e-13)
-    assert found.slices == slices
 
     g = torch.Generator().manual_seed(2)
     roots = torch.rand(len(r), generator=g, dtype=DOUBLE)
     dense *= roots[:, None]
-    found *= roots[:, None]
+    found.scale_rows(roots)
     a = dense[:, :num_weights]
     assert found.shape == dense.shape
     assert torch.equal(found.unpenalised, dense[:, num_weights:])
@@ -71,23 +70,17 @@ def test_products_are_those_of_the_dense_jacobian(options, periodic, cache_bytes
         image, product = found.gram(v)
         assert relative(image, a @ v) < 1e-13
         assert relative(product, a.T @ (a @ v)) < 1e-13
-    whole = torch.randn(dense.shape[1], generator=g, dtype=DOUBLE)
-    assert relative(found @ whole, dense @ whole) < 1e-13
-    part = found[:, :num_weights]
-    assert part.shape == a.shape
-    assert relative(part @ whole[:num_weights], a @ whole[:num_weights]) < 1e-13
-    observed = slices["observation_1"]
+    observed = weights.slices["observation_1"]
     assert relative(found.row_squares(observed), a[observed].square().sum(1)) < 1e-13
-    with pytest.raises(IndexError, match="num_weights"):
-        found[:, 1:]
 
 
 def test_sampled_rows_estimate_the_gram_matrix():
     setting = heat(TANH)
-    batches, weights = setting.draw(70, 9), setting.weights()
-    dense, r, _ = jacobian(*setting.parts, batches, weights)
+    batches = setting.draw(70, 9)
+    weights = setting.weights(batches)
+    dense, r = jacobian(*setting.parts, batches, weights)
     found = LinearisedRows(*setting.parts, batches, weights)
-    found *= torch.linspace(0.5, 1.5, len(r), dtype=DOUBLE)[:, None]
+    found.scale_rows(torch.linspace(0.5, 1.5, len(r), dtype=DOUBLE))
     dense *= torch.linspace(0.5, 1.5, len(r), dtype=DOUBLE)[:, None]
     generator = torch.Generator().manual_seed(3)
     assert relative(found.sample(10_000, generator), dense) < 1e-14
@@ -146,18 +139,18 @@ def trained(setting: NoisyHeat, num_iterations: int) -> PopulationRiskGaussNewto
 
 def spectra(
     setting: NoisyHeat, solver: PopulationRiskGaussNewton, work: MatrixFreeOptions
-) -> tuple[RidgeSpectrum, MatrixFreeSpectrum, Tensor, Tensor]:
+) -> tuple[DenseSystem, MatrixFreeSystem, Tensor, Tensor]:
     """Return both forms of one linearisation, b and r."""
     batches = setting.draw(200, 20)
     weights = solver.row_weights(batches)
-    jac, r, slices = jacobian(*setting.parts, batches, weights)
-    num_weights, observed = setting.network.num_parameters, slices["observation_1"]
+    jac, r = jacobian(*setting.parts, batches, weights)
+    num_weights, observed = setting.network.num_parameters, weights.observed
     num_free = jac.shape[1] - num_weights
     found = LinearisedRows(*setting.parts, batches, weights)
     offset = flatten(*setting.parts[1:])[:num_weights] - solver.anchor
     return (
-        RidgeSpectrum(jac, num_free, observed),
-        MatrixFreeSpectrum(found, num_free, observed, solver.ridge, work),
+        DenseSystem(jac, num_free, observed),
+        MatrixFreeSystem(found, num_free, observed, solver.ridges.ridge, work),
         r - jac[:, :num_weights] @ offset,
         r,
     )
@@ -170,7 +163,7 @@ def test_risk_and_step_agree_with_the_dense_form(options, coefficients, num_iter
     setting = heat(options, coefficients=coefficients)
     solver = trained(setting, num_iterations)
     dense, free, b, r = spectra(setting, solver, MatrixFreeOptions())
-    ridges = [solver.ridge * 3 ** (k / 8) for k in range(-8, 9)]
+    ridges = [solver.ridges.ridge * 3 ** (k / 8) for k in range(-8, 9)]
     for k, (exact, found) in enumerate(
         zip(dense.fits(ridges, b), free.fits(ridges, b), strict=True)
     ):
@@ -181,18 +174,18 @@ def test_risk_and_step_agree_with_the_dense_form(options, coefficients, num_iter
         assert risks[1] == pytest.approx(risks[0], rel=2e-3)
     assert free.leverage_error < 2e-3
     for damping in (1e-3, solver.damping):
-        ridge = solver.ridge + damping
+        ridge = solver.ridges.ridge + damping
         exact_v, exact_c = dense.minimiser(ridge, r, damping)
         v, c = free.minimiser(ridge, r, damping)
         # conjugate gradients stop at 1e-7 in the energy norm; directions below the ridge weigh less
         assert relative(v, exact_v) < 1e-5
         torch.testing.assert_close(c, exact_c, rtol=1e-6, atol=1e-8)
-    assert free.signal_fraction(solver.ridge) == pytest.approx(
-        dense.signal_fraction(solver.ridge), rel=0.05
+    assert free.signal_fraction(solver.ridges.ridge) == pytest.approx(
+        dense.signal_fraction(solver.ridges.ridge), rel=0.05
     )
     torch.testing.assert_close(
-        free.unpenalised_covariance(solver.ridge),
-        dense.unpenalised_covariance(solver.ridge),
+        free.unpenalised_covariance(solver.ridges.ridge),
+        dense.unpenalised_covariance(solver.ridges.ridge),
         rtol=1e-4,
         atol=0.0,
     )
@@ -205,7 +198,10 @@ def test_leverages_of_a_small_basis_scatter_by_the_stated_error():
     for seed in range(10):
         work = MatrixFreeOptions(max_rank=12, num_probes=8, seed=seed, max_passes=2000)
         dense, free, b, _ = spectra(setting, solver, work)
-        exact, found = dense.fits([solver.ridge], b)[0], free.fits([solver.ridge], b)[0]
+        exact, found = (
+            dense.fits([solver.ridges.ridge], b)[0],
+            free.fits([solver.ridges.ridge], b)[0],
+        )
         difference = found.leverage - exact.leverage
         errors.append(float(difference.square().mean()))
         stated.append(free.leverage_error**2)
@@ -222,7 +218,7 @@ def test_few_observations_are_probed_exactly():
     solver = trained(setting, 6)
     work = MatrixFreeOptions(max_rank=5, num_probes=16, risk_tolerance=1e-9, max_passes=2000)
     dense, free, b, _ = spectra(setting, solver, work)
-    exact, found = dense.fits([solver.ridge], b)[0], free.fits([solver.ridge], b)[0]
+    exact, found = dense.fits([solver.ridges.ridge], b)[0], free.fits([solver.ridges.ridge], b)[0]
     assert free.rank == 5
     assert free.leverage_error == 0.0
     assert float((found.leverage - exact.leverage).abs().max()) < 1e-6
@@ -240,7 +236,7 @@ def test_iterations_follow_those_of_the_dense_class(work, num_outliers):
         heat(SINES, coefficients=KAPPA, num_outliers=num_outliers),
     ]
     dense = PopulationRiskGaussNewton(*settings[0].parts, options)
-    solver = MatrixFreeGaussNewton(*settings[1].parts, options, work)
+    solver = PopulationRiskGaussNewton(*settings[1].parts, options, MatrixFreeForm(work))
     exact, found = solve(settings[0], dense), solve(settings[1], solver)
     assert found[0].keys() == exact[0].keys()
     for key in ("loss", "leave_one_out_risk", "effective_dimension", "ridge", "gain_ratio"):
@@ -261,10 +257,13 @@ def test_iterations_follow_those_of_the_dense_class(work, num_outliers):
 def test_posterior_agrees_with_the_dense_one():
     # outliers, so that rows carry weights of their own
     setting = heat(SINES, coefficients=KAPPA, num_outliers=6)
-    solver = MatrixFreeGaussNewton(*setting.parts, GaussNewtonOptions(max_iterations=30))
+    options = GaussNewtonOptions(max_iterations=30)
+    solver = PopulationRiskGaussNewton(*setting.parts, options, MatrixFreeForm())
     solve(setting, solver)
     batches = setting.draw(200, 20)
-    dense, found = gauss_newton_posterior(solver, batches), matrix_free_posterior(solver, batches)
+    found = gauss_newton_posterior(solver, batches)
+    solver.form = DenseForm()
+    dense = gauss_newton_posterior(solver, batches)
     assert vars(found).keys() == vars(dense).keys()
     assert found.variance == pytest.approx(dense.variance, rel=2e-3)
     points = torch.rand(50, 2, generator=setting.generator, dtype=DOUBLE)
@@ -279,13 +278,13 @@ def test_posterior_agrees_with_the_dense_one():
 def test_resuming_is_bitwise_the_same():
     def run(stop: int | None) -> tuple[Tensor, list[str]]:
         setting = heat(TANH, coefficients=KAPPA)
-        solver = MatrixFreeGaussNewton(*setting.parts)
+        solver = PopulationRiskGaussNewton(*setting.parts, form=MatrixFreeForm())
         rows = []
         for k, batches in enumerate([setting.draw() for _ in range(8)]):
             if k == stop:
                 state = solver.state_dict()
                 setting = heat(TANH, coefficients=KAPPA)
-                solver = MatrixFreeGaussNewton(*setting.parts)
+                solver = PopulationRiskGaussNewton(*setting.parts, form=MatrixFreeForm())
                 solver.load_state_dict(state)
             # as text, since not a number, a deviation of a held coefficient, equals nothing
             rows.append(str(solver.step(batches)))
@@ -319,7 +318,7 @@ def test_nothing_of_the_size_of_the_jacobian_is_ever_allocated(monkeypatch):
     batches = setting.draw(1200, 20)
     num_weights = setting.network.num_parameters
     work = MatrixFreeOptions(num_sampled=64, max_rank=32)
-    solver = MatrixFreeGaussNewton(*setting.parts, work=work)
+    solver = PopulationRiskGaussNewton(*setting.parts, form=MatrixFreeForm(work))
     with LargestTensor() as largest:
         solver.step(batches)
     num_rows = 1200 + 40 + 60

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from pinngate.model.moments import gradient_moments, stratified
-from pinngate.model.residuals import Batch, ResidualModel, problem_terms
+from pinngate.model.residuals import ResidualModel
+from pinngate.model.terms import Batch, problem_terms
 from tests.equations import CASES, coefficients_of, nested_autograd, network_of, points_of
 
 
@@ -22,7 +23,7 @@ def batches_of(name: str, num_points: int) -> tuple[ResidualModel, dict[str, Bat
     generator = torch.Generator().manual_seed(3)
     columns = {
         "@value": torch.randn(17, generator=generator, dtype=torch.float64),
-        "@weight": torch.ones(17, dtype=torch.float64),
+        "@row": torch.ones(17, dtype=torch.float64),
     }
     batches["observation_1"] = Batch(data, columns)
     return ResidualModel(terms, case.problem()), batches
@@ -154,7 +155,8 @@ def test_pairs_hold_no_gradient_for_each_point() -> None:
 import resource, torch
 from pinngate.model.moments import gradient_moments
 from tests.equations import CASES, coefficients_of, network_of, points_of
-from pinngate.model.residuals import Batch, ResidualModel, problem_terms
+from pinngate.model.terms import Batch, problem_terms
+from pinngate.model.residuals import ResidualModel
 case = CASES["heat"]
 network = network_of(case, width=128, depth=4).float()
 model = ResidualModel(problem_terms(case.problem(), []), case.problem())

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from pinngate.expression import parse
-from pinngate.model.residuals import Batch, ResidualModel, problem_terms
+from pinngate.model.residuals import ResidualModel
 from pinngate.model.scales import characteristic_size
+from pinngate.model.terms import Batch, problem_terms
 from pinngate.statement.derivatives import parse_derivative
 from pinngate.statement.problem import Condition, Plane, Problem
 from tests.equations import CASES, coefficients_of, network_of, points_of
@@ -42,7 +43,7 @@ def test_tiles_cover_every_point_once() -> None:
     sizes = {"equation_1": 50, "condition_1": 7, "observation_1": 33, "observation_2": 12}
     batches = {}
     for name, size in sizes.items():
-        columns = {"@value": torch.zeros(size), "@weight": torch.ones(size)}
+        columns = {"@value": torch.zeros(size), "@row": torch.ones(size)}
         is_data = name.startswith("observation")
         batches[name] = Batch(points_of(case, size, seed=len(batches)), columns if is_data else {})
     batches["equation_2"] = batches["equation_1"]
@@ -70,7 +71,7 @@ def test_stated_deviations_weight_the_data() -> None:
     value = torch.tensor([0.1, 0.2, 0.3], dtype=torch.float64)
     batches = {
         "equation_1": Batch(points),
-        "observation_1": Batch(points, {"@value": value, "@weight": weight}),
+        "observation_1": Batch(points, {"@value": value, "@row": weight}),
     }
     network = network_of(case)
     found = {

@@ -7,14 +7,22 @@ import torch
 
 from pinngate import config
 from pinngate.inference.noise_model import StudentNoise
-from pinngate.linear.ridge import RidgeFit
+from pinngate.linear.dense import DenseSystem
+from pinngate.linear.linearisation import Linearisation
+from pinngate.linear.system import RidgeFit
+from pinngate.model.row_weights import RowWeights
 from pinngate.optim.gauss_newton.data_noise import NUM_REFITS, POOLED, DataNoise, Verdict
 from pinngate.optim.gauss_newton.physics_weight import PhysicsWeight
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
-from pinngate.solution.running import solve
+from pinngate.solution import solve
 
-SLICES = {"many": slice(3, 203), "few": slice(203, 211)}
-OBSERVED = slice(3, 211)
+SLICES = {"equation": slice(0, 3), "many": slice(3, 203), "few": slice(203, 211)}
+WEIGHTS = RowWeights(SLICES, dict.fromkeys(SLICES, 1.0), ["many", "few"])
+
+
+def line_of(plain: torch.Tensor) -> Linearisation:
+    system = DenseSystem(torch.zeros(211, 1, dtype=torch.float64), 0, WEIGHTS.observed)
+    return Linearisation(WEIGHTS, plain, plain, plain, torch.zeros(1), system)
 
 
 def fit_of(leverage_of_few: float) -> RidgeFit:
@@ -26,7 +34,7 @@ def fit_of(leverage_of_few: float) -> RidgeFit:
 def update(plain: torch.Tensor, leverage_of_few: float) -> DataNoise:
     noise = DataNoise(["many", "few"])
     fit = fit_of(leverage_of_few)
-    noise.update(plain, fit, SLICES, OBSERVED, is_full=False)
+    noise.update(line_of(plain), fit, is_full=False)
     return noise
 
 
@@ -39,7 +47,7 @@ def test_sets_are_brought_to_one_noise() -> None:
     few = float(plain[SLICES["few"]].square().mean().sqrt())
     many = float(plain[SLICES["many"]].square().mean().sqrt())
     assert ratio == pytest.approx(few / many, rel=0.15)
-    assert torch.equal(noise.row_roots(plain, SLICES)[:3], torch.ones(3, dtype=torch.float64))
+    assert torch.equal(noise.row_roots(plain, WEIGHTS)[:3], torch.ones(3, dtype=torch.float64))
 
 
 def test_values_that_are_followed_exactly_do_not_vouch_for_their_own_noise() -> None:
@@ -57,7 +65,7 @@ def test_what_data_state_is_taken_at_its_word() -> None:
     noise = DataNoise(["many", "few"])
     noise.stated = {"many": 0.2, "few": 0.4}
     plain = torch.ones(211, dtype=torch.float64)
-    noise.update(plain, fit_of(0.5), SLICES, OBSERVED, is_full=False)
+    noise.update(line_of(plain), fit_of(0.5), is_full=False)
     assert noise.precision["many"] / noise.precision["few"] == pytest.approx(2.0)
 
 
@@ -79,7 +87,7 @@ def test_tails_are_judged_when_asked_and_frozen_after_a_few_refits(
     noise = DataNoise(["many", "few"])
 
     def verdict(is_full: bool) -> Verdict | None:
-        return noise.update(plain, fit_of(0.02), SLICES, OBSERVED, is_full=is_full)
+        return noise.update(line_of(plain), fit_of(0.02), is_full=is_full)
 
     assert verdict(True) is None
     assert noise.is_gaussian
@@ -112,8 +120,7 @@ def test_eight_values_of_a_field_and_its_measured_source() -> None:
 def test_the_risk_of_gaussian_noise_is_the_mean_square() -> None:
     noise = DataNoise(["many", "few"])
     errors = torch.linspace(-1, 2, 208, dtype=torch.float64)
-    roots = torch.ones(211, dtype=torch.float64)
-    found = noise.risk(errors, roots, SLICES, OBSERVED)
+    found = noise.risk(errors, WEIGHTS)
     assert found == pytest.approx(float(errors.square().mean()), rel=1e-12)
 
 
@@ -126,9 +133,9 @@ def test_the_risk_of_heavy_tails_does_not_reward_giving_up() -> None:
     risks, squares = [], []
     for miss in (0.0, 3.0):
         plain[3:13] = miss
-        roots = noise.row_roots(plain, SLICES)
-        weighted = (roots * plain)[OBSERVED]
-        risks.append(noise.risk(weighted, roots, SLICES, OBSERVED))
+        roots = noise.row_roots(plain, WEIGHTS)
+        weighted = (roots * plain)[WEIGHTS.observed]
+        risks.append(noise.risk(weighted, WEIGHTS.with_roots(roots)))
         # ten values against none at all: bounded by (dof + 1) scale², however far they are missed
         squares.append(float(weighted[:10].square().sum()))
     assert squares[1] < 10 * 2.5 * 0.1**2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from pinngate.linear.risk import RidgeSpectrum
+from pinngate.linear.dense import DenseSystem
 from pinngate.optim.gauss_newton.trust_region import descend
 
 
@@ -22,8 +22,7 @@ def iterations(is_accelerated: bool, limit: int = 2000) -> int:
         jac = torch.autograd.functional.jacobian(rosenbrock, x)
         step = descend(
             lambda delta, x=x: rosenbrock(x + delta),
-            RidgeSpectrum(jac, 0, slice(0, 2)),
-            jac,
+            DenseSystem(jac, 0, slice(0, 2)),
             r,
             torch.zeros_like(x),
             ridge=1e-14,
@@ -46,12 +45,11 @@ def test_an_accepted_step_descends_and_a_linear_problem_needs_no_correction():
     generator = torch.Generator().manual_seed(0)
     jac = torch.randn(8, 3, generator=generator, dtype=torch.float64)
     r = torch.randn(8, generator=generator, dtype=torch.float64)
-    spectrum = RidgeSpectrum(jac, 0, slice(0, 8))
+    spectrum = DenseSystem(jac, 0, slice(0, 8))
     steps = [
         descend(
             lambda d: r + jac @ d,
             spectrum,
-            jac,
             r,
             torch.zeros(3, dtype=torch.float64),
             ridge=0.1,
@@ -70,8 +68,7 @@ def test_no_descent_is_no_step():
     r = torch.ones(2, dtype=torch.float64)
     step = descend(
         lambda d: torch.full_like(r, float("nan")),
-        RidgeSpectrum(jac, 0, slice(0, 2)),
-        jac,
+        DenseSystem(jac, 0, slice(0, 2)),
         r,
         torch.zeros(2, dtype=torch.float64),
         ridge=0.1,

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from pinngate import config
-from pinngate.model.residuals import Batch, ResidualModel
+from pinngate.model.residuals import ResidualModel
+from pinngate.model.terms import Batch
 from pinngate.optim.second_order import SecondOrder
 from pinngate.points.smoothness import LEAST_ROUGHNESS, Smoothness, free_initial_values, strength
 from pinngate.runs.training import begin

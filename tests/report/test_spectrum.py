@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from pinngate import config
+from pinngate import solution as runs
 from pinngate.errors import InputError
-from pinngate.optim.matrix_free.solver import MatrixFreeGaussNewton
+from pinngate.linear.forms import MatrixFreeForm
 from pinngate.report.candidates import Course
 from pinngate.report.spectrum import FIGURE, TABLE, RunSpectrum, analyse, write
-from pinngate.solution import running as runs
+from pinngate.runs.folder import load_session
 
 NETWORK = ["solve.network={width: 10, depth: 2}", "solve.collocation=32"]
 SECOND_ORDER = [*NETWORK, "solve.iterations=16"]
@@ -75,12 +76,9 @@ def test_spectrum_without_the_jacobian_has_the_leading_directions(
 ) -> None:
     folder = finished["ridge"]
     exact = analyse(folder).kernel
-    session = runs.load(folder)
+    session = load_session(folder)
     stepper = session.stepper
-    dense = stepper.solvers["given"]
-    free = MatrixFreeGaussNewton(dense.model, dense.network, dense.coefficients, dense.options)
-    free.load_state_dict(dense.state_dict())
-    stepper.solvers = {stepper.at_work: free}
+    stepper.solvers["given"].form = MatrixFreeForm()
     found = stepper.kernel()
     leading = exact.filters > 0.9
     # the basis comes from all rows, for there are fewer than are sampled

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from pinngate import config
+from pinngate import solution as runs
 from pinngate.config import loads
 from pinngate.errors import InputError
 from pinngate.report import read
 from pinngate.report.comparison import figure, names_of, read_runs, rows, summary
 from pinngate.report.terminal import verdict_lines
 from pinngate.report.verdict import noise_rows
-from pinngate.solution import running as runs
 from pinngate.streams import generator
 
 SIZES = {"good.csv": 0.02, "poor.csv": 0.3, "slope.csv": 0.1}

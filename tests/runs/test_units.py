@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pinngate import config
-from pinngate.solution.running import solve
+from pinngate.solution import solve
 from pinngate.statement.options import NetworkOptions, SolveOptions
 from pinngate.statement.problem import Problem
 from tests.rescaling import rescaled

@@ -15,14 +15,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pinngate.optim.matrix_free.solver import MatrixFreeGaussNewton
 
 from pinngate import config
+from pinngate import solution as runs
 from pinngate.errors import InputError, Interrupted
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
-from pinngate.optim.matrix_free.solver import MatrixFreeGaussNewton
 from pinngate.runs import checkpoint
 from pinngate.runs.training import Progress, begin
-from pinngate.solution import running as runs
 from pinngate.statement.problem import Problem
 
 QUICK = [

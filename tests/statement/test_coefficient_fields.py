@@ -10,16 +10,18 @@ import torch
 from torch import Tensor
 
 from pinngate import config
+from pinngate import solution as runs
 from pinngate.errors import InputError
 from pinngate.expression import evaluate, names, parse, parse_equation
+from pinngate.linear.jacobian import jacobian, row_weights
 from pinngate.linear.rows import LinearisedRows
 from pinngate.model.channels import Plan, forward
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import JointNetwork, Network
-from pinngate.model.residuals import Batch, ResidualModel, problem_terms
-from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton, jacobian
+from pinngate.model.residuals import ResidualModel
+from pinngate.model.terms import Batch, problem_terms
+from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.report.inspection import verify_truth
-from pinngate.solution import running as runs
 from pinngate.statement.coefficient_fields import (
     ends_of,
     searched,
@@ -102,7 +104,7 @@ def points_of(problem: Problem, count: int) -> Tensor:
 def batches_of(problem: Problem, count: int) -> tuple[ResidualModel, dict[str, Batch]]:
     terms = problem_terms(problem, ["u"])
     batches = {term.name: Batch(points_of(problem, count)) for term in terms}
-    columns = {"@value": torch.zeros(count, dtype=DOUBLE), "@weight": torch.ones(count)}
+    columns = {"@value": torch.zeros(count, dtype=DOUBLE), "@row": torch.ones(count)}
     batches["observation_1"] = Batch(points_of(problem, count), columns)
     return ResidualModel(terms, problem), batches
 
@@ -140,10 +142,10 @@ def by_autograd(problem: Problem, network: Network, points: Tensor) -> Tensor:
 def test_residuals_and_jacobian_equal_nested_autograd(problem: Problem) -> None:
     network = network_of(problem)
     model, batches = batches_of(problem, 11)
-    weights = dict.fromkeys((t.name for t in model.terms), 1.0)
+    weights = row_weights(model, batches, {t.name: 1.0 for t in model.terms})
     none = Coefficients((), DOUBLE)
-    jac, r, slices = jacobian(model, network, none, batches, weights)
-    rows = slices["equation_1"]
+    jac, r = jacobian(model, network, none, batches, weights)
+    rows = weights.slices["equation_1"]
     expected = by_autograd(problem, network, batches["equation_1"].points) / model.terms[0].scale
     torch.testing.assert_close(r[rows], expected.detach(), rtol=1e-10, atol=1e-12)
     parameters = [p for layer in network.linears for p in (layer.weight, layer.bias)]
@@ -157,9 +159,9 @@ def test_products_without_the_jacobian_are_those_with_it() -> None:
     problem = problem_of(RING)
     network = network_of(problem)
     model, batches = batches_of(problem, 30)
-    weights = dict.fromkeys((t.name for t in model.terms), 0.7)
+    weights = row_weights(model, batches, {t.name: 0.7 for t in model.terms})
     none = Coefficients((), DOUBLE)
-    jac, _, _ = jacobian(model, network, none, batches, weights)
+    jac, _ = jacobian(model, network, none, batches, weights)
     rows = LinearisedRows(model, network, none, batches, weights)
     v = torch.randn(jac.shape[1], 3, dtype=DOUBLE, generator=torch.Generator().manual_seed(2))
     y = torch.randn(jac.shape[0], 3, dtype=DOUBLE, generator=torch.Generator().manual_seed(3))
@@ -184,11 +186,11 @@ def test_observations_reach_the_coefficient_through_the_equation_alone() -> None
     problem = problem_of(ROD)
     network = network_of(problem)
     model, batches = batches_of(problem, 5)
-    weights = dict.fromkeys((t.name for t in model.terms), 1.0)
-    jac, _, slices = jacobian(model, network, Coefficients((), DOUBLE), batches, weights)
+    weights = row_weights(model, batches, {t.name: 1.0 for t in model.terms})
+    jac, _ = jacobian(model, network, Coefficients((), DOUBLE), batches, weights)
     own = network.networks[0].num_parameters
-    assert torch.count_nonzero(jac[slices["observation_1"], own:]) == 0
-    assert torch.count_nonzero(jac[slices["equation_1"], own:]) > 0
+    assert torch.count_nonzero(jac[weights.slices["observation_1"], own:]) == 0
+    assert torch.count_nonzero(jac[weights.slices["equation_1"], own:]) > 0
 
 
 def test_a_periodic_axis_makes_the_coefficient_periodic_and_stays_so() -> None:

@@ -31,7 +31,7 @@ from pinngate.bench.methods.contract import (
 from pinngate.errors import SolveError
 from pinngate.expression import Expression, differentiate, evaluate, names
 from pinngate.limits.stencils import Line
-from pinngate.model.residuals import characteristic_size
+from pinngate.model.scales import characteristic_size
 from pinngate.statement.derivatives import Derivative
 from pinngate.statement.problem import Equation, Problem
 

@@ -21,8 +21,9 @@ from pinngate.inference.noise_model import (
     from_state,
     to_state,
 )
-from pinngate.linear.jacobian import Rows
-from pinngate.linear.ridge import RidgeFit
+from pinngate.linear.linearisation import Linearisation
+from pinngate.linear.system import RidgeFit
+from pinngate.model.row_weights import RowWeights
 
 # Values by which the noise of all sets counts in that of one: few values that the fit follows
 # freely tell nothing of their noise, and would end with all the weight.
@@ -53,6 +54,7 @@ class DataNoise:
     Attributes:
         models: Gaussian or with heavy tails, by term.
         precision: factor that brings each term to the common noise.
+        own: models of the caller's own, by term; they are fitted where others are chosen.
         stated: noise of the terms whose data state it; the others' is estimated.
         is_judging: whether the tails are judged, or were.
         num_refits: under full physics since then.
@@ -61,6 +63,7 @@ class DataNoise:
     def __init__(self, names: Sequence[str]) -> None:
         self.models: dict[str, NoiseModel] = {name: GaussianNoise() for name in names}
         self.precision = dict.fromkeys(names, 1.0)
+        self.own: Mapping[str, NoiseModel] = {}
         self.stated: Mapping[str, float] = {}
         self.is_judging = False
         self.num_refits = 0
@@ -70,50 +73,47 @@ class DataNoise:
         if not self.is_judging:
             self.is_judging, self.num_refits = True, 0
 
-    def row_roots(self, plain: Tensor, slices: Rows) -> Tensor:
+    def row_roots(self, plain: Tensor, weights: RowWeights) -> Tensor:
         """Return the factor on each row (N,): relative precision times √ω of its model.
 
         Args:
             plain: residuals, (N,).
-            slices: rows of each term; those of others keep one.
+            weights: say which rows are whose; those of other terms keep one.
         """
         roots = torch.ones_like(plain)
         for name, model in self.models.items():
-            rows = slices[name]
+            rows = weights.slices[name]
             roots[rows] = self.precision[name] * model.weights(plain[rows]).sqrt()
         return roots
 
-    def risk(self, errors: Tensor, roots: Tensor, slices: Rows, observed: slice) -> float:
+    def risk(self, errors: Tensor, weights: RowWeights) -> float:
         """Return the mean of errors² over all observations, by likelihood where tails are heavy.
 
         Args:
             errors: weighted residuals of the observation rows, (n,).
-            roots: what `row_roots` returned for all rows.
-            slices: rows of each term.
-            observed: rows of all observations.
+            weights: of all rows, with the roots of `row_roots`.
         """
         total = 0.0
         for name, model in self.models.items():
-            own, precision = _own(slices[name], observed), self.precision[name]
             if not model.is_heavy:
-                total += float(errors[own].square().sum())
+                total += float(errors[weights.among_observed(name)].square().sum())
             else:
-                plain = errors[own] / roots[slices[name]]
-                total += len(plain) * precision**2 * model.equivalent_variance(plain)
+                plain = weights.unrooted(name, errors)
+                weight = len(plain) * self.precision[name] ** 2
+                total += weight * model.equivalent_variance(plain)
         return total / len(errors)
 
-    def stds(self, r: Tensor, fit: RidgeFit, slices: Rows, observed: slice) -> list[float]:
-        """Return the estimated noise of each term from the weighted residuals r (N,)."""
+    def stds(self, line: Linearisation, fit: RidgeFit) -> list[float]:
+        """Return the estimated noise of each term."""
         found = []
         for name in self.models:
-            rows = slices[name]
-            free = max(1.0, float((1 - fit.leverage[_own(rows, observed)]).sum()))
-            found.append(math.sqrt(float(r[rows].square().sum()) / free) / self.precision[name])
+            own = line.residual[line.weights.slices[name]]
+            free = (1 - fit.leverage[line.weights.among_observed(name)]).sum()
+            square = float(own.square().sum()) / max(1.0, float(free))
+            found.append(math.sqrt(square) / self.precision[name])
         return found
 
-    def update(
-        self, plain: Tensor, fit: RidgeFit, slices: Rows, observed: slice, *, is_full: bool
-    ) -> Verdict | None:
+    def update(self, line: Linearisation, fit: RidgeFit, *, is_full: bool) -> Verdict | None:
         """Refit the noise of each set to its residuals; what data state is taken at its word.
 
         Residuals over √(1 − h) have the variance of the noise. Models with heavy tails are refitted
@@ -121,42 +121,48 @@ class DataNoise:
         physics.
 
         Args:
-            plain: residuals, (N,).
+            line: supplies the residuals.
             fit: supplies the leverages h.
-            slices: rows of each term.
-            observed: rows of all observations.
             is_full: whether the physics has its full weight.
         """
         is_refitted = self.is_judging and self.num_refits < NUM_REFITS
         had_heavy_tails = self.has_heavy_tails
         if is_refitted:
-            for name in self.models:
-                freedom = 1 - fit.leverage[_own(slices[name], observed)]
-                self.models[name] = fit_noise(plain[slices[name]] / freedom.sqrt())
+            self._refit(line.plain, fit, line.weights)
         if len(self.models) > 1 and (is_refitted or not is_full):
-            self._balance(plain, fit, slices, observed)
+            self._balance(line.plain, fit, line.weights)
         if not is_refitted:
             return None
         if self.has_heavy_tails and not had_heavy_tails:
             return Verdict.HEAVY
-        if not is_full:
-            return None
-        self.num_refits = NUM_REFITS if self.is_gaussian else self.num_refits + 1
+        return self._count_refit() if is_full else None
+
+    def _refit(self, plain: Tensor, fit: RidgeFit, weights: RowWeights) -> None:
+        for name in self.models:
+            freedom = 1 - fit.leverage[weights.among_observed(name)]
+            fitted = self.own[name].fitted if name in self.own else fit_noise
+            self.models[name] = fitted(plain[weights.slices[name]] / freedom.sqrt())
+
+    def _count_refit(self) -> Verdict | None:
+        """Count a refit under full physics; return what the judgement has come to."""
         if self.is_gaussian:
+            self.num_refits = NUM_REFITS
             return Verdict.GAUSSIAN
+        self.num_refits += 1
         return Verdict.FROZEN if self.num_refits == NUM_REFITS else None
 
-    def _balance(self, plain: Tensor, fit: RidgeFit, slices: Rows, observed: slice) -> None:
+    def _balance(self, plain: Tensor, fit: RidgeFit, weights: RowWeights) -> None:
         """Let the sets' weights follow their noise."""
         sizes, inverse, total = {}, 0.0, 0
-        pooled = float(plain[observed].square().sum() / (1 - fit.leverage).sum().clamp_min(1.0))
+        square = plain[weights.observed].square().sum()
+        pooled = float(square / (1 - fit.leverage).sum().clamp_min(1.0))
         for name in self.models:
-            rows = slices[name]
-            freedom = 1 - fit.leverage[_own(rows, observed)]
+            rows = weights.slices[name]
+            freedom = 1 - fit.leverage[weights.among_observed(name)]
             size = self._known(name)
             if size is None:
-                square = float(plain[rows].square().sum()) + POOLED * pooled
-                size = math.sqrt(square / (float(freedom.sum()) + POOLED))
+                own = float(plain[rows].square().sum()) + POOLED * pooled
+                size = math.sqrt(own / (float(freedom.sum()) + POOLED))
             sizes[name] = size or 1.0
             inverse += len(freedom) / sizes[name] ** 2
             total += len(freedom)
@@ -190,10 +196,8 @@ class DataNoise:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from `state_dict`."""
-        self.models = {name: from_state(model) for name, model in state["models"].items()}
+        self.models = {
+            name: from_state(model, self.own.get(name)) for name, model in state["models"].items()
+        }
         self.precision = dict(state["precision"])
         self.is_judging, self.num_refits = state["is_judging"], state["num_refits"]
-
-
-def _own(rows: slice, observed: slice) -> slice:
-    return slice(rows.start - observed.start, rows.stop - observed.start)

@@ -11,10 +11,11 @@ L. Goldstein and K. Messer, Ann. Statist. 20, 1992, 1306-1328). Used by the solv
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
+
+from pinngate.linear.system import LinearisedSystem
 
 UNDERSMOOTHING = 0.1  # part of the ridge; docs/decisions.md has the errors for 1 to 0.01
 # in raw coefficients (of size one) from the best iterate: beyond, linear is far off
@@ -35,17 +36,17 @@ class OneStep:
         self.count = count
         self.steps: list[Tensor] = []
 
-    def record(self, raw: Tensor, spectrum: Any, ridge: float, b: Tensor) -> None:
+    def record(self, raw: Tensor, system: LinearisedSystem, ridge: float, b: Tensor) -> None:
         """Add the minimiser of ``‖b + A v + C c‖² + α‖v‖²`` at a tenth of the ridge.
 
         Args:
             raw: coefficients of the present iterate, (K,).
-            spectrum: solves with [A C] (`RidgeSystem` or its matrix-free twin).
+            system: of [A C].
             ridge: α of the field.
             b: (N,).
         """
         less = UNDERSMOOTHING * ridge
-        _, change = spectrum.minimiser(less if spectrum.is_definite(less) else ridge, b)
+        _, change = system.minimiser(less if system.is_definite(less) else ridge, b)
         self.steps.append(raw + change)
         del self.steps[: -self.count]
 
@@ -58,19 +59,21 @@ class OneStep:
         is_near = (steps - raw).abs() < MAX_ONE_STEP
         return steps if len(steps) and bool(is_near.all()) else None
 
-    def covariance(self, raw: Tensor, spectrum: Any, ridge: float, variance: float) -> Tensor:
+    def covariance(
+        self, raw: Tensor, system: LinearisedSystem, ridge: float, variance: float
+    ) -> Tensor:
         """Return the covariance (K, K) of the estimate.
 
         Args:
             raw: the estimate, (K,).
-            spectrum: of all rows at the answer.
+            system: of all rows at the answer.
             ridge: α of the field.
             variance: σ̂² of the noise.
 
         That of the undersmoothed fit, and what the draws of the collocation points leave in the
         mean.
         """
-        found: Tensor = variance * spectrum.unpenalised_covariance(UNDERSMOOTHING * ridge)
+        found: Tensor = variance * system.unpenalised_covariance(UNDERSMOOTHING * ridge)
         steps = self.agreeing(raw)
         if steps is not None and len(steps) > 1:
             found = found + torch.diag(steps.var(0) / len(steps))

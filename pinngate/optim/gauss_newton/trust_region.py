@@ -15,10 +15,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
+
+from pinngate.linear.system import LinearisedSystem
 
 PROBE = 0.1  # part of the step at which its curvature is measured
 MAX_CORRECTION = 0.75  # most of 2‖a‖/‖δ₁‖, as Transtrum and Sethna advise
@@ -40,8 +41,7 @@ class Step:
 
 def descend(
     residuals: Callable[[Tensor], Tensor],
-    spectrum: Any,
-    jac: Any,
+    system: LinearisedSystem,
     r: Tensor,
     offset: Tensor,
     *,
@@ -53,28 +53,26 @@ def descend(
 
     Args:
         residuals: r at the present parameters moved by δ (columns of J): (C,) → (N,).
-        spectrum: solves with J (`RidgeSpectrum` or its matrix-free twin).
-        jac: J (N, C).
+        system: of J (N, C).
         r: residuals now, (N,).
         offset: w − w₀, (P,); the first P columns of J are weights.
         ridge: α.
         damping: μ on all columns.
         is_accelerated: whether to correct for curvature.
     """
-    num_weights = len(offset)
     before = float(r.square().sum() + ridge * offset.square().sum())
     for _ in range(NUM_TRIES):
         total = ridge + damping
         # α‖w + δ − w₀‖² + μ‖δ‖² is (α + μ)‖δ − s‖² and a constant
         s = -ridge / total * offset
-        v, c = spectrum.minimiser(total, r + jac[:, :num_weights] @ s, damping)
+        v, c = system.minimiser(total, r + system.apply(s), damping)
         delta = torch.cat([s + v, c])
-        change = jac @ delta
+        change = system.apply(delta)
         predicted = float((r + change).square().sum()) + _distance(ridge, offset, delta)
         after = math.nan
         if is_accelerated:
             curved = (residuals(PROBE * delta) - r) / PROBE - change
-            v, c = spectrum.minimiser(total, curved / PROBE, damping)
+            v, c = system.minimiser(total, curved / PROBE, damping)
             correction = torch.cat([v, c])
             is_small = bool(2 * correction.norm() < MAX_CORRECTION * delta.norm())
             delta = delta + correction

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from pinngate.inference.noise_model import fit_noise
-from pinngate.linear.ridge import RidgeFactor, lower_gram
-from pinngate.linear.risk import RidgeSpectrum
+from pinngate.linear.dense import DenseSystem
+from pinngate.linear.gram import lower_gram
 
 DOUBLE = torch.float64
 
@@ -27,12 +27,19 @@ def brute_force(
     return -torch.linalg.solve(jac.T @ jac + torch.diag(penalty), jac.T @ b)
 
 
+def by_spectrum(*arguments) -> DenseSystem:
+    system = DenseSystem(*arguments)
+    system.decompose()
+    return system
+
+
+SYSTEMS = {"factor": DenseSystem, "spectrum": by_spectrum}
 SHAPES = [(30, 12, 0), (30, 12, 2), (20, 45, 0), (20, 45, 2)]
 
 
 @pytest.mark.parametrize(("rows", "columns", "free"), SHAPES)
 @pytest.mark.parametrize("form", ["dual", "normal"])
-@pytest.mark.parametrize("system", [RidgeSpectrum, RidgeFactor])
+@pytest.mark.parametrize("system", SYSTEMS.values(), ids=SYSTEMS)
 def test_leave_one_out_residuals_are_those_of_refits_without_the_row(
     system, rows, columns, free, form
 ):
@@ -48,7 +55,7 @@ def test_leave_one_out_residuals_are_those_of_refits_without_the_row(
 
 @pytest.mark.parametrize(("rows", "columns", "free"), SHAPES)
 @pytest.mark.parametrize("form", ["dual", "normal"])
-@pytest.mark.parametrize("system", [RidgeSpectrum, RidgeFactor])
+@pytest.mark.parametrize("system", SYSTEMS.values(), ids=SYSTEMS)
 def test_minimiser_residual_and_leverage_are_those_of_the_normal_equations(
     system, rows, columns, free, form
 ):
@@ -67,7 +74,7 @@ def test_minimiser_residual_and_leverage_are_those_of_the_normal_equations(
     assert fit.effective_dimension == pytest.approx(float(hat.diagonal()[observed].sum()))
 
 
-@pytest.mark.parametrize("system", [RidgeSpectrum, RidgeFactor])
+@pytest.mark.parametrize("system", SYSTEMS.values(), ids=SYSTEMS)
 def test_damped_coefficients_are_ridge_solutions_too(system):
     jac, b = problem(25, 10, 3)
     v, c = system(jac, 3, slice(0, 25)).minimiser(0.5, b, damping=0.2)
@@ -75,7 +82,7 @@ def test_damped_coefficients_are_ridge_solutions_too(system):
     torch.testing.assert_close(torch.cat([v, c]), expected, rtol=1e-9, atol=1e-11)
 
 
-@pytest.mark.parametrize("system", [RidgeSpectrum, RidgeFactor])
+@pytest.mark.parametrize("system", SYSTEMS.values(), ids=SYSTEMS)
 def test_coefficient_covariance_is_the_block_of_the_inverse(system):
     jac, _ = problem(40, 15, 2)
     penalty = torch.full((17,), 0.4, dtype=DOUBLE)
@@ -91,7 +98,7 @@ def test_risk_estimates_noise_plus_squared_error():
     g = torch.Generator().manual_seed(3)
     a = torch.randn(60, 40, generator=g, dtype=DOUBLE) * 0.5 ** torch.arange(40, dtype=DOUBLE)
     clean = a @ torch.randn(40, generator=g, dtype=DOUBLE)
-    spectrum = RidgeSpectrum(a, 0, slice(0, 60))
+    spectrum = DenseSystem(a, 0, slice(0, 60))
     risks, expected = [], []
     for _ in range(400):
         noise = 0.3 * torch.randn(60, generator=g, dtype=DOUBLE)
@@ -130,7 +137,7 @@ def test_zero_residuals_and_tiny_samples_are_called_gaussian():
 @pytest.mark.parametrize(("rows", "columns", "free"), SHAPES)
 def test_a_factor_has_the_mean_filter_of_the_spectrum(rows, columns, free):
     jac, _ = problem(rows, columns, free)
-    both = [system(jac, free, slice(0, rows)) for system in (RidgeSpectrum, RidgeFactor)]
+    both = [system(jac, free, slice(0, rows)) for system in (by_spectrum, DenseSystem)]
     for ridge in (1e-2, 3.0, 0.5):
         spectrum, factor = (system.signal_fraction(ridge) for system in both)
         assert factor == pytest.approx(spectrum, rel=1e-10)
@@ -145,7 +152,7 @@ def test_the_lower_triangle_of_a_gram_matrix(size):
 def test_a_ridge_below_rounding_is_told():
     jac = 1e6 * problem(60, 30, 0)[0]
     jac[:, 1] = jac[:, 0]
-    system = RidgeFactor(jac, 0, slice(0, 60))
+    system = DenseSystem(jac, 0, slice(0, 60))
     assert system.is_definite(1.0)
     assert not system.is_definite(1e-10)
 
@@ -156,7 +163,7 @@ def test_a_ridge_lost_in_the_rounding_of_the_matrix_is_not_definite():
     jac = torch.randn(40, 5, generator=g, dtype=DOUBLE) @ torch.randn(
         5, 60, generator=g, dtype=DOUBLE
     )
-    system = RidgeFactor(1e3 * jac, 0, slice(0, 40))
+    system = DenseSystem(1e3 * jac, 0, slice(0, 40))
     scale = float(jac.square().sum()) * 1e6
     assert system.is_definite(1e-10 * scale)
     assert not any(system.is_definite(scale * 10.0**-k) for k in range(17, 22))

@@ -1,0 +1,108 @@
+"""Joint draws of fields and coefficients from the uncertainty of an answer.
+
+With the posterior covariance of the weights given the coefficients, (σ̂²/α)(I − D Dᵀ), D the
+`directions` of the posterior, a draw of the weights is
+
+    δw = (σ̂/√α) (z − V (1 − √(1 − φ)) Vᵀ z) − T δc,        D = V √φ, V orthonormal,
+
+with z standard normal, δc a draw of the raw coefficients and T the `transfer`: a field at a point
+is moved by g·δw, g its gradient. Where residuals are correlated, draws are widened to the standard
+deviations that are stated; how they go together stays that of the model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pinngate.inference.posterior import Member, Posterior, field_gradients
+from pinngate.inference.uncertainty import Uncertainty
+from pinngate.model.coefficients import Coefficients
+from pinngate.model.networks import Network
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Draws of outputs at points, (num, N, outputs), and of raw coefficients, (num, K)."""
+
+    outputs: Tensor
+    raw: Tensor
+
+
+def joint_draws(
+    uncertainty: Uncertainty,
+    network: Network,
+    coefficients: Coefficients,
+    points: Tensor,
+    num: int,
+    generator: torch.Generator,
+) -> Draws:
+    """Return draws of all outputs at the points together with the coefficients.
+
+    Args:
+        uncertainty: at the answer; of a mean of networks each draw is one of its members'.
+        network: of the answer, double precision.
+        coefficients: of the answer.
+        points: (N, axes).
+        num: how many.
+        generator: of the random numbers.
+
+    Cost: num·(P·m + N·P) operations, m directions, P weights; num·P numbers.
+    """
+    members = uncertainty.members_at(network)
+    shares = torch.tensor([member.share for member in members], dtype=points.dtype)
+    chosen = torch.multinomial(shares, num, replacement=True, generator=generator)
+    found = [
+        _draws_of(member, coefficients, points, count, generator)
+        for k, member in enumerate(members)
+        if (count := int((chosen == k).sum()))
+    ]
+    order = torch.randperm(num, generator=generator)
+    outputs = torch.cat([draws.outputs for draws in found])[order]
+    return Draws(outputs, torch.cat([draws.raw for draws in found])[order])
+
+
+def _draws_of(
+    member: Member,
+    coefficients: Coefficients,
+    points: Tensor,
+    num: int,
+    generator: torch.Generator,
+) -> Draws:
+    posterior, network = member.posterior, member.network
+    covariance = posterior.coefficient_covariance
+    shifts = _normal(covariance, num, generator)
+    moves = _weight_moves(posterior, num, generator) - shifts @ posterior.transfer.T
+    with torch.no_grad():
+        outputs = network(points).expand(num, -1, -1).clone()
+    for rows, field, gradient in field_gradients(network, points):
+        variance, model = posterior.variance_of(gradient), posterior.model_variance_of(gradient)
+        widened = (variance / model.clamp_min(1e-300)).sqrt().clamp_min(1.0)
+        outputs[:, rows, field] += widened * (moves @ gradient.T)
+    stated = posterior.raw_std
+    own = covariance.diagonal().clamp_min(1e-300).sqrt()
+    raw = coefficients.raw.detach() + shifts * torch.clamp_min(stated / own, 1.0)
+    return Draws(outputs, raw)
+
+
+def _weight_moves(posterior: Posterior, num: int, generator: torch.Generator) -> Tensor:
+    """Return draws of the weights with the coefficients held, (num, P)."""
+    directions = posterior.directions
+    z = torch.randn(num, len(directions), generator=generator, dtype=directions.dtype)
+    filters = directions.square().sum(0).clamp(1e-300, 1.0)
+    vectors = directions / filters.sqrt()
+    shrunk = (z @ vectors) * (1 - (1 - filters).sqrt())
+    return (posterior.variance / posterior.ridge) ** 0.5 * (z - shrunk @ vectors.T)
+
+
+def _normal(covariance: Tensor, num: int, generator: torch.Generator) -> Tensor:
+    """Return draws of mean zero, (num, K)."""
+    values, vectors = torch.linalg.eigh(0.5 * (covariance + covariance.T))
+    z = torch.randn(num, len(covariance), generator=generator, dtype=covariance.dtype)
+    drawn: Tensor = (z * values.clamp_min(0.0).sqrt()) @ vectors.T
+    return drawn
+
+
+__all__ = ["Draws", "joint_draws"]

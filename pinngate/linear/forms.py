@@ -1,0 +1,139 @@
+"""The two forms of a linearisation: its Jacobian formed, or never.
+
+`memory_plan` chooses between them before a solver is built; the solver and everything after it see
+`LinearisedSystem` alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from torch import Tensor
+
+from pinngate.linear.dense import DenseSystem
+from pinngate.linear.jacobian import Batches, jacobian
+from pinngate.linear.matrix_free import MatrixFreeOptions, MatrixFreeSystem
+from pinngate.linear.rows import LinearisedRows
+from pinngate.linear.system import LinearisedSystem
+from pinngate.model.coefficients import Coefficients
+from pinngate.model.networks import Network
+from pinngate.model.residuals import ResidualModel
+from pinngate.model.row_weights import RowWeights
+
+
+class Trial(NamedTuple):
+    """Residuals as a function of the weights of a network and of unknown coefficients."""
+
+    model: ResidualModel
+    network: Network
+    coefficients: Coefficients
+
+
+class Rows(Protocol):
+    """Rows linearised at the present weights, which carry the weights of their terms."""
+
+    @property
+    def residual(self) -> Tensor:
+        """r (N,)."""
+
+    def system(
+        self, roots: Tensor, num_unpenalised: int, observed: slice, ridge: float
+    ) -> LinearisedSystem:
+        """Return the linearised problem of the rows times `roots` (N,).
+
+        Args:
+            roots: of the noise. The rows are scaled in place.
+            num_unpenalised: K, or 0 to hold the coefficients.
+            observed: the rows that are observations.
+            ridge: about which ridges it will be asked.
+        """
+
+
+class Form(Protocol):
+    """How a linearisation is held in memory."""
+
+    @property
+    def is_formed(self) -> bool:
+        """Whether J is there: further solves on its rows are then cheap beside forming it."""
+
+    def rows(self, trial: Trial, batches: Batches, weights: RowWeights) -> Rows:
+        """Linearise at the present weights."""
+
+    def to_state(self) -> dict[str, Any] | None:
+        """Return plain values, for `form_of`."""
+
+
+@dataclass(frozen=True)
+class DenseForm:
+    """J is formed: N·P numbers."""
+
+    is_formed: bool = True
+
+    def rows(self, trial: Trial, batches: Batches, weights: RowWeights) -> Rows:
+        """Return the rows with J."""
+        return DenseRows(*jacobian(*trial, batches, weights), trial.network.num_parameters)
+
+    def to_state(self) -> None:
+        """Return nothing: there is nothing to choose."""
+        return None
+
+
+@dataclass(frozen=True)
+class DenseRows:
+    """J (N, P + K), r (N,) and P."""
+
+    jacobian: Tensor
+    residual: Tensor
+    num_weights: int
+
+    def system(
+        self, roots: Tensor, num_unpenalised: int, observed: slice, ridge: float
+    ) -> LinearisedSystem:
+        """Return a `DenseSystem`; every ridge is met alike."""
+        self.jacobian.mul_(roots[:, None])
+        columns = self.jacobian[:, : self.num_weights + num_unpenalised]
+        return DenseSystem(columns, num_unpenalised, observed)
+
+
+@dataclass(frozen=True)
+class MatrixFreeForm:
+    """J is never formed: products with it take a pass over the points."""
+
+    work: MatrixFreeOptions = field(default_factory=MatrixFreeOptions)
+    is_formed: bool = False
+
+    def rows(self, trial: Trial, batches: Batches, weights: RowWeights) -> Rows:
+        """Return the factors of the rows."""
+        made = LinearisedRows(*trial, batches, weights, cache_bytes=self.work.cache_bytes)
+        return MatrixFreeRows(made, self.work)
+
+    def to_state(self) -> dict[str, Any]:
+        """Return how much work and memory."""
+        return asdict(self.work)
+
+
+@dataclass(frozen=True)
+class MatrixFreeRows:
+    """J as an operator."""
+
+    operator: LinearisedRows
+    work: MatrixFreeOptions
+
+    @property
+    def residual(self) -> Tensor:
+        """r (N,)."""
+        return self.operator.residual
+
+    def system(
+        self, roots: Tensor, num_unpenalised: int, observed: slice, ridge: float
+    ) -> LinearisedSystem:
+        """Return a `MatrixFreeSystem` whose basis suits the ridge."""
+        self.operator.scale_rows(roots)
+        return MatrixFreeSystem(self.operator, num_unpenalised, observed, ridge, self.work)
+
+
+def form_of(state: Mapping[str, Any] | None) -> Form:
+    """Return the form that `to_state` was asked of."""
+    return DenseForm() if state is None else MatrixFreeForm(MatrixFreeOptions(**state))

@@ -1,0 +1,91 @@
+"""Exact leave-one-out residuals of a dense ridge fit: from a Cholesky factor or the eigenbasis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from pinngate.linear.columns import Columns
+from pinngate.linear.gram import solve_gram
+from pinngate.linear.inverses import CholeskyInverse, SpectralInverse
+from pinngate.linear.system import RidgeFit
+
+LEAST_DISTANCE = 1e-12  # of 1 − h, positive in exact arithmetic: a leverage of one stays below one
+
+
+def fit_by_factor(columns: Columns, inverse: CholeskyInverse, ridge: float, b: Tensor) -> RidgeFit:
+    """Return the fit of b (N,) at one ridge. Cost: n m² for the leverages."""
+    observed = columns.observed
+    found = inverse.inverse(ridge, columns.reduce(b))
+    by_column = inverse.inverse(ridge, columns.reduced)
+    factor = inverse.factor(ridge)
+    if columns.is_dual:
+        diagonal = ridge * torch.cholesky_inverse(factor).diagonal()[observed]
+        residual, t_c = ridge * found[observed], ridge * by_column[observed]
+    else:
+        rows = columns.penalised[observed]
+        whitened = torch.linalg.solve_triangular(factor, rows.T, upper=False)
+        diagonal = 1 - whitened.square().sum(0)
+        residual = b[observed] - rows @ found
+        t_c = columns.unpenalised[observed] - rows @ by_column
+    gram = columns.schur(ridge, by_column, columns.products)
+    moment = columns.schur(ridge, found, columns.unpenalised.T @ b)
+    return _fit(ridge, diagonal, residual, t_c, gram, moment)
+
+
+def fits_by_spectrum(
+    columns: Columns, eigen: SpectralInverse, rows: Tensor, ridges: Sequence[float], b: Tensor
+) -> list[RidgeFit]:
+    """Return the fit of b (N,) at each ridge. Cost: O(n m) for each.
+
+    Args:
+        columns: of the Jacobian.
+        eigen: of their Gram matrix.
+        rows: what turns spectral coordinates into observation rows, (n, m).
+        ridges: α of each.
+        b: (N,).
+    """
+    alpha = torch.tensor(list(ridges), dtype=b.dtype, device=b.device)
+    weights = 1 / (eigen.eigenvalues[:, None] + alpha)
+    vb = eigen.vectors.T @ columns.reduce(b)
+    vc = eigen.vectors.T @ columns.reduced
+    by_column = weights[:, :, None] * vc[:, None]  # (m, ridges, K)
+    diagonals = rows.square() @ weights
+    residuals = rows @ (weights * vb[:, None])
+    images = (rows @ by_column.flatten(1)).unflatten(1, by_column.shape[1:])
+    grams = torch.einsum("mk,mrl->rkl", vc, by_column)
+    moments = torch.einsum("mrk,m->rk", by_column, vb)
+    if columns.is_dual:
+        diagonals, residuals = alpha * diagonals, alpha * residuals
+        images, grams = alpha[:, None] * images, alpha[:, None, None] * grams
+        moments = alpha[:, None] * moments
+    else:
+        diagonals, residuals = 1 - diagonals, b[columns.observed, None] - residuals
+        images = columns.unpenalised[columns.observed, None] - images
+        grams, moments = columns.products - grams, columns.unpenalised.T @ b - moments
+    return [
+        _fit(ridge, diagonals[:, k], residuals[:, k], images[:, k], grams[k], moments[k])
+        for k, ridge in enumerate(ridges)
+    ]
+
+
+def _fit(
+    ridge: float, diagonal: Tensor, residual: Tensor, t_c: Tensor, gram: Tensor, moment: Tensor
+) -> RidgeFit:
+    """Return the fit with the unpenalised columns taken into account.
+
+    Args:
+        ridge: α.
+        diagonal: of T_A on the observation rows, (n,).
+        residual: T_A b there, (n,).
+        t_c: T_A C there, (n, K).
+        gram: Cᵀ T_A C, (K, K).
+        moment: Cᵀ T_A b, (K,).
+    """
+    if len(moment):
+        residual = residual - t_c @ solve_gram(gram, moment)
+        diagonal = diagonal - (t_c * solve_gram(gram, t_c.T).T).sum(1)
+    diagonal = diagonal.clamp_min(LEAST_DISTANCE)
+    return RidgeFit(float(ridge), residual, 1 - diagonal, residual / diagonal)

@@ -1,0 +1,92 @@
+"""The loss terms of a problem, and the points that each is evaluated on.
+
+A *term* is one equation, one condition, one prior or one set of observations; its loss is
+w·mean(r²).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from torch import Tensor
+
+from pinngate.expression import Expression, Name, subtract
+from pinngate.model.scales import Scales, characteristic_size, common_size
+from pinngate.statement.coefficient_fields import searched
+from pinngate.statement.problem import Problem
+
+Kind = Literal["equation", "condition", "prior", "observation"]
+
+
+@dataclass(frozen=True)
+class Term:
+    """One loss term. `residual` may name the columns that its batch carries beside the axes."""
+
+    name: str
+    kind: Kind
+    residual: Expression
+    scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Points (n, axes) of one term and further columns (n,) that its residual names.
+
+    Where a row is a mean over several nodes, `points` is (n, q, axes) and `node_weights` (q,). The
+    column `row_weights.ROW` is a factor on each residual.
+    """
+
+    points: Tensor
+    columns: dict[str, Tensor] = field(default_factory=dict)
+    node_weights: Tensor | None = None
+
+    def __len__(self) -> int:
+        return self.points.shape[0]
+
+    @property
+    def num_nodes(self) -> int:
+        """Points of one row."""
+        return 1 if self.node_weights is None else len(self.node_weights)
+
+    def take(self, rows: slice | Tensor) -> Batch:
+        """Return the batch of some rows."""
+        columns = {name: column[rows] for name, column in self.columns.items()}
+        return Batch(self.points[rows], columns, self.node_weights)
+
+
+def problem_terms(
+    problem: Problem, observed: Sequence[str | Expression], scales: Scales | None = None
+) -> list[Term]:
+    """Return the terms of a problem: equations, conditions, then one for each observation set.
+
+    Args:
+        problem: the problem.
+        observed: what each observation set sees, in order: a field's name or an expression.
+        scales: size and centre of each field; size one where not given.
+
+    An observation's residual is ``seen − value``, the value a column of its batch. Every residual
+    over its term's scale is in one unit, the root mean square of the fields' sizes, which is the
+    data's own unit where there is one field.
+    """
+    scales = scales or {}
+    unit = common_size(scales) if scales else 1.0
+    quantities = [Name(seen) if isinstance(seen, str) else seen for seen in observed]
+
+    def term(kind: Kind, k: int, stated: Expression) -> Term:
+        size = characteristic_size(problem, stated, scales)
+        return Term(f"{kind}_{k}", kind, searched(problem, stated), size / unit)
+
+    terms = [term("equation", k, e.residual) for k, e in enumerate(problem.equations, 1)]
+    terms += [term("condition", k, c.residual) for k, c in enumerate(problem.conditions, 1)]
+    terms += [
+        Term(
+            f"observation_{k}",
+            "observation",
+            subtract(searched(problem, seen), Name("@value")),
+            characteristic_size(problem, seen, scales) / unit,
+        )
+        for k, seen in enumerate(quantities, 1)
+    ]
+    return terms

@@ -1,0 +1,28 @@
+"""Coming back to a run on disk: its session as it stood at the last checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import nn
+
+from pinngate import config
+from pinngate.runs import checkpoint, files
+from pinngate.runs.training import Session, begin
+
+
+def load_session(folder: Path, network: nn.Module | None = None) -> Session:
+    """Return the session of a run as it stood at its last checkpoint.
+
+    Args:
+        folder: of the run.
+        network: the caller's own module that it was run with, where there was one.
+
+    Raises:
+        InputError: the folder holds no run.
+    """
+    files.require_run(folder)
+    session = begin(config.load(folder / "problem.yaml"), network=network)
+    session.load_state_dict(checkpoint.load(folder / "checkpoint.pt"))
+    session.stepper.finish()
+    return session

@@ -1,0 +1,172 @@
+"""From a problem to its solution: in memory, or into a folder that can be resumed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from pinngate import config
+from pinngate.errors import InputError
+from pinngate.optim.parts import OwnOptimizer
+from pinngate.runs import checkpoint, exports, files
+from pinngate.runs.judgement import judge
+from pinngate.runs.progress import ProgressDisplay
+from pinngate.runs.training import Callback, OnProgress, Session, begin, train
+from pinngate.solution.folders import write_results
+from pinngate.solution.solution import Solution
+from pinngate.statement.options import NetworkOptions
+from pinngate.statement.problem import Problem
+
+
+def default_folder(problem: Problem, root: Path = Path("results")) -> Path:
+    """Return ``results/<name>/<stamp>``, a folder that does not exist yet."""
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    folder = root / problem.name / stamp
+    for k in range(2, 1000):
+        if not folder.exists():
+            break
+        folder = root / problem.name / f"{stamp}-{k}"
+    return folder
+
+
+def solve(
+    problem: Problem,
+    *,
+    seed: int | None = None,
+    optimizer: str | OwnOptimizer | None = None,
+    network: NetworkOptions | Mapping[str, Any] | nn.Module | None = None,
+    callback: Callback | None = None,
+    progress: bool | None = None,
+) -> Solution:
+    """Solve a problem in memory; nothing is written.
+
+    Args:
+        problem: from `pinngate.Problem` or `pinngate.load`.
+        seed: of all random streams, in place of the problem's.
+        optimizer: a name, or what makes one of the caller's own from parameters.
+        network: options of a network in place of the race of several, or a module of the caller's
+            own.
+        callback: called after every iteration with a `Progress`; where it returns true, the run
+            stops and the best answer so far is judged.
+        progress: whether to show a bar; by default in a terminal and in a notebook.
+
+    Raises:
+        InputError: the problem cannot be run as stated.
+        SolveError: the computation failed.
+    """
+    started = time.perf_counter()
+    options = _network_options(network)
+    stated: dict[str, Any] = {
+        "seed": seed,
+        "optimizer": optimizer if isinstance(optimizer, str) else None,
+        "network": options,
+    }
+    given = {key: value for key, value in stated.items() if value is not None}
+    problem = replace(problem, solve=replace(problem.solve, **given))
+    session = begin(
+        problem,
+        network=network if isinstance(network, nn.Module) else None,
+        optimizer=None if isinstance(optimizer, str) else optimizer,
+    )
+    setup = time.perf_counter() - started
+    with ProgressDisplay(is_quiet=progress is False, is_live_only=progress is None) as display:
+        reason = train(session, on_progress=display.show, callback=callback)
+    return Solution(session.problem, session, judge(session, reason, setup))
+
+
+def _network_options(network: object) -> NetworkOptions | None:
+    if isinstance(network, Mapping):
+        try:
+            return NetworkOptions(**network)
+        except TypeError as error:
+            raise InputError(
+                f"no such network: {error}", expected="width, depth, activation, features"
+            ) from None
+    return network if isinstance(network, NetworkOptions) else None
+
+
+def run(
+    problem: Problem,
+    folder: Path | None = None,
+    *,
+    on_progress: OnProgress | None = None,
+    use_netcdf: bool = False,
+) -> Solution:
+    """Solve a problem and leave the files of a run in `folder`.
+
+    Args:
+        problem: the problem.
+        folder: a new one; ``results/<name>/<stamp>`` by default.
+        on_progress: called at every logged iteration.
+        use_netcdf: whether to write ``solution.nc`` beside ``solution.npz``.
+
+    Raises:
+        InputError: the problem cannot be run as stated, or the folder cannot be used.
+        SolveError: the computation failed; the checkpoint is kept.
+        Interrupted: the user stopped it; the checkpoint is kept.
+    """
+    started = time.perf_counter()
+    if use_netcdf:
+        exports.require_netcdf()
+    session = begin(problem)
+    folder = folder if folder is not None else default_folder(problem)
+    files.prepare(folder, session.problem)
+    files.write_environment(folder, session.problem)
+    setup = time.perf_counter() - started
+    solution = _continue(folder, session, setup, on_progress)
+    if use_netcdf:
+        arrays = solution.judged.solution
+        axes = {axis: arrays[axis] for axis in problem.axes}
+        fields = {name: values for name, values in arrays.items() if name not in axes}
+        exports.write_netcdf(folder / "solution.nc", problem, axes, fields)
+    return solution
+
+
+def resume(
+    folder: Path, *, max_memory: int | None = None, on_progress: OnProgress | None = None
+) -> Solution:
+    """Continue an interrupted run; its numbers are bitwise those of an uninterrupted one.
+
+    Args:
+        folder: of the run.
+        max_memory: bytes that the solver may use from now on. Where that changes the form of the
+            solver, the numbers are those of the other form.
+        on_progress: called at every logged iteration.
+
+    Raises:
+        InputError: the folder holds no run, or a finished one.
+    """
+    started = time.perf_counter()
+    files.require_run(folder)
+    if (folder / "metrics.json").exists():
+        raise InputError(
+            f"the run in {folder} is finished", hint="pinngate predict evaluates it anywhere"
+        )
+    problem = config.load(folder / "problem.yaml")
+    if max_memory is not None:
+        problem = replace(problem, solve=replace(problem.solve, max_memory=max_memory))
+    session = begin(problem)
+    if (folder / "checkpoint.pt").exists():
+        session.load_state_dict(checkpoint.load(folder / "checkpoint.pt"))
+    return _continue(folder, session, time.perf_counter() - started, on_progress)
+
+
+def _continue(
+    folder: Path, session: Session, setup: float, on_progress: OnProgress | None
+) -> Solution:
+    def keep(session: Session) -> None:
+        checkpoint.save(folder / "checkpoint.pt", session.state_dict())
+
+    try:
+        reason = train(session, on_progress=on_progress, on_checkpoint=keep)
+    finally:
+        files.write_history(folder / "history.csv", session.history)
+    judged = judge(session, reason, setup)
+    write_results(folder, judged)
+    return Solution(session.problem, session, judged, folder)
