@@ -295,16 +295,14 @@ def new(
     from_: Annotated[str | None, typer.Option("--from", help="a shipped problem")] = None,
 ) -> None:
     """Write a commented problem file to start from."""
-    from pinngate.config.documentation import template
+    from pinngate.config.new_file import page, write_new
 
-    text = template(from_)
-    if file.exists():
-        raise InputError(f"{file} exists already", hint="choose another name")
-    try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"cannot write {file}: {error.strerror}") from None
-    print(f"{file} written; solve it with: pinngate run {file}")
+    for written in write_new(file, from_):
+        print(f"{written} written")
+    explained = page()
+    if explained is not None:
+        print(f"every key is explained in {explained}")
+    print(f"solve it with: pinngate run {file}")
 
 
 @app.command()
