@@ -2,7 +2,7 @@
 
     import pinngate
 
-    problem = pinngate.load("problems/heat-noisy-ic.yaml")
+    problem = pinngate.load("heat-noisy-ic")    # a file, or the name of a shipped problem
     solution = pinngate.solve(problem)
     solution([[0.5, 0.1]])["u"]
 
@@ -16,24 +16,28 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pinngate.citation import citation
-    from pinngate.config import load, loads
+    from pinngate.config import dumps, load, loads
     from pinngate.errors import InputError, PinngateError, SolveError
     from pinngate.inference.noise_model import NoiseModel
     from pinngate.optim.population_risk_adam import PopulationRiskAdam
     from pinngate.solution import Solution, load_solution, predict, resume, run, solve
+    from pinngate.statement.arguments import Observations, Unknown
     from pinngate.statement.problem import Problem
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "InputError": "errors",
-    "PinngateError": "errors",
     "NoiseModel": "inference.noise_model",
+    "Observations": "statement.arguments",
+    "PinngateError": "errors",
     "PopulationRiskAdam": "optim.population_risk_adam",
     "Problem": "statement.problem",
     "Solution": "solution",
     "SolveError": "errors",
+    "Unknown": "statement.arguments",
     "citation": "citation",
+    "dumps": "config",
     "load": "config",
     "loads": "config",
     "load_solution": "solution",
@@ -46,12 +50,15 @@ _HOMES = {
 __all__ = [
     "InputError",
     "NoiseModel",
+    "Observations",
     "PinngateError",
     "PopulationRiskAdam",
     "Problem",
     "Solution",
     "SolveError",
+    "Unknown",
     "citation",
+    "dumps",
     "load",
     "load_solution",
     "loads",

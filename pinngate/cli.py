@@ -115,6 +115,7 @@ def check(problem: ProblemArgument, set_: SetOption = None) -> None:
     from pinngate.memory import rounded_text
     from pinngate.report.inspection import describe, multiply_adds, verify_truth
     from pinngate.runs.training import begin
+    from pinngate.statement.options import NetworkOptions
 
     print(f"{stated.name}: {stated.title}" if stated.title else stated.name)
     last = ""
@@ -136,7 +137,7 @@ def check(problem: ProblemArgument, set_: SetOption = None) -> None:
         for note in made.notes:
             print(f"  {'':<14}{note}")
     solve, memory = session.problem.solve, session.stepper.memory()
-    if solve.network is not None and solve.collocation is not None:
+    if isinstance(solve.network, NetworkOptions) and solve.collocation is not None:
         width, depth = solve.network.width, solve.network.depth
         work = multiply_adds(stated, width, depth, solve.collocation) * (solve.iterations or 1)
         print(f"  {'solve':<14}{solve.optimizer}, {solve.iterations} iterations on {solve.device}")

@@ -10,6 +10,7 @@ from torch import Tensor
 from pinngate.expression import Expression, evaluate, names, parse_equation
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
+from pinngate.statement.components import Statement
 from pinngate.statement.derivatives import canonical, parse_derivative
 from pinngate.statement.options import NetworkOptions
 from pinngate.statement.problem import Coefficient, Equation, Problem
@@ -30,13 +31,15 @@ class Case:
     def problem(self) -> Problem:
         axes = tuple(self.axes)
         residuals = [canonical(parse_equation(e), self.unknowns, axes) for e in self.equations]
-        return Problem(
-            "case",
-            dict.fromkeys(axes, (-0.5, 1.5)),
-            self.unknowns,
-            tuple(Equation(t, r) for t, r in zip(self.equations, residuals, strict=True)),
-            constants={"nu": 0.3} if "nu" not in self.estimated else {},
-            coefficients=tuple(Coefficient(name, 0.3) for name in self.estimated),
+        return Problem.of(
+            Statement(
+                "case",
+                dict.fromkeys(axes, (-0.5, 1.5)),
+                self.unknowns,
+                tuple(Equation(t, r) for t, r in zip(self.equations, residuals, strict=True)),
+                constants={"nu": 0.3} if "nu" not in self.estimated else {},
+                coefficients=tuple(Coefficient(name, 0.3) for name in self.estimated),
+            )
         )
 
 

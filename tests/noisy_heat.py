@@ -16,6 +16,7 @@ from pinngate.model.row_weights import RowWeights
 from pinngate.model.terms import Batch, problem_terms
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
+from pinngate.statement.components import Statement
 from pinngate.statement.derivatives import canonical
 from pinngate.statement.options import NetworkOptions
 from pinngate.statement.problem import Coefficient, Condition, Equation, Plane, Problem
@@ -26,14 +27,18 @@ SINES = NetworkOptions(24, 1, "sin", 4.0)
 
 def heat(coefficients: tuple[Coefficient, ...] = (), periodic: tuple[str, ...] = ()) -> Problem:
     text = f"u_t - {'kappa' if coefficients else '0.05'}*u_xx"
-    return Problem(
-        "heat",
-        {"x": (0.0, 1.0), "t": (0.0, 1.0)},
-        ("u",),
-        (Equation(text, canonical(parse_equation(text), ("u",), ("x", "t"))),),
-        () if periodic else tuple(Condition(Plane("x", v), "u", parse("u")) for v in (0.0, 1.0)),
-        periodic=periodic,
-        coefficients=coefficients,
+    return Problem.of(
+        Statement(
+            "heat",
+            {"x": (0.0, 1.0), "t": (0.0, 1.0)},
+            ("u",),
+            (Equation(text, canonical(parse_equation(text), ("u",), ("x", "t"))),),
+            ()
+            if periodic
+            else tuple(Condition(Plane("x", v), "u", parse("u")) for v in (0.0, 1.0)),
+            periodic=periodic,
+            coefficients=coefficients,
+        )
     )
 
 

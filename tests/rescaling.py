@@ -17,6 +17,7 @@ from pinngate.statement.problem import (
     Problem,
     SyntheticObservations,
     Truth,
+    changed,
 )
 
 
@@ -55,7 +56,7 @@ def rescaled(problem: Problem, units: Mapping[str, float]) -> Problem:
 
     truth = problem.truth
     assert truth is not None
-    return replace(
+    return changed(
         problem,
         domain={a: (lo * unit(a), hi * unit(a)) for a, (lo, hi) in problem.domain.items()},
         equations=tuple(

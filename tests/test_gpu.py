@@ -11,6 +11,7 @@ import torch
 from pinngate import config
 from pinngate.runs.judgement import judge
 from pinngate.runs.training import Session, begin, train
+from pinngate.statement.problem import changed
 
 pytestmark = [
     pytest.mark.gpu,
@@ -22,7 +23,7 @@ ITERATIONS = {"population-risk-gauss-newton": 6, "population-risk-adam": 40, "ad
 
 def session(name: str, device: str, overrides: list[str]) -> Session:
     problem = config.load(config.resolve(name), overrides=[*SETTINGS, *overrides])
-    return begin(replace(problem, solve=replace(problem.solve, device=device)))
+    return begin(changed(problem, solve=replace(problem.solve, device=device)))
 
 
 @pytest.mark.parametrize("optimizer", ITERATIONS)

@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 from pinngate.config.catalog import resolve
-from pinngate.config.loading import load, load_located, loads
+from pinngate.config.loading import Located, load, load_located, loads
 from pinngate.config.write import dumps
-from pinngate.statement.checks.building import Located
 
 __all__ = ["Located", "dumps", "load", "load_located", "loads", "resolve"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,15 @@ from pinngate.statement.checks.schema import (
     describe,
 )
 from pinngate.statement.derivatives import MAX_ORDER
+from pinngate.statement.options import (
+    DECLARATIONS,
+    DEFAULT_OPTIMIZER,
+    MEANINGS,
+    OWN_OPTIMIZER,
+    LossWeights,
+    NetworkOptions,
+    OptimizerOptions,
+)
 
 SECTIONS: list[tuple[str, type[Section]]] = [
     ("`geometry`", GeometrySection),
@@ -167,6 +177,44 @@ def _table(section: type[Section]) -> str:
     return "\n".join(rows) + "\n"
 
 
+def _readers_table() -> str:
+    """Return which optimizer reads which option of `solve`, each cell its default there."""
+    columns: dict[type[OptimizerOptions], list[str]] = {}
+    for name, reads in DECLARATIONS.items():
+        columns.setdefault(reads, []).append(name)
+    heads = [", ".join(f"`{name}`" for name in names) for names in columns.values()]
+    rows = ["| key | " + " | ".join(heads) + " |", "|---" * (len(heads) + 1) + "|"]
+    for key in MEANINGS:
+        if key == "weights":
+            for part in fields(LossWeights):
+                cells = [_weight_default(reads, part.name) for reads in columns]
+                rows.append(f"| `weights.{part.name}` | " + " | ".join(cells) + " |")
+        elif key != "optimizer":
+            cells = [_option_default(reads, key) for reads in columns]
+            rows.append(f"| `{key}` | " + " | ".join(cells) + " |")
+    return "\n".join(rows) + "\n"
+
+
+def _option_default(reads: type[OptimizerOptions], key: str) -> str:
+    if key not in reads.names():
+        return "–"
+    value = reads.default(key)
+    if key == "collocation" and reads.inverse_collocation != value:
+        return (
+            f"`{value}`; `{reads.nonlinear_collocation}` where an equation is nonlinear, "
+            f"`{reads.inverse_collocation}` where coefficients are estimated"
+        )
+    if isinstance(value, NetworkOptions):
+        parts = (f"{name}: {part}" for name, part in asdict(value).items())
+        return "`{" + ", ".join(parts) + "}`"
+    return "half of what is free" if key == "max_memory" else f"`{value}`"
+
+
+def _weight_default(reads: type[OptimizerOptions], kind: str) -> str:
+    weights = asdict(reads.default("weights"))
+    return f"`{weights[kind]:g}`" if kind in weights else "–"
+
+
 def _default(info: FieldInfo, none: str) -> str:
     extra: Any = info.json_schema_extra
     if info.is_required():
@@ -241,7 +289,22 @@ fields (or slopes) zero at the ends, `cole-hopf` Burgers' equation, `runge-kutta
 alone.
 """
 
-_AFTER: dict[type[Section], str] = {PartSection: _GEOMETRY, TruthSection: _TRUTH}
+_SOLVE = f"""\
+Each optimizer reads some of these options, with defaults of its own; `auto` is
+`{DEFAULT_OPTIMIZER}`. An option that the optimizer does not read (–) is an
+error, unless it states a fact, such as `gate: none` beside `adam` or `weights: {{observations: 1}}`
+beside Gauss–Newton. The defaults of `collocation` hold for two axes: a quarter of it on one, twice
+and four times on three and four. `strictness`, `statistics` and `gated_terms` count where there is
+a gate. `race` lets several networks compete, and the data choose. `{OWN_OPTIMIZER}` is an optimizer
+given in Python (`docs/extending.md`).
+
+{_readers_table()}"""
+
+_AFTER: dict[type[Section], str] = {
+    PartSection: _GEOMETRY,
+    TruthSection: _TRUTH,
+    SolveSection: _SOLVE,
+}
 
 _FORMULAS = f"""\
 ## Formulas

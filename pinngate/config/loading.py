@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from pinngate.config.catalog import resolve
 from pinngate.config.overrides import apply_overrides
 from pinngate.config.yaml_source import read
-from pinngate.errors import InputError
-from pinngate.statement.checks.building import Located, build
+from pinngate.errors import InputError, Span
+from pinngate.statement.checks.building import build
 from pinngate.statement.checks.validation import validate
 from pinngate.statement.problem import Problem
 
 MAX_BYTES = 4_000_000  # more is a data file in the wrong place
 
 
+@dataclass(frozen=True)
+class Located:
+    """A problem, and for each data file that it names the place in the problem file."""
+
+    problem: Problem
+    files: dict[Path, Span] = field(default_factory=dict)
+
+
 def load(path: Path | str, *, overrides: Sequence[str] = ()) -> Problem:
     """Read a problem file.
 
     Args:
-        path: the file. `catalog.resolve` turns names of shipped problems into paths.
+        path: the file; text may also be the name of a shipped problem.
         overrides: values set before the file is checked, ``solve.optimizer=adam``.
 
     Raises:
@@ -30,7 +40,7 @@ def load(path: Path | str, *, overrides: Sequence[str] = ()) -> Problem:
 
 def load_located(path: Path | str, *, overrides: Sequence[str] = ()) -> Located:
     """Read a problem file as `load` does; keep the places at which it names data files."""
-    path = Path(path)
+    path = resolve(path) if isinstance(path, str) else path
     try:
         if path.is_file() and path.stat().st_size > MAX_BYTES:
             raise InputError(f"{path} is too large to be a problem file")
@@ -70,4 +80,5 @@ def loads_located(text: str, *, file: str, folder: Path, overrides: Sequence[str
     """Read the text of a problem file as `loads` does; keep the places of data files."""
     source = read(text, file)
     apply_overrides(source, overrides)
-    return build(source, validate(source), folder)
+    statement, files = build(source, validate(source), folder)
+    return Located(Problem.of(statement), files)

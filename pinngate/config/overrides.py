@@ -41,29 +41,36 @@ def apply_overrides(source: Source, overrides: Sequence[str]) -> None:
 
 
 def _assign(tree: Any, path: str, value: Any, override: str) -> Place:
-    steps = path.strip().split(".")
+    """Put a value at a dotted path of a tree; sections that are absent are made."""
     place: Place = ()
-    for number, step in enumerate(steps):
-        column = len(".".join(steps[:number])) + (number > 0) + 1
-        span = Span(ORIGIN, 1, column, max(1, len(step)), override)
-        where = f"'{'.'.join(map(str, place))}'" if place else "the file"
-        is_last = number == len(steps) - 1
-        key: str | int = step
-        if isinstance(tree, list):
-            key = int(step) if step.isascii() and step.isdigit() and len(step) < 10 else -1
-            if not 0 <= key < len(tree):
-                raise InputError(
-                    f"{where} has no item {step}",
-                    span=span,
-                    expected=f"an index from 0 to {len(tree) - 1}" if tree else "it is empty",
-                )
-        elif not isinstance(tree, dict):
-            raise InputError(f"{where} has no parts", span=span, expected="a shorter path")
-        elif not is_last and tree.get(step) is None:
-            tree[step] = {}
-        place = (*place, key)
-        if is_last:
-            tree[key] = value
-        else:
-            tree = tree[key]
-    return place
+    column = 1
+    *steps, last = path.strip().split(".")
+    for step in steps:
+        key = _key(tree, step, place, Span(ORIGIN, 1, column, max(1, len(step)), override))
+        if isinstance(tree, dict) and tree.get(key) is None:
+            tree[key] = {}
+        tree, place, column = tree[key], (*place, key), column + len(step) + 1
+    key = _key(tree, last, place, Span(ORIGIN, 1, column, max(1, len(last)), override))
+    tree[key] = value
+    return (*place, key)
+
+
+def _key(tree: Any, step: str, place: Place, span: Span) -> str | int:
+    """Return the key or the index that one step of a path means.
+
+    Raises:
+        InputError: the tree at `place` has no parts, or no item of this number.
+    """
+    where = f"'{'.'.join(map(str, place))}'" if place else "the file"
+    if isinstance(tree, dict):
+        return step
+    if not isinstance(tree, list):
+        raise InputError(f"{where} has no parts", span=span, expected="a shorter path")
+    index = int(step) if step.isascii() and step.isdigit() and len(step) < 10 else -1
+    if not 0 <= index < len(tree):
+        raise InputError(
+            f"{where} has no item {step}",
+            span=span,
+            expected=f"an index from 0 to {len(tree) - 1}" if tree else "it is empty",
+        )
+    return index

@@ -14,9 +14,12 @@ from typing import Any
 import yaml
 
 from pinngate.config.yaml_source import CORE_SCHEMA
+from pinngate.errors import InputError
 from pinngate.expression.printing import number_text, to_text
 from pinngate.memory import exact_text
-from pinngate.statement.options import SolveOptions
+from pinngate.statement.checks.schema import ProblemFile
+from pinngate.statement.in_memory import InMemoryTable
+from pinngate.statement.options import NetworkOptions, SolveOptions
 from pinngate.statement.problem import (
     BoundaryPart,
     Coefficient,
@@ -24,12 +27,14 @@ from pinngate.statement.problem import (
     Condition,
     MeasuredObservations,
     Noise,
-    Observations,
     Plane,
     Problem,
+    StatedObservations,
     Truth,
 )
 from pinngate.statement.shapes import Ball, Box, Ellipse, Geometry, Part, Polygon, Shape
+
+DataNames = Mapping[Path | InMemoryTable, str]
 
 
 class _Line(dict[str, Any]):
@@ -72,46 +77,54 @@ _Dumper.add_representer(_Line, _Dumper.mapping_line)
 _Dumper.add_representer(tuple, _Dumper.sequence_line)
 
 
-def dumps(problem: Problem, *, files: Mapping[Path, str] | None = None) -> str:
+def dumps(problem: Problem, *, files: DataNames | None = None) -> str:
     """Return the text of a problem file that `loads` reads back to an equal problem.
 
     Args:
         problem: the problem.
-        files: what to call data files instead of by their own paths; relative names are relative
-            to where the text will be saved.
+        files: what to call data files and tables in memory, instead of by the paths of the files;
+            relative names are relative to where the text will be saved.
+
+    Raises:
+        InputError: values are in memory, and `files` gives them no name.
     """
-    names = files or {}
-    tree: dict[str, Any] = {"pinngate": 1, "name": problem.name}
-    for key in ("title", "description", "source"):
-        if text := getattr(problem, key):
-            tree[key] = text
-    tree["domain"] = _Line(problem.domain)
-    if problem.geometry is not None:
-        tree["geometry"] = _geometry(problem.geometry, problem.space_axes)
-    tree["unknowns"] = problem.unknowns
-    if problem.constants:
-        tree["constants"] = _Line(problem.constants)
-    if problem.coefficients or problem.coefficient_fields:
-        estimated: list[Coefficient | CoefficientField] = list(problem.coefficients)
-        estimated += problem.coefficient_fields
-        tree["estimate"] = {c.name: _coefficient(c) for c in estimated}
-    tree["equations"] = [equation.text for equation in problem.equations]
-    tree["conditions"] = [_condition(condition) for condition in problem.conditions]
-    tree["conditions"] += [_Line(periodic=axis) for axis in problem.periodic]
-    tree["observations"] = [_observations(item, names) for item in problem.observations]
-    if problem.units:
-        tree["units"] = _Line(problem.units)
-    if problem.truth is not None:
-        tree["truth"] = _truth(problem.truth, names)
-    tree["solve"] = _solve(problem.solve)
     return yaml.dump(
-        tree,
+        _tree(problem, files or {}),
         Dumper=_Dumper,
         sort_keys=False,
         default_flow_style=False,
         allow_unicode=True,
         width=2**31 - 1,  # a formula stays on its line
     )
+
+
+def _tree(problem: Problem, names: DataNames) -> dict[str, Any]:
+    """Return the keys of a problem file in their order; optional ones where they say something."""
+    estimated: list[Coefficient | CoefficientField] = list(problem.coefficients)
+    estimated += problem.coefficient_fields
+    optional = {
+        **{key: getattr(problem, key) for key in ("title", "description", "source")},
+        "geometry": _geometry(problem.geometry, problem.space_axes),
+        "constants": _Line(problem.constants),
+        "estimate": {c.name: _coefficient(c) for c in estimated},
+        "units": _Line(problem.units),
+        "truth": _truth(problem.truth, names),
+    }
+    required = {
+        "pinngate": 1,
+        "name": problem.name,
+        "domain": _Line(problem.domain),
+        "unknowns": problem.unknowns,
+        "equations": [equation.text for equation in problem.equations],
+        "conditions": [
+            *map(_condition, problem.conditions),
+            *(_Line(periodic=axis) for axis in problem.periodic),
+        ],
+        "observations": [_observations(item, names) for item in problem.observations],
+        "solve": _solve(problem.solve),
+    }
+    tree = required | {key: value for key, value in optional.items() if value}
+    return {key: tree[key] for key in ProblemFile.model_fields if key in tree}
 
 
 def _plane_text(plane: Plane) -> str:
@@ -124,7 +137,9 @@ def _condition(condition: Condition) -> _Line:
     return _Line(where=_plane_text(condition.where), equation=condition.text)
 
 
-def _geometry(geometry: Geometry, space: tuple[str, ...]) -> dict[str, Any]:
+def _geometry(geometry: Geometry | None, space: tuple[str, ...]) -> dict[str, Any]:
+    if geometry is None:
+        return {}
     return {
         "shapes": {name: _shape(shape, space) for name, shape in geometry.shapes.items()},
         "inside": to_text(geometry.inside),
@@ -177,11 +192,18 @@ def _noise(noise: Noise | None) -> _Line | None:
     return _present(values)
 
 
-def _file_text(path: Path, names: Mapping[Path, str]) -> str:
-    return names.get(path, str(path))
+def _file_text(data: Path | InMemoryTable, names: DataNames) -> str:
+    if data in names:
+        return names[data]
+    if isinstance(data, InMemoryTable):
+        raise InputError(
+            f"the values of {data} are in memory, and a problem file names a file of them",
+            hint="pinngate.run writes the values beside the problem",
+        )
+    return str(data)
 
 
-def _observations(item: Observations, names: Mapping[Path, str]) -> _Line:
+def _observations(item: StatedObservations, names: DataNames) -> _Line:
     values: dict[str, Any] = {"of": item.of}
     if isinstance(item, MeasuredObservations):
         columns = dict(item.table.columns)
@@ -203,7 +225,9 @@ def _observations(item: Observations, names: Mapping[Path, str]) -> _Line:
     return _present(values)
 
 
-def _truth(truth: Truth, names: Mapping[Path, str]) -> dict[str, Any]:
+def _truth(truth: Truth | None, names: DataNames) -> dict[str, Any]:
+    if truth is None:
+        return {}
     tree: dict[str, Any] = {}
     if truth.constants:
         tree["constants"] = _Line(truth.constants)
@@ -217,12 +241,13 @@ def _truth(truth: Truth, names: Mapping[Path, str]) -> dict[str, Any]:
 
 
 def _solve(options: SolveOptions) -> dict[str, Any]:
+    """Return what is stated; in a resolved problem that is all that its optimizer reads."""
     tree: dict[str, Any] = {
         entry.name: getattr(options, entry.name) for entry in fields(SolveOptions)
     }
-    tree["network"] = _Line(asdict(options.network)) if options.network else None
-    tree["weights"] = _Line(options.weights)
-    del tree["max_memory"]
+    if isinstance(options.network, NetworkOptions):
+        tree["network"] = _Line(asdict(options.network))
+    tree["weights"] = _Line(options.weights) if options.weights else None
     if options.max_memory is not None:
         tree["max_memory"] = exact_text(options.max_memory)
-    return tree
+    return {key: value for key, value in tree.items() if value is not None}

@@ -10,7 +10,7 @@ section 10.3.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -117,25 +117,27 @@ class Scalar:
         Folding changes white space only, so the k-th printed character of the value is the k-th of
         the source. Where escapes break that, the answer is the whole scalar.
         """
+        document, (body, end) = self.document, self._body()
+        printed = [i for i in range(body, end) if not document.text[i].isspace()]
+        wanted = [i for i, letter in enumerate(self.node.value) if not letter.isspace()]
+        raw = [document.text[i] for i in printed]
+        if raw != [self.node.value[i] for i in wanted] or not printed:
+            return document.span(self.node.start_mark.index, self.node.end_mark.index)
+        first, last = bisect_left(wanted, offset), bisect_left(wanted, offset + length)
+        if first < last:
+            return document.span(printed[first], printed[last - 1] + 1)
+        at = printed[min(first, len(printed) - 1)]
+        return document.span(at, at + 1)
+
+    def _body(self) -> tuple[int, int]:
+        """Return where the text of the scalar starts and ends, without quotes or block header."""
         start, end = self.node.start_mark.index, self.node.end_mark.index
-        value = self.node.value
-        body = start
         if self.node.style in ("'", '"'):
-            body, end = start + 1, end - 1
-        elif self.node.style in ("|", ">"):
+            return start + 1, end - 1
+        if self.node.style in ("|", ">"):
             header = _LINE_BREAK.search(self.document.text, start)
-            body = header.end() if header else start
-        raw = self.document.text
-        printed = [i for i in range(body, end) if not raw[i].isspace()]
-        wanted = [i for i, letter in enumerate(value) if not letter.isspace()]
-        if [raw[i] for i in printed] != [value[i] for i in wanted] or not printed:
-            return self.document.span(start, self.node.end_mark.index)
-        inside = [p for p, v in zip(printed, wanted, strict=True) if offset <= v < offset + length]
-        if inside:
-            return self.document.span(inside[0], inside[-1] + 1)
-        later = [p for p, v in zip(printed, wanted, strict=True) if v >= offset]
-        at = later[0] if later else printed[-1]
-        return self.document.span(at, at + 1)
+            return (header.end() if header else start), end
+        return start, end
 
 
 def read(text: str, file: str = "<text>", *, shown: str = "") -> Source:

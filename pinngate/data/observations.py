@@ -23,13 +23,14 @@ from pinngate.data.thinning import stratified_subset
 from pinngate.errors import DataError
 from pinngate.expression import Expression, Name
 from pinngate.geometry.region import NUM_PROBED, Region
+from pinngate.statement.in_memory import InMemoryTable
 from pinngate.statement.measurement import Mean
 from pinngate.statement.problem import (
     MeasuredObservations,
     Noise,
-    Observations,
     Plane,
     Problem,
+    StatedObservations,
     SyntheticObservations,
     label_of,
 )
@@ -225,7 +226,7 @@ def _grid(low: Array, high: Array, counts: Sequence[int]) -> Array:
     return np.stack([m.ravel() for m in np.meshgrid(*axes, indexing="ij")], axis=1)
 
 
-def _seen(stated: Observations) -> Expression | None:
+def _seen(stated: StatedObservations) -> Expression | None:
     """Return what is observed where that is not a field at points."""
     if stated.quantity is None and stated.mean is not None:
         return Name(stated.of)
@@ -268,7 +269,7 @@ def _measured(
 
 
 def _read_set(
-    problem: Problem, stated: MeasuredObservations, name: str, file: Path
+    problem: Problem, stated: MeasuredObservations, name: str, file: Path | InMemoryTable
 ) -> ObservationSet:
     names = stated.table.columns
     value = names.get("value", stated.of)
@@ -284,7 +285,7 @@ def _read_set(
     points = _points(replace(columns, arrays=by_axis), problem)
     measured = np.flatnonzero(np.isfinite(columns.arrays[value]))
     if not measured.size:
-        raise DataError(f"{file}: every value of {value} is missing", file=file)
+        raise columns.whole_fault(f"every value of {value} is missing")
     values, std = columns.arrays[value][measured], columns.arrays.get(label)
     if std is not None:
         std = std[measured]

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinngate.errors import DataError, nearest
+from pinngate.statement.in_memory import InMemoryTable
 
 Array = NDArray[np.float64]
 BLOCK = 1 << 16  # lines in memory at once
@@ -33,15 +34,19 @@ class Columns:
     NaN stands for a value that was not measured, in columns that may have gaps.
     """
 
-    file: Path
+    file: Path | InMemoryTable
     arrays: dict[str, Array]
     rows: NDArray[np.int64]
     row_word: str = "row"
 
     def fault(self, i: int, what: str, expected: str = "", hint: str = "") -> DataError:
         """Return the error of one row, as an editor numbers it."""
-        place = f"{self.file}: {self.row_word} {self.rows[i]}"
-        return DataError(f"{place}: {what}", expected=expected, hint=hint, file=self.file)
+        return self.whole_fault(f"{self.row_word} {self.rows[i]}: {what}", expected, hint)
+
+    def whole_fault(self, what: str, expected: str = "", hint: str = "") -> DataError:
+        """Return the error of the file or the table."""
+        file = self.file if isinstance(self.file, Path) else None
+        return DataError(f"{self.file}: {what}", expected=expected, hint=hint, file=file)
 
 
 @dataclass(frozen=True)
@@ -75,15 +80,20 @@ class Gaps:
 
 
 def read_columns(
-    file: Path, needed: Sequence[str], optional: Sequence[str] = (), gaps: Gaps | None = None
+    file: Path | InMemoryTable,
+    needed: Sequence[str],
+    optional: Sequence[str] = (),
+    gaps: Gaps | None = None,
 ) -> Columns:
     """Read columns of a CSV file with a header, or one-dimensional arrays of an NPZ file.
+
+    A table in memory was checked when it was made; its entries are numbered like those of an NPZ.
 
     Other columns may hold anything. Rows of a CSV file are numbered as an editor shows them, the
     header being row 1; entries of NPZ arrays count from 0.
 
     Args:
-        file: the file.
+        file: the file, or a table in memory.
         needed: columns that must be there.
         optional: columns that are read where they are there.
         gaps: which columns may lack values; none by default.
@@ -94,6 +104,10 @@ def read_columns(
 
     Cost: about one second for a million rows of four plain numbers.
     """
+    if isinstance(file, InMemoryTable):
+        known = [name for name in optional if name in file.columns]
+        arrays = {name: file.columns[name] for name in dict.fromkeys([*needed, *known])}
+        return Columns(file, arrays, np.arange(len(file)), "entry")
     is_archive = file.suffix.lower() == ".npz"
     reader = _read_npz if is_archive else _read_csv
     try:

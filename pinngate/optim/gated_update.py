@@ -192,41 +192,56 @@ def _multi_tensor(
 ) -> list[Tensor]:
     gates: dict[int, Tensor] = {}
     for indices in _alike(params, grads, state_steps, noise):
-        w = [params[i] for i in indices]
-        g = [grads[i] for i in indices]
-        m = [exp_avgs[i] for i in indices]
-        v = [exp_avg_sqs[i] for i in indices]
-        estimates = [noise[i] for i in indices] if noise else []
-        if hyper.maximize:
-            g = list(torch._foreach_neg(g))
         for i in indices:
             state_steps[i] += 1
-        step = state_steps[indices[0]].item()
-
-        if hyper.weight_decay != 0:
-            torch._foreach_mul_(w, 1 - hyper.lr * hyper.weight_decay)
-        if hyper.gate is not None:
-            _average_statistics_foreach(estimates, g, m, hyper)
-        torch._foreach_lerp_(m, g, 1 - hyper.beta1)
-        torch._foreach_mul_(v, hyper.beta2)
-        torch._foreach_addcmul_(v, g, g, 1 - hyper.beta2)
-
-        bias_correction1 = 1 - hyper.beta1**step
-        bias_correction2_sqrt = (1 - hyper.beta2**step) ** 0.5
-        denoms = list(torch._foreach_sqrt(v))
-        torch._foreach_div_(denoms, bias_correction2_sqrt)
-        torch._foreach_add_(denoms, hyper.eps)
-        numerators = m
-        if hyper.gate is not None:
-            qs = _gates_together(estimates, m, step, hyper)
-            gates.update(zip(indices, qs, strict=True))
-            numerators = list(torch._foreach_mul(m, qs))
-            if hyper.eps == 0:
-                for denom in denoms:
-                    denom.masked_fill_(denom == 0, math.inf)
-        step_size = hyper.lr / bias_correction1
-        torch._foreach_addcdiv_(w, numerators, denoms, -step_size)
+        qs = _step_alike(
+            [params[i] for i in indices],
+            [grads[i] for i in indices],
+            [exp_avgs[i] for i in indices],
+            [exp_avg_sqs[i] for i in indices],
+            state_steps[indices[0]].item(),
+            [noise[i] for i in indices] if noise else [],
+            hyper,
+        )
+        gates.update(zip(indices, qs, strict=False))
     return [gates[i] for i in sorted(gates)]
+
+
+def _step_alike(
+    params: list[Tensor],
+    grads: list[Tensor],
+    exp_avgs: list[Tensor],
+    exp_avg_sqs: list[Tensor],
+    step: float,
+    noise: list[NoiseEstimate],
+    hyper: _Hyperparameters,
+) -> list[Tensor]:
+    """Step tensors that are alike together, and return their gates, none without a gate."""
+    if hyper.maximize:
+        grads = list(torch._foreach_neg(grads))
+    if hyper.weight_decay != 0:
+        torch._foreach_mul_(params, 1 - hyper.lr * hyper.weight_decay)
+    if hyper.gate is not None:
+        _average_statistics_foreach(noise, grads, exp_avgs, hyper)
+    torch._foreach_lerp_(exp_avgs, grads, 1 - hyper.beta1)
+    torch._foreach_mul_(exp_avg_sqs, hyper.beta2)
+    torch._foreach_addcmul_(exp_avg_sqs, grads, grads, 1 - hyper.beta2)
+
+    bias_correction1 = 1 - hyper.beta1**step
+    bias_correction2_sqrt = (1 - hyper.beta2**step) ** 0.5
+    denoms = list(torch._foreach_sqrt(exp_avg_sqs))
+    torch._foreach_div_(denoms, bias_correction2_sqrt)
+    torch._foreach_add_(denoms, hyper.eps)
+    numerators, gates = exp_avgs, []
+    if hyper.gate is not None:
+        gates = _gates_together(noise, exp_avgs, step, hyper)
+        numerators = list(torch._foreach_mul(exp_avgs, gates))
+        if hyper.eps == 0:
+            for denom in denoms:
+                denom.masked_fill_(denom == 0, math.inf)
+    step_size = hyper.lr / bias_correction1
+    torch._foreach_addcdiv_(params, numerators, denoms, -step_size)
+    return gates
 
 
 def _alike(
@@ -293,6 +308,10 @@ def _average_statistics_foreach(
     else:
         deviations = torch._foreach_sub(grads, exp_avgs)
         torch._foreach_addcmul_(variances, deviations, deviations, 1 - hyper.rho)
+    _average_means_foreach(noise, hyper)
+
+
+def _average_means_foreach(noise: list[NoiseEstimate], hyper: _Hyperparameters) -> None:
     batch_means = [n.batch_mean for n in noise if n.batch_mean is not None]
     if batch_means:
         means = [estimate.mean for estimate in noise if estimate.mean is not None]
@@ -326,6 +345,23 @@ def _gates_together(
     estimates: list[NoiseEstimate], exp_avgs: list[Tensor], step: float, hyper: _Hyperparameters
 ) -> list[Tensor]:
     """Evaluate the gates of tensors that are alike as one vector: few launches however many."""
+    means, variances, scale = _compared(estimates, exp_avgs, step, hyper)
+    q = hyper.evaluate_gate(
+        torch.cat([mean.reshape(-1) for mean in means]),
+        torch.cat([variance.reshape(-1) for variance in variances]),
+        scale,
+    )
+    pieces = q.split([mean.numel() for mean in means])
+    return [piece.view(mean.shape) for piece, mean in zip(pieces, means, strict=True)]
+
+
+def _compared(
+    estimates: list[NoiseEstimate], exp_avgs: list[Tensor], step: float, hyper: _Hyperparameters
+) -> tuple[list[Tensor], list[Tensor], float]:
+    """Return the means and variances that the gates of tensors that are alike compare.
+
+    The last of the three is the factor on α and λ, the same for all, see `_gated_mean`.
+    """
     pairs = [
         _gated_mean(estimate, exp_avg, step, hyper)
         for estimate, exp_avg in zip(estimates, exp_avgs, strict=True)
@@ -335,10 +371,4 @@ def _gates_together(
     if hyper.granularity == "tensor":
         moments = [_tensor_moments(m, s) for m, s in zip(means, variances, strict=True)]
         means, variances = [m for m, _ in moments], [s for _, s in moments]
-    q = hyper.evaluate_gate(
-        torch.cat([mean.reshape(-1) for mean in means]),
-        torch.cat([variance.reshape(-1) for variance in variances]),
-        scale,
-    )
-    pieces = q.split([mean.numel() for mean in means])
-    return [piece.view(mean.shape) for piece, mean in zip(pieces, means, strict=True)]
+    return means, variances, scale

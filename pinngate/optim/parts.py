@@ -33,7 +33,7 @@ COEFFICIENT_NETWORKS = {
 
 
 OwnOptimizer = Callable[[Iterable[nn.Parameter]], Any]
-"""Makes an object with `step`, `state_dict` and `load_state_dict` from the parameters."""
+"""Makes an object with `step` from the parameters, see `pinngate.optim.own_optimizer`."""
 
 
 @dataclass(frozen=True)

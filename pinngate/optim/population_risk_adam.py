@@ -175,6 +175,17 @@ class PopulationRiskAdam(torch.optim.Optimizer):
                 "pass torch.view_as_real(parameter) instead"
             )
 
+    @property
+    def is_gated(self) -> bool:
+        """Whether parameters have a gate by default."""
+        return self.defaults["gate"] is not None
+
+    @property
+    def wants_statistics(self) -> bool:
+        """Whether every gate compares with statistics per point, and there is one."""
+        gated = [group for group in self.param_groups if group["gate"] is not None]
+        return bool(gated) and all(group["variance"] == "per-point" for group in gated)
+
     def attach_variance(
         self, variances: Sequence[Tensor | None] | Mapping[Tensor, Tensor | None]
     ) -> None:
@@ -283,45 +294,27 @@ class PopulationRiskAdam(torch.optim.Optimizer):
         return loss
 
     def _step_group(self, group: dict[str, Any]) -> list[tuple[list[int], Tensor | None]]:
-        params: list[Tensor] = []
-        noise: list[NoiseEstimate] = []
         # An empty tensor has nothing to update, and no mean to gate it by.
-        candidates = [p for p in group["params"] if p.grad is not None and p.numel() > 0]
-        if any(param.grad.is_sparse for param in candidates):
+        params = [p for p in group["params"] if p.grad is not None and p.numel() > 0]
+        if any(param.grad.is_sparse for param in params):
             raise RuntimeError("PopulationRiskAdam does not support sparse gradients")
-        for param in candidates:
-            state = self.state[param]
-            if "step" not in state:
-                # On the CPU, as in torch.optim: the bias corrections then need no device.
-                state["step"] = torch.tensor(0.0, dtype=torch.float32)
-                state["exp_avg"] = torch.zeros_like(param)
-                state["exp_avg_sq"] = torch.zeros_like(param)
-            params.append(param)
-            if group["gate"] is not None:
-                noise.append(self._noise_estimate(param, state))
         if not params:
             return []
-        gates = population_risk_adam(
-            params,
-            [param.grad for param in params if param.grad is not None],
-            [self.state[param]["exp_avg"] for param in params],
-            [self.state[param]["exp_avg_sq"] for param in params],
-            [self.state[param]["step"] for param in params],
-            noise,
-            foreach=group["foreach"],
-            lr=group["lr"],
-            beta1=group["betas"][0],
-            beta2=group["betas"][1],
-            eps=group["eps"],
-            weight_decay=group["weight_decay"],
-            gate=group["gate"],
-            rho=group["rho"],
-            threshold=group["threshold"],
-            strength=group["strength"],
-            granularity=group["granularity"],
-            maximize=group["maximize"],
-        )
-        return _summaries(params, gates)
+        states = [self._moments(param) for param in params]
+        noise = []
+        if group["gate"] is not None:
+            noise = [self._noise_estimate(p, s) for p, s in zip(params, states, strict=True)]
+        return _summaries(params, _gates_of_step(group, params, states, noise))
+
+    def _moments(self, param: Tensor) -> dict[str, Any]:
+        """Return the parameter's state, with Adam's moments at zero before the first step."""
+        state = self.state[param]
+        if "step" not in state:
+            # On the CPU, as in torch.optim: the bias corrections then need no device.
+            state["step"] = torch.tensor(0.0, dtype=torch.float32)
+            state["exp_avg"] = torch.zeros_like(param)
+            state["exp_avg_sq"] = torch.zeros_like(param)
+        return state
 
     def _noise_estimate(self, param: Tensor, state: dict[str, Any]) -> NoiseEstimate:
         """Return the parameter's noise state, its counters advanced by this step.
@@ -347,6 +340,35 @@ class PopulationRiskAdam(torch.optim.Optimizer):
             num_means=state.get("num_gate_means", 0),
             batch_mean=None if batch_mean is None else batch_mean.to(param),
         )
+
+
+def _gates_of_step(
+    group: Mapping[str, Any],
+    params: list[Tensor],
+    states: list[dict[str, Any]],
+    noise: list[NoiseEstimate],
+) -> list[Tensor]:
+    """Step the parameters of a group in place, and return the gate of each."""
+    return population_risk_adam(
+        params,
+        [param.grad for param in params if param.grad is not None],
+        [state["exp_avg"] for state in states],
+        [state["exp_avg_sq"] for state in states],
+        [state["step"] for state in states],
+        noise,
+        foreach=group["foreach"],
+        lr=group["lr"],
+        beta1=group["betas"][0],
+        beta2=group["betas"][1],
+        eps=group["eps"],
+        weight_decay=group["weight_decay"],
+        gate=group["gate"],
+        rho=group["rho"],
+        threshold=group["threshold"],
+        strength=group["strength"],
+        granularity=group["granularity"],
+        maximize=group["maximize"],
+    )
 
 
 def _summaries(params: list[Tensor], gates: list[Tensor]) -> list[tuple[list[int], Tensor | None]]:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinngate.errors import InputError
-from pinngate.statement.problem import CoefficientField, Problem
+from pinngate.statement.problem import CoefficientField, Problem, changed
 
 _TEXT_COLUMNS = {"set", "of"}
 
@@ -79,7 +79,7 @@ class RunArchive:
 
     def of_coefficient_field(self, field: CoefficientField) -> RunArchive:
         """Return a coefficient field as the unknown of a run on its own axes, without data."""
-        problem = replace(
+        problem = changed(
             self.problem,
             domain={axis: self.problem.domain[axis] for axis in field.over},
             unknowns=(field.name,),

@@ -20,6 +20,7 @@ from pinngate.report import candidates, mathml, verdict
 from pinngate.report import stated as statement
 from pinngate.report.archive import RunArchive, read
 from pinngate.report.notation import interval, percent, seconds, significant, with_uncertainty
+from pinngate.statement.options import NetworkOptions
 
 CAPTIONS = {
     "solution": (
@@ -222,7 +223,9 @@ def _solving(archive: RunArchive) -> Iterator[tuple[str, str]]:
         if count is not None:
             beside = f" of {len(race)} networks together" if race and key == "iterations" else ""
             yield key, f"{count:,.0f}{beside}"
-    network = metrics.get("network") or (options.network and asdict(options.network))
+    network = metrics.get("network")
+    if network is None and isinstance(options.network, NetworkOptions):
+        network = asdict(options.network)
     num_members = candidates.num_members(archive)
     if num_members > 1:
         yield "answer", f"the mean of {num_members} networks that the data do not tell apart"

@@ -17,8 +17,8 @@ from pinngate.statement.problem import (
     CoefficientField,
     Condition,
     Noise,
-    Observations,
     Problem,
+    StatedObservations,
     SyntheticObservations,
     label_of,
 )
@@ -100,7 +100,7 @@ def observations(problem: Problem, counts: list[int]) -> Iterator[Line]:
         yield Line(_observed(stated, count))
 
 
-def _observed(stated: Observations, count: int) -> str:
+def _observed(stated: StatedObservations, count: int) -> str:
     if isinstance(stated, SyntheticObservations):
         where = f"at {stated.where}" if stated.where else "over the whole domain"
         layout = "at random points" if stated.layout == "random" else "on a grid"

@@ -20,11 +20,12 @@ import torch
 import pinngate
 from pinngate import config
 from pinngate.errors import InputError
+from pinngate.statement.in_memory import InMemoryTable
 from pinngate.statement.problem import Problem
 
 
 def prepare(folder: Path, problem: Problem) -> None:
-    """Make the folder, copy measured data into it and write `problem.yaml`.
+    """Make the folder, copy or write measured data into it and write `problem.yaml`.
 
     Raises:
         InputError: the folder holds a run already or cannot be written.
@@ -39,7 +40,10 @@ def prepare(folder: Path, problem: Problem) -> None:
         files = copied_names(problem.data_files())
         for source, target in files.items():
             (folder / "data").mkdir(exist_ok=True)
-            shutil.copyfile(source, folder / target)
+            if isinstance(source, InMemoryTable):
+                source.write(folder / target)
+            else:
+                shutil.copyfile(source, folder / target)
         write_text(folder / "problem.yaml", config.dumps(problem, files=files))
     except OSError as error:
         raise InputError(
@@ -48,13 +52,13 @@ def prepare(folder: Path, problem: Problem) -> None:
         ) from None
 
 
-def copied_names(files: Sequence[Path]) -> dict[Path, str]:
-    """Return ``data/<name>`` for each file; files of the same name are numbered."""
-    found: dict[Path, str] = {}
+def copied_names(files: Sequence[Path | InMemoryTable]) -> dict[Path | InMemoryTable, str]:
+    """Return ``data/<name>`` for each file or table; those of the same name are numbered."""
+    found: dict[Path | InMemoryTable, str] = {}
     for file in files:
-        name, count = file.name, 2
+        name, count, own = file.name, 2, Path(file.name)
         while f"data/{name}" in found.values():
-            name, count = f"{file.stem}-{count}{file.suffix}", count + 1
+            name, count = f"{own.stem}-{count}{own.suffix}", count + 1
         found[file] = f"data/{name}"
     return found
 

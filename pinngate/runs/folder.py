@@ -7,8 +7,10 @@ from pathlib import Path
 from torch import nn
 
 from pinngate import config
+from pinngate.optim.own_optimizer import FinishedOptimizer
 from pinngate.runs import checkpoint, files
 from pinngate.runs.training import Session, begin
+from pinngate.statement.options import OWN_OPTIMIZER
 
 
 def load_session(folder: Path, network: nn.Module | None = None) -> Session:
@@ -22,7 +24,9 @@ def load_session(folder: Path, network: nn.Module | None = None) -> Session:
         InputError: the folder holds no run.
     """
     files.require_run(folder)
-    session = begin(config.load(folder / "problem.yaml"), network=network)
+    problem = config.load(folder / "problem.yaml")
+    is_own = problem.solve.optimizer == OWN_OPTIMIZER
+    session = begin(problem, network=network, optimizer=FinishedOptimizer if is_own else None)
     session.load_state_dict(checkpoint.load(folder / "checkpoint.pt"))
     session.stepper.finish()
     return session

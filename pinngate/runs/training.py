@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,13 +24,14 @@ from pinngate.errors import Interrupted
 from pinngate.model.residuals import ResidualModel
 from pinngate.model.terms import Batch, Term
 from pinngate.optim.parts import OwnOptimizer, Parts, Stepper
-from pinngate.optim.registry import method, resolve
+from pinngate.optim.registry import complete, method, resolve
 from pinngate.points.batches import BatchSource
 from pinngate.points.grid import evaluation_grid
 from pinngate.reference import Reference, truth
 from pinngate.runs.metrics import relative_l2
 from pinngate.statement.coefficient_fields import searched, true_values, values_and_slopes
-from pinngate.statement.problem import Problem
+from pinngate.statement.options import OWN_OPTIMIZER
+from pinngate.statement.problem import Problem, changed
 
 logger = logging.getLogger(__name__)
 
@@ -161,13 +162,16 @@ def begin(
         reference: its truth, where it has been computed already.
         observations: its data, where they have been collected already.
         network: the caller's own module, in place of the networks of `solve.network`.
-        optimizer: the caller's own, in place of that of `solve.optimizer`.
+        optimizer: makes the caller's own, in place of that of `solve.optimizer`.
 
     Raises:
-        InputError: the problem names data, a device or an optimizer that does not exist.
+        InputError: the problem names data, a device or an optimizer that does not exist, or states
+            options that its optimizer does not read.
     """
+    if optimizer is not None:
+        problem = changed(problem, solve=replace(problem.solve, optimizer=OWN_OPTIMIZER))
     problem, chosen = resolve(problem), method(problem.solve.optimizer)
-    solve = problem.solve
+    solve = complete(problem)
     dtype = torch.float64 if solve.precision == "float64" else torch.float32
     device = torch.device(solve.device)
     reference = reference or truth(problem)
@@ -176,7 +180,7 @@ def begin(
     batches = BatchSource(
         problem,
         observations,
-        num_collocation=solve.collocation or 1,
+        num_collocation=solve.collocation,
         num_condition=NUM_CONDITION,
         seed=solve.seed,
         dtype=dtype,

@@ -20,8 +20,8 @@ from pinngate.runs.progress import ProgressDisplay
 from pinngate.runs.training import Callback, OnProgress, Session, begin, train
 from pinngate.solution.folders import write_results
 from pinngate.solution.solution import Solution
-from pinngate.statement.options import NetworkOptions
-from pinngate.statement.problem import Problem
+from pinngate.statement.options import OWN_OPTIMIZER, NetworkOptions
+from pinngate.statement.problem import Problem, changed
 
 
 def default_folder(problem: Problem, root: Path = Path("results")) -> Path:
@@ -68,7 +68,7 @@ def solve(
         "network": options,
     }
     given = {key: value for key, value in stated.items() if value is not None}
-    problem = replace(problem, solve=replace(problem.solve, **given))
+    problem = changed(problem, solve=replace(problem.solve, **given))
     session = begin(
         problem,
         network=network if isinstance(network, nn.Module) else None,
@@ -95,7 +95,10 @@ def run(
     problem: Problem,
     folder: Path | None = None,
     *,
+    network: nn.Module | None = None,
+    optimizer: OwnOptimizer | None = None,
     on_progress: OnProgress | None = None,
+    callback: Callback | None = None,
     use_netcdf: bool = False,
 ) -> Solution:
     """Solve a problem and leave the files of a run in `folder`.
@@ -103,7 +106,10 @@ def run(
     Args:
         problem: the problem.
         folder: a new one; ``results/<name>/<stamp>`` by default.
+        network: a module of the caller's own, as in `solve`.
+        optimizer: of the caller's own, as in `solve`.
         on_progress: called at every logged iteration.
+        callback: as in `solve`.
         use_netcdf: whether to write ``solution.nc`` beside ``solution.npz``.
 
     Raises:
@@ -114,12 +120,12 @@ def run(
     started = time.perf_counter()
     if use_netcdf:
         exports.require_netcdf()
-    session = begin(problem)
+    session = begin(problem, network=network, optimizer=optimizer)
     folder = folder if folder is not None else default_folder(problem)
     files.prepare(folder, session.problem)
     files.write_environment(folder, session.problem)
     setup = time.perf_counter() - started
-    solution = _continue(folder, session, setup, on_progress)
+    solution = _continue(folder, session, setup, on_progress, callback)
     if use_netcdf:
         arrays = solution.judged.solution
         axes = {axis: arrays[axis] for axis in problem.axes}
@@ -129,18 +135,26 @@ def run(
 
 
 def resume(
-    folder: Path, *, max_memory: int | None = None, on_progress: OnProgress | None = None
+    folder: Path,
+    *,
+    network: nn.Module | None = None,
+    optimizer: OwnOptimizer | None = None,
+    max_memory: int | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Solution:
     """Continue an interrupted run; its numbers are bitwise those of an uninterrupted one.
 
     Args:
         folder: of the run.
+        network: the caller's own module, where the run was begun with one.
+        optimizer: the caller's own, where the run was begun with one.
         max_memory: bytes that the solver may use from now on. Where that changes the form of the
             solver, the numbers are those of the other form.
         on_progress: called at every logged iteration.
 
     Raises:
-        InputError: the folder holds no run, or a finished one.
+        InputError: the folder holds no run or a finished one, or what the caller brought along
+            when it was begun is missing, or the other way round.
     """
     started = time.perf_counter()
     files.require_run(folder)
@@ -149,22 +163,31 @@ def resume(
             f"the run in {folder} is finished", hint="pinngate predict evaluates it anywhere"
         )
     problem = config.load(folder / "problem.yaml")
+    if optimizer is not None and problem.solve.optimizer != OWN_OPTIMIZER:
+        raise InputError(
+            f"the run in {folder} was begun with {problem.solve.optimizer}",
+            expected="resume(folder) without optimizer=",
+        )
     if max_memory is not None:
-        problem = replace(problem, solve=replace(problem.solve, max_memory=max_memory))
-    session = begin(problem)
+        problem = changed(problem, solve=replace(problem.solve, max_memory=max_memory))
+    session = begin(problem, network=network, optimizer=optimizer)
     if (folder / "checkpoint.pt").exists():
         session.load_state_dict(checkpoint.load(folder / "checkpoint.pt"))
     return _continue(folder, session, time.perf_counter() - started, on_progress)
 
 
 def _continue(
-    folder: Path, session: Session, setup: float, on_progress: OnProgress | None
+    folder: Path,
+    session: Session,
+    setup: float,
+    on_progress: OnProgress | None,
+    callback: Callback | None = None,
 ) -> Solution:
     def keep(session: Session) -> None:
         checkpoint.save(folder / "checkpoint.pt", session.state_dict())
 
     try:
-        reason = train(session, on_progress=on_progress, on_checkpoint=keep)
+        reason = train(session, on_progress=on_progress, on_checkpoint=keep, callback=callback)
     finally:
         files.write_history(folder / "history.csv", session.history)
     judged = judge(session, reason, setup)

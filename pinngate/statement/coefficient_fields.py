@@ -35,7 +35,7 @@ from pinngate.expression import (
     subtract,
 )
 from pinngate.statement.derivatives import total_derivative
-from pinngate.statement.problem import CoefficientField, Problem
+from pinngate.statement.problem import CoefficientField, Problem, changed
 
 Array = NDArray[np.float64]
 
@@ -84,7 +84,7 @@ def with_true_fields(problem: Problem) -> Problem:
     def known(stated: Any) -> Any:
         return replace(stated, residual=rewritten(problem, stated.residual, truths))
 
-    return replace(
+    return changed(
         problem,
         equations=tuple(map(known, problem.equations)),
         conditions=tuple(map(known, problem.conditions)),

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pinngate.statement.in_memory import InMemoryTable
+
 MAX_ROWS = 5000  # values of one set that are fitted: each costs a row of the Jacobian
 
 
@@ -45,10 +47,10 @@ class Table:
 
 @dataclass(frozen=True)
 class Holdout:
-    """Values that are never fitted: a random fraction of the set, or the values of another file."""
+    """Values that are never fitted: a random fraction of the set, or those of another file."""
 
     fraction: float | None = None
-    file: Path | None = None
+    file: Path | InMemoryTable | None = None
 
 
 __all__ = ["MAX_ROWS", "Holdout", "Mean", "Table"]

@@ -1,259 +1,181 @@
-"""A stated problem: equations, exact conditions, noisy observations, unknowns and truth.
+"""A problem: what users state and the rest of the package works on.
 
-`Problem` is what the rest of the package works on. It is made from a YAML file by `pinngate.config`
-or directly in Python; it is immutable, holds no arrays and reads no files.
+`Problem` states one in Python; `pinngate.config` reads one from a problem file. The same checks
+stand behind both, so that whoever holds a problem need not check it again. It is immutable.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any
 
-from pinngate.expression import Expression, names
-from pinngate.statement.derivatives import Derivative, parse_derivative
-from pinngate.statement.measurement import Holdout, Mean, Table
-from pinngate.statement.options import SolveOptions
-from pinngate.statement.shapes import WHOLE, Geometry
+from pinngate.statement.arguments import Number, Observations, Unknown
+from pinngate.statement.checks.building import build
+from pinngate.statement.checks.python_source import read_arguments
+from pinngate.statement.checks.validation import validate
+from pinngate.statement.components import (
+    BoundaryPart,
+    Coefficient,
+    CoefficientField,
+    Condition,
+    Equation,
+    MeasuredObservations,
+    Noise,
+    Plane,
+    StatedObservations,
+    Statement,
+    SyntheticObservations,
+    Truth,
+    label_of,
+)
 
 
-@dataclass(frozen=True)
-class Plane:
-    """The part of the domain's closure where one axis has one value, ``x = 0``."""
+class Problem(Statement):
+    """A differential equation, what is known exactly, what was measured and what is unknown.
 
-    axis: str
-    value: float
+        Problem(
+            domain={"x": (0, 1), "t": (0, 1)},
+            unknowns=["u"],
+            equations=["u_t = k*u_xx"],
+            estimate={"k": Unknown(initial=0.1, positive=True)},
+            conditions=["u = 0 at x = 0", "u = 0 at x = 1"],
+            observations=[Observations("u", points, values, std=0.1)],
+        )
 
-    def __str__(self) -> str:
-        return f"{self.axis} = {self.value:g}"
+    The arguments are the keys of a problem file and take what those take: numbers, formulas as
+    text, mappings and lists. None and what is empty stand for a key that is not there.
 
+    Args:
+        domain: bounds of every axis: up to three of x, y, z, and t, which is time.
+        unknowns: names of the fields.
+        equations: ``left = right``, or one expression that is zero.
+        conditions: what holds exactly: ``u = 0 at x = 0``, ``u = 0 on hole``, ``periodic in x``.
+        observations: what was measured, with noise.
+        constants: known numbers, or formulas in constants stated before.
+        estimate: coefficients to infer; a number alone is where the search starts.
+        truth: the answer to judge by, never used in training.
+        geometry: where the domain is no box but a part of it.
+        units: of axes, fields and coefficients, for figures and files.
+        solve: how to solve: ``{"seed": 1, "iterations": 100}``.
+        name: of the problem and of its results: letters, digits, - and _.
+        title: one line of prose.
+        description: more prose.
+        source: the paper or the data set it comes from.
 
-@dataclass(frozen=True)
-class BoundaryPart:
-    """A part of the boundary of the geometry, at all times, by its name there.
-
-    It fixes no axis: `axis` is empty where that of a plane has a name.
+    Raises:
+        InputError: the statement is wrong; the message says in which argument, and why.
     """
 
-    name: str
-    axis: ClassVar[str] = ""
-    value: ClassVar[float] = math.nan
+    def __init__(
+        self,
+        *,
+        domain: Mapping[str, Sequence[Number]],
+        unknowns: Sequence[str],
+        equations: Sequence[str],
+        conditions: Sequence[str | Mapping[str, str]] = (),
+        observations: Sequence[Observations | Mapping[str, object]] = (),
+        constants: Mapping[str, Number] | None = None,
+        estimate: Mapping[str, Unknown | Number | Mapping[str, object]] | None = None,
+        truth: Mapping[str, object] | None = None,
+        geometry: Mapping[str, object] | None = None,
+        units: Mapping[str, str] | None = None,
+        solve: Mapping[str, object] | None = None,
+        name: str = "problem",
+        title: str = "",
+        description: str = "",
+        source: str = "",
+    ) -> None:
+        read = read_arguments(
+            {
+                "name": name,
+                "title": title,
+                "description": description,
+                "source": source,
+                "domain": domain,
+                "geometry": geometry,
+                "unknowns": unknowns,
+                "constants": constants,
+                "estimate": estimate,
+                "equations": equations,
+                "conditions": conditions,
+                "observations": observations,
+                "units": units,
+                "truth": truth,
+                "solve": solve,
+            }
+        )
+        statement, _ = build(read, validate(read), Path())
+        super().__init__(**_parts(statement))
 
-    def __str__(self) -> str:
-        return "the boundary" if self.name == WHOLE else f"the boundary part {self.name}"
+    @classmethod
+    def of(cls, statement: Statement) -> Problem:
+        """Return the problem with these parts, which are not checked again."""
+        problem = cls.__new__(cls)
+        Statement.__init__(problem, **_parts(statement))
+        return problem
+
+    def __repr__(self) -> str:
+        lines = [f"{key + ':':<12}{line}" for key, line in _outline(self).items() if line]
+        return "\n  ".join([f"Problem {self.name}", *lines])
 
 
-@dataclass(frozen=True)
-class Equation:
-    """``residual = 0`` inside the domain; derivative names are canonical."""
+def changed(problem: Problem, **parts: Any) -> Problem:
+    """Return a problem with other parts, which are not checked: what `dataclasses.replace` does.
 
-    text: str
-    residual: Expression
+    Args:
+        problem: the problem, which stays as it is.
+        parts: fields of `components.Statement`.
 
-
-@dataclass(frozen=True)
-class Condition:
-    """``residual = 0`` exactly: Dirichlet, Neumann, Robin, initial value or velocity.
-
-    On a plane, as far as it is inside the geometry; or on a part of the geometry's boundary, where
-    the residual may name components ``n_x`` … of the outward unit normal.
+    Raises:
+        TypeError: there is no such part.
     """
-
-    where: Plane | BoundaryPart
-    text: str
-    residual: Expression
+    return Problem.of(replace(Statement(**_parts(problem)), **parts))
 
 
-@dataclass(frozen=True)
-class Coefficient:
-    """A scalar to infer. Bounds are None where there is none; `positive` means lower bound 0."""
-
-    name: str
-    initial: float
-    lower: float | None = None
-    upper: float | None = None
-    truth: float | None = None
-
-    @property
-    def is_positive(self) -> bool:
-        """Whether the coefficient is searched for through its logarithm."""
-        return self.lower == 0.0 and self.upper is None
+def _parts(statement: Statement) -> dict[str, Any]:
+    return {f.name: getattr(statement, f.name) for f in fields(Statement)}
 
 
-@dataclass(frozen=True)
-class CoefficientField:
-    """A coefficient to infer that varies with the axes `over`; bounds as of a `Coefficient`.
-
-    `truth` is an expression in those axes, in constants and in true values of coefficients.
-    """
-
-    name: str
-    over: tuple[str, ...]
-    initial: float
-    lower: float | None = None
-    upper: float | None = None
-    truth: Expression | None = None
-
-    @property
-    def is_positive(self) -> bool:
-        """Whether the field is searched for through its logarithm."""
-        return self.lower == 0.0 and self.upper is None
+def _outline(problem: Problem) -> dict[str, str]:
+    """Return a line for each part of a problem, empty where there is none."""
+    bounds = ", ".join(f"{a} in [{lo:g}, {hi:g}]" for a, (lo, hi) in problem.domain.items())
+    estimated = [c.name for c in problem.coefficients]
+    estimated += [f"{f.name}({', '.join(f.over)})" for f in problem.coefficient_fields]
+    conditions = [f"{c.text} at {c.where}" for c in problem.conditions]
+    conditions += [f"periodic in {axis}" for axis in problem.periodic]
+    inside = " inside a geometry" if problem.geometry is not None else ""
+    return {
+        "fields": f"{', '.join(problem.unknowns)} on {bounds}{inside}",
+        "equations": "; ".join(equation.text for equation in problem.equations),
+        "conditions": "; ".join(conditions),
+        "unknown": ", ".join(estimated),
+        "data": "; ".join(f"{label_of(o)}, {_origin(o)}" for o in problem.observations),
+    }
 
 
-@dataclass(frozen=True)
-class Noise:
-    """How observations scatter about the field.
-
-    `std` is in data units; `relative` is a fraction of the standard deviation of the clean values
-    (exactly one of the two is given). ``student-t`` has three degrees of freedom, scaled to the
-    stated standard deviation. ``outliers`` replaces a `fraction` of gaussian errors by errors of
-    `scale` standard deviations. `model` is a model of the caller's own, a
-    `pinngate.inference.noise_model.NoiseModel`, which no file can state; `kind` is then ``own``.
-    """
-
-    std: float | None = None
-    relative: float | None = None
-    kind: Literal["gaussian", "student-t", "outliers", "own"] = "gaussian"
-    fraction: float = 0.1
-    scale: float = 10.0
-    model: object | None = None
+def _origin(item: StatedObservations) -> str:
+    if isinstance(item, SyntheticObservations):
+        return f"{item.count} synthetic values"
+    if isinstance(item.file, Path):
+        return f"measured, {item.file.name}"
+    return f"measured, {len(item.file)} values"
 
 
-@dataclass(frozen=True)
-class SyntheticObservations:
-    """Values made from the truth plus noise; `where` None is the whole domain.
-
-    `of` is the observed field; where a sensor sees something else, `of` is its text and `quantity`
-    the expression of fields and derivatives. With `mean` the values are means of it. A `layout`
-    that maps axes to counts is a grid with so many points along each of them.
-    """
-
-    of: str
-    count: int
-    noise: Noise
-    where: Plane | None = None
-    layout: Literal["random", "grid"] | dict[str, int] = "random"
-    quantity: Expression | None = None
-    mean: Mean | None = None
-    holdout: Holdout | None = None
-
-
-@dataclass(frozen=True)
-class MeasuredObservations:
-    """Values from a CSV or NPZ file; `noise` is what is assumed of them.
-
-    `of`, `quantity` and `mean` as for synthetic ones.
-    """
-
-    of: str
-    file: Path
-    noise: Noise | None = None
-    quantity: Expression | None = None
-    mean: Mean | None = None
-    holdout: Holdout | None = None
-    table: Table = field(default_factory=lambda: Table({}))
-
-
-Observations = SyntheticObservations | MeasuredObservations
-
-
-def label_of(observations: Observations) -> str:
-    """Return what was observed: the field, the formula, or ``mean of u over x``."""
-    mean = observations.mean
-    return observations.of if mean is None else f"mean of {observations.of} {mean}"
-
-
-@dataclass(frozen=True)
-class Truth:
-    """The answer to judge by; never seen in training.
-
-    Exactly one of: `fields` (an expression of the axes for each unknown), `solver` with the exact
-    initial data in `clean` (keys such as ``u`` and ``u_t``: expressions at t = 0), `file`.
-    `constants` holds true values of estimated coefficients.
-    """
-
-    fields: dict[str, Expression] = field(default_factory=dict)
-    solver: Literal["finite-difference", "spectral", "cole-hopf", "runge-kutta"] | None = None
-    clean: dict[str, Expression] = field(default_factory=dict)
-    file: Path | None = None
-    constants: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One problem. `domain` maps axis names to (low, high) in the order in which arrays hold them.
-
-    With a `geometry`, the domain is a box around it and everything holds inside it only. Every
-    array of points in the package has shape (points, axes) with columns in that order.
-    """
-
-    name: str
-    domain: dict[str, tuple[float, float]]
-    unknowns: tuple[str, ...]
-    equations: tuple[Equation, ...]
-    conditions: tuple[Condition, ...] = ()
-    periodic: tuple[str, ...] = ()
-    observations: tuple[Observations, ...] = ()
-    constants: dict[str, float] = field(default_factory=dict)
-    coefficients: tuple[Coefficient, ...] = ()
-    coefficient_fields: tuple[CoefficientField, ...] = ()
-    truth: Truth | None = None
-    solve: SolveOptions = field(default_factory=SolveOptions)
-    geometry: Geometry | None = None
-    title: str = ""
-    description: str = ""
-    source: str = ""
-    units: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def axes(self) -> tuple[str, ...]:
-        """Axis names in order."""
-        return tuple(self.domain)
-
-    @property
-    def space_axes(self) -> tuple[str, ...]:
-        """Axis names without time."""
-        return tuple(a for a in self.domain if a != "t")
-
-    @property
-    def has_time(self) -> bool:
-        """Whether one axis is time."""
-        return "t" in self.domain
-
-    @property
-    def normal(self) -> tuple[str, ...]:
-        """Names of the components of the outward unit normal, ``n_x`` …; none for a box."""
-        return tuple(f"n_{axis}" for axis in self.space_axes) if self.geometry else ()
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """What a network gives: the unknowns, then the coefficients that vary with the axes."""
-        return (*self.unknowns, *(f.name for f in self.coefficient_fields))
-
-    def derivatives(self, expression: Expression) -> dict[str, Derivative]:
-        """Return the outputs and derivatives that an expression names, in order of their place."""
-        found = {}
-        for name, _ in sorted(names(expression).items(), key=lambda item: item[1]):
-            derivative = parse_derivative(name, self.outputs, self.axes)
-            if derivative is not None:
-                found[name] = derivative
-        return found
-
-    def data_files(self) -> list[Path]:
-        """Return every file that the problem reads, each once, in the order of its statement."""
-        files: list[Path] = []
-        for observed in self.observations:
-            if isinstance(observed, MeasuredObservations):
-                files.append(observed.file)
-            if observed.holdout is not None and observed.holdout.file is not None:
-                files.append(observed.holdout.file)
-        if self.truth is not None and self.truth.file is not None:
-            files.append(self.truth.file)
-        return list(dict.fromkeys(files))
-
-    def true_coefficients(self) -> dict[str, float]:
-        """Return the true values of the estimated coefficients that are known."""
-        given = dict(self.truth.constants) if self.truth else {}
-        own = {c.name: c.truth for c in self.coefficients if c.truth is not None}
-        return given | own
+__all__ = [
+    "BoundaryPart",
+    "Coefficient",
+    "CoefficientField",
+    "Condition",
+    "Equation",
+    "MeasuredObservations",
+    "Noise",
+    "Plane",
+    "Problem",
+    "StatedObservations",
+    "SyntheticObservations",
+    "Truth",
+    "changed",
+    "label_of",
+]

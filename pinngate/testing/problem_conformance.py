@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pinngate.statement.options import NetworkOptions
-from pinngate.statement.problem import Problem
+from pinngate.statement.problem import Problem, changed
 
 if TYPE_CHECKING:
     from pinngate.data.observations import ObservationSet
@@ -59,7 +59,7 @@ class ProblemUnderTest:
         from pinngate.runs.training import begin
 
         solve = replace(self.problem.solve, network=SMALL, collocation=32)
-        return begin(replace(self.problem, solve=solve), self.reference, self.observations)
+        return begin(changed(self.problem, solve=solve), self.reference, self.observations)
 
 
 ProblemCheck = Callable[[ProblemUnderTest], None]

@@ -16,6 +16,7 @@ from pinngate.bench.methods.contract import NotApplicable, Outcome, Task
 from pinngate.bench.methods.first_order_rivals import ResidualVarianceAdam
 from pinngate.bench.methods.pipelines import gaussian_process, least_squares_modes
 from pinngate.errors import InputError
+from pinngate.statement.problem import changed
 from tests.bench.tiny import SMALL, row_of
 
 HEAT = "heat-noisy-ic"
@@ -184,7 +185,7 @@ def test_pipelines_for_initial_data_do_not_apply_to_scattered(name: str) -> None
 
 def test_methods_for_boxes_do_not_apply_to_shapes() -> None:
     on = case()
-    shaped = replace(on, problem=replace(on.problem, coefficient_fields=("k",)))  # type: ignore[arg-type]
+    shaped = replace(on, problem=changed(on.problem, coefficient_fields=("k",)))  # type: ignore[arg-type]
     for name in ("4d-var", "deepxde-adam"):
         with pytest.raises(NotApplicable):
             solved(name, {}, shaped)

@@ -1,18 +1,19 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pinngate.config import catalog, dumps, load, loads
 from pinngate.expression import FUNCTIONS, Binary, Call, Expression, Name, Number, parse
 from pinngate.expression.printing import number_text, to_text
-from pinngate.statement.options import SolveOptions
-from pinngate.statement.problem import Coefficient, Noise, Plane, SyntheticObservations
+from pinngate.optim.registry import resolve
+from pinngate.statement.options import DECLARATIONS, SolveOptions, declared
+from pinngate.statement.problem import Coefficient, Noise, Plane, SyntheticObservations, changed
 from tests.statement.test_building import RICH
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -78,10 +79,20 @@ def test_every_shipped_problem_survives_a_round_trip(name: str, shipped: Path) -
 def test_every_option_survives_a_round_trip_and_is_written() -> None:
     problem = loads(RICH)
     assert loads(dumps(problem)) == problem
-    plain = dumps(loads(RICH[: RICH.index("solve:")]))
-    assert "max_memory" not in plain  # its default depends on the machine
-    for key in SolveOptions.__dataclass_fields__.keys() - {"max_memory"}:
-        assert f"\n  {key}: " in plain
+    for key in loads(RICH).solve.__dataclass_fields__:
+        is_stated = key not in ("strictness", "basis", "max_memory")
+        assert (f"\n  {key}: " in dumps(loads(RICH))) == is_stated
+
+
+@pytest.mark.parametrize("name", DECLARATIONS)
+def test_a_resolved_problem_states_all_that_its_optimizer_reads_and_no_more(name: str) -> None:
+    plain = loads(RICH[: RICH.index("solve:")], overrides=[f"solve.optimizer={name}"])
+    resolved = resolve(plain)
+    assert loads(dumps(resolved)) == resolved == resolve(resolved)
+    written = yaml.safe_load(dumps(resolved))["solve"]
+    # the default of max_memory depends on the machine
+    assert written.keys() == {"optimizer", *declared(name).names()} - {"max_memory"}
+    assert written["weights"].keys() == set(declared(name).weight_names())
 
 
 prose = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=30)
@@ -98,12 +109,12 @@ words = prose | st.sampled_from(["yes", "1e-3", "null", "~", "0x1F", "a: b", "# 
 def test_any_prose_and_numbers_survive_a_round_trip(
     title: str, description: str, value: float, seed: int
 ) -> None:
-    problem = replace(
+    problem = changed(
         loads(RICH),
         title=" ".join(title.split()),
         description=description.strip(),
         constants={"length": 0.1, "rate": value, "double": -value},
-        solve=SolveOptions(seed=seed, learning_rate=value, weights={"equations": value}),
+        solve=SolveOptions("adam", seed=seed, learning_rate=value, weights={"equations": value}),
         coefficients=(
             *loads(RICH).coefficients[1:],
             Coefficient("nu", value / 2, 0.0, value, value),
@@ -122,4 +133,4 @@ def test_data_files_take_the_names_they_are_given(shipped: Path, tmp_path: Path)
     (run / "problem.yaml").write_text(dumps(problem, files={data: "readings.csv"}))
     again = load(run / "problem.yaml")
     assert again.observations[0].file == (run / "readings.csv").resolve()
-    assert replace(again, observations=()) == replace(problem, observations=())
+    assert changed(again, observations=()) == changed(problem, observations=())

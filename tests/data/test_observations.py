@@ -11,6 +11,7 @@ from pinngate.data.tables import read_columns
 from pinngate.errors import DataError
 from pinngate.expression import parse, parse_equation
 from pinngate.reference import finite_difference, initial_from
+from pinngate.statement.components import Statement
 from pinngate.statement.measurement import Holdout, Table
 from pinngate.statement.problem import (
     Condition,
@@ -28,12 +29,14 @@ DOMAIN = {"x": (0.0, 1.0), "t": (0.0, 2.0)}
 
 
 def problem(*observations: object) -> Problem:
-    return Problem(
-        "p",
-        DOMAIN,
-        ("u",),
-        (Equation("u_t = u_xx", parse_equation("u_t = u_xx")),),
-        observations=observations,  # type: ignore[arg-type]
+    return Problem.of(
+        Statement(
+            "p",
+            DOMAIN,
+            ("u",),
+            (Equation("u_t = u_xx", parse_equation("u_t = u_xx")),),
+            observations=observations,  # type: ignore[arg-type]
+        )
     )
 
 
@@ -393,7 +396,9 @@ def heat_sensor_readings() -> np.ndarray:
     """Return (200, 3): x, t, u of ten sensors read twenty times, gaussian noise 0.05."""
     equation = Equation("u_t = 0.05*u_xx", parse_equation("u_t = 0.05*u_xx"))
     ends = tuple(Condition(Plane("x", x), "u = 0", parse_equation("u = 0")) for x in (0.0, 1.0))
-    rod = Problem("rod", {"x": (0.0, 1.0), "t": (0.0, 1.0)}, ("u",), (equation,), ends)
+    rod = Problem.of(
+        Statement("rod", {"x": (0.0, 1.0), "t": (0.0, 1.0)}, ("u",), (equation,), ends)
+    )
     initial = initial_from({"u": parse("sin(pi*x) + 0.5*sin(3*pi*x)")})
     x, t = np.meshgrid(np.linspace(0.05, 0.95, 10), np.linspace(0.05, 1, 20), indexing="ij")
     points = np.column_stack([x.ravel(), t.ravel()])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ from pinngate.points.grid import evaluation_grid
 from pinngate.reference import truth
 from pinngate.report import archive
 from pinngate.report.inspection import verify_truth
-from pinngate.statement.problem import Noise, Plane, Problem, SyntheticObservations
+from pinngate.statement.problem import Noise, Plane, Problem, SyntheticObservations, changed
 from tests.geometry.stated import needs_deepxde, problem
 
 pytestmark = needs_deepxde
@@ -29,7 +28,7 @@ HEAT = config.load(config.resolve("heat-hole"))
 
 def source(stated: Problem = HEAT) -> BatchSource:
     return BatchSource(
-        replace(stated, observations=()),
+        changed(stated, observations=()),
         [],
         num_collocation=256,
         num_condition=16,
@@ -82,7 +81,7 @@ def test_a_plane_that_misses_the_geometry_is_refused() -> None:
     with pytest.raises(InputError, match="hardly any point of x = 1 is inside"):
         made.draw()
     observed = SyntheticObservations("u", 10, Noise(std=0.1), Plane("x", 1.0))
-    stated = replace(stated, observations=(observed,))
+    stated = changed(stated, observations=(observed,))
     with pytest.raises(DataError, match="no point of x = 1 is inside"):
         collect(stated, truth(stated), 0)
 
@@ -91,7 +90,7 @@ def test_a_plane_that_misses_the_geometry_is_refused() -> None:
 def test_synthetic_values_are_taken_inside(layout: str) -> None:
     stated = problem()
     observed = SyntheticObservations("u", 400, Noise(std=0.1), layout=layout)  # type: ignore[arg-type]
-    (made,) = collect(replace(stated, observations=(observed,)), truth(stated), 0)
+    (made,) = collect(changed(stated, observations=(observed,)), truth(stated), 0)
     assert Region(stated).inside(made.points).all()
     # a grid has about as many points as stated: one row of twenty more or less on each side
     assert len(made.points) == 400 if layout == "random" else abs(len(made.points) - 400) < 40

@@ -10,6 +10,7 @@ from scipy.stats import qmc
 
 from pinngate.errors import InputError
 from pinngate.geometry.region import NUM_BOUNDARY, Region
+from pinngate.statement.components import Statement
 from pinngate.statement.problem import Problem
 from tests.geometry.stated import HOLE, PLATE, needs_deepxde, problem
 
@@ -173,7 +174,7 @@ def test_rounding_leaves_a_boundary_point_in() -> None:
 
 def test_a_box_holds_everything_and_has_no_parts() -> None:
     plain = problem()
-    box = Region(Problem("box", plain.domain, ("u",), plain.equations))
+    box = Region(Problem.of(Statement("box", plain.domain, ("u",), plain.equations)))
     assert box.inside(np.zeros((3, 2))).all()
     with pytest.raises(InputError, match="states no geometry"):
         box.boundary()

@@ -9,6 +9,7 @@ from pinngate.expression import parse
 from pinngate.model.residuals import ResidualModel
 from pinngate.model.scales import characteristic_size
 from pinngate.model.terms import Batch, problem_terms
+from pinngate.statement.components import Statement
 from pinngate.statement.derivatives import parse_derivative
 from pinngate.statement.problem import Condition, Plane, Problem
 from tests.equations import CASES, coefficients_of, network_of, points_of
@@ -19,8 +20,10 @@ from tests.equations import CASES, coefficients_of, network_of, points_of
 def test_scaled_residual_does_not_depend_on_units(metres: float, seconds: float) -> None:
     problem = CASES["heat"].problem()
     domain = {"x": (0.0, 2 * metres), "t": (0.0, 3 * seconds)}
-    stated = Problem(
-        "heat", domain, ("u",), problem.equations, constants={"nu": 0.3 * metres**2 / seconds}
+    stated = Problem.of(
+        Statement(
+            "heat", domain, ("u",), problem.equations, constants={"nu": 0.3 * metres**2 / seconds}
+        )
     )
     scale = characteristic_size(stated, stated.equations[0].residual)
     # largest of u_t = 1/1.5 s and nu·u_xx = 0.3/1 per second
@@ -30,13 +33,15 @@ def test_scaled_residual_does_not_depend_on_units(metres: float, seconds: float)
 def test_tiles_cover_every_point_once() -> None:
     case = CASES["coupled"]
     problem = case.problem()
-    stated = Problem(
-        "coupled",
-        problem.domain,
-        problem.unknowns,
-        problem.equations,
-        conditions=(Condition(Plane("x", -0.5), "u", parse("u")),),
-        constants=problem.constants,
+    stated = Problem.of(
+        Statement(
+            "coupled",
+            problem.domain,
+            problem.unknowns,
+            problem.equations,
+            conditions=(Condition(Plane("x", -0.5), "u", parse("u")),),
+            constants=problem.constants,
+        )
     )
     terms = problem_terms(stated, ["u", "v"])
     model = ResidualModel(terms, stated)

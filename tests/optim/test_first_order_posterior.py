@@ -13,8 +13,10 @@ from pinngate.expression import parse_equation
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
 from pinngate.model.residuals import ResidualModel
-from pinngate.optim.first_order import POSTERIOR_POINTS, FirstOrder, FirstOrderOptions
+from pinngate.optim.first_order import FirstOrder, FirstOrderOptions
+from pinngate.optim.last_iterate import POSTERIOR_POINTS
 from pinngate.points.batches import BatchSource
+from pinngate.statement.components import Statement
 from pinngate.statement.derivatives import canonical
 from pinngate.statement.options import NetworkOptions
 from pinngate.statement.problem import Equation, Problem
@@ -24,11 +26,13 @@ SIGMA = 0.2
 WEIGHT = 0.5  # of the equation in the loss
 LINEAR = NetworkOptions(width=1, depth=0, activation="tanh", features=None)
 TEXT = "u_t = u_x"
-PROBLEM = Problem(
-    "advection",
-    {"x": (0.0, 1.0), "t": (0.0, 1.0)},
-    ("u",),
-    (Equation(TEXT, canonical(parse_equation(TEXT), ("u",), ("x", "t"))),),
+PROBLEM = Problem.of(
+    Statement(
+        "advection",
+        {"x": (0.0, 1.0), "t": (0.0, 1.0)},
+        ("u",),
+        (Equation(TEXT, canonical(parse_equation(TEXT), ("u",), ("x", "t"))),),
+    )
 )
 
 

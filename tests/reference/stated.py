@@ -9,6 +9,7 @@ import numpy as np
 
 from pinngate.expression import evaluate, parse, parse_equation
 from pinngate.reference import Initial, Reference, initial_from
+from pinngate.statement.components import Statement
 from pinngate.statement.derivatives import canonical
 from pinngate.statement.problem import Condition, Equation, Plane, Problem
 
@@ -29,13 +30,15 @@ def state(
     def residual(text: str) -> Any:
         return canonical(parse_equation(text), unknowns, tuple(domain))
 
-    return Problem(
-        "stated",
-        domain,
-        unknowns,
-        tuple(Equation(e, residual(e)) for e in equations),
-        tuple(Condition(Plane(a, v), e, residual(e)) for a, v, e in conditions),
-        **options,
+    return Problem.of(
+        Statement(
+            "stated",
+            domain,
+            unknowns,
+            tuple(Equation(e, residual(e)) for e in equations),
+            tuple(Condition(Plane(a, v), e, residual(e)) for a, v, e in conditions),
+            **options,
+        )
     )
 
 

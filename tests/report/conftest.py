@@ -12,6 +12,7 @@ import pytest
 
 from pinngate.expression import parse, parse_equation
 from pinngate.report import RunArchive
+from pinngate.statement.components import Statement
 from pinngate.statement.problem import (
     Coefficient,
     Condition,
@@ -62,18 +63,22 @@ truth:
 
 
 def heat_problem() -> Problem:
-    return Problem(
-        name="heat-noisy-ic",
-        title="Heat on a rod whose initial temperature was measured with noise",
-        description="A rod of length 1 & ends held at <zero>.",
-        source="arXiv:2605.01172",
-        domain={"x": (0.0, 1.0), "t": (0.0, 1.0)},
-        unknowns=("u",),
-        constants={"kappa": KAPPA},
-        equations=(_equation("u_t = kappa*u_xx"),),
-        conditions=(_condition("x", 0.0, "u = 0"), _condition("x", 1.0, "u = 0")),
-        observations=(SyntheticObservations("u", 200, Noise(std=NOISE), where=Plane("t", 0.0)),),
-        truth=Truth(fields={"u": parse(HEAT_TRUTH)}),
+    return Problem.of(
+        Statement(
+            name="heat-noisy-ic",
+            title="Heat on a rod whose initial temperature was measured with noise",
+            description="A rod of length 1 & ends held at <zero>.",
+            source="arXiv:2605.01172",
+            domain={"x": (0.0, 1.0), "t": (0.0, 1.0)},
+            unknowns=("u",),
+            constants={"kappa": KAPPA},
+            equations=(_equation("u_t = kappa*u_xx"),),
+            conditions=(_condition("x", 0.0, "u = 0"), _condition("x", 1.0, "u = 0")),
+            observations=(
+                SyntheticObservations("u", 200, Noise(std=NOISE), where=Plane("t", 0.0)),
+            ),
+            truth=Truth(fields={"u": parse(HEAT_TRUTH)}),
+        )
     )
 
 
@@ -206,14 +211,16 @@ def decay(folder: Path) -> RunArchive:
     fitted = 1.02 * np.exp(-0.72 * at)
     return RunArchive(
         folder=folder,
-        problem=Problem(
-            name="decay",
-            domain={"t": (0.0, 4.0)},
-            unknowns=("u",),
-            equations=(_equation("u_t + k*u"),),
-            observations=(MeasuredObservations("u", Path("decay.csv"), Noise(std=0.05)),),
-            coefficients=(Coefficient("k", 0.3, lower=0.0, truth=0.7),),
-            truth=Truth(fields={"u": parse("exp(-k*t)")}),
+        problem=Problem.of(
+            Statement(
+                name="decay",
+                domain={"t": (0.0, 4.0)},
+                unknowns=("u",),
+                equations=(_equation("u_t + k*u"),),
+                observations=(MeasuredObservations("u", Path("decay.csv"), Noise(std=0.05)),),
+                coefficients=(Coefficient("k", 0.3, lower=0.0, truth=0.7),),
+                truth=Truth(fields={"u": parse("exp(-k*t)")}),
+            )
         ),
         metrics={
             "status": "converged",
@@ -275,18 +282,20 @@ def membrane(folder: Path) -> RunArchive:
     value[:3] += 1.5
     return RunArchive(
         folder=folder,
-        problem=Problem(
-            name="membrane",
-            domain={"x": (0.0, 1.0), "y": (0.0, 1.0)},
-            unknowns=("u",),
-            equations=(_equation("u_xx + u_yy = -2*pi**2*sin(pi*x)*sin(pi*y)"),),
-            conditions=(_condition("x", 0.0, "u + 2*u_x = 1"),),
-            observations=(
-                SyntheticObservations(
-                    "u", 150, Noise(relative=0.2, kind="outliers", fraction=0.02)
+        problem=Problem.of(
+            Statement(
+                name="membrane",
+                domain={"x": (0.0, 1.0), "y": (0.0, 1.0)},
+                unknowns=("u",),
+                equations=(_equation("u_xx + u_yy = -2*pi**2*sin(pi*x)*sin(pi*y)"),),
+                conditions=(_condition("x", 0.0, "u + 2*u_x = 1"),),
+                observations=(
+                    SyntheticObservations(
+                        "u", 150, Noise(relative=0.2, kind="outliers", fraction=0.02)
+                    ),
                 ),
-            ),
-            truth=Truth(fields={"u": parse("sin(pi*x)*sin(pi*y)")}),
+                truth=Truth(fields={"u": parse("sin(pi*x)*sin(pi*y)")}),
+            )
         ),
         metrics={
             "status": "iteration-limit",
@@ -322,13 +331,15 @@ def bare(folder: Path) -> RunArchive:
     grid = np.meshgrid(x, t, indexing="ij")
     return RunArchive(
         folder=folder,
-        problem=Problem(
-            name="bare",
-            domain={"x": (0.0, 1.0), "t": (0.0, 2.0)},
-            unknowns=("u", "v"),
-            equations=(_equation("u_t = v_xx"), _equation("v_t = -u_xx")),
-            conditions=(_condition("t", 0.0, "u = sin(2*pi*x)"), _condition("t", 0.0, "v = 0")),
-            periodic=("x",),
+        problem=Problem.of(
+            Statement(
+                name="bare",
+                domain={"x": (0.0, 1.0), "t": (0.0, 2.0)},
+                unknowns=("u", "v"),
+                equations=(_equation("u_t = v_xx"), _equation("v_t = -u_xx")),
+                conditions=(_condition("t", 0.0, "u = sin(2*pi*x)"), _condition("t", 0.0, "v = 0")),
+                periodic=("x",),
+            )
         ),
         metrics={"status": "converged", "reason": None, "fields": {"u": None, "v": None}},
         history={},
@@ -347,11 +358,13 @@ def plate(folder: Path) -> RunArchive:
     value = clean + 0.1 * np.random.default_rng(5).normal(size=n)
     return RunArchive(
         folder=folder,
-        problem=Problem(
-            name="plate",
-            domain={"x": (0.0, 1.0), "y": (0.0, 1.0), "t": (0.0, 1.0)},
-            unknowns=("u",),
-            equations=(_equation("u_t = 0.1*(u_xx + u_yy)"),),
+        problem=Problem.of(
+            Statement(
+                name="plate",
+                domain={"x": (0.0, 1.0), "y": (0.0, 1.0), "t": (0.0, 1.0)},
+                unknowns=("u",),
+                equations=(_equation("u_t = 0.1*(u_xx + u_yy)"),),
+            )
         ),
         metrics={"status": "converged", "fields": {"u": {"relative_l2": 0.04}}},
         history={},
@@ -383,11 +396,13 @@ def volume(folder: Path) -> RunArchive:
     u = np.exp(-T) * np.sin(np.pi * X) * np.sin(np.pi * Y) * np.sin(np.pi * Z)
     return RunArchive(
         folder=folder,
-        problem=Problem(
-            name="volume",
-            domain=dict.fromkeys(("x", "y", "z", "t"), (0.0, 1.0)),
-            unknowns=("u",),
-            equations=(_equation("u_t = 0.1*(u_xx + u_yy + u_zz)"),),
+        problem=Problem.of(
+            Statement(
+                name="volume",
+                domain=dict.fromkeys(("x", "y", "z", "t"), (0.0, 1.0)),
+                unknowns=("u",),
+                equations=(_equation("u_t = 0.1*(u_xx + u_yy + u_zz)"),),
+            )
         ),
         metrics={"status": "converged", "fields": None},
         history={},

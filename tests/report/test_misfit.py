@@ -14,7 +14,7 @@ from scipy.stats import kstest
 from pinngate.report import RunArchive
 from pinngate.report.misfit_words import misfit
 from pinngate.report.verdict import noise_rows, verdict
-from pinngate.statement.problem import MeasuredObservations, Noise
+from pinngate.statement.problem import MeasuredObservations, Noise, changed
 
 Make = Callable[[str], RunArchive]
 STD = 0.3
@@ -103,7 +103,7 @@ def test_values_written_down_twice_are_no_replicates(make_archive: Make) -> None
 def test_a_sum_of_squares_of_heavy_tails_is_not_judged(make_archive: Make) -> None:
     archive = _line_fit(make_archive("decay"), np.random.default_rng(5), bend=1.0)
     data = MeasuredObservations("u", Path("decay.csv"), Noise(std=STD, kind="student-t"))
-    heavy = replace(archive, problem=replace(archive.problem, observations=(data,)))
+    heavy = replace(archive, problem=changed(archive.problem, observations=(data,)))
     assert misfit(heavy) is None
 
 

@@ -13,6 +13,7 @@ import pytest
 from pinngate.errors import InputError
 from pinngate.report import RunArchive, read, render, write
 from pinngate.statement.options import NetworkOptions
+from pinngate.statement.problem import changed
 from tests.report.conftest import MAKERS
 
 Make = Callable[[str], RunArchive]
@@ -136,7 +137,7 @@ def test_a_stated_network_is_in_words(make_archive: Make) -> None:
     archive = make_archive("decay")
     stated = NetworkOptions(width=64, depth=3, activation="tanh", features=2.0)
     solve = replace(archive.problem.solve, network=stated)
-    told = replace(archive, problem=replace(archive.problem, solve=solve))
+    told = replace(archive, problem=changed(archive.problem, solve=solve))
     words = "hidden layers 64 sines of bandwidth 2, then 2 layers of 64 tanh"
     assert words in Page(render(told, {})).text
     assert "hidden layers" not in Page(render(archive, {})).text
@@ -166,7 +167,7 @@ def test_values_are_escaped_wherever_they_come_from(make_archive: Make) -> None:
     archive = make_archive("heat")
     archive = replace(
         archive,
-        problem=replace(archive.problem, title=evil, description=evil, source=evil),
+        problem=changed(archive.problem, title=evil, description=evil, source=evil),
         metrics=archive.metrics
         | {
             "status": evil,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from pinngate import config
 from pinngate.solution import solve
 from pinngate.statement.options import NetworkOptions, SolveOptions
-from pinngate.statement.problem import Problem
+from pinngate.statement.problem import Problem, changed
 from tests.rescaling import rescaled
 
 SMALL = NetworkOptions(width=16, depth=1, activation="sin", features=2.0)
@@ -22,7 +21,7 @@ SMALL = NetworkOptions(width=16, depth=1, activation="sin", features=2.0)
 def stated(name: str, optimizer: str, iterations: int) -> Problem:
     problem = config.load(config.resolve(name))
     options = SolveOptions(optimizer, SMALL, collocation=128, iterations=iterations)
-    return replace(problem, solve=options)
+    return changed(problem, solve=options)
 
 
 @cache

@@ -49,7 +49,7 @@ truth:
   u: exp(-nu*t)*x + a
   flow_x: 0
 solve:
-  optimizer: adam
+  optimizer: population-risk-adam
   network: {width: 32, features: null}
   collocation: 1e3
   iterations: 500

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from pinngate.inference.posterior import CoefficientInterval
 from pinngate.points.grid import Grid
 from pinngate.runs.metrics import relative_l2
 from pinngate.statement.options import SolveOptions
-from pinngate.statement.problem import Problem
+from pinngate.statement.problem import Problem, changed
 
 Array = NDArray[np.float64]
 
@@ -133,7 +133,7 @@ class Outcome:
 
 def data_alone(problem: Problem, options: Mapping[str, Any]) -> Problem:
     """Return the problem without its `solve` keys but the seed: no default of ours is in it."""
-    return replace(problem, solve=SolveOptions(seed=problem.solve.seed))
+    return changed(problem, solve=SolveOptions(seed=problem.solve.seed))
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,14 @@ import torch
 from torch import Tensor, nn
 
 from pinngate.bench.methods.contract import Method, Outcome, Task
-from pinngate.bench.methods.own import SOLVE_KEYS, prepare, watched
+from pinngate.bench.methods.own import prepare, solve_keys, watched
 from pinngate.model.moments import LossMoments, TermMoments
 from pinngate.optim.first_order import FirstOrder
 from pinngate.optim.population_risk_adam import PopulationRiskAdam
 from pinngate.optim.registry import BETAS, ROTATED_BETAS
 from pinngate.runs.training import Session, begin, train
-from pinngate.statement.options import SolveOptions
+from pinngate.statement.options import PopulationRiskAdamOptions
+from pinngate.statement.problem import changed
 
 logger = logging.getLogger(__name__)
 
@@ -160,7 +161,7 @@ def _soap(parameters: Parameters, rate: float, options: Mapping[str, Any]) -> An
 
 
 def _gate_variant(task: Task) -> Outcome:
-    solve, options = task.problem.solve, task.options
+    solve, options = PopulationRiskAdamOptions.of(task.problem.solve), task.options
 
     def make(parameters: Parameters, rate: float) -> torch.optim.Optimizer:
         return PopulationRiskAdam(
@@ -212,14 +213,17 @@ def _ungated_control(task: Task) -> Outcome:
     opened = [row["open_fraction"] for row in gated.history if "open_fraction" in row]
     mean_gate = sum(opened) / len(opened)
     solve = task.problem.solve
-    rate = (solve.learning_rate or 0.0) * mean_gate
+    rate = PopulationRiskAdamOptions.of(solve).learning_rate * mean_gate
     logger.info("mean gate %.3g, so the control's rate is %.3g", mean_gate, rate)
-    plain: SolveOptions = replace(solve, learning_rate=rate, gate="none", statistics="streaming")
-    outcome = watched(replace(task, problem=replace(task.problem, solve=plain)))
+    plain = replace(solve, learning_rate=rate, gate="none", statistics="streaming")
+    outcome = watched(replace(task, problem=changed(task.problem, solve=plain)))
     return replace(outcome, details={"gate_mean": mean_gate, "learning_rate": rate})
 
 
 PLAIN = partial(prepare, optimizer="adam")
+PLAIN_KEYS = solve_keys("adam")
+GATED = partial(prepare, optimizer="population-risk-adam")
+GATED_KEYS = solve_keys("population-risk-adam")
 
 FIRST_ORDER = [
     Method(
@@ -227,7 +231,7 @@ FIRST_ORDER = [
         "optimizer",
         "AdaBelief: Adam with the variance of the gradient about its mean as second moment",
         lambda task: _with_optimizer(task, _adabelief),
-        {**SOLVE_KEYS, "eps": 1e-16},
+        {**PLAIN_KEYS, "eps": 1e-16},
         PLAIN,
         "pytorch_optimizer",
         source="arXiv 2010.07468",
@@ -237,7 +241,7 @@ FIRST_ORDER = [
         "optimizer",
         "SOAP: Adam in the eigenbasis of Shampoo's preconditioner",
         lambda task: _with_optimizer(task, _soap),
-        {**SOLVE_KEYS, "weight_decay": 0.0, "precondition_frequency": 10},
+        {**PLAIN_KEYS, "weight_decay": 0.0, "precondition_frequency": 10},
         PLAIN,
         "pytorch_optimizer",
         source="arXiv 2409.11321",
@@ -247,7 +251,7 @@ FIRST_ORDER = [
         "optimizer",
         "Adam divided by the spread of the per-point gradients",
         _pde_aware,
-        SOLVE_KEYS,
+        PLAIN_KEYS,
         PLAIN,
         source="arXiv 2507.08118",
     ),
@@ -256,7 +260,7 @@ FIRST_ORDER = [
         "optimizer",
         "Adam, stopped when the gradient is within its sampling noise",
         _evidence_stop,
-        SOLVE_KEYS,
+        PLAIN_KEYS,
         PLAIN,
         source="arXiv 1703.09580",
     ),
@@ -265,15 +269,15 @@ FIRST_ORDER = [
         "ours",
         "PopulationRiskAdam with the paper's own constants, or with one gate for each tensor",
         _gate_variant,
-        {**SOLVE_KEYS, "threshold": 1.0, "strength": None, "granularity": "parameter"},
-        partial(prepare, optimizer="population-risk-adam"),
+        {**GATED_KEYS, "threshold": 1.0, "strength": None, "granularity": "parameter"},
+        GATED,
     ),
     Method(
         "ungated-control",
         "optimizer",
         "the same without a gate, at the rate of a gated run times that run's mean gate",
         _ungated_control,
-        SOLVE_KEYS,
-        partial(prepare, optimizer="population-risk-adam"),
+        GATED_KEYS,
+        GATED,
     ),
 ]

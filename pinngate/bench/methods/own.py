@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -19,23 +19,29 @@ from pinngate.optim.registry import METHODS, resolve
 from pinngate.optim.second_order import SecondOrder
 from pinngate.runs.judgement import judge
 from pinngate.runs.training import Progress, Session, begin, train
-from pinngate.statement.options import NetworkOptions, SolveOptions
-from pinngate.statement.problem import Problem
+from pinngate.statement.options import DEFAULT_OPTIMIZER, NetworkOptions, declared
+from pinngate.statement.problem import Problem, changed
 
 OF_ONE_RUN = ("race", "memory")  # entries of metrics.json that no table compares
-SOLVE_KEYS = {
-    key.name: None for key in fields(SolveOptions) if key.name not in ("optimizer", "seed")
-}
+
+
+def solve_keys(optimizer: str) -> dict[str, None]:
+    """Return the keys of `solve` that an optimizer reads, without the seed, which the suite sets.
+
+    None stands for the optimizer's default.
+    """
+    return {key: None for key in declared(optimizer).names() if key != "seed"}
 
 
 def prepare(problem: Problem, options: Mapping[str, Any], *, optimizer: str) -> Problem:
     """Return the problem with the options as its `solve` keys, every default written out."""
-    known = {k: v for k, v in options.items() if k in SOLVE_KEYS and v is not None}
+    keys = solve_keys(optimizer)
+    known = {k: v for k, v in options.items() if k in keys and v is not None}
     if isinstance(known.get("network"), Mapping):
         known["network"] = NetworkOptions(**known["network"])
     if "weights" in known:
         known["weights"] = {**problem.solve.weights, **known["weights"]}
-    return resolve(replace(problem, solve=replace(problem.solve, optimizer=optimizer, **known)))
+    return resolve(changed(problem, solve=replace(problem.solve, optimizer=optimizer, **known)))
 
 
 def watched(
@@ -118,14 +124,14 @@ def _variant(task: Task) -> Outcome:
     return watched(task, change)
 
 
-SECOND_ORDER = "population-risk-gauss-newton"
+SECOND_ORDER = DEFAULT_OPTIMIZER
 OWN = [
     Method(
         name,
         "ours" if name.startswith("population-risk") else "optimizer",
         f"{name} with its defaults, on our network and loss",
         watched,
-        SOLVE_KEYS,
+        solve_keys(name),
         partial(prepare, optimizer=name),
     )
     for name in METHODS
@@ -136,7 +142,7 @@ OWN = [
         "our Gauss–Newton with a fixed small ridge in place of the one of least leave-one-out "
         "risk; the choice of the network and the stopping rule are unchanged",
         _variant,
-        {**SOLVE_KEYS, "ridge": 1e-4},
+        {**solve_keys(SECOND_ORDER), "ridge": 1e-4},
         partial(prepare, optimizer=SECOND_ORDER),
     ),
     Method(
@@ -145,7 +151,7 @@ OWN = [
         "our Gauss–Newton with a warm start by Adam for other networks than the spare ones: "
         "warm=deep for all deep ones, warm=none for none",
         _variant,
-        {**SOLVE_KEYS, "warm": "deep"},
+        {**solve_keys(SECOND_ORDER), "warm": "deep"},
         partial(prepare, optimizer=SECOND_ORDER),
     ),
 ]

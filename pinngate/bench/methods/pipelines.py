@@ -28,13 +28,13 @@ from pinngate.bench.methods.contract import (
     Task,
     require_plain,
 )
-from pinngate.bench.methods.own import SOLVE_KEYS, prepare, watched
+from pinngate.bench.methods.own import prepare, solve_keys, watched
 from pinngate.classical import classical
 from pinngate.classical.baseline import Initial, Smoother, fixed_ends, stated_precision
 from pinngate.data.observations import ObservationSet
 from pinngate.errors import InputError
 from pinngate.limits.modes import family_of
-from pinngate.statement.problem import MeasuredObservations, Problem
+from pinngate.statement.problem import MeasuredObservations, Problem, changed
 
 NUM_RESTARTS = 4  # of the search for the process's hyper-parameters, which has local optima
 NUM_SMOOTHED = 200  # values of the smoothed initial condition that the network is given
@@ -176,7 +176,7 @@ def _gaussian_process_network(task: Task) -> Outcome:
             np.savez(file, **columns)
             smoothed.append(MeasuredObservations(f, file))
         smoothing = time.perf_counter() - began
-        exact = replace(problem, observations=tuple(smoothed))
+        exact = changed(problem, observations=tuple(smoothed))
         outcome = watched(replace(task, problem=exact))
     iterations = outcome.metrics["iterations"] if outcome.metrics else None
     # What our own verdict says of noise and coverage is of the smoothed values: it is left out.
@@ -214,7 +214,7 @@ PIPELINES = [
         "classical",
         "Gaussian process, then an ordinary network that takes its mean for exact",
         _gaussian_process_network,
-        SOLVE_KEYS,
+        solve_keys("adam"),
         partial(prepare, optimizer="adam"),
         "sklearn",
     ),

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pinngate.statement.options import GaussNewtonSolveOptions
+
+DECLARED = GaussNewtonSolveOptions()
+
 
 @dataclass(frozen=True)
 class GaussNewtonOptions:
@@ -47,8 +51,8 @@ class GaussNewtonOptions:
             (`trust_region`); it spares the inverse Burgers problem half of its iterations.
     """
 
-    equation_weight: float = 3.0
-    condition_weight: float = 5.0
+    equation_weight: float = DECLARED.weights.equations
+    condition_weight: float = DECLARED.weights.conditions
     first_physics_weight: float = 0.05
     ramp: float = 1.3
     reference_noise: float = 0.33
@@ -61,7 +65,7 @@ class GaussNewtonOptions:
     damping: float = 1.0
     patience: int = 6
     tolerance: float = 1e-3
-    max_iterations: int = 120
+    max_iterations: int = DECLARED.iterations
     creeping: float = 1.05
     is_robust: bool = True
     is_accelerated: bool = True

@@ -1,6 +1,6 @@
 """The `conditions` of a problem file: what holds on planes, on boundary parts, and around an axis.
 
-Part of `build`.
+Part of `building`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pinngate.errors import InputError, nearest
 from pinngate.statement.checks.schema import ConditionSection
 from pinngate.statement.checks.scope import Scope
 from pinngate.statement.checks.source import Place
-from pinngate.statement.problem import BoundaryPart, Condition, Plane
+from pinngate.statement.components import BoundaryPart, Condition, Plane
 from pinngate.statement.shapes import Geometry
 
 

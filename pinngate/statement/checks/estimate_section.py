@@ -1,6 +1,6 @@
 """The `estimate` of a problem file: unknown coefficients, numbers or functions of some axes.
 
-Part of `build`.
+Part of `building`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pinngate.statement.checks.schema import EstimateSection
 from pinngate.statement.checks.scope import Scope
 from pinngate.statement.checks.source import Place
 from pinngate.statement.checks.truth_section import RESERVED
-from pinngate.statement.problem import Coefficient, CoefficientField
+from pinngate.statement.components import Coefficient, CoefficientField
 
 
 def build_estimate(
@@ -34,34 +34,39 @@ def build_estimate(
                 expected="another name",
             )
         scope.declare(name, "an estimated coefficient", place)
-        keys = ["initial", "lower", "upper", *(["truth"] if section.over is None else [])]
-        values = {
-            key: scope.number(value, (*place, key), f"'{key}' of '{name}'")
-            for key in keys
-            if (value := getattr(section, key)) is not None
-        }
-        if section.positive and "lower" in values:
+        values = _values(scope, section, place)
+        if section.over is None:
+            numbers.append(Coefficient(name, **values))
+            _refuse_outside(scope, numbers[-1], place)
+        else:
+            over = _over(scope, section.over, (*place, "over"))
+            bounds = values.get("lower"), values.get("upper")
+            fields.append(CoefficientField(name, over, values["initial"], *bounds))
+            _refuse_outside(scope, fields[-1], place)
+    scope.coefficients = tuple(c.name for c in numbers)
+    scope.over = {f.name: f.over for f in fields}
+    scope.refuse_derivatives()
+    return tuple(numbers), tuple(fields)
+
+
+def _values(scope: Scope, section: EstimateSection, place: Place) -> dict[str, float]:
+    """Evaluate initial value, bounds and, of a number, the truth, as far as they are given."""
+    name = place[-1]
+    keys = ["initial", "lower", "upper", *(["truth"] if section.over is None else [])]
+    values = {
+        key: scope.number(value, (*place, key), f"'{key}' of '{name}'")
+        for key in keys
+        if (value := getattr(section, key)) is not None
+    }
+    if section.positive:
+        if "lower" in values:
             raise InputError(
                 f"'{name}' has both 'positive' and 'lower'",
                 span=scope.source.key((*place, "lower")),
                 expected="one of the two; 'positive: true' is a lower bound of 0",
             )
-        if section.positive:
-            values["lower"] = 0.0
-        made: Coefficient | CoefficientField
-        if section.over is None:
-            made = Coefficient(name, **values)
-            numbers.append(made)
-        else:
-            over = _over(scope, section.over, (*place, "over"))
-            bounds = values["initial"], values.get("lower"), values.get("upper")
-            made = CoefficientField(name, over, *bounds)
-            fields.append(made)
-        _refuse_outside(scope, made, place)
-    scope.coefficients = tuple(c.name for c in numbers)
-    scope.over = {f.name: f.over for f in fields}
-    scope.refuse_derivatives()
-    return tuple(numbers), tuple(fields)
+        values["lower"] = 0.0
+    return values
 
 
 def _over(scope: Scope, listed: list[str], place: Place) -> tuple[str, ...]:

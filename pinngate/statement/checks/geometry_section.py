@@ -1,6 +1,6 @@
 """The `geometry` of a problem file: shapes, the set they form and named parts of its boundary.
 
-Part of `build`. Everything is checked here that needs no sampling; that a set or a part is not
+Part of `building`. Everything is checked here that needs no sampling; that a set or a part is not
 empty shows when points are drawn.
 """
 
@@ -16,6 +16,7 @@ from pinngate.statement.checks.schema import (
     BallSection,
     EllipseSection,
     GeometrySection,
+    PartSection,
     ShapeSection,
 )
 from pinngate.statement.checks.scope import Scope
@@ -60,20 +61,7 @@ def build_geometry(scope: Scope, section: GeometrySection | None) -> Geometry | 
         reader.declare(name, "a shape", ("geometry", "shapes", name))
         shapes[name] = reader.shape(stated, ("geometry", "shapes", name))
     inside = reader.inside(section.inside, shapes)
-    parts = {}
-    for name, part in section.boundaries.items():
-        place: Place = ("geometry", "boundaries", name)
-        reader.declare(name, "a boundary part", place)
-        if part.of is None and part.where is None:
-            raise InputError(
-                f"the boundary part '{name}' states neither 'of' nor 'where'",
-                span=scope.source.key(place),
-                expected="{of: a shape}, {where: x = 0}, or both",
-            )
-        if part.of is not None and part.of not in shapes:
-            raise reader.unknown(part.of, shapes, scope.source.span((*place, "of")))
-        where = None if part.where is None else reader.relation(part.where, (*place, "where"))
-        parts[name] = Part(part.of, where)
+    parts = {name: reader.part(name, part, shapes) for name, part in section.boundaries.items()}
     geometry = Geometry(shapes, inside, parts)
     reader.fits(geometry)
     return geometry
@@ -220,6 +208,21 @@ class _Reader:
                     expected="each shape in 'inside'",
                 )
         return inside
+
+    def part(self, name: str, stated: PartSection, shapes: dict[str, Shape]) -> Part:
+        """Read one named part of the boundary."""
+        place: Place = ("geometry", "boundaries", name)
+        self.declare(name, "a boundary part", place)
+        if stated.of is None and stated.where is None:
+            raise InputError(
+                f"the boundary part '{name}' states neither 'of' nor 'where'",
+                span=self.source.key(place),
+                expected="{of: a shape}, {where: x = 0}, or both",
+            )
+        if stated.of is not None and stated.of not in shapes:
+            raise self.unknown(stated.of, shapes, self.source.span((*place, "of")))
+        where = None if stated.where is None else self.relation(stated.where, (*place, "where"))
+        return Part(stated.of, where)
 
     def relation(self, text: str, place: Place) -> Relation:
         """Read two formulas and what holds between them."""

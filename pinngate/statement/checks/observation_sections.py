@@ -1,6 +1,7 @@
-"""The `observations` of a problem file: sets of noisy values, synthetic or measured.
+"""The `observations` of a statement: sets of noisy values, synthetic or measured.
 
-Part of `build`. Nothing is read from data files here but whether they are there.
+Part of `building`. Nothing is read from data files here but whether they are there; values that
+were given in Python become a table.
 """
 
 from __future__ import annotations
@@ -11,28 +12,36 @@ from pathlib import Path
 from pinngate.errors import InputError, Span, nearest
 from pinngate.expression import Expression
 from pinngate.expression.printing import number_text
-from pinngate.statement.checks.data_files import SUFFIXES, data_file
+from pinngate.statement.arrays import GivenValues, Reader, column_names
+from pinngate.statement.checks.data_files import SUFFIXES
+from pinngate.statement.checks.noise_section import build_noise
 from pinngate.statement.checks.schema import MeanSection, NoiseSection, ObservationSection
 from pinngate.statement.checks.scope import Scope
 from pinngate.statement.checks.source import Place
-from pinngate.statement.derivatives import parse_derivative
-from pinngate.statement.measurement import Holdout, Mean, Table
-from pinngate.statement.problem import (
+from pinngate.statement.components import (
     MeasuredObservations,
     Noise,
-    Observations,
-    Plane,
+    StatedObservations,
     SyntheticObservations,
 )
+from pinngate.statement.derivatives import parse_derivative
+from pinngate.statement.in_memory import InMemoryTable
+from pinngate.statement.measurement import Holdout, Mean, Table
 
 
 def build_observations(
-    scope: Scope, sections: list[ObservationSection], folder: Path, files: dict[Path, Span]
-) -> tuple[Observations, ...]:
-    """Read `observations`; a list of fields becomes one set for each."""
-    found: list[Observations] = []
+    scope: Scope, sections: list[ObservationSection]
+) -> tuple[StatedObservations, ...]:
+    """Read `observations`; a list of fields becomes one set for each.
+
+    Raises:
+        InputError: keys are missing or exclude each other, a name is unknown, a file cannot be
+            used, or given values do not fit.
+    """
+    found: list[StatedObservations] = []
     for i, section in enumerate(sections):
         place: Place = ("observations", i)
+        read = _synthetic if section.file is None else _measured
         for j, of in enumerate(section.of):
             if " ".join(of.split()) in [" ".join(other.split()) for other in section.of[:j]]:
                 raise InputError(
@@ -40,11 +49,7 @@ def build_observations(
                     span=scope.source.span((*place, "of", j)),
                 )
             quantity = _quantity(scope, of, (*place, "of", j))
-            found.append(
-                _synthetic(scope, section, of, quantity, place, folder, files)
-                if section.file is None
-                else _measured(scope, section, section.file, of, quantity, place, folder, files)
-            )
+            found.append(read(scope, section, of, quantity, place))
     return tuple(found)
 
 
@@ -70,15 +75,8 @@ def _quantity(scope: Scope, of: str, place: Place) -> Expression | None:
 
 
 def _measured(
-    scope: Scope,
-    section: ObservationSection,
-    name: str,
-    of: str,
-    quantity: Expression | None,
-    place: Place,
-    folder: Path,
-    files: dict[Path, Span],
-) -> Observations:
+    scope: Scope, section: ObservationSection, of: str, quantity: Expression | None, place: Place
+) -> StatedObservations:
     """Read one set of measured values."""
     for key in ("where", "count", "layout"):
         if getattr(section, key) is not None:
@@ -87,44 +85,52 @@ def _measured(
                 span=scope.source.key((*place, key)),
                 expected="of, file and optionally noise; the points are in the file",
             )
-    span = scope.source.span((*place, "file"))
-    file = data_file(name, folder, span)
-    files[file] = span
-    noise = (
-        _noise(scope, section.noise, (*place, "noise"), allow_zero=False) if section.noise else None
-    )
     mean = _mean(scope, section.mean, (*place, "mean"))
+    file = _data(scope, section.file, section, mean, (*place, "file"))
+    noise = None
+    if isinstance(section.file, GivenValues) and section.file.noise_model is not None:
+        noise = Noise(kind="own", model=section.file.noise_model)
+    if section.noise is not None:
+        noise = build_noise(scope, section.noise, (*place, "noise"), allow_zero=False)
     return MeasuredObservations(
         " ".join(of.split()),
         file,
         noise,
         quantity,
         mean,
-        _holdout(scope, section, place, folder, files),
-        _table(scope, section, of, mean, place),
+        _holdout(scope, section, mean, place),
+        _table(scope, section, of, place),
     )
 
 
-def _table(
-    scope: Scope, section: ObservationSection, of: str, mean: Mean | None, place: Place
-) -> Table:
+def _data(
+    scope: Scope,
+    given: float | str | GivenValues | None,
+    section: ObservationSection,
+    mean: Mean | None,
+    place: Place,
+) -> Path | InMemoryTable:
+    """Return the file that is named, or the table of the values that are given, at `place`."""
+    if not isinstance(given, GivenValues):
+        return scope.data_file(str(given), place)
+    averaged = mean.axes if mean is not None and mean.width is None else ()
+    axes = [axis for axis in scope.axes if axis not in averaged]
+    key = "" if place[-1] == "file" else f"-{place[-1]}"
+
+    def at(part: str) -> Span:
+        return scope.source.span((*place[:-1], *([place[-1]] if key else []), part))
+
+    name = f"observations-{int(place[1]) + 1}{key}.csv"
+    label = scope.source.span(place[: 3 if key else 2]).file
+    return Reader(given, section.of, axes, at).read(name, label)
+
+
+def _table(scope: Scope, section: ObservationSection, of: str, place: Place) -> Table:
     """Read what the file calls its columns and its missing values."""
-    columns: dict[str, str] = {}
-    known = [*scope.axes, *section.of, *(f"{other}_std" for other in section.of), "std"]
-    for key, column in section.columns.items():
-        if key not in known:
-            raise InputError(
-                f"'{key}' is nothing that this observation reads",
-                span=scope.source.key((*place, "columns", key)),
-                expected=f"the file's names for {', '.join(known)}",
-                hint=nearest(key, known),
-            )
-        if key in scope.axes:
-            columns[key] = column
-        elif key == of:
-            columns["value"] = column
-        elif key in (f"{of}_std", "std"):
-            columns["std"] = column
+    if isinstance(section.file, GivenValues):
+        column = dict(zip(section.of, column_names(section.of), strict=True))[of]
+        return Table({} if column == of else {"value": column}, (), section.max_rows)
+    columns = _columns(scope, section, of, place)
     if section.column is not None:
         if len(section.of) > 1 or of in section.columns:
             raise InputError(
@@ -143,6 +149,27 @@ def _table(
         number_text(float(m)) if isinstance(m, (int, float)) else m.strip() for m in section.missing
     )
     return Table(columns, missing, section.max_rows)
+
+
+def _columns(scope: Scope, section: ObservationSection, of: str, place: Place) -> dict[str, str]:
+    """Return the file's names for axes, ``value`` and ``std`` as far as `columns` states them."""
+    columns: dict[str, str] = {}
+    known = [*scope.axes, *section.of, *(f"{other}_std" for other in section.of), "std"]
+    for key, column in section.columns.items():
+        if key not in known:
+            raise InputError(
+                f"'{key}' is nothing that this observation reads",
+                span=scope.source.key((*place, "columns", key)),
+                expected=f"the file's names for {', '.join(known)}",
+                hint=nearest(key, known),
+            )
+        if key in scope.axes:
+            columns[key] = column
+        elif key == of:
+            columns["value"] = column
+        elif key in (f"{of}_std", "std"):
+            columns["std"] = column
+    return columns
 
 
 def _mean(scope: Scope, section: MeanSection | None, place: Place) -> Mean | None:
@@ -170,27 +197,21 @@ def _mean(scope: Scope, section: MeanSection | None, place: Place) -> Mean | Non
 
 
 def _holdout(
-    scope: Scope,
-    section: ObservationSection,
-    place: Place,
-    folder: Path,
-    files: dict[Path, Span],
+    scope: Scope, section: ObservationSection, mean: Mean | None, place: Place
 ) -> Holdout | None:
     """Read which values are kept from the fit."""
     given, inner = section.holdout, (*place, "holdout")
     if given is None:
         return None
     span = scope.source.span(inner)
-    if isinstance(given, str) and Path(given).suffix.lower() in SUFFIXES:
+    if isinstance(given, GivenValues) or Path(str(given)).suffix.lower() in SUFFIXES:
         if section.file is None:
             raise InputError(
                 "synthetic values cannot be held out in a file",
                 span=span,
                 expected="a fraction such as 0.2",
             )
-        file = data_file(given, folder, span)
-        files[file] = span
-        return Holdout(file=file)
+        return Holdout(file=_data(scope, given, section, mean, inner))
     fraction = scope.number(given, inner, "'holdout'")
     if not 0 < fraction < 1:
         raise InputError(
@@ -202,15 +223,32 @@ def _holdout(
 
 
 def _synthetic(
-    scope: Scope,
-    section: ObservationSection,
-    of: str,
-    quantity: Expression | None,
-    place: Place,
-    folder: Path,
-    files: dict[Path, Span],
-) -> Observations:
+    scope: Scope, section: ObservationSection, of: str, quantity: Expression | None, place: Place
+) -> StatedObservations:
     """Read one set of synthetic values."""
+    section_noise = _synthetic_keys(scope, section, place)
+    noise = build_noise(scope, section_noise, (*place, "noise"), allow_zero=True)
+    where = scope.plane(section.where, (*place, "where")) if section.where is not None else None
+    mean = _mean(scope, section.mean, (*place, "mean"))
+    averaged = mean.axes if mean is not None and mean.width is None else ()
+    if where is not None and where.axis in averaged:
+        raise InputError(
+            f"{where.axis} is fixed, and the mean is over {where.axis}",
+            span=scope.source.span((*place, "where")),
+            expected="another axis",
+        )
+    layout = section.layout or "random"
+    count = section.count or 0
+    if isinstance(layout, dict):
+        fixed = [*averaged, *([where.axis] if where is not None else [])]
+        count = _grid_count(scope, layout, fixed, section.count, place)
+    holdout = _holdout(scope, section, mean, place)
+    of = " ".join(of.split())
+    return SyntheticObservations(of, count, noise, where, layout, quantity, mean, holdout)
+
+
+def _synthetic_keys(scope: Scope, section: ObservationSection, place: Place) -> NoiseSection:
+    """Refuse keys of measured values, require those of synthetic ones and return the noise."""
     for key in ("column", "columns", "missing", "max_rows"):
         if key in section.model_fields_set:
             raise InputError(
@@ -231,42 +269,13 @@ def _synthetic(
             expected="noise: {std: 0.3} or noise: {relative: 0.05}",
             hint="noise: {std: 0} stands for exact values",
         )
-    noise = _noise(scope, section.noise, (*place, "noise"), allow_zero=True)
-    where = scope.plane(section.where, (*place, "where")) if section.where is not None else None
-    mean = _mean(scope, section.mean, (*place, "mean"))
-    averaged = mean.axes if mean is not None and mean.width is None else ()
-    if where is not None and where.axis in averaged:
-        raise InputError(
-            f"{where.axis} is fixed, and the mean is over {where.axis}",
-            span=scope.source.span((*place, "where")),
-            expected="another axis",
-        )
-    layout = section.layout or "random"
-    count = section.count or 0
-    if isinstance(layout, dict):
-        count = _grid_count(scope, layout, where, averaged, section.count, place)
-    return SyntheticObservations(
-        " ".join(of.split()),
-        count,
-        noise,
-        where,
-        layout,
-        quantity,
-        mean,
-        _holdout(scope, section, place, folder, files),
-    )
+    return section.noise
 
 
 def _grid_count(
-    scope: Scope,
-    layout: dict[str, int],
-    where: Plane | None,
-    averaged: tuple[str, ...],
-    count: int | None,
-    place: Place,
+    scope: Scope, layout: dict[str, int], fixed: list[str], count: int | None, place: Place
 ) -> int:
     """Return the number of points of a grid stated axis by axis."""
-    fixed = [*averaged, *([where.axis] if where is not None else [])]
     free = [axis for axis in scope.axes if axis not in fixed]
     if set(layout) != set(free):
         raise InputError(
@@ -282,43 +291,3 @@ def _grid_count(
             expected="no 'count' beside such a layout, or the product of its numbers",
         )
     return product
-
-
-def _noise(scope: Scope, section: NoiseSection, place: Place, *, allow_zero: bool) -> Noise:
-    """Read one noise model."""
-    if (section.std is None) == (section.relative is None):
-        raise InputError(
-            "noise has both 'std' and 'relative'"
-            if section.std is not None
-            else "noise has neither 'std' nor 'relative'",
-            span=scope.source.key(place),
-            expected="one of the two: {std: 0.3}, or {relative: 0.05} of the standard "
-            "deviation of the clean values",
-        )
-    values: dict[str, float] = {}
-    for key in ("std", "relative", "fraction", "scale"):
-        value = getattr(section, key)
-        if value is None:
-            continue
-        inner = (*place, key)
-        if key in ("fraction", "scale") and section.kind != "outliers":
-            raise InputError(
-                f"'{key}' goes with 'kind: outliers' only",
-                span=scope.source.key(inner),
-                expected=f"no '{key}', or kind: outliers",
-            )
-        number = values[key] = scope.number(value, inner, f"'{key}'")
-        is_level = key in ("std", "relative")
-        if number < 0 or (number == 0 and not (is_level and allow_zero)):
-            raise InputError(
-                f"'{key}' is {number:g}",
-                span=scope.source.span(inner),
-                expected="0 or more" if is_level and allow_zero else "more than 0",
-            )
-        if key == "fraction" and number >= 1:
-            raise InputError(
-                f"'fraction' is {number:g}",
-                span=scope.source.span(inner),
-                expected="a value between 0 and 1",
-            )
-    return Noise(kind=section.kind, **values)

@@ -1,7 +1,7 @@
 """The keys of a problem file, format 1: types, ranges, defaults and meanings.
 
-`validation` turns the tree of `yaml_source` into the `ProblemFile` of this module.
-What needs more than one key to judge (names, domains, orders) is left to `build`. The descriptions
+`validation` turns a tree into the `ProblemFile` of this module, whether it comes from a file or
+from Python. What needs more than one key to judge is left to `building`. The descriptions
 here are the reference in ``docs/problem-file.md`` and the expectations in messages.
 """
 
@@ -11,10 +11,20 @@ import math
 import types
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from pinngate.memory import parse_size
+from pinngate.statement.arrays import GivenValues
 from pinngate.statement.measurement import MAX_ROWS
+from pinngate.statement.options import AUTO, MEANINGS, RACE
 
 
 class Kind(str):
@@ -44,6 +54,16 @@ def _cells(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
+def _file_or_values(value: Any) -> Any:
+    if isinstance(value, GivenValues) or (isinstance(value, str) and value):
+        return value
+    raise ValueError("no name of a file")
+
+
+def _holdout(value: Any) -> Any:
+    return value if isinstance(value, GivenValues) else _number_or_formula(value)
+
+
 NumberOrFormula = Annotated[
     float | str, PlainValidator(_number_or_formula), Kind("a finite number or a formula")
 ]
@@ -51,6 +71,9 @@ Formula = Annotated[float | str, PlainValidator(_number_or_formula), Kind("a for
 Text = Annotated[str, Kind("text")]
 EquationText = Annotated[str, Kind("an equation as text, `left = right`")]
 PlaneText = Annotated[str, Kind("text such as `x = 0`")]
+DataFile = Annotated[
+    str | GivenValues, PlainValidator(_file_or_values), Kind("the name of a .csv or .npz file")
+]
 FileName = Annotated[str, Kind("the name of a .csv or .npz file"), Field(min_length=1)]
 Name = Annotated[str, Kind("a name")]
 Interval = Annotated[
@@ -80,7 +103,10 @@ class Section(BaseModel):
 
 
 class EstimateSection(Section):
-    """A coefficient to infer together with the fields: a number, or with `over` a field."""
+    """A coefficient to infer together with the fields: a number, or with `over` a field.
+
+    A number or a formula alone, `{kappa: 0.1}`, is its `initial`.
+    """
 
     initial: NumberOrFormula = Field(description="where the search starts")
     over: Annotated[
@@ -183,7 +209,10 @@ class GeometrySection(Section):
 
 
 class ConditionSection(Section):
-    """Exact knowledge: `where` or `on` with `equation`, or `periodic` alone."""
+    """Exact knowledge: `where` or `on` with `equation`, or `periodic` alone.
+
+    As one text: `u = 0 at x = 0`, `u = 0 on boundary`, `periodic in x`.
+    """
 
     on: Name | None = Field(
         None,
@@ -256,7 +285,7 @@ class ObservationSection(Section):
         description="the observed field, or what the sensor sees of the fields: `u_x`, `u + v`, "
         "`-k*u_x`; a list stands for one set of observations of each"
     )
-    file: FileName | None = Field(
+    file: DataFile | None = Field(
         None,
         description="measured values: `.csv` with a header or `.npz`, one column (array) for each "
         "axis, one for each observed field and optionally `<field>_std`; relative to the "
@@ -287,7 +316,14 @@ class ObservationSection(Section):
         "spread evenly over the domain, with a warning",
     )
     mean: MeanSection | None = Field(None, description="the sensor sees a mean of `of`, see below")
-    holdout: NumberOrFormula | None = Field(
+    holdout: (
+        Annotated[
+            float | str | GivenValues,
+            PlainValidator(_holdout),
+            Kind("a finite number or a formula"),
+        ]
+        | None
+    ) = Field(
         None,
         description="values that are never fitted and judge the fit: a fraction of the set, "
         "drawn at random, or the name of a file laid out like `file`",
@@ -360,49 +396,39 @@ class WeightsSection(Section):
     observations: Positive | None = Field(None, description="weight of the observations")
 
 
+def _race(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    """Take the word of `RACE` as it is, and everything else as a network."""
+    return value if value == RACE else read(value)
+
+
 class SolveSection(Section):
     """How to solve; null stands for the default of the optimizer that is used."""
 
-    optimizer: Name = Field("auto", description="name of an optimizer, or `auto`")
-    network: NetworkSection | None = Field(None, description="the network, see below")
-    collocation: PositiveInteger | None = Field(
-        None, description="points at which the equations are enforced"
-    )
-    iterations: PositiveInteger | None = Field(None, description="at most so many iterations")
-    learning_rate: Positive | None = Field(
-        None, description="step size, where the optimizer has one"
-    )
-    gate: Literal["hard", "soft", "snr", "none"] | None = Field(
-        None, description="how a coordinate without signal is held back"
-    )
+    optimizer: Name = Field(AUTO, description=MEANINGS["optimizer"])
+    network: Annotated[
+        NetworkSection | None,
+        WrapValidator(_race),
+        Kind(f"a mapping, or `{RACE}`"),
+    ] = Field(None, description=MEANINGS["network"])
+    collocation: PositiveInteger | None = Field(None, description=MEANINGS["collocation"])
+    iterations: PositiveInteger | None = Field(None, description=MEANINGS["iterations"])
+    learning_rate: Positive | None = Field(None, description=MEANINGS["learning_rate"])
+    gate: Literal["hard", "soft", "snr", "none"] | None = Field(None, description=MEANINGS["gate"])
     statistics: Literal["pairs", "grouped", "loop", "vmap", "streaming"] | None = Field(
-        None, description="how per-point gradient statistics are computed"
+        None, description=MEANINGS["statistics"]
     )
-    gated_terms: Literal["all", "data"] | None = Field(
-        None, description="which terms of the loss the gate judges"
-    )
-    strictness: Positive | None = Field(
-        None,
-        description="how much signal the gate asks for, in units of the variance of the averaged "
-        "gradient",
-    )
-    basis: Literal["weights", "layers"] | None = Field(
-        None,
-        description="coordinates of first-order steps: the weights' own, or the eigenbasis of each "
-        "layer's gradient",
-    )
-    weights: WeightsSection | None = Field(None, description="weights of the loss terms, see below")
+    gated_terms: Literal["all", "data"] | None = Field(None, description=MEANINGS["gated_terms"])
+    strictness: Positive | None = Field(None, description=MEANINGS["strictness"])
+    basis: Literal["weights", "layers"] | None = Field(None, description=MEANINGS["basis"])
+    weights: WeightsSection | None = Field(None, description=MEANINGS["weights"])
     seed: Annotated[
         int, BeforeValidator(_whole), Field(ge=0, lt=2**63), Kind("a whole number, 0 or more")
-    ] = Field(0, description="seed of every random stream")
-    precision: Literal["float32", "float64"] | None = Field(
-        None, description="floating-point numbers of the computation"
-    )
-    device: Name = Field("auto", description="`auto`, `cpu` or `cuda`")
+    ] = Field(0, description=MEANINGS["seed"])
+    precision: Literal["float32", "float64"] | None = Field(None, description=MEANINGS["precision"])
+    device: Name = Field("auto", description=MEANINGS["device"])
     max_memory: MemorySize | None = Field(
         None,
-        description="most memory that the solver may use beside the program itself; decides "
-        "whether the Jacobian is formed",
+        description=MEANINGS["max_memory"],
         json_schema_extra={"default": "half of what is free"},
     )
 

@@ -1,7 +1,7 @@
-"""Which names a formula of a problem file may use, and where in the file it goes wrong.
+"""Which names a formula of a statement may use, and where it goes wrong.
 
-Between schema and problem: `Scope` parses the formulas of one file, checks every name against what
-the file declares and turns faults inside a formula into faults at a line and column.
+Between schema and sections: `Scope` parses the formulas of one statement, checks every name against
+what is declared and turns faults inside a formula into faults at a line and column.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import keyword
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from pinngate.errors import ExpressionError, InputError, nearest
+from pinngate.errors import ExpressionError, InputError, Span, nearest
 from pinngate.expression import (
     CONSTANTS,
     FUNCTIONS,
@@ -24,7 +25,9 @@ from pinngate.expression import (
     parse,
     parse_equation,
 )
+from pinngate.statement.checks.data_files import data_file
 from pinngate.statement.checks.source import Place, Source
+from pinngate.statement.components import Plane
 from pinngate.statement.derivatives import (
     MAX_ORDER,
     Derivative,
@@ -32,7 +35,6 @@ from pinngate.statement.derivatives import (
     expand_derivatives,
     parse_derivative,
 )
-from pinngate.statement.problem import Plane
 
 AXES = ("x", "y", "z", "t")
 ROUNDING = 1e-12  # of the length of an axis: a bound typed with the digits of a double is the bound
@@ -51,9 +53,13 @@ _TYPED = {
 
 @dataclass
 class Scope:
-    """What one problem file declares: filled in the order in which `build` reads it."""
+    """What one statement declares: filled in the order in which `building` reads it.
+
+    `folder` is where relative paths start; `files` has for each data file the place that names it.
+    """
 
     source: Source
+    folder: Path = Path()
     axes: tuple[str, ...] = ()
     unknowns: tuple[str, ...] = ()
     constants: dict[str, float] = field(default_factory=dict)
@@ -61,6 +67,7 @@ class Scope:
     over: dict[str, tuple[str, ...]] = field(default_factory=dict)
     domain: dict[str, tuple[float, float]] = field(default_factory=dict)
     declared: dict[str, str] = field(default_factory=dict)
+    files: dict[Path, Span] = field(default_factory=dict)
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -149,6 +156,17 @@ class Scope:
             expected=error.expected,
             hint=error.hint,
         )
+
+    def data_file(self, name: str, place: Place) -> Path:
+        """Return the absolute path of a data file, and remember who names it.
+
+        Raises:
+            DataError: it is not there, empty or of another kind.
+        """
+        span = self.source.span(place)
+        path = data_file(name, self.folder, span)
+        self.files[path] = span
+        return path
 
     def number(self, text: float | str, place: Place, context: str) -> float:
         """Evaluate a formula in known constants.
@@ -311,7 +329,7 @@ class Scope:
         if name in FUNCTIONS:
             expected, hint = f"{name} is a function: {name}(...)", ""
         elif stem in self.outputs and letters:
-            expected, hint = axes, self._nearest_derivative(stem, letters)
+            expected, hint = axes, _nearest_derivative(stem, letters, self.axes)
         elif name in AXES:
             expected, hint = axes, ""
         else:
@@ -327,15 +345,16 @@ class Scope:
             hint=hint,
         )
 
-    def _nearest_derivative(self, stem: str, letters: str) -> str:
-        """Suggest the derivative of the same order in which wrong axes repeat their neighbour."""
-        right = [letter for letter in letters if letter in self.axes]
-        if not right or len(letters) > MAX_ORDER:
-            return ""
-        mended: list[str] = []
-        for letter in letters:
-            mended.append(letter if letter in self.axes else (mended or right)[-1])
-        return f"did you mean '{stem}_{''.join(mended)}'?"
+
+def _nearest_derivative(stem: str, letters: str, axes: tuple[str, ...]) -> str:
+    """Suggest the derivative of the same order in which wrong axes repeat their neighbour."""
+    right = [letter for letter in letters if letter in axes]
+    if not right or len(letters) > MAX_ORDER:
+        return ""
+    mended: list[str] = []
+    for letter in letters:
+        mended.append(letter if letter in axes else (mended or right)[-1])
+    return f"did you mean '{stem}_{''.join(mended)}'?"
 
 
 def _built_in(name: str) -> str | None:

@@ -1,6 +1,6 @@
-"""Checks the tree of a problem file against the schema, and says in words what is wrong.
+"""Checks a tree against the schema, and says in words what is wrong.
 
-The second stage of reading a problem file, between `yaml_source` and `build`. pydantic finds the
+The first stage of the checks, before `building`. pydantic finds the
 faults; this module turns the first of them into a message with its place in the file.
 """
 
@@ -19,6 +19,7 @@ from pinngate.statement.checks.schema import (
     describe,
     section_of,
 )
+from pinngate.statement.checks.short_forms import expand
 from pinngate.statement.checks.source import Place, Source
 
 
@@ -52,13 +53,19 @@ def shown(value: Any) -> str:
             return str(value).lower()
         case str():
             return f"the text '{value if len(value) <= 40 else value[:37] + '...'}'"
-        case int() | float():
-            return f"the number {value:g}" if isinstance(value, float) else f"the number {value}"
-        case []:
-            return "an empty list"
-        case list():
-            return f"a list of {len(value)}"
-    return "a mapping" if value else "an empty mapping"
+        case int():
+            return f"the number {value}"
+        case float():
+            return f"the number {value:g}"
+        case list() | dict():
+            return _size(value)
+    return f"an object of the type {type(value).__name__}"
+
+
+def _size(value: list[Any] | dict[str, Any]) -> str:
+    if isinstance(value, dict):
+        return "a mapping" if value else "an empty mapping"
+    return f"a list of {len(value)}" if value else "an empty list"
 
 
 def validate(source: Source) -> ProblemFile:
@@ -73,61 +80,70 @@ def validate(source: Source) -> ProblemFile:
             span=source.span(()),
             expected="'pinngate: 1' in the first line, then the other keys",
         )
+    expand(source)
     try:
         return ProblemFile.model_validate(source.tree)
     except ValidationError as error:
         details = error.errors(include_url=False)
     misspelt = {d["loc"][:-1] for d in details if d["type"] == "extra_forbidden"}
     faults = [
-        _fault(source, d)
+        d
         for d in details
         if d["type"] != "missing" or d["loc"][:-1] not in misspelt  # its cause, most often
     ]
-    raise min(faults, key=_position)
-
-
-def _position(fault: InputError) -> tuple[str, int, int]:
-    return (fault.span.file, fault.span.line, fault.span.column) if fault.span else ("", 0, 0)
+    order = {place: i for i, place in enumerate(dict.fromkeys([*source.values, *source.keys]))}
+    raise _fault(source, min(faults, key=lambda d: order[_existing(source.tree, d["loc"])[0]]))
 
 
 def _fault(source: Source, detail: Any) -> InputError:
+    """Return the fault that pydantic found, in words."""
     place, value = _existing(source.tree, detail["loc"])
     if detail["type"] == "extra_forbidden":
-        section = section_of(_expected(place[:-1])[0])
-        known = list(section.model_fields) if section else []
-        key = str(place[-1])
-        missing_space = "write a space after ':'" if ":" in key else ""
-        return InputError(
-            f"unknown key '{key}'",
-            span=source.key(place),
-            expected="the keys here are " + ", ".join(known),
-            hint=missing_space or nearest(key, known),
-        )
+        return _unknown_key(source, place)
     if detail["type"] == "missing":
-        missing = (*place, detail["loc"][len(place)])
-        annotation, metadata = _expected(missing)
-        inside = f" in '{'.'.join(map(str, place))}'" if place else ""
-        return InputError(
-            f"the key '{missing[-1]}' is missing{inside}",
-            span=source.key(place),
-            expected=f"{missing[-1]}: {describe(annotation, metadata)}",
-        )
+        return _missing_key(source, place, detail["loc"][len(place)])
     annotation, metadata = _expected(place)
     expected = describe(annotation, metadata)
-    names = [str(v) for o in alternatives(annotation) for v in get_args(o)]
-    hint = nearest(value, names) if isinstance(value, str) else ""
-    if isinstance(value, dict) and ("text" in expected or expected == "a formula"):
-        hint = hint or "': ' inside a text makes it a mapping: put such a text in quotes"
-    elif isinstance(value, (int, float)) and "text" in expected:
-        hint = "put it in quotes"
-    elif value is None:
-        hint = "leave the key out where there is nothing to say"
     return InputError(
         f"'{'.'.join(map(str, place))}' cannot be {shown(value)}",
         span=source.span(place),
         expected=f"expected {expected}",
-        hint=hint,
+        hint=_hint(value, annotation, expected),
     )
+
+
+def _unknown_key(source: Source, place: Place) -> InputError:
+    section = section_of(_expected(place[:-1])[0])
+    known = list(section.model_fields) if section else []
+    key = str(place[-1])
+    missing_space = "write a space after ':'" if ":" in key else ""
+    return InputError(
+        f"unknown key '{key}'",
+        span=source.key(place),
+        expected="the keys here are " + ", ".join(known),
+        hint=missing_space or nearest(key, known),
+    )
+
+
+def _missing_key(source: Source, place: Place, key: str) -> InputError:
+    inside = f" in '{'.'.join(map(str, place))}'" if place else ""
+    return InputError(
+        f"the key '{key}' is missing{inside}",
+        span=source.key(place),
+        expected=f"{key}: {describe(*_expected((*place, key)))}",
+    )
+
+
+def _hint(value: Any, annotation: Any, expected: str) -> str:
+    """Say what a value of the wrong type may have been meant to be."""
+    names = [str(v) for o in alternatives(annotation) for v in get_args(o)]
+    if isinstance(value, str):
+        return nearest(value, names)
+    if isinstance(value, dict) and ("text" in expected or expected == "a formula"):
+        return "': ' inside a text makes it a mapping: put such a text in quotes"
+    if isinstance(value, (int, float)) and "text" in expected:
+        return "put it in quotes"
+    return "leave the key out where there is nothing to say" if value is None else ""
 
 
 def _existing(tree: Any, location: tuple[str | int, ...]) -> tuple[Place, Any]:

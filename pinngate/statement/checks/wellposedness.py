@@ -1,6 +1,6 @@
 """Whether equations and conditions alone can determine the fields.
 
-The last check of reading a problem file, for a problem without observations. Along each axis a
+The last of the checks, for a problem without observations. Along each axis a
 system of equations needs as many conditions as its order there. The order of a system is Jacobi's
 number: the largest sum of derivative orders over all ways to pair equations with unknowns, so that
 first-order systems and constraints such as a pressure count rightly. Source: Jacobi's bound, as in
@@ -12,9 +12,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations
 
+from pinngate.errors import InputError
 from pinngate.expression import names
+from pinngate.statement.checks.source import Source
+from pinngate.statement.components import BoundaryPart, Condition, Equation, Statement
 from pinngate.statement.derivatives import parse_derivative
-from pinngate.statement.problem import BoundaryPart, Condition, Equation
 
 MAX_SYSTEM = 12  # pairings are counted over subsets, 2^n of them
 
@@ -91,3 +93,47 @@ def given_conditions(
         )
         for axis, count in needed.items()
     }
+
+
+def require_determined(source: Source, stated: Statement) -> None:
+    """Refuse a problem without observations that has too few conditions.
+
+    Raises:
+        InputError: along an axis there are too few, or none is left for the coefficients.
+    """
+    if stated.coefficient_fields:
+        name = stated.coefficient_fields[0].name
+        raise InputError(
+            f"nothing from which to infer the field '{name}'",
+            span=source.key(("estimate", name)),
+            expected="observations",
+        )
+    has_conditions = bool(stated.conditions or stated.periodic)
+    span = source.key(("conditions",) if has_conditions else ("equations",))
+    what = "nothing determines this problem: it has no observations and "
+    needed = needed_conditions(stated.equations, stated.unknowns, stated.axes)
+    if needed is None:
+        raise InputError(
+            f"{what}{len(stated.equations)} equation(s) for {len(stated.unknowns)} unknowns",
+            span=span,
+            expected="an equation for each unknown, or observations",
+        )
+    given = given_conditions(stated.conditions, stated.periodic, needed)
+    for axis, count in needed.items():
+        if given[axis] < count:
+            words = f"condition{'s' * (given[axis] != 1)} along {axis}"
+            raise InputError(
+                f"{what}{given[axis] or 'no'} {words}",
+                span=span,
+                expected=f"{count} along {axis} at least, the order of the equations in {axis}"
+                + ("" if axis == "t" else f"; {{periodic: {axis}}} counts as all"),
+                hint="or observations",
+            )
+    spare = sum(given.values()) - sum(needed.values())
+    if spare < len(stated.coefficients):
+        name = stated.coefficients[0].name
+        raise InputError(
+            f"{what}nothing from which to infer '{name}'",
+            span=source.key(("estimate", name)),
+            expected="observations, or more conditions than the fields need",
+        )

@@ -1,0 +1,174 @@
+"""What a problem that is stated in Python is made of, beside text and numbers.
+
+`Unknown` is an entry of `estimate`, `Observations` one of `observations`; both say what a mapping
+with the keys of a problem file says, and observations may hold their values. `problem.Problem`
+takes them, `checks` checks them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from pinngate.errors import InputError
+from pinngate.statement.arrays import GivenValues
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+Number = float | str  # a number, or a formula in constants
+
+
+@runtime_checkable
+class OwnNoise(Protocol):
+    """A noise model of the caller's own, as `pinngate.NoiseModel` makes it from a density."""
+
+    def log_density(self, residuals: Any) -> Any:
+        """Return log p of each residual."""
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A coefficient to infer together with the fields: a number, or with `over` a field.
+
+    Attributes:
+        initial: where the search starts.
+        positive: search among positive values only, through the logarithm.
+        lower: lower bound.
+        upper: upper bound.
+        over: the axis or axes with which the coefficient varies.
+        truth: the true value, used only to report the error; of a field, a formula in its axes.
+    """
+
+    initial: Number
+    positive: bool = False
+    lower: Number | None = None
+    upper: Number | None = None
+    over: str | Sequence[str] | None = None
+    truth: Number | None = None
+
+    def keys_given(self) -> dict[str, Any]:
+        """Return the mapping that says the same in a problem file."""
+        return {f.name: v for f in fields(self) if (v := getattr(self, f.name)) is not None}
+
+
+class Observations:
+    """Noisy values that were measured, one set of them, or of several quantities at once.
+
+        Observations("u", points, values, std=0.1)
+        Observations("u", frame)                      # columns x, t, u and perhaps u_std
+        Observations("-k*u_x", frame, "flux")
+        Observations(["u", "v"], frame)
+        Observations.synthetic("u", count=200, noise={"std": 0.3}, where="t = 0")
+
+    Args:
+        of: the observed field, or what the sensor sees of the fields, ``u_x``, ``-k*u_x``; a list
+            stands for one set of observations of each.
+        points: numbers of shape (n, axes) in the order of the domain, (n,) of a single axis; or a
+            table with a column for each axis: a mapping, a data frame or an xarray object, whose
+            coordinates are the points. Arrays of every library are taken, and lists.
+        values: numbers (n,), (n, k) for a list of k quantities; or names of columns. By default
+            the columns called as in `of`. NaN stands for a value that was not measured.
+        std: the known standard deviation of every value, one number or as `values`. By default
+            the column ``<column of the values>_std``, where there is one.
+        noise: what is assumed of the noise, as in a problem file: ``{"relative": 0.05}``; or a
+            model of one's own, a `pinngate.NoiseModel`.
+        mean: ``{"over": "x"}`` or ``{"over": "x", "width": 0.1}``: the values are means along x.
+            Over the whole extent, points have no such axis.
+        holdout: what is never fitted and judges the fit: a fraction, a file or other observations
+            of the same.
+        max_rows: most values that are fitted; of more, a subset is drawn.
+
+    Raises:
+        InputError: arguments exclude each other. Shapes and values are judged by `Problem`, which
+            knows the axes.
+    """
+
+    def __init__(
+        self,
+        of: str | Sequence[str],
+        points: ArrayLike | Mapping[str, ArrayLike] | Any,
+        values: ArrayLike | Mapping[str, ArrayLike] | Any = None,
+        *,
+        std: ArrayLike | Mapping[str, ArrayLike] | Any = None,
+        noise: Mapping[str, object] | OwnNoise | None = None,
+        mean: Mapping[str, object] | None = None,
+        holdout: Number | Observations | None = None,
+        max_rows: int | None = None,
+    ) -> None:
+        if _is_number(std):
+            if noise is not None:
+                raise InputError(
+                    "observations have both 'std' and 'noise'",
+                    expected="one of the two; std=0.1 is noise={'std': 0.1}",
+                )
+            std, noise = None, {"std": std}
+        if isinstance(holdout, Observations) and (holdout.of != of or holdout.given is None):
+            raise InputError(
+                f"{holdout!r} cannot judge observations of {of}",
+                expected="measured observations of the same, a fraction or the name of a file",
+            )
+        model = None
+        if isinstance(noise, OwnNoise):
+            model, noise = noise, None
+        self._say(of, noise=noise, mean=mean, holdout=holdout, max_rows=max_rows)
+        self.given: GivenValues | None = GivenValues(points, values, std, model)
+
+    @classmethod
+    def synthetic(
+        cls,
+        of: str | Sequence[str],
+        *,
+        noise: Mapping[str, object],
+        count: int | None = None,
+        where: str | None = None,
+        layout: str | Mapping[str, int] | None = None,
+        mean: Mapping[str, object] | None = None,
+        holdout: Number | None = None,
+    ) -> Observations:
+        """Return observations that are made from the truth.
+
+        Args:
+            of: as of measured ones.
+            noise: what is added, ``{"std": 0.3}`` or ``{"relative": 0.05}``; a `kind` other than
+                gaussian is ``student-t`` or ``outliers``.
+            count: how many points.
+            where: the plane on which they lie, ``t = 0``; the whole domain by default.
+            layout: ``random``, ``grid``, or the number of points along each axis.
+            mean: as of measured ones.
+            holdout: the fraction that is never fitted.
+        """
+        made = cls.__new__(cls)
+        made._say(
+            of, where=where, count=count, layout=layout, noise=noise, mean=mean, holdout=holdout
+        )
+        made.given = None
+        return made
+
+    def _say(self, of: str | Sequence[str], **keys: Any) -> None:
+        self.of = of
+        self.keys = {"of": of} | {key: v for key, v in keys.items() if v is not None}
+
+    def keys_given(self) -> dict[str, Any]:
+        """Return the mapping that says the same in a problem file, values in place of a file."""
+        keys = dict(self.keys)
+        if self.given is not None:
+            keys["file"] = self.given
+        if isinstance(keys.get("holdout"), Observations):
+            keys["holdout"] = keys["holdout"].given
+        return keys
+
+    def __repr__(self) -> str:
+        kind = "synthetic" if self.given is None else "measured"
+        return f"<{kind} observations of {self.of}>"
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a value is one number, of any library, and no array of them."""
+    if isinstance(value, (int, float)):
+        return True
+    return getattr(value, "ndim", None) == 0
+
+
+__all__ = ["Number", "Observations", "Unknown"]

@@ -1,0 +1,79 @@
+"""The `domain`, `constants` and `unknowns` of a statement: what everything after them may name.
+
+Part of `building`, and its first step.
+"""
+
+from __future__ import annotations
+
+from pinngate.errors import InputError
+from pinngate.statement.checks.schema import ProblemFile
+from pinngate.statement.checks.scope import AXES, Scope
+from pinngate.statement.checks.source import Place
+from pinngate.statement.checks.truth_section import RESERVED
+
+
+def declare_names(scope: Scope, file: ProblemFile) -> None:
+    """Enter axes with their bounds, constants and unknowns in the scope, in this order.
+
+    Raises:
+        InputError: a name cannot be used or is taken, a bound is none.
+    """
+    _declare_axes(scope, file)
+    for name, value in file.constants.items():
+        place: Place = ("constants", name)
+        scope.declare(name, "a constant", place)
+        scope.constants[name] = scope.number(value, place, f"the constant '{name}'")
+    _read_bounds(scope, file)
+    _declare_unknowns(scope, file)
+
+
+def _declare_axes(scope: Scope, file: ProblemFile) -> None:
+    """Declare the axes: up to three of x, y, z, and perhaps t; at least one of all."""
+    for axis in file.domain:
+        place: Place = ("domain", axis)
+        if axis not in AXES:
+            raise InputError(
+                f"unknown axis '{axis}'",
+                span=scope.source.key(place),
+                expected="the axes are x, y, z in space and t, which is time",
+            )
+        scope.declare(axis, "an axis", place)
+    scope.axes = tuple(file.domain)
+    if not scope.axes:
+        raise InputError(
+            "the domain has no axis",
+            span=scope.source.key(("domain",)),
+            expected="up to three of x, y, z, and t where there is time",
+        )
+
+
+def _read_bounds(scope: Scope, file: ProblemFile) -> None:
+    for axis, pair in file.domain.items():
+        place: Place = ("domain", axis)
+        low, high = (
+            scope.number(value, (*place, i), f"a bound of {axis}") for i, value in enumerate(pair)
+        )
+        if not low < high:
+            raise InputError(
+                f"the lower bound of {axis}, {low:g}, is not below the upper, {high:g}",
+                span=scope.source.span(place),
+                expected="[low, high] with low < high",
+            )
+        scope.domain[axis] = (low, high)
+
+
+def _declare_unknowns(scope: Scope, file: ProblemFile) -> None:
+    for i, name in enumerate(file.unknowns):
+        place: Place = ("unknowns", i)
+        if name in RESERVED:
+            raise InputError(
+                f"'{name}' cannot name an unknown: it is a key of 'truth'",
+                span=scope.source.span(place),
+                expected="another name",
+            )
+        scope.declare(name, "an unknown", place)
+        scope.unknowns = (*scope.unknowns, name)
+    scope.refuse_derivatives()
+
+
+__all__ = ["declare_names"]

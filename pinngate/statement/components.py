@@ -1,0 +1,261 @@
+"""The parts of a checked problem: equations, conditions, observations, coefficients and truth.
+
+The checks make a `Statement` of them, from a problem file or from Python arguments alike, and
+`problem.Problem` is what users and the rest of the package hold. Everything here is immutable.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pinngate.expression import Expression, names
+from pinngate.statement.derivatives import Derivative, parse_derivative
+from pinngate.statement.in_memory import InMemoryTable
+from pinngate.statement.measurement import Holdout, Mean, Table
+from pinngate.statement.options import SolveOptions
+from pinngate.statement.shapes import WHOLE, Geometry
+
+
+@dataclass(frozen=True)
+class Plane:
+    """The part of the domain's closure where one axis has one value, ``x = 0``."""
+
+    axis: str
+    value: float
+
+    def __str__(self) -> str:
+        return f"{self.axis} = {self.value:g}"
+
+
+@dataclass(frozen=True)
+class BoundaryPart:
+    """A part of the boundary of the geometry, at all times, by its name there.
+
+    It fixes no axis: `axis` is empty where that of a plane has a name.
+    """
+
+    name: str
+    axis: ClassVar[str] = ""
+    value: ClassVar[float] = math.nan
+
+    def __str__(self) -> str:
+        return "the boundary" if self.name == WHOLE else f"the boundary part {self.name}"
+
+
+@dataclass(frozen=True)
+class Equation:
+    """``residual = 0`` inside the domain; derivative names are canonical."""
+
+    text: str
+    residual: Expression
+
+
+@dataclass(frozen=True)
+class Condition:
+    """``residual = 0`` exactly: Dirichlet, Neumann, Robin, initial value or velocity.
+
+    On a plane, as far as it is inside the geometry; or on a part of the geometry's boundary, where
+    the residual may name components ``n_x`` … of the outward unit normal.
+    """
+
+    where: Plane | BoundaryPart
+    text: str
+    residual: Expression
+
+
+@dataclass(frozen=True)
+class Coefficient:
+    """A scalar to infer. Bounds are None where there is none; `positive` means lower bound 0."""
+
+    name: str
+    initial: float
+    lower: float | None = None
+    upper: float | None = None
+    truth: float | None = None
+
+    @property
+    def is_positive(self) -> bool:
+        """Whether the coefficient is searched for through its logarithm."""
+        return self.lower == 0.0 and self.upper is None
+
+
+@dataclass(frozen=True)
+class CoefficientField:
+    """A coefficient to infer that varies with the axes `over`; bounds as of a `Coefficient`.
+
+    `truth` is an expression in those axes, in constants and in true values of coefficients.
+    """
+
+    name: str
+    over: tuple[str, ...]
+    initial: float
+    lower: float | None = None
+    upper: float | None = None
+    truth: Expression | None = None
+
+    @property
+    def is_positive(self) -> bool:
+        """Whether the field is searched for through its logarithm."""
+        return self.lower == 0.0 and self.upper is None
+
+
+@dataclass(frozen=True)
+class Noise:
+    """How observations scatter about the field.
+
+    `std` is in data units; `relative` is a fraction of the standard deviation of the clean values
+    (exactly one of the two is given). ``student-t`` has three degrees of freedom, scaled to the
+    stated standard deviation. ``outliers`` replaces a `fraction` of gaussian errors by errors of
+    `scale` standard deviations. `model` is a model of the caller's own, a
+    `pinngate.inference.noise_model.NoiseModel`, which no file can state; `kind` is then ``own``.
+    """
+
+    std: float | None = None
+    relative: float | None = None
+    kind: Literal["gaussian", "student-t", "outliers", "own"] = "gaussian"
+    fraction: float = 0.1
+    scale: float = 10.0
+    model: object | None = None
+
+
+@dataclass(frozen=True)
+class SyntheticObservations:
+    """Values made from the truth plus noise; `where` None is the whole domain.
+
+    `of` is the observed field; where a sensor sees something else, `of` is its text and `quantity`
+    the expression of fields and derivatives. With `mean` the values are means of it. A `layout`
+    that maps axes to counts is a grid with so many points along each of them.
+    """
+
+    of: str
+    count: int
+    noise: Noise
+    where: Plane | None = None
+    layout: Literal["random", "grid"] | dict[str, int] = "random"
+    quantity: Expression | None = None
+    mean: Mean | None = None
+    holdout: Holdout | None = None
+
+
+@dataclass(frozen=True)
+class MeasuredObservations:
+    """Values from a CSV or NPZ file, or from memory; `noise` is what is assumed of them.
+
+    `of`, `quantity` and `mean` as for synthetic ones.
+    """
+
+    of: str
+    file: Path | InMemoryTable
+    noise: Noise | None = None
+    quantity: Expression | None = None
+    mean: Mean | None = None
+    holdout: Holdout | None = None
+    table: Table = field(default_factory=lambda: Table({}))
+
+
+StatedObservations = SyntheticObservations | MeasuredObservations
+
+
+def label_of(observations: StatedObservations) -> str:
+    """Return what was observed: the field, the formula, or ``mean of u over x``."""
+    mean = observations.mean
+    return observations.of if mean is None else f"mean of {observations.of} {mean}"
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The answer to judge by; never seen in training.
+
+    Exactly one of: `fields` (an expression of the axes for each unknown), `solver` with the exact
+    initial data in `clean` (keys such as ``u`` and ``u_t``: expressions at t = 0), `file`.
+    `constants` holds true values of estimated coefficients.
+    """
+
+    fields: dict[str, Expression] = field(default_factory=dict)
+    solver: Literal["finite-difference", "spectral", "cole-hopf", "runge-kutta"] | None = None
+    clean: dict[str, Expression] = field(default_factory=dict)
+    file: Path | None = None
+    constants: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What a problem states.
+
+    `domain` maps axis names to (low, high) in the order in which arrays hold them.
+    With a `geometry`, the domain is a box around it and everything holds inside it only. Every
+    array of points in the package has shape (points, axes) with columns in that order.
+    """
+
+    name: str
+    domain: dict[str, tuple[float, float]]
+    unknowns: tuple[str, ...]
+    equations: tuple[Equation, ...]
+    conditions: tuple[Condition, ...] = ()
+    periodic: tuple[str, ...] = ()
+    observations: tuple[StatedObservations, ...] = ()
+    constants: dict[str, float] = field(default_factory=dict)
+    coefficients: tuple[Coefficient, ...] = ()
+    coefficient_fields: tuple[CoefficientField, ...] = ()
+    truth: Truth | None = None
+    solve: SolveOptions = field(default_factory=SolveOptions)
+    geometry: Geometry | None = None
+    title: str = ""
+    description: str = ""
+    source: str = ""
+    units: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """Axis names in order."""
+        return tuple(self.domain)
+
+    @property
+    def space_axes(self) -> tuple[str, ...]:
+        """Axis names without time."""
+        return tuple(a for a in self.domain if a != "t")
+
+    @property
+    def has_time(self) -> bool:
+        """Whether one axis is time."""
+        return "t" in self.domain
+
+    @property
+    def normal(self) -> tuple[str, ...]:
+        """Names of the components of the outward unit normal, ``n_x`` …; none for a box."""
+        return tuple(f"n_{axis}" for axis in self.space_axes) if self.geometry else ()
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What a network gives: the unknowns, then the coefficients that vary with the axes."""
+        return (*self.unknowns, *(f.name for f in self.coefficient_fields))
+
+    def derivatives(self, expression: Expression) -> dict[str, Derivative]:
+        """Return the outputs and derivatives that an expression names, in order of their place."""
+        found = {}
+        for name, _ in sorted(names(expression).items(), key=lambda item: item[1]):
+            derivative = parse_derivative(name, self.outputs, self.axes)
+            if derivative is not None:
+                found[name] = derivative
+        return found
+
+    def data_files(self) -> list[Path | InMemoryTable]:
+        """Return every file or table that holds data, each once, in the order of the statement."""
+        files: list[Path | InMemoryTable] = []
+        for observed in self.observations:
+            if isinstance(observed, MeasuredObservations):
+                files.append(observed.file)
+            if observed.holdout is not None and observed.holdout.file is not None:
+                files.append(observed.holdout.file)
+        if self.truth is not None and self.truth.file is not None:
+            files.append(self.truth.file)
+        return list(dict.fromkeys(files))
+
+    def true_coefficients(self) -> dict[str, float]:
+        """Return the true values of the estimated coefficients that are known."""
+        given = dict(self.truth.constants) if self.truth else {}
+        own = {c.name: c.truth for c in self.coefficients if c.truth is not None}
+        return given | own
