@@ -48,7 +48,8 @@ def write_new(file: Path, name: str | None = None) -> list[Path]:
 def _data_files(shipped: Path, file: Path) -> dict[Path, Path]:
     """Return where each data file of a shipped problem goes beside `file`, and where it is."""
     home = shipped.parent.resolve()
-    sources = [source.resolve() for source in load(shipped).data_files()]
+    files = load(shipped).data_files()
+    sources = [source.resolve() for source in files if isinstance(source, Path)]
     return {file.parent / source.relative_to(home): source for source in sources}
 
 

@@ -15,7 +15,7 @@ from pinngate.errors import InputError
 from pinngate.expression import Expression, differentiate, evaluate, names, substitute
 from pinngate.expression.printing import to_text
 from pinngate.geometry.region import Region
-from pinngate.model.channels import plan_channels
+from pinngate.model.channels.plan import plan_channels
 from pinngate.statement.coefficient_fields import searched, with_true_fields
 from pinngate.statement.problem import BoundaryPart, MeasuredObservations, Plane, Problem, label_of
 
