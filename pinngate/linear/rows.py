@@ -20,8 +20,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pinngate.linear.effort import TILE
 from pinngate.linear.jacobian import Batches, jacobian, row_weights, write_rows
-from pinngate.model.channels import LayerFactors
+from pinngate.model.channels.propagate import LayerFactors
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
 from pinngate.model.residuals import ResidualModel
@@ -29,7 +30,6 @@ from pinngate.model.row_weights import RowWeights
 from pinngate.model.terms import Batch
 from pinngate.model.tiles import TermEvaluation, Tile
 
-TILE = 1024  # points linearised at once: bounds what lies outside the cache
 MAX_WRITTEN = 1 << 21  # numbers in the rows written out at once: 16 MiB
 MAX_FACTORED = 12  # most vectors for which the factored form is the faster (measured, 3 channels)
 

@@ -23,13 +23,12 @@ from pinngate.model.row_weights import ROW
 from pinngate.model.scales import field_scales
 from pinngate.model.terms import Batch, Term, problem_terms
 from pinngate.points.adaptation import equidistribute
-from pinngate.points.sampling import BoundarySampler, SobolSampler
+from pinngate.points.sampling import NUM_SIDES, BoundarySampler, SobolSampler
 from pinngate.statement.problem import BoundaryPart, Condition, Problem
 from pinngate.streams import torch_seed
 
 Monitor = Callable[[Tensor], Tensor]
 POOL = 32  # candidates for each point: a front may hold thirty times its share without repetition
-NUM_SIDES = 4  # a closed boundary gets the points of the four sides of a box
 
 
 class BatchSource:

@@ -3,9 +3,10 @@
 Takes any problem of the class in `evolution` on an interval or a rectangle, periodic or with
 conditions at the ends linear in the unknowns (Dirichlet, Neumann, Robin, absorbing). Space is
 discretised to fourth order (sixth if periodic), boundary values are eliminated exactly, and the
-ordinary differential equations are integrated by scipy: an explicit method of eighth order where
-stability allows it, else Radau for oscillating and BDF for damped systems with the exact sparse
-Jacobian. Grids are doubled until three of them agree; their differences give the error estimate.
+ordinary differential equations are integrated: linear oscillating ones by their Taylor series
+(`taylor`), others by scipy's explicit method of eighth order where stability allows it, else by
+Radau for oscillating and BDF for damped systems with the exact sparse Jacobian. Grids are doubled
+until three of them agree; their differences give the error estimate.
 Also the propagator of the classical pipeline, which passes its own initial data.
 """
 
@@ -17,11 +18,13 @@ from dataclasses import dataclass
 from math import log2
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 from scipy.sparse import csr_matrix, diags, vstack
 
 from pinngate.errors import InputError, SolveError
 from pinngate.expression import names
+from pinngate.reference import taylor
 from pinngate.reference.boundary import Completion, Grid, uniform_grid
 from pinngate.reference.evolution import Evolution, evaluated, evolution, initial_state
 from pinngate.reference.known import (
@@ -41,6 +44,7 @@ FINEST = {0: 1601, 1: 1601, 2: 1601, 3: 801, 4: 101}
 SMALLEST = 13  # points that the widest stencils need
 # Below these an explicit method beats factorising Jacobians.
 MAX_EXPLICIT_STEPS = {"damped": 100, "oscillating": 1500}
+IMPLICIT = {"damped": "BDF", "oscillating": "Radau"}
 PERIODIC_MARGIN = 8  # nodes repeated beyond each end, so that splines do not feel the seam
 JUDGED_TIMES = 33
 TABLE_TOLERANCE = 1e-8
@@ -188,13 +192,12 @@ class _Table:
         self._grid = uniform_grid(system, num_points)
         lines = _Lines(system, self._grid)
         state = np.concatenate(initial_state(system, initial, self._grid.coordinates()))
-        times, states = _integrate(lines, state, tolerance)
+        times, kept = _integrate(lines, state, tolerance.relative, tolerance.absolute)
         self._times = times
         self._columns = [problem.axes.index(a) for a in (*problem.space_axes, "t")]
         self._fields = {
-            f: _extended(self._grid, times, states[:, i * self._grid.size :][:, : self._grid.size])
-            for i, (f, k) in enumerate(system.components)
-            if k == 0
+            f: _extended(self._grid, times, values)
+            for f, values in lines.fields(times, kept).items()
         }
 
     def __call__(self, points: Array) -> dict[str, Array]:
@@ -248,11 +251,11 @@ class _Lines:
                 (matrix.data, matrix.indices + place[component] * grid.size, matrix.indptr),
                 (grid.size, len(place) * grid.size),
             )
-        self._affine: tuple[csr_matrix, Array] | None = None
+        self.affine: tuple[csr_matrix, Array] | None = None
         if self._is_affine():
             nothing = np.zeros(len(self.kept))
             matrix = self.jacobian(system.start, nothing)
-            self._affine = matrix, self.rate(system.start, nothing)
+            self.affine = matrix, self.rate(system.start, nothing)
 
     def _is_affine(self) -> bool:
         system, moving = self.system, {"t", *self.system.symbols}
@@ -271,14 +274,32 @@ class _Lines:
         matrix, offset = self.completion.at(t)
         return np.asarray(matrix @ kept + offset)
 
+    def fields(self, times: Array, kept: Array) -> dict[str, Array]:
+        """Return the grid values (times, size) of each unknown from the kept ones (times, kept)."""
+        rows = {f: self._rows(i) for i, (f, k) in enumerate(self.system.components) if k == 0}
+        if self.completion.is_static:
+            matrix, offset = self.completion.at(self.system.start)
+            return {f: (matrix[own] @ kept.T).T + offset[own] for f, own in rows.items()}
+        full = np.stack([self.full(t, w) for t, w in zip(times, kept, strict=True)])
+        return {f: full[:, own] for f, own in rows.items()}
+
+    def of_fields(self) -> NDArray[np.intp]:
+        """Return which kept values the unknowns, not their time derivatives, are made of."""
+        matrix, _ = self.completion.at(self.system.start)
+        own = [self._rows(i) for i, (_, k) in enumerate(self.system.components) if k == 0]
+        return np.unique(np.concatenate([matrix[rows].indices for rows in own]))
+
+    def _rows(self, component: int) -> slice:
+        return slice(component * self.grid.size, (component + 1) * self.grid.size)
+
     def _values(self, t: float, full: Array) -> dict[str, Array | float]:
         derivatives = {n: o @ full for n, o in self._operators.items()}
         return {**self._coordinates, "t": float(t), **derivatives}
 
     def rate(self, t: float, kept: Array) -> Array:
         """Return dw/dt."""
-        if self._affine is not None:
-            matrix, offset = self._affine
+        if self.affine is not None:
+            matrix, offset = self.affine
             return np.asarray(matrix @ kept + offset)
         size, system = self.grid.size, self.system
         full = self.full(t, kept)
@@ -294,8 +315,8 @@ class _Lines:
 
     def jacobian(self, t: float, kept: Array) -> csr_matrix:
         """Return ∂(dw/dt)/∂w from the exact derivatives of the rates."""
-        if self._affine is not None:
-            return self._affine[0]
+        if self.affine is not None:
+            return self.affine[0]
         size, system = self.grid.size, self.system
         values = self._values(t, self.full(t, kept))
         completion, _ = self.completion.at(t)
@@ -330,15 +351,19 @@ def _sizes(lines: _Lines, state: Array) -> Array:
     return np.repeat(np.array(sizes), lines.grid.size)
 
 
-def _integrate(lines: _Lines, state: Array, tolerance: _Tolerance) -> tuple[Array, Array]:
-    """Return table times, all components at them (times, components × size)."""
+def _integrate(lines: _Lines, state: Array, rtol: float, atol: float) -> tuple[Array, Array]:
+    """Return table times and the kept values at them (times, kept)."""
     start, end = lines.system.start, lines.end_time
     kept, sizes = state[lines.kept], _sizes(lines, state)[lines.kept]
     jacobian = lines.jacobian(start, kept)
-    method = _method(jacobian, end - start)
-    rtol, atol = tolerance.relative, tolerance.absolute
-    options = {} if method == "DOP853" else {"jac": lambda t, w: lines.jacobian(t, w).tocsc()}
-    if method == "DOP853":
+    radius, kind = _spectrum(jacobian)
+    # DOP853 is stable to about 5
+    is_explicit = radius * (end - start) / 3 < MAX_EXPLICIT_STEPS[kind]
+    if is_explicit and kind == "oscillating" and lines.affine is not None:
+        return _by_series(lines, lines.affine, kept, sizes, radius, rtol)
+    method = "DOP853" if is_explicit else IMPLICIT[kind]
+    options = {} if is_explicit else {"jac": lambda t, w: lines.jacobian(t, w).tocsc()}
+    if is_explicit:
         # Near its limit of stability its error far exceeds the tolerance, and a small one is cheap.
         rtol, atol = max(1e-3 * rtol, 1e-12), 1e-3 * atol
     with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -363,23 +388,37 @@ def _integrate(lines: _Lines, state: Array, tolerance: _Tolerance) -> tuple[Arra
     times, table = tabulated(
         result.t, lambda t: result.sol(t).T / sizes, max(10 * rtol, TABLE_TOLERANCE)
     )
-    states = np.stack([lines.full(t, w) for t, w in zip(times, table * sizes, strict=True)])
-    return times, states
+    return times, table * sizes
 
 
-def _method(jacobian: csr_matrix, duration: float) -> str:
-    """Choose the integrator from the spectral radius and the kind of the linearised system."""
-    radius, vector = _dominant(jacobian)
-    # J²v = λ²v is along v for a real λ and against it for an imaginary pair.
-    quotient = float(vector @ (jacobian @ (jacobian @ vector)))
-    kind = "damped" if quotient > 0.5 * radius**2 else "oscillating"
-    if radius * duration / 3 < MAX_EXPLICIT_STEPS[kind]:  # DOP853 is stable to about 5
-        return "DOP853"
-    return "BDF" if kind == "damped" else "Radau"
+def _by_series(
+    lines: _Lines,
+    affine: tuple[csr_matrix, Array],
+    kept: Array,
+    sizes: Array,
+    radius: float,
+    rtol: float,
+) -> tuple[Array, Array]:
+    """As `_integrate`, by the Taylor series; zeros for what the fields do not need."""
+    matrix, forcing = affine
+    start, end, shown = lines.system.start, lines.end_time, lines.of_fields()
+    times, values = taylor.propagate(
+        taylor.in_units(matrix, sizes),
+        forcing / sizes,
+        kept / sizes,
+        end - start,
+        radius,
+        shown=shown,
+        tolerance=1e-5 * rtol,
+    )
+    times, values = taylor.thinned(times, values, max(rtol, TABLE_TOLERANCE))
+    table = np.zeros((len(times), len(kept)))
+    table[:, shown] = values * sizes[shown]
+    return start + times, table
 
 
-def _dominant(jacobian: csr_matrix) -> tuple[float, Array]:
-    """Return the spectral radius, 0 where iterations break down, and the last vector."""
+def _spectrum(jacobian: csr_matrix) -> tuple[float, str]:
+    """Return the spectral radius of the linearised system and its kind, damped or oscillating."""
     rng = np.random.default_rng(0)
     vector = rng.standard_normal(jacobian.shape[0])
     vector /= np.linalg.norm(vector)
@@ -393,4 +432,6 @@ def _dominant(jacobian: csr_matrix) -> tuple[float, Array]:
         vector /= norm
     # The geometric mean over the late iterations is the spectral radius, also of complex pairs.
     radius = float(np.exp(np.mean(np.log(growth[20:])))) if len(growth) > 20 else 0.0
-    return radius, vector
+    # J²v = λ²v is along v for a real λ and against it for an imaginary pair.
+    quotient = float(vector @ (jacobian @ (jacobian @ vector)))
+    return radius, "damped" if quotient > 0.5 * radius**2 else "oscillating"

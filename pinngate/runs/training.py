@@ -29,6 +29,7 @@ from pinngate.optim.parts import OwnOptimizer, Parts, Stepper
 from pinngate.optim.registry import complete, method, resolve
 from pinngate.points.batches import BatchSource
 from pinngate.points.grid import evaluation_grid
+from pinngate.points.sampling import NUM_CONDITION
 from pinngate.reference import Reference, truth
 from pinngate.runs.metrics import relative_l2
 from pinngate.statement.coefficient_fields import searched, true_values, values_and_slopes
@@ -37,7 +38,6 @@ from pinngate.statement.problem import Problem, changed
 
 logger = logging.getLogger(__name__)
 
-NUM_CONDITION = 32  # points for each condition; a power of two keeps the Sobol batch a net
 NUM_LOGGED = 100  # rows of the history
 CHECKPOINT_SECONDS = 10.0  # at most this much work is lost when a process is killed
 LOG_GRID_FRACTION = 0.4  # of the evaluation grid along each axis, for errors in the history

@@ -13,9 +13,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from pinngate.linear import rows
 from pinngate.linear.conjugate_gradients import NystromPreconditioner, conjugate_gradients
 from pinngate.linear.dense import DenseSystem
+from pinngate.linear.effort import MatrixFreeOptions
 from pinngate.linear.forms import DenseForm, MatrixFreeForm
 from pinngate.linear.jacobian import flatten, jacobian
-from pinngate.linear.matrix_free import MatrixFreeOptions, MatrixFreeSystem
+from pinngate.linear.matrix_free import MatrixFreeSystem
 from pinngate.linear.rows import LinearisedRows
 from pinngate.optim.gauss_newton.last_fit import gauss_newton_posterior
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
