@@ -7,9 +7,10 @@ and binary ones (KiB, MiB, GiB, TiB).
 
 from __future__ import annotations
 
-import os
 import re
 import sys
+from dataclasses import dataclass
+from pathlib import Path
 
 try:
     import resource
@@ -23,6 +24,30 @@ UNITS = {
 }
 _BY_NAME = {name.lower(): size for name, size in UNITS.items()}
 _AMOUNT = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([a-z]*)\s*", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class ControlGroup:
+    """Where Linux tells the limit of a container; psutil knows the machine alone."""
+
+    limit: Path
+    usage: Path
+    statistics: Path
+    cached: str
+
+
+_ROOT = Path("/sys/fs/cgroup")
+CONTROL_GROUPS = (
+    ControlGroup(
+        _ROOT / "memory.max", _ROOT / "memory.current", _ROOT / "memory.stat", "inactive_file"
+    ),
+    ControlGroup(
+        _ROOT / "memory" / "memory.limit_in_bytes",
+        _ROOT / "memory" / "memory.usage_in_bytes",
+        _ROOT / "memory" / "memory.stat",
+        "total_inactive_file",
+    ),
+)
 SHARE = 0.5  # of the free memory that is used unless a budget is stated
 
 
@@ -55,9 +80,25 @@ def rounded_text(size: float) -> str:
 
 
 def free_memory() -> int:
-    """Return the bytes of main memory that are free now, of all memory where that is not told."""
-    known = "SC_AVPHYS_PAGES" if "SC_AVPHYS_PAGES" in os.sysconf_names else "SC_PHYS_PAGES"
-    return os.sysconf(known) * os.sysconf("SC_PAGE_SIZE")
+    """Return the bytes of main memory that are free now, in a container those it may still use."""
+    import psutil
+
+    free = int(psutil.virtual_memory().available)
+    return min([free, *(room for group in CONTROL_GROUPS if (room := _room(group)) is not None)])
+
+
+def _room(group: ControlGroup) -> int | None:
+    """Return the bytes that a control group may still take, None where it has no limit.
+
+    What its files hold in the cache is given back when memory is short and counts as free.
+    """
+    try:
+        limit = int(group.limit.read_text())
+        used = int(group.usage.read_text())
+        statistics = dict(line.split() for line in group.statistics.read_text().splitlines())
+        return max(0, limit - used + int(statistics.get(group.cached, 0)))
+    except (OSError, ValueError):  # no such group, or "max"
+        return None
 
 
 def peak_memory() -> int | None:

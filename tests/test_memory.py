@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import psutil
 import pytest
 
-from pinngate.memory import budget, exact_text, free_memory, parse_size, rounded_text
+from pinngate import memory
+from pinngate.memory import ControlGroup, budget, exact_text, free_memory, parse_size, rounded_text
 
 
 @pytest.mark.parametrize(
@@ -49,3 +53,31 @@ def test_the_budget_is_what_is_stated_else_half_of_what_is_free() -> None:
     assert budget(7) == 7
     # other processes allocate between the two calls
     assert budget(None) == pytest.approx(free_memory() / 2, rel=0.5)
+
+
+def group(folder: Path, limit: str, usage: int, cached: int) -> ControlGroup:
+    (folder / "limit").write_text(f"{limit}\n")
+    (folder / "usage").write_text(f"{usage}\n")
+    (folder / "statistics").write_text(f"anon 5\ninactive_file {cached}\nfile 7\n")
+    files = (folder / name for name in ("limit", "usage", "statistics"))
+    return ControlGroup(*files, "inactive_file")
+
+
+@pytest.mark.parametrize(
+    ("limit", "usage", "free"),
+    [("5000", 3000, 2100), ("max", 3000, 10**6), ("5000", 9000, 0), (str(2**62), 9000, 10**6)],
+)
+def test_a_container_may_use_what_its_limit_leaves(
+    limit: str, usage: int, free: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Machine:
+        available = 10**6
+
+    monkeypatch.setattr(psutil, "virtual_memory", Machine)
+    missing = ControlGroup(*[tmp_path / "nothing"] * 3, "inactive_file")
+    monkeypatch.setattr(memory, "CONTROL_GROUPS", (missing, group(tmp_path, limit, usage, 100)))
+    assert free_memory() == free
+
+
+def test_no_more_is_free_than_the_machine_has() -> None:
+    assert 0 < free_memory() <= psutil.virtual_memory().total

@@ -17,7 +17,6 @@ from pydantic.fields import FieldInfo
 
 from pinngate.config import catalog
 from pinngate.config.loading import loads
-from pinngate.config.yaml_source import read
 from pinngate.errors import InputError
 from pinngate.expression import CONSTANTS, FUNCTIONS
 from pinngate.statement.checks.schema import (
@@ -39,7 +38,6 @@ from pinngate.statement.checks.schema import (
     WeightsSection,
     describe,
 )
-from pinngate.statement.checks.source import Place
 from pinngate.statement.derivatives import MAX_ORDER
 from pinngate.statement.options import (
     DECLARATIONS,
@@ -70,7 +68,7 @@ SECTIONS: list[tuple[str, type[Section]]] = [
 
 TEMPLATE = """\
 # A problem for pinngate: what holds exactly, what was measured, what is not known.
-# `pinngate check FILE` shows how it is understood; every key is in docs/problem-file.md.
+# `pinngate check FILE` shows how it is understood.
 pinngate: 1                     # version of this format
 name: my-problem                # letters, digits, - and _
 title: Heat on a rod whose initial temperature was measured with noise
@@ -131,30 +129,15 @@ def template(name: str | None = None) -> str:
 
     Args:
         name: a shipped problem; without one, a problem with a comment at each key. Data files of a
-            shipped problem are named by their absolute paths.
+            shipped problem are named as they are there, relative to the file.
 
     Raises:
         InputError: there is no such problem.
     """
     if name is None:
         return TEMPLATE
-    file = catalog.path(name)
-    text = file.read_text(encoding="utf-8")
-    source = read(text, str(file))
-    lines = text.splitlines()
-    for place, span in source.values.items():
-        if place[-1:] == ("file",):
-            line, column = lines[span.line - 1], span.column - 1
-            absolute = json.dumps(str(file.parent / _at(source.tree, place)))
-            lines[span.line - 1] = line[:column] + absolute + line[column + span.length :]
-    head = f"# From the shipped problem {name}; every key is in docs/problem-file.md."
-    return "\n".join([head, *lines]) + "\n"
-
-
-def _at(tree: Any, place: Place) -> Any:
-    for step in place:
-        tree = tree[step]
-    return tree
+    text = catalog.path(name).read_text(encoding="utf-8")
+    return f"# From the shipped problem {name}.\n{text}"
 
 
 def reference() -> str:

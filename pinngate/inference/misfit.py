@@ -76,7 +76,7 @@ def assess(
 
 def _against_stated(columns: Mapping[str, NDArray[Any]]) -> Misfit | None:
     """Test Σ (r/σ)² against chi-square with n − d degrees of freedom."""
-    from scipy.stats import chi2
+    from scipy.special import chdtrc
 
     std = columns.get("std")
     if std is None:
@@ -86,14 +86,14 @@ def _against_stated(columns: Mapping[str, NDArray[Any]]) -> Misfit | None:
         return None
     total = float(np.sum((columns["residual"][rows] / std[rows]) ** 2))
     free = float(np.sum(_free(columns)[rows]))
-    return Misfit(np.sqrt(total / free), float(chi2.sf(total, free)), "the stated noise")
+    return Misfit(np.sqrt(total / free), float(chdtrc(free, total)), "the stated noise")
 
 
 def _against_replicates(
     columns: Mapping[str, NDArray[Any]], axes: tuple[str, ...]
 ) -> Misfit | None:
     """Test the misfit of the means of repeated measurements against the scatter about them."""
-    from scipy.stats import f
+    from scipy.special import fdtrc
 
     rows = np.isfinite(columns["residual"])
     points = np.column_stack([columns[axis][rows] for axis in axes])
@@ -107,7 +107,7 @@ def _against_replicates(
     if free_pure < FEW or free_lack <= 0 or not pure > 0:
         return None
     noise = pure / free_pure
-    p_value = float(f.sf(lack / free_lack / noise, free_lack, free_pure))
+    p_value = float(fdtrc(free_lack, free_pure, lack / free_lack / noise))
     ratio = float(np.sqrt((pure + lack) / (free_pure + free_lack) / noise))
     return Misfit(ratio, p_value, "the scatter of repeated measurements")
 

@@ -28,7 +28,8 @@ from pinngate.inference.series import Correlation, correlation, groups_of
 from pinngate.linear.forms import Trial
 from pinngate.linear.jacobian import Batches, write_rows
 from pinngate.linear.system import LinearisedSystem
-from pinngate.model.channels import Plan, backward, forward
+from pinngate.model.channels.plan import Plan
+from pinngate.model.channels.propagate import backward, forward
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
 

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple, Protocol
 from torch import Tensor
 
 from pinngate.linear.dense import DenseSystem
+from pinngate.linear.effort import MatrixFreeOptions
 from pinngate.linear.jacobian import Batches, jacobian
-from pinngate.linear.matrix_free import MatrixFreeOptions, MatrixFreeSystem
+from pinngate.linear.matrix_free import MatrixFreeSystem
 from pinngate.linear.rows import LinearisedRows
 from pinngate.linear.system import LinearisedSystem
 from pinngate.model.coefficients import Coefficients

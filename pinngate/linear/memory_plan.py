@@ -8,14 +8,15 @@ process of its own stay below them (``tests/optim/test_memory.py``).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pinngate.errors import InputError
-from pinngate.linear.forms import DenseForm, Form, MatrixFreeForm
-from pinngate.linear.matrix_free import MatrixFreeOptions
-from pinngate.linear.rows import TILE
+from pinngate.linear.effort import TILE, MatrixFreeOptions
 from pinngate.memory import rounded_text
-from pinngate.model.residuals import TILE as DENSE_TILE
+from pinngate.model.terms import TILE as DENSE_TILE
+
+if TYPE_CHECKING:
+    from pinngate.linear.forms import Form
 
 NUMBER = 8  # bytes of a double
 LIBRARY = 50_000_000  # bytes that the libraries take at their first products and decompositions
@@ -68,6 +69,8 @@ class MemoryPlan:
     @property
     def linear_form(self) -> Form:
         """The form of the linearisation."""
+        from pinngate.linear.forms import DenseForm, MatrixFreeForm
+
         return DenseForm() if self.work is None else MatrixFreeForm(self.work)
 
     def describe(self) -> str:

@@ -18,11 +18,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from pinngate.model.channels import LayerFactors
+from pinngate.model.channels.propagate import LayerFactors
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
-from pinngate.model.residuals import TILE, ResidualModel
-from pinngate.model.terms import Batch
+from pinngate.model.residuals import ResidualModel
+from pinngate.model.terms import TILE, Batch
 from pinngate.model.tiles import TermEvaluation
 
 Mode = Literal["loop", "vmap", "pairs", "grouped"]

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 import torch
 
 from pinngate.expression import Expression
-from pinngate.model.channels import Plan, forward, plan_channels
+from pinngate.model.channels.plan import Plan, plan_channels
+from pinngate.model.channels.propagate import forward
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
-from pinngate.model.terms import Batch, Term
+from pinngate.model.terms import TILE, Batch, Term
 from pinngate.model.tiles import Known, Segment, Tile, evaluate_segment
 from pinngate.statement.problem import Problem
-
-TILE = 4096  # points propagated at once: bounds memory and keeps a layer's arrays in cache
 
 
 @dataclass(frozen=True)

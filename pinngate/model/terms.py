@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Literal
 
 from pinngate.expression import Expression, Name, subtract
 from pinngate.model.scales import Scales, characteristic_size, common_size
 from pinngate.statement.coefficient_fields import searched
 from pinngate.statement.problem import Problem
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+TILE = 4096  # points propagated at once: bounds memory and keeps a layer's arrays in cache
 Kind = Literal["equation", "condition", "prior", "observation"]
 
 

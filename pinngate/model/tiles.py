@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from pinngate.expression import Expression, differentiate, evaluate, names
-from pinngate.model.channels import LayerFactors, Plan, Propagation, backward
+from pinngate.model.channels.plan import Plan
+from pinngate.model.channels.propagate import LayerFactors, Propagation, backward
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.row_weights import unit_factor
 from pinngate.model.terms import Batch, Term

@@ -26,10 +26,9 @@ from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
 from pinngate.model.residuals import ResidualModel
 from pinngate.points.batches import BatchSource
+from pinngate.points.sampling import POSTERIOR_POINTS
 
 logger = logging.getLogger(__name__)
-
-POSTERIOR_POINTS = 2  # times the collocation points of a step: less dependence on their draw
 
 
 @dataclass(frozen=True)

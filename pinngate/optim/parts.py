@@ -22,16 +22,11 @@ from pinngate.model.networks import JointNetwork, Network
 from pinngate.model.own_network import OwnNetwork
 from pinngate.model.residuals import ResidualModel
 from pinngate.model.scales import natural_size
+from pinngate.optim.divisions import COEFFICIENT_NETWORKS
 from pinngate.points.batches import BatchSource
 from pinngate.statement.options import NetworkOptions
 from pinngate.statement.problem import CoefficientField, Problem
 from pinngate.streams import torch_seed
-
-COEFFICIENT_NETWORKS = {
-    num_axes: NetworkOptions(width=width, depth=1, activation="sin", features=3.0)
-    for num_axes, width in ((1, 16), (2, 32), (3, 48), (4, 48))
-}
-
 
 OwnOptimizer = Callable[[Iterable[nn.Parameter]], Any]
 """Makes an object with `step` from the parameters, see `pinngate.optim.own_optimizer`."""

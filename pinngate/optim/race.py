@@ -17,16 +17,15 @@ iterations.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from scipy.stats import f as f_distribution
+from scipy.special import fdtri
 
 from pinngate.data.replicates import PureError
 from pinngate.errors import SolveError
+from pinngate.optim.divisions import Division
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.optim.gauss_newton.stopping import EXACT
-from pinngate.statement.options import NetworkOptions
 
 HEAT = 20  # iterations of a round: 12 of ramp and 8 at full weight
 TIE = 0.01  # the risk above the best within which two networks are as good as the same
@@ -35,40 +34,6 @@ STRAINED = 0.03  # share of the physics in the score above which deep networks a
 HOPELESS = 0.2  # share above which they are tried at once, after the first round of the small ones
 FLAWLESS = 1e-12  # score, with no noise at all, that no other network is asked to better
 STUCK = 0.01  # level of the test whether risk and repeated measurements disagree
-
-SMALL = {
-    "sine-24-4": NetworkOptions(width=24, depth=1, activation="sin", features=4.0),
-    "sine-48-3": NetworkOptions(width=48, depth=1, activation="sin", features=3.0),
-    "sine-48-6": NetworkOptions(width=48, depth=1, activation="sin", features=6.0),
-    "sine-16-3": NetworkOptions(width=16, depth=1, activation="sin", features=3.0),
-    "sine-24-2": NetworkOptions(width=24, depth=1, activation="sin", features=2.0),
-}
-DEEP = {
-    "deep-16-1": NetworkOptions(width=16, depth=3, activation="tanh", features=1.0),
-    "tanh-16x4": NetworkOptions(width=16, depth=4, activation="tanh", features=None),
-}
-SPARE = {
-    "warm-20-1": NetworkOptions(width=20, depth=3, activation="tanh", features=1.0),
-    "warm-16-1": NetworkOptions(width=16, depth=3, activation="tanh", features=1.0),
-}
-
-
-@dataclass(frozen=True)
-class Division:
-    """Candidates that enter the race together.
-
-    Attributes:
-        networks: by name; None is a network of the caller's own.
-        is_preliminary: whether one round is all they get where the problem is demanding.
-        is_spare: whether they are fresh networks for the case that the others are stuck.
-    """
-
-    networks: Mapping[str, NetworkOptions | None]
-    is_preliminary: bool = False
-    is_spare: bool = False
-
-
-DIVISIONS = (Division(SMALL, is_preliminary=True), Division(DEEP), Division(SPARE, is_spare=True))
 
 
 class Race:
@@ -169,8 +134,7 @@ class Race:
         has_more = self.division + 1 < len(self.divisions) and not self._is_cut_short(first)
         is_left = has_more and (self._is_unfit or self._is_strained(first, HOPELESS))
         is_beaten = self._least_score(first) < min(self.solvers[first].score, FLAWLESS)
-        is_running = any(self.solvers[n].reason is None for n in self.alive)
-        if is_running and not is_left and not is_beaten:
+        if self._is_running and not is_left and not is_beaten:
             return
         is_followed = is_left or (has_more and self._needs_others(first))
         self.division += 1
@@ -178,6 +142,10 @@ class Race:
             self.alive = list(self.divisions[self.division].networks)
         else:
             self._finish()
+
+    @property
+    def _is_running(self) -> bool:
+        return any(self.solvers[name].reason is None for name in self.alive)
 
     def _better_half(self, ranked: Sequence[str]) -> list[str]:
         """Return the candidates that go on: half of them, ties, and those that promise more."""
@@ -268,7 +236,7 @@ class Race:
             return False
         count = self.num_observations
         share = 1 + best["dimension"] / count
-        bound = float(f_distribution.isf(STUCK, count, pure.degrees_of_freedom))
+        bound = float(fdtri(count, pure.degrees_of_freedom, 1 - STUCK))
         return bool(best["risk"] > bound * share * pure.std**2)
 
     def _strain(self, name: str) -> float:

@@ -16,16 +16,16 @@ from torch import nn
 
 from pinngate.errors import InputError
 from pinngate.model.moments import Mode
+from pinngate.optim.divisions import DIVISIONS, Division
 from pinngate.optim.first_order import FirstOrder, FirstOrderOptions, OptimizerFactory
 from pinngate.optim.gates import averaging_factor
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 from pinngate.optim.own_optimizer import own_first_order
 from pinngate.optim.parts import Parts, Stepper
 from pinngate.optim.population_risk_adam import PopulationRiskAdam
-from pinngate.optim.race import DIVISIONS, Division
 from pinngate.optim.rotated import RotatedFirstOrder
 from pinngate.optim.second_order import SecondOrder
-from pinngate.statement.linearity import has_linear_equations
+from pinngate.statement.completion import complete_options
 from pinngate.statement.options import (
     DEFAULT_OPTIMIZER,
     OWN_OPTIMIZER,
@@ -34,7 +34,6 @@ from pinngate.statement.options import (
     GaussNewtonSolveOptions,
     OptimizerOptions,
     PopulationRiskAdamOptions,
-    declared,
     optimizer_name,
 )
 from pinngate.statement.problem import Problem, changed
@@ -153,9 +152,6 @@ METHODS = {
     )
 }
 OWN = Method(OWN_OPTIMIZER, own_first_order)
-# Default numbers of collocation points hold for two axes; on a line fewer are as dense, in a volume
-# more are needed.
-SHARE_BY_AXES = {1: 0.25, 2: 1.0, 3: 2.0, 4: 4.0}
 
 
 def method(name: str) -> Method:
@@ -174,21 +170,8 @@ def complete(problem: Problem) -> OptimizerOptions:
     Raises:
         InputError: unknown optimizer or device, or an option that is stated and not read.
     """
-    stated = problem.solve
-    reads = declared(stated.optimizer)
-    options = reads.of(stated)
-    if stated.collocation is None:
-        options = replace(options, collocation=_collocation(problem, reads))
+    options = complete_options(problem)
     return replace(options, device=choose_device(options.device))
-
-
-def _collocation(problem: Problem, reads: type[OptimizerOptions]) -> int:
-    count = reads.collocation
-    if problem.coefficients or problem.coefficient_fields:
-        count = reads.inverse_collocation
-    elif not has_linear_equations(problem):
-        count = reads.nonlinear_collocation
-    return int(SHARE_BY_AXES[len(problem.axes)] * count)
 
 
 def resolve(problem: Problem) -> Problem:

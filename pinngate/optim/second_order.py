@@ -27,14 +27,16 @@ from pinngate.model.networks import Network
 from pinngate.model.residuals import ResidualModel
 from pinngate.model.terms import Batch
 from pinngate.optim.answer import Answer
+from pinngate.optim.divisions import Division
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 from pinngate.optim.gauss_newton.stopping import EXACT
 from pinngate.optim.parts import Parts
-from pinngate.optim.race import HEAT, TIE, Division, Race
+from pinngate.optim.race import HEAT, TIE, Race
 from pinngate.optim.warm_start import STEPS, WarmStart
 from pinngate.points.adaptation import arc_length
 from pinngate.points.batches import Monitor
+from pinngate.points.sampling import POSTERIOR_POINTS
 from pinngate.points.smoothness import Smoothness
 from pinngate.statement.linearity import has_linear_equations, is_linear
 
@@ -44,7 +46,6 @@ REDRAW = 2  # iterations on the same collocation points
 QUIET = 1e-5  # score below which they are kept twice as long: two do not reach the last digits
 MANY_WEIGHTS = 500  # from which a second thread is worth its waking
 CONTENDER = 0.1  # share of the best network's from which others go on where they are averaged
-POSTERIOR_POINTS = 2  # times the collocation points of a step: less dependence on their draw
 
 
 class SecondOrder:

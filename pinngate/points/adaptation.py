@@ -11,7 +11,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pinngate.model.channels import Plan, forward
+from pinngate.model.channels.plan import Plan
+from pinngate.model.channels.propagate import forward
 from pinngate.model.networks import Network
 
 TILE = 8192  # points propagated at once

@@ -1,6 +1,6 @@
 """Collocation points: fresh, stratified, reproducible.
 
-Each batch is the next stretch of one scrambled Sobol sequence (scipy's), so consecutive batches
+Each batch is the next stretch of one scrambled Sobol sequence (`sobol`), so consecutive batches
 fill the domain evenly and a run is resumed by skipping what was drawn. Points of a batch come in
 random order: consecutive Sobol points are far from independent, and the grouped statistics need
 groups that are.
@@ -9,21 +9,34 @@ groups that are.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from scipy.stats import qmc
-from torch import Tensor
 
 from pinngate.errors import InputError
+from pinngate.points.sobol import ScrambledSobol
 from pinngate.statement.problem import Plane
 from pinngate.streams import generator
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 Array = NDArray[np.float64]
 Inside = Callable[[Array], NDArray[np.bool_]]
 
+NUM_CONDITION = 32  # points for each condition; a power of two keeps the Sobol batch a net
+NUM_SIDES = 4  # a closed boundary gets the points of the four sides of a box
+POSTERIOR_POINTS = 2  # times the collocation points of a step: less dependence on their draw
 MAX_STRETCHES = 256  # for one batch, before a place is given up: a share inside of 0.4 %
+
+
+def size_of_batch(
+    num_points: int, domain: Mapping[str, tuple[float, float]], where: Plane | None = None
+) -> int:
+    """Return the points in a batch: a power of two; one where the plane of one axis is a point."""
+    return 1 if where is not None and len(domain) == 1 else 1 << (num_points - 1).bit_length()
 
 
 class SobolSampler:
@@ -55,10 +68,10 @@ class SobolSampler:
         if where is not None:
             fixed = list(domain).index(where.axis)
             self.low[fixed] = self.high[fixed] = where.value
-        self.num_points = 1 << (num_points - 1).bit_length() if self.free else 1
+        self.num_points = size_of_batch(num_points, domain, where)
         self.num_drawn = 0
         self._inside, self._where = inside, where
-        self._engine = qmc.Sobol(len(self.free) or 1, rng=generator(seed, stream), bits=32)
+        self._sequence = ScrambledSobol(len(self.free) or 1, generator(seed, stream))
         self._order_seed = int(generator(seed, stream + "/order").integers(2**62))
 
     def draw(self, dtype: torch.dtype, device: torch.device) -> Tensor:
@@ -67,6 +80,8 @@ class SobolSampler:
         Raises:
             InputError: no point of the place is inside.
         """
+        import torch
+
         return torch.from_numpy(self.places()).to(device, dtype)
 
     def places(self) -> Array:
@@ -88,15 +103,14 @@ class SobolSampler:
         unit = np.full((self.num_points, len(self.low)), 0.5)
         if self.free:
             order = np.random.default_rng([self._order_seed, self.num_drawn])
-            unit[:, self.free] = order.permutation(self._engine.random(self.num_points))
+            unit[:, self.free] = order.permutation(
+                self._sequence.points(self.num_drawn, self.num_points)
+            )
         self.num_drawn += self.num_points
         return np.asarray(self.low + unit * (self.high - self.low))
 
     def skip(self, num_drawn: int) -> None:
         """Continue where a sampler that has drawn `num_drawn` points stood."""
-        self._engine.reset()
-        if num_drawn:
-            self._engine.fast_forward(num_drawn)
         self.num_drawn = num_drawn
 
 
@@ -134,6 +148,8 @@ class BoundarySampler:
 
     def draw(self, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the next batch, (num_points, axes), and the normals' components by name."""
+        import torch
+
         drawn = self._sobol.places()
         chosen = drawn[:, 0].astype(int)
         space = [axis for axis in self.axes if axis != "t"]

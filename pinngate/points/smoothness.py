@@ -19,9 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from pinngate.expression import Name
 from pinngate.geometry.region import Region
@@ -29,6 +27,10 @@ from pinngate.model.scales import Scales, characteristic_size, common_size
 from pinngate.model.terms import Batch, Term
 from pinngate.points.sampling import SobolSampler
 from pinngate.statement.problem import Plane, Problem
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 ORDER = 3  # of the derivative; 2 leaves 5 % more error on Burgers' equation
 NUM_PLACES = 32  # at a time, along one axis; four times as many in a plane
@@ -62,14 +64,14 @@ class Smoothness:
         self.terms: list[Term] = []
         self._samplers: dict[str, SobolSampler] = {}
         axes = problem.space_axes
-        count = NUM_PLACES if len(axes) == 1 else 4 * NUM_PLACES
+        count = num_places(problem)
         for field in free_initial_values(problem):
             start = Plane("t", problem.domain["t"][0])
             inside = Region(problem).inside
             for axis in axes:
-                roughness = Name(f"{field}_{axis * ORDER}")
-                size = characteristic_size(problem, roughness, scales) / common_size(scales)
-                term = Term(f"smoothness_{field}_{axis}", "prior", roughness, size)
+                rough = roughness(field, axis)
+                size = characteristic_size(problem, rough, scales) / common_size(scales)
+                term = Term(f"smoothness_{field}_{axis}", "prior", rough, size)
                 self.terms.append(term)
                 self._samplers[term.name] = SobolSampler(
                     problem.domain, count, seed, term.name, start, inside
@@ -94,23 +96,37 @@ class Smoothness:
             self._samplers[name].skip(num_drawn)
 
 
+def roughness(field: str, axis: str) -> Name:
+    """Return the derivative of a field along an axis that the prior holds small."""
+    return Name(f"{field}_{axis * ORDER}")
+
+
+def num_places(problem: Problem) -> int:
+    """Return at how many places the prior holds along each axis, before rounding up."""
+    return NUM_PLACES if len(problem.space_axes) == 1 else 4 * NUM_PLACES
+
+
 def free_initial_values(problem: Problem) -> list[str]:
     """Return the unknowns that equations carry forward from values no exact condition states."""
     if not (problem.has_time and problem.space_axes):
         return []
-    start = Plane("t", problem.domain["t"][0])
-    stated = {
-        name
-        for condition in problem.conditions
-        if condition.where == start
-        for name in problem.derivatives(condition.residual)
-    }
-    carried = _carried_fields(problem)
+    stated = _stated_at(problem, Plane("t", problem.domain["t"][0]))
+    carried = _evolving(problem)
     return [u for u in problem.unknowns if u in carried and u not in stated]
 
 
-def _carried_fields(problem: Problem) -> set[str]:
-    """Return the fields of which an equation holds a derivative in time."""
+def _stated_at(problem: Problem, plane: Plane) -> set[str]:
+    """Return the fields and derivatives in the conditions on a plane."""
+    return {
+        name
+        for condition in problem.conditions
+        if condition.where == plane
+        for name in problem.derivatives(condition.residual)
+    }
+
+
+def _evolving(problem: Problem) -> set[str]:
+    """Return the fields whose derivative in time an equation holds."""
     t = problem.axes.index("t")
     return {
         derivative.field
@@ -120,14 +136,14 @@ def _carried_fields(problem: Problem) -> set[str]:
     }
 
 
-def strength(roughness: Tensor, variance: float, effective_dimension: float) -> float:
+def strength(derivatives: Tensor, variance: float, effective_dimension: float) -> float:
     """Return w of MacKay's fixed point.
 
     Args:
-        roughness: scaled derivatives, (m,).
+        derivatives: scaled, (m,).
         variance: σ² of an observation, in the same unit.
         effective_dimension: γ; no more than m directions of a field count.
     """
-    square = max(float(roughness.square().mean()), LEAST_ROUGHNESS**2)
-    dimension = min(effective_dimension, float(len(roughness)))
-    return math.sqrt(variance * dimension / (len(roughness) * square))
+    square = max(float(derivatives.square().mean()), LEAST_ROUGHNESS**2)
+    dimension = min(effective_dimension, float(len(derivatives)))
+    return math.sqrt(variance * dimension / (len(derivatives) * square))

@@ -3,24 +3,28 @@
 Takes any problem of the class in `evolution` on an interval or a rectangle, periodic or with
 conditions at the ends linear in the unknowns (Dirichlet, Neumann, Robin, absorbing). Space is
 discretised to fourth order (sixth if periodic), boundary values are eliminated exactly, and the
-ordinary differential equations are integrated by scipy: an explicit method of eighth order where
-stability allows it, else Radau for oscillating and BDF for damped systems with the exact sparse
-Jacobian. Grids are doubled until three of them agree; their differences give the error estimate.
+ordinary differential equations are integrated: linear oscillating ones by their Taylor series
+(`taylor`), others by scipy's explicit method of eighth order where stability allows it, else by
+Radau for oscillating and BDF for damped systems with the exact sparse Jacobian. Grids are doubled
+until three of them agree; their differences give the error estimate.
 Also the propagator of the classical pipeline, which passes its own initial data.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from math import log2
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 from scipy.sparse import csr_matrix, diags, vstack
 
 from pinngate.errors import InputError, SolveError
 from pinngate.expression import names
+from pinngate.reference import taylor
 from pinngate.reference.boundary import Completion, Grid, uniform_grid
 from pinngate.reference.evolution import Evolution, evaluated, evolution, initial_state
 from pinngate.reference.known import (
@@ -40,6 +44,7 @@ FINEST = {0: 1601, 1: 1601, 2: 1601, 3: 801, 4: 101}
 SMALLEST = 13  # points that the widest stencils need
 # Below these an explicit method beats factorising Jacobians.
 MAX_EXPLICIT_STEPS = {"damped": 100, "oscillating": 1500}
+IMPLICIT = {"damped": "BDF", "oscillating": "Radau"}
 PERIODIC_MARGIN = 8  # nodes repeated beyond each end, so that splines do not feel the seam
 JUDGED_TIMES = 33
 TABLE_TOLERANCE = 1e-8
@@ -75,45 +80,84 @@ def solve(
         SolveError: the integration fails, for instance because the solution blows up.
     """
     system = evolution(problem, coefficients)
+    levels = _levels(system, num_points)
+    tables = _tables(system, initial, levels, _Tolerance(rtol, atol))
+    finest, estimate = _settled(tables, TARGET if num_points is None else 0.0)
+    along = " along each axis" if len(problem.space_axes) > 1 else ""
+    method = f"finite differences, {finest.num_points} points{along}"
+    if estimate is not None:
+        method += f", estimated error {estimate:.0e}"
+    return Reference(problem.axes, dict(problem.domain), finest, method, estimate)
+
+
+@dataclass(frozen=True)
+class _Tolerance:
+    """Of the integration in time: relative, and absolute in units of each component's size."""
+
+    relative: float
+    stated: float | None
+
+    @property
+    def absolute(self) -> float:
+        """The stated one, else a hundredth of the relative one."""
+        return self.stated or 1e-2 * self.relative
+
+    def tight(self) -> _Tolerance:
+        """Return a hundred times less."""
+        return _Tolerance(1e-2 * self.relative, self.stated)
+
+
+def _levels(system: Evolution, num_points: int | None) -> Sequence[int]:
+    """Return the grids to try, coarsest first, as points along each axis."""
+    problem = system.problem
     dims = len(problem.space_axes)
     if dims not in LEVELS:
         raise InputError(
             f"problem '{problem.name}' has {dims} space axes",
             expected="one or two for finite differences",
         )
-    if num_points is not None and num_points < SMALLEST:
+    if num_points is None:
+        highest = max(k for axis in problem.space_axes for k in system.space_order(axis).values())
+        return [n for n in LEVELS[dims] if n <= FINEST[highest]]
+    if num_points < SMALLEST:
         raise InputError(f"{num_points} grid points are too few", expected=f"at least {SMALLEST}")
-    highest = max(k for axis in problem.space_axes for k in system.space_order(axis).values())
-    levels = [n for n in LEVELS[dims] if n <= FINEST[highest]]
-    if num_points is not None:
-        levels = _coarser(num_points)
-    finest: _Table | None = None
-    in_time = 0.0
-    differences: list[float] = []
-    estimate = None
+    return _coarser(num_points)
+
+
+def _tables(
+    system: Evolution, initial: Mapping[str, Initial], levels: Sequence[int], tolerance: _Tolerance
+) -> Iterator[tuple[_Table, float]]:
+    """Yield the solution on each grid where it succeeds, and what integration in time adds."""
+    in_time: float | None = None
     for level in levels:
         try:
-            table = _Table(system, initial, level, rtol, atol)
-            if finest is None:
-                # What integration in time adds is seen on the coarsest grid, where it costs little.
-                in_time = _Table(system, initial, level, 1e-2 * rtol, atol).difference(table)
+            table = _Table(system, initial, level, tolerance)
+            if in_time is None:
+                # It is seen on the coarsest grid, where it costs little.
+                in_time = _Table(system, initial, level, tolerance.tight()).difference(table)
         except SolveError:
             # A coarse grid may be unstable where a finer one is not.
             if level == levels[-1]:
                 raise
             continue
-        if finest is not None:
-            differences.append(table.difference(finest))
-            estimate = in_time + _richardson(differences, is_periodic=bool(problem.periodic))
+        yield table, in_time
+
+
+def _settled(tables: Iterator[tuple[_Table, float]], target: float) -> tuple[_Table, float | None]:
+    """Return the first table of estimated error below a target, or the last, and its error.
+
+    The error is None where there is no coarser table to compare with.
+    """
+    finest, _ = next(tables)
+    differences: list[float] = []
+    estimate = None
+    for table, in_time in tables:
+        differences.append(table.difference(finest))
+        estimate = in_time + _richardson(differences, table.is_periodic)
         finest = table
-        if num_points is None and len(differences) > 1 and (estimate or 0.0) < TARGET:
+        if len(differences) > 1 and estimate < target:
             break
-    if finest is None:
-        raise AssertionError(levels)
-    method = f"finite differences, {finest.num_points} points{' along each axis' * (dims > 1)}"
-    if estimate is not None:
-        method += f", estimated error {estimate:.0e}"
-    return Reference(problem.axes, dict(problem.domain), finest, method, estimate)
+    return finest, estimate
 
 
 def _coarser(num_points: int) -> list[int]:
@@ -141,21 +185,19 @@ class _Table:
         system: Evolution,
         initial: Mapping[str, Initial],
         num_points: int,
-        rtol: float,
-        atol: float | None,
+        tolerance: _Tolerance,
     ) -> None:
         problem = system.problem
-        self.num_points = num_points
+        self.num_points, self.is_periodic = num_points, bool(problem.periodic)
         self._grid = uniform_grid(system, num_points)
         lines = _Lines(system, self._grid)
         state = np.concatenate(initial_state(system, initial, self._grid.coordinates()))
-        times, states = _integrate(lines, state, rtol, atol or 1e-2 * rtol)
+        times, kept = _integrate(lines, state, tolerance.relative, tolerance.absolute)
         self._times = times
         self._columns = [problem.axes.index(a) for a in (*problem.space_axes, "t")]
         self._fields = {
-            f: _extended(self._grid, times, states[:, i * self._grid.size :][:, : self._grid.size])
-            for i, (f, k) in enumerate(system.components)
-            if k == 0
+            f: _extended(self._grid, times, values)
+            for f, values in lines.fields(times, kept).items()
         }
 
     def __call__(self, points: Array) -> dict[str, Array]:
@@ -209,11 +251,11 @@ class _Lines:
                 (matrix.data, matrix.indices + place[component] * grid.size, matrix.indptr),
                 (grid.size, len(place) * grid.size),
             )
-        self._affine: tuple[csr_matrix, Array] | None = None
+        self.affine: tuple[csr_matrix, Array] | None = None
         if self._is_affine():
             nothing = np.zeros(len(self.kept))
             matrix = self.jacobian(system.start, nothing)
-            self._affine = matrix, self.rate(system.start, nothing)
+            self.affine = matrix, self.rate(system.start, nothing)
 
     def _is_affine(self) -> bool:
         system, moving = self.system, {"t", *self.system.symbols}
@@ -232,14 +274,32 @@ class _Lines:
         matrix, offset = self.completion.at(t)
         return np.asarray(matrix @ kept + offset)
 
+    def fields(self, times: Array, kept: Array) -> dict[str, Array]:
+        """Return the grid values (times, size) of each unknown from the kept ones (times, kept)."""
+        rows = {f: self._rows(i) for i, (f, k) in enumerate(self.system.components) if k == 0}
+        if self.completion.is_static:
+            matrix, offset = self.completion.at(self.system.start)
+            return {f: (matrix[own] @ kept.T).T + offset[own] for f, own in rows.items()}
+        full = np.stack([self.full(t, w) for t, w in zip(times, kept, strict=True)])
+        return {f: full[:, own] for f, own in rows.items()}
+
+    def of_fields(self) -> NDArray[np.intp]:
+        """Return which kept values the unknowns, not their time derivatives, are made of."""
+        matrix, _ = self.completion.at(self.system.start)
+        own = [self._rows(i) for i, (_, k) in enumerate(self.system.components) if k == 0]
+        return np.unique(np.concatenate([matrix[rows].indices for rows in own]))
+
+    def _rows(self, component: int) -> slice:
+        return slice(component * self.grid.size, (component + 1) * self.grid.size)
+
     def _values(self, t: float, full: Array) -> dict[str, Array | float]:
         derivatives = {n: o @ full for n, o in self._operators.items()}
         return {**self._coordinates, "t": float(t), **derivatives}
 
     def rate(self, t: float, kept: Array) -> Array:
         """Return dw/dt."""
-        if self._affine is not None:
-            matrix, offset = self._affine
+        if self.affine is not None:
+            matrix, offset = self.affine
             return np.asarray(matrix @ kept + offset)
         size, system = self.grid.size, self.system
         full = self.full(t, kept)
@@ -255,8 +315,8 @@ class _Lines:
 
     def jacobian(self, t: float, kept: Array) -> csr_matrix:
         """Return ∂(dw/dt)/∂w from the exact derivatives of the rates."""
-        if self._affine is not None:
-            return self._affine[0]
+        if self.affine is not None:
+            return self.affine[0]
         size, system = self.grid.size, self.system
         values = self._values(t, self.full(t, kept))
         completion, _ = self.completion.at(t)
@@ -292,13 +352,18 @@ def _sizes(lines: _Lines, state: Array) -> Array:
 
 
 def _integrate(lines: _Lines, state: Array, rtol: float, atol: float) -> tuple[Array, Array]:
-    """Return table times, all components at them (times, components × size)."""
+    """Return table times and the kept values at them (times, kept)."""
     start, end = lines.system.start, lines.end_time
     kept, sizes = state[lines.kept], _sizes(lines, state)[lines.kept]
     jacobian = lines.jacobian(start, kept)
-    method = _method(jacobian, end - start)
-    options = {} if method == "DOP853" else {"jac": lambda t, w: lines.jacobian(t, w).tocsc()}
-    if method == "DOP853":
+    radius, kind = _spectrum(jacobian)
+    # DOP853 is stable to about 5
+    is_explicit = radius * (end - start) / 3 < MAX_EXPLICIT_STEPS[kind]
+    if is_explicit and kind == "oscillating" and lines.affine is not None:
+        return _by_series(lines, lines.affine, kept, sizes, radius, rtol)
+    method = "DOP853" if is_explicit else IMPLICIT[kind]
+    options = {} if is_explicit else {"jac": lambda t, w: lines.jacobian(t, w).tocsc()}
+    if is_explicit:
         # Near its limit of stability its error far exceeds the tolerance, and a small one is cheap.
         rtol, atol = max(1e-3 * rtol, 1e-12), 1e-3 * atol
     with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -323,12 +388,37 @@ def _integrate(lines: _Lines, state: Array, rtol: float, atol: float) -> tuple[A
     times, table = tabulated(
         result.t, lambda t: result.sol(t).T / sizes, max(10 * rtol, TABLE_TOLERANCE)
     )
-    states = np.stack([lines.full(t, w) for t, w in zip(times, table * sizes, strict=True)])
-    return times, states
+    return times, table * sizes
 
 
-def _method(jacobian: csr_matrix, duration: float) -> str:
-    """Choose the integrator from the spectral radius and the kind of the linearised system."""
+def _by_series(
+    lines: _Lines,
+    affine: tuple[csr_matrix, Array],
+    kept: Array,
+    sizes: Array,
+    radius: float,
+    rtol: float,
+) -> tuple[Array, Array]:
+    """As `_integrate`, by the Taylor series; zeros for what the fields do not need."""
+    matrix, forcing = affine
+    start, end, shown = lines.system.start, lines.end_time, lines.of_fields()
+    times, values = taylor.propagate(
+        taylor.in_units(matrix, sizes),
+        forcing / sizes,
+        kept / sizes,
+        end - start,
+        radius,
+        shown=shown,
+        tolerance=1e-5 * rtol,
+    )
+    times, values = taylor.thinned(times, values, max(rtol, TABLE_TOLERANCE))
+    table = np.zeros((len(times), len(kept)))
+    table[:, shown] = values * sizes[shown]
+    return start + times, table
+
+
+def _spectrum(jacobian: csr_matrix) -> tuple[float, str]:
+    """Return the spectral radius of the linearised system and its kind, damped or oscillating."""
     rng = np.random.default_rng(0)
     vector = rng.standard_normal(jacobian.shape[0])
     vector /= np.linalg.norm(vector)
@@ -344,7 +434,4 @@ def _method(jacobian: csr_matrix, duration: float) -> str:
     radius = float(np.exp(np.mean(np.log(growth[20:])))) if len(growth) > 20 else 0.0
     # J²v = λ²v is along v for a real λ and against it for an imaginary pair.
     quotient = float(vector @ (jacobian @ (jacobian @ vector)))
-    kind = "damped" if quotient > 0.5 * radius**2 else "oscillating"
-    if radius * duration / 3 < MAX_EXPLICIT_STEPS[kind]:  # DOP853 is stable to about 5
-        return "DOP853"
-    return "BDF" if kind == "damped" else "Radau"
+    return radius, "damped" if quotient > 0.5 * radius**2 else "oscillating"

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import NdBSpline, make_interp_spline
 
 from pinngate.errors import InputError
 
@@ -74,6 +73,8 @@ class GridField:
     """
 
     def __init__(self, nodes: Sequence[Array], values: Array, degree: int = 5) -> None:
+        from scipy.interpolate import NdBSpline, make_interp_spline
+
         degrees = tuple(min(degree, len(x) - 1) for x in nodes)
         coefficients, knots = values, []
         for axis, (x, k) in enumerate(zip(nodes, degrees, strict=True)):
@@ -111,6 +112,8 @@ def tabulated(
     Returns:
         Times and the values at them.
     """
+    from scipy.interpolate import make_interp_spline
+
     for fraction in (1.0, 0.5, 0.25, 0.125, 0.0625):
         times = graded_times(steps, fraction)
         values = solution(times)

@@ -10,7 +10,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.path import Path
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
 
 from pinngate.statement.shapes import Ball, Box, Ellipse, Geometry, Polygon, Shape, combine
 
@@ -53,6 +52,8 @@ def filled(z: Array) -> Array:
     missing = ~np.isfinite(z)
     if missing.all() or not missing.any():
         return z
+    from scipy.ndimage import distance_transform_edt
+
     nearest = distance_transform_edt(missing, return_distances=False, return_indices=True)
     return np.asarray(z[tuple(nearest)])
 

@@ -23,6 +23,7 @@ from pinngate.report.notation import significant
 WIDTH = 7.0  # inches: a text column
 FONT = 9.0
 DPI = 150
+COMPRESSION = 3  # of PNGs: a tenth larger than with the 6 that is usual, in half the time
 
 BLUE, VERMILION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 PURPLE, SKY, INK, GREY = "#CC79A7", "#56B4E9", "#222222", "#767676"
@@ -114,7 +115,16 @@ def field_colours(*fields: NDArray[np.float64]) -> tuple[str, Normalize]:
 
 
 def png(figure: Figure) -> bytes:
-    """Return the figure as a PNG of `DPI` dots an inch."""
+    """Return the figure as a PNG of `DPI` dots an inch.
+
+    The pixels are those of `Figure.savefig`, which draws everything twice.
+    """
+    from PIL import Image
+
+    canvas = FigureCanvasAgg(figure)
+    figure.set_dpi(DPI)
+    canvas.draw()
     stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=DPI)
+    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
+    picture.save(stream, format="png", compress_level=COMPRESSION, dpi=(DPI, DPI))
     return stream.getvalue()

@@ -10,6 +10,7 @@ import platform
 import shutil
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -86,9 +87,6 @@ def require_run(folder: Path) -> None:
 
 def write_environment(folder: Path, problem: Problem) -> None:
     """Write versions, device, threads, seed and the hash of problem and data."""
-    import matplotlib
-    import scipy
-
     digest = hashlib.sha256((folder / "problem.yaml").read_bytes())
     for path in sorted((folder / "data").glob("*")):
         digest.update(path.read_bytes())
@@ -98,8 +96,8 @@ def write_environment(folder: Path, problem: Problem) -> None:
         "platform": platform.platform(),
         "torch": str(torch.__version__),
         "numpy": np.__version__,
-        "scipy": scipy.__version__,
-        "matplotlib": matplotlib.__version__,
+        "scipy": version("scipy"),
+        "matplotlib": version("matplotlib"),
         "device": problem.solve.device,
         "threads": torch.get_num_threads(),
         "seed": problem.solve.seed,

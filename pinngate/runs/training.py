@@ -29,6 +29,7 @@ from pinngate.optim.parts import OwnOptimizer, Parts, Stepper
 from pinngate.optim.registry import complete, method, resolve
 from pinngate.points.batches import BatchSource
 from pinngate.points.grid import evaluation_grid
+from pinngate.points.sampling import NUM_CONDITION
 from pinngate.reference import Reference, truth
 from pinngate.runs.metrics import relative_l2
 from pinngate.statement.coefficient_fields import searched, true_values, values_and_slopes
@@ -37,7 +38,6 @@ from pinngate.statement.problem import Problem, changed
 
 logger = logging.getLogger(__name__)
 
-NUM_CONDITION = 32  # points for each condition; a power of two keeps the Sobol batch a net
 NUM_LOGGED = 100  # rows of the history
 CHECKPOINT_SECONDS = 10.0  # at most this much work is lost when a process is killed
 LOG_GRID_FRACTION = 0.4  # of the evaluation grid along each axis, for errors in the history
@@ -220,34 +220,34 @@ def _try_functions(model: ResidualModel, stepper: Stepper, batches: dict[str, Ba
         InputError: a function fails, mixes points or is not finite, or its derivatives are not.
     """
     few = {name: batch.take(slice(0, 1)) for name, batch in batches.items()}
-    whole, alone = (
-        {
-            part.term.name: part
-            for tile in reversed([*model.sweep(stepper.network, stepper.coefficients, taken)])
-            for part in tile.evaluations
-        }
-        for taken in (batches, few)
-    )
+    whole, alone = (_evaluations(model, stepper, taken) for taken in (batches, few))
     for name, part in whole.items():
         own = " and ".join(f"'{f}'" for f in applied_functions(part.term.residual))
         if not own:
             continue
-        _try_function(f"{name}, which calls {own},", part, alone[name])
+        computed = (part.residual, *part.by_channel.values(), part.by_coefficient)
+        if not all(bool(torch.isfinite(values).all()) for values in computed):
+            raise InputError(
+                f"{name}, which calls {own}, is not finite at the start, or its derivatives",
+                expected="functions that are finite, with their derivatives, for all values that "
+                "the fields may take",
+            )
+        if not torch.allclose(part.residual[:1], alone[name].residual, rtol=1e-3):
+            raise InputError(
+                f"{name}, which calls {own}, has another value at a point among others than alone",
+                expected="functions that work on each element by itself",
+            )
 
 
-def _try_function(what: str, part: TermEvaluation, alone: TermEvaluation) -> None:
-    every = (part.residual, *part.by_channel.values(), part.by_coefficient)
-    if not all(bool(torch.isfinite(values).all()) for values in every):
-        raise InputError(
-            f"{what} is not finite at the start, or its derivatives",
-            expected="functions that are finite, with their derivatives, for all values "
-            "that the fields may take",
-        )
-    if not torch.allclose(part.residual[:1], alone.residual, rtol=1e-3):
-        raise InputError(
-            f"{what} has another value at a point among others than alone",
-            expected="functions that work on each element by itself",
-        )
+def _evaluations(
+    model: ResidualModel, stepper: Stepper, batches: dict[str, Batch]
+) -> dict[str, TermEvaluation]:
+    """Return the first tile of every term."""
+    found: dict[str, TermEvaluation] = {}
+    for tile in model.sweep(stepper.network, stepper.coefficients, batches):
+        for part in tile.evaluations:
+            found.setdefault(part.term.name, part)
+    return found
 
 
 def _with_own(problem: Problem, network: nn.Module | None) -> Problem:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Self
 
@@ -38,6 +39,11 @@ class NetworkOptions:
     depth: int = 3
     activation: Literal["tanh", "sin"] = "tanh"
     features: float | None = 2.0
+
+    def num_weights(self, num_inputs: int, num_outputs: int) -> int:
+        """Return the number of weights and biases between so many inputs and outputs."""
+        widths = [num_inputs, *[self.width] * self.depth, num_outputs]
+        return sum((a + 1) * b for a, b in pairwise(widths))
 
 
 def _option(meaning: str, default: Any = None) -> Any:
@@ -118,7 +124,7 @@ class OptimizerOptions:
         network: the network, or `RACE`.
         own_network: class of a network of the caller's own in its place, None without one.
         collocation: points at which the equations are enforced. The default holds for two axes:
-            on a line fewer are as dense, in a volume more are needed (`pinngate.optim.registry`).
+            on a line fewer are as dense, in a volume more are needed (`completion`).
         iterations: at most so many.
         weights: of the terms of the loss.
         seed: of every random stream.
@@ -333,7 +339,8 @@ def _given(stated: SolveOptions) -> dict[str, Any]:
 def _not_read(name: str, path: str, *, is_default: bool) -> InputError:
     reads = DECLARATIONS[name]
     kinds = ", ".join(reads.weight_names())
-    listed = ", ".join(f"weights ({kinds})" if key == "weights" else key for key in reads.names())
+    stated = [key for key in reads.names() if key != "own_network"]  # which Python alone gives
+    listed = ", ".join(f"weights ({kinds})" if key == "weights" else key for key in stated)
     readers = [other for other in NAMED if path in DECLARATIONS[other].paths()]
     is_read = f"{path} is read by {', '.join(readers)}"
     shown = f"{name}, the default," if is_default else name

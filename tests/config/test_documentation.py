@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
-import yaml
 
 from pinngate.config import catalog, load, loads
 from pinngate.config.documentation import SECTIONS, reference, template, write_reference
@@ -54,20 +52,6 @@ def test_a_shipped_problem_is_a_template(name: str, tmp_path: Path) -> None:
     file = tmp_path / "new.yaml"
     file.write_text(template(name), encoding="utf-8")
     assert load(file) == load(catalog.path(name))
-
-
-def test_a_template_with_data_finds_it_from_any_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shipped = tmp_path / "my problems"
-    shutil.copytree(catalog.folder(), shipped)
-    (shipped / "heat-sensors.csv").write_text("x,t,u\n0.5,0,1\n")
-    monkeypatch.setattr(catalog, "folder", lambda: shipped)
-    file = tmp_path / "new.yaml"
-    file.write_text(template("heat-sensors"), encoding="utf-8")
-    assert load(file).observations[0].file == (shipped / "heat-sensors.csv").resolve()
-    tree = yaml.safe_load(file.read_text())
-    assert Path(tree["observations"][0]["file"]).is_absolute()
 
 
 def test_a_template_of_nothing_known_is_refused() -> None:

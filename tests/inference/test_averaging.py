@@ -14,7 +14,8 @@ from pinngate import solution as runs
 from pinngate.inference.averaging import AveragedPosterior, Member, reach, shares
 from pinngate.inference.posterior import Posterior
 from pinngate.linear.dense import DenseSystem
-from pinngate.model.channels import Plan, forward
+from pinngate.model.channels.plan import Plan
+from pinngate.model.channels.propagate import forward
 from pinngate.model.networks import Network, averaged
 from pinngate.optim.second_order import SecondOrder
 from pinngate.runs.training import Session, begin, train

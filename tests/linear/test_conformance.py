@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from pinngate.linear.dense import DenseSystem
+from pinngate.linear.effort import MatrixFreeOptions
 from pinngate.linear.forms import DenseForm, Form, MatrixFreeForm, Trial, form_of
 from pinngate.linear.jacobian import jacobian
 from pinngate.linear.linearisation import Linearisation, linearise
-from pinngate.linear.matrix_free import MatrixFreeOptions
 from pinngate.statement.options import NetworkOptions
 from pinngate.statement.problem import Coefficient
 from tests.noisy_heat import DOUBLE, NoisyHeat

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from pinngate.errors import InputError
-from pinngate.linear.jacobian import assign, flatten, jacobian
+from pinngate.linear.jacobian import assign, flatten, jacobian, row_weights
 from pinngate.linear.rows import LinearisedRows
-from pinngate.model.channels import Plan, forward
+from pinngate.model.channels.plan import Plan
+from pinngate.model.channels.propagate import forward
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.moments import gradient_moments
 from pinngate.model.networks import JointNetwork, Network
@@ -100,16 +101,18 @@ def close(found: Tensor, expected: Tensor) -> None:
 
 def test_residuals_and_jacobian_are_those_of_the_twin(twins: Parts) -> None:
     model, network, module, coefficients, batches = twins
-    weights = {term.name: 0.5 + k for k, term in enumerate(model.terms)}
-    expected, r, _ = jacobian(model, network, coefficients, batches, weights)
-    found, own_r, _ = jacobian(model, module, coefficients, batches, weights)
+    by_term = {term.name: 0.5 + k for k, term in enumerate(model.terms)}
+    weights = row_weights(model, batches, by_term)
+    expected, r = jacobian(model, network, coefficients, batches, weights)
+    found, own_r = jacobian(model, module, coefficients, batches, weights)
     close(own_r, r)
     close(found, expected)
 
 
 def test_products_are_those_of_the_jacobian(twins: Parts) -> None:
     model, _, module, coefficients, batches = twins
-    weights = {term.name: 0.5 + k for k, term in enumerate(model.terms)}
+    by_term = {term.name: 0.5 + k for k, term in enumerate(model.terms)}
+    weights = row_weights(model, batches, by_term)
     jac = jacobian(model, module, coefficients, batches, weights)[0][:, : module.num_parameters]
     rows = LinearisedRows(model, module, coefficients, batches, weights, tile=8)
     random = torch.Generator().manual_seed(1)
@@ -152,9 +155,9 @@ def test_beside_coefficient_fields_it_is_one_network_with_them() -> None:
     )
     model, batches = batches_of(case)
     none = coefficients_of(case)
-    ones = {term.name: 1.0 for term in model.terms}
-    expected, r, _ = jacobian(model, layered, none, batches, ones)
-    found, own_r, _ = jacobian(model, mixed, none, batches, ones)
+    ones = row_weights(model, batches, {term.name: 1.0 for term in model.terms})
+    expected, r = jacobian(model, layered, none, batches, ones)
+    found, own_r = jacobian(model, mixed, none, batches, ones)
     close(own_r, r)
     close(found, expected)
     means = [gradient_moments(model, n, none, batches, "pairs") for n in (layered, mixed)]

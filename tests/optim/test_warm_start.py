@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pinngate.config import catalog, load
-from pinngate.optim.race import DIVISIONS
+from pinngate.optim.divisions import DIVISIONS
 from pinngate.optim.warm_start import STEPS, STEPS_AN_ITERATION
 from pinngate.points.grid import evaluation_grid
 from pinngate.runs.metrics import relative_l2

@@ -365,4 +365,4 @@ def test_only_equations_that_are_linear_and_do_not_change_are_assembled(
 ) -> None:
     system = evolution(EXACT[name][0])
     lines = finite_difference._Lines(system, uniform_grid(system, 21))
-    assert (lines._affine is not None) is is_affine
+    assert (lines.affine is not None) is is_affine

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pinngate.optim.race import DIVISIONS
+from pinngate.optim.divisions import DIVISIONS
 from pinngate.report import RunArchive
 from pinngate.report.candidates import courses, network_words, race_rows, winner_of
 

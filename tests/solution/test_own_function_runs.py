@@ -13,7 +13,7 @@ import pinngate
 from pinngate import config
 from pinngate.config import catalog
 from pinngate.errors import InputError
-from pinngate.linear.jacobian import jacobian
+from pinngate.linear.jacobian import jacobian, row_weights
 from pinngate.report import mathml
 from pinngate.runs.training import begin
 from pinngate.statement.problem import Problem
@@ -65,9 +65,9 @@ def test_residuals_and_jacobian_are_those_of_the_text(text: Problem, own: Proble
     for problem in (text, own):
         session = begin(problem)
         stepper = session.stepper
-        ones = {term.name: 1.0 for term in stepper.parts.model.terms}
-        parts = (stepper.parts.model, stepper.network, stepper.coefficients)
-        found.append(jacobian(*parts, session.batches.draw(), ones))
+        model, batches = stepper.parts.model, session.batches.draw()
+        ones = row_weights(model, batches, {term.name: 1.0 for term in model.terms})
+        found.append(jacobian(model, stepper.network, stepper.coefficients, batches, ones))
     torch.testing.assert_close(found[1][1], found[0][1], rtol=1e-10, atol=1e-10)
     torch.testing.assert_close(found[1][0], found[0][0], rtol=1e-10, atol=1e-10)
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from pinngate.optim.matrix_free.solver import MatrixFreeGaussNewton
 from torch import nn
 
 import pinngate
@@ -16,6 +15,8 @@ from pinngate import config
 from pinngate.config import catalog
 from pinngate.errors import InputError, Interrupted
 from pinngate.inference.posterior import laplace_posterior
+from pinngate.linear.forms import MatrixFreeForm, Trial
+from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.runs.folder import load_session
 from pinngate.runs.training import begin
 from pinngate.statement.options import NetworkOptions
@@ -58,7 +59,8 @@ def test_the_matrix_free_form_takes_the_same_steps() -> None:
     for is_own in (False, True):
         setting = NoisyHeat(NetworkOptions(width=8, depth=2, features=1.5))
         network = twin_of(setting.network, "xt") if is_own else setting.network
-        solver = MatrixFreeGaussNewton(setting.model, network, setting.coefficients)
+        trial = (setting.model, network, setting.coefficients)
+        solver = PopulationRiskGaussNewton(*trial, form=MatrixFreeForm())
         for _ in range(3):
             row = solver.step(setting.draw(64))
         logs.append(row)
@@ -67,10 +69,11 @@ def test_the_matrix_free_form_takes_the_same_steps() -> None:
 
 def test_the_posterior_is_that_of_the_built_in_twin() -> None:
     setting = NoisyHeat(NetworkOptions(width=8, depth=2, features=1.5))
-    twin, batches, weights = twin_of(setting.network, "xt"), setting.draw(64), setting.weights()
+    twin, batches = twin_of(setting.network, "xt"), setting.draw(64)
+    weights = setting.weights(batches).by_term
     model, network, coefficients = setting.parts
-    expected = laplace_posterior(model, network, coefficients, batches, weights)
-    found = laplace_posterior(model, twin, coefficients, batches, weights)
+    expected = laplace_posterior(Trial(model, network, coefficients), batches, weights)
+    found = laplace_posterior(Trial(model, twin, coefficients), batches, weights)
     at = setting.grid(7)
     torch.testing.assert_close(
         expected.std(twin, at), expected.std(network, at), rtol=1e-10, atol=1e-10

@@ -15,7 +15,8 @@ from pinngate.errors import InputError
 from pinngate.expression import evaluate, names, parse, parse_equation
 from pinngate.linear.jacobian import jacobian, row_weights
 from pinngate.linear.rows import LinearisedRows
-from pinngate.model.channels import Plan, forward
+from pinngate.model.channels.plan import Plan
+from pinngate.model.channels.propagate import forward
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import JointNetwork, Network
 from pinngate.model.residuals import ResidualModel

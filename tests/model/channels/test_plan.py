@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pinngate.model.channels import plan_channels
-from pinngate.model.channels.plan import lower_orders, partitions
+from pinngate.model.channels.plan import lower_orders, partitions, plan_channels
 from tests.equations import CASES
 
 
