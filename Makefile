@@ -20,6 +20,7 @@ lint: .venv/.tested-with
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m pytest --quiet tests/test_complexity.py
 
 docs: .venv/.installed  ## regenerate the pages that are made from the code
 	$(BIN)/python -m pinngate.config.documentation docs/problem-file.md

@@ -227,7 +227,8 @@ def bench(
     figures and one page, report.html. Rivals need extras: pip install 'pinngate[bench,deepxde]'.
     """
     from pinngate.bench import load_suite, run_matrix, write_page, write_tables
-    from pinngate.bench.suite import cut, suite_names
+    from pinngate.bench.suite import cut
+    from pinngate.bench.suite_file import suite_names
 
     if list_:
         from pinngate.bench.methods import METHODS

@@ -93,21 +93,25 @@ def rows_of(archive: RunArchive) -> list[Row]:
         "status": str(archive.metrics["status"]),
         "seconds": _text(archive.number("seconds", "total")),
     }
-    rows = []
-    for kind, names in (
-        ("fields", problem.unknowns),
-        ("coefficient_fields", [f.name for f in problem.coefficient_fields]),
-    ):
-        for name in names:
-            told = {key: archive.number(kind, name, key) for key in ("relative_l2", "coverage_95")}
-            for rival in ("limit", "classical"):
-                told[rival] = archive.number(rival, name, "relative_l2")
-            rows.append(_row(common, kind, name, told))
+    rows = [
+        _row(common, kind, name, _field_figures(archive, kind, name))
+        for kind, names in (
+            ("fields", problem.unknowns),
+            ("coefficient_fields", [f.name for f in problem.coefficient_fields]),
+        )
+        for name in names
+    ]
     for coefficient in problem.coefficients:
         keys = ("estimate", "std", "truth")
         told = {key: archive.number("coefficients", coefficient.name, key) for key in keys}
         rows.append(_row(common, "coefficients", coefficient.name, told))
     return rows
+
+
+def _field_figures(archive: RunArchive, kind: str, name: str) -> dict[str, float | None]:
+    told = {key: archive.number(kind, name, key) for key in ("relative_l2", "coverage_95")}
+    rivals = ("limit", "classical")
+    return told | {rival: archive.number(rival, name, "relative_l2") for rival in rivals}
 
 
 def _row(common: Row, kind: str, of: str, told: dict[str, float | None]) -> Row:
@@ -211,21 +215,27 @@ def _section(problem: Problem, rows: Sequence[Row]) -> str:
 
 def _verdict(rows: Sequence[Row]) -> str:
     """Return errors and coefficients as one sentence each."""
-    if not rows or not rows[0]["kind"]:
-        return f"Failed: {rows[0]['status']}." if rows else "Not run yet."
-    told = [
-        f"error of `{row['of']}` {_shown(row['relative_l2'])}"
-        for row in rows
-        if row["kind"] != "coefficients" and row["relative_l2"]
-    ]
-    for row in rows:
-        if row["kind"] == "coefficients":
-            value = with_uncertainty(_number(row["estimate"]), _number(row["std"]))
-            truth = f" (true value {_shown(row['truth'])})" if row["truth"] else ""
-            told.append(f"`{row['of']}` = {value}{truth}")
+    if not rows:
+        return "Not run yet."
+    status = rows[0]["status"]
+    if not rows[0]["kind"]:
+        return f"Failed: {status}."
+    coefficients = [row for row in rows if row["kind"] == "coefficients"]
+    judged = [row for row in rows if row not in coefficients and row["relative_l2"]]
+    told = [*map(_error_words, judged), *map(_estimate_words, coefficients)]
     text = "; ".join(told) or "no truth to compare with"
-    state = "" if rows[0]["status"] == "converged" else f" **{rows[0]['status'].capitalize()}.**"
+    state = "" if status == "converged" else f" **{status.capitalize()}.**"
     return text[0].upper() + text[1:] + "." + state
+
+
+def _error_words(row: Row) -> str:
+    return f"error of `{row['of']}` {_shown(row['relative_l2'])}"
+
+
+def _estimate_words(row: Row) -> str:
+    value = with_uncertainty(_number(row["estimate"]), _number(row["std"]))
+    truth = f" (true value {_shown(row['truth'])})" if row["truth"] else ""
+    return f"`{row['of']}` = {value}{truth}"
 
 
 def _first_sentence(text: str) -> str:

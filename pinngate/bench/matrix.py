@@ -13,7 +13,7 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
@@ -58,28 +58,31 @@ def run_matrix(
     missing = [(key, run) for key, run in wanted.items() if key not in done]
     logger.info("%d of %d runs are done", len(wanted) - len(missing), len(wanted))
     if missing:
-        with (
-            ProcessPoolExecutor(num_workers, get_context("spawn"), _warm_up) as pool,
-            file.open("a", encoding="utf-8") as stream,
-        ):
-            futures = [pool.submit(execute, key, run) for key, run in missing]
-            try:
-                for future in as_completed(futures):
-                    row = future.result()
-                    done[row["id"]] = row
-                    stream.write(json.dumps(row) + "\n")
-                    stream.flush()
-                    if on_row is not None:
-                        on_row(row, sum(key in done for key in wanted), len(wanted))
-            except BrokenProcessPool:
-                raise SolveError(
-                    "a worker of the benchmark was killed; what is finished is kept, and running "
-                    "the same command again goes on from there"
-                ) from None
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        with file.open("a", encoding="utf-8") as stream:
+            for row in _executed(missing, num_workers):
+                done[row["id"]] = row
+                stream.write(json.dumps(row) + "\n")
+                stream.flush()
+                if on_row is not None:
+                    on_row(row, len(wanted.keys() & done.keys()), len(wanted))
     return [done[key] | _labels(run) for key, run in wanted.items()]
+
+
+def _executed(runs: Sequence[tuple[str, Run]], num_workers: int) -> Iterator[Row]:
+    """Yield the rows of runs as they are done, in as many processes."""
+    with ProcessPoolExecutor(num_workers, get_context("spawn"), _warm_up) as pool:
+        futures = [pool.submit(execute, key, run) for key, run in runs]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BrokenProcessPool:
+            raise SolveError(
+                "a worker of the benchmark was killed; what is finished is kept, and running "
+                "the same command again goes on from there"
+            ) from None
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _finished(file: Path) -> dict[str, Row]:

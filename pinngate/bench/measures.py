@@ -82,40 +82,37 @@ def score(case: Case, outcome: Outcome) -> Row:
     Raises:
         SolveError: the answer holds values that are not finite.
     """
-    unknowns, bound = case.problem.unknowns, case.limit
-    if outcome.metrics is not None:
-        metrics = dict(outcome.metrics)
-    else:
-        if not all(np.isfinite(outcome.fields[name]).all() for name in unknowns):
-            raise SolveError("the solution is not finite")
-        metrics = {
-            "status": "converged",
-            "reason": outcome.reason,
-            "iterations": outcome.iterations,
-            "seconds": {"total": outcome.seconds},
-            "fields": {
-                name: field_metrics(
-                    case.grid,
-                    outcome.fields[name],
-                    None if case.known is None else case.known[name],
-                    outcome.std.get(name),
-                )
-                for name in unknowns
-            },
-            "limit": {name: None if bound is None else bound.of_field(name) for name in unknowns},
-            "classical": case.analyst,
-            "coefficient_fields": {},
-            "coefficients": coefficient_metrics(
-                case.problem, outcome.coefficients, outcome.intervals
-            ),
-        }
+    metrics = dict(_judged(case, outcome) if outcome.metrics is None else outcome.metrics)
     metrics["solve_seconds"] = outcome.seconds
-    if bound is not None:
-        for name, std in bound.coefficients.items():
-            if name in metrics["coefficients"]:
-                entry = {**metrics["coefficients"][name], "limit": std}
-                metrics["coefficients"] = {**metrics["coefficients"], name: entry}
+    best = {} if case.limit is None else case.limit.coefficients
+    metrics["coefficients"] = {
+        name: {**entry, "limit": best[name]} if name in best else entry
+        for name, entry in metrics["coefficients"].items()
+    }
     return metrics | dict(outcome.details)
+
+
+def _judged(case: Case, outcome: Outcome) -> Row:
+    """Return the metrics of a method that does not judge its own answer."""
+    unknowns, bound, known = case.problem.unknowns, case.limit, case.known or {}
+    if not all(np.isfinite(outcome.fields[name]).all() for name in unknowns):
+        raise SolveError("the solution is not finite")
+    return {
+        "status": "converged",
+        "reason": outcome.reason,
+        "iterations": outcome.iterations,
+        "seconds": {"total": outcome.seconds},
+        "fields": {
+            name: field_metrics(
+                case.grid, outcome.fields[name], known.get(name), outcome.std.get(name)
+            )
+            for name in unknowns
+        },
+        "limit": {name: None if bound is None else bound.of_field(name) for name in unknowns},
+        "classical": case.analyst,
+        "coefficient_fields": {},
+        "coefficients": coefficient_metrics(case.problem, outcome.coefficients, outcome.intervals),
+    }
 
 
 def field_names(row: Row) -> list[str]:
@@ -173,8 +170,10 @@ def error_at(row: Row, name: str, seconds: float) -> float | None:
     None too for coefficients that vary: only fields are judged along the way.
     """
     final = figure(row, name, "relative_l2")
-    if final is None or row["solve_seconds"] <= seconds:
-        return None if final is None else float(final)
+    if final is None:
+        return None
+    if row["solve_seconds"] <= seconds:
+        return float(final)
     course = row.get("course") or {}
     errors = course.get(f"relative_l2.{name}", [])
     pairs = zip(course["seconds"], errors, strict=True) if errors else ()

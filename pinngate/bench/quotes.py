@@ -22,6 +22,7 @@ from __future__ import annotations
 import csv
 import re
 import sys
+from operator import mul
 from pathlib import Path
 
 from pinngate.errors import InputError
@@ -92,10 +93,11 @@ def _joined(lines: list[Line], stated: str, kind: str) -> float:
             f"{kind}: {stated}",
             expected="a column with numbers in some row" + " * WEIGHT" * (kind == "mean"),
         )
+    values = [float(line[column]) for line in told]
     if kind == "sum":
-        return sum(float(line[column]) for line in told)
-    total = sum(float(line[weight]) for line in told)
-    return sum(float(line[column]) * float(line[weight]) for line in told) / total
+        return sum(values)
+    weights = [float(line[weight]) for line in told]
+    return sum(map(mul, values, weights)) / sum(weights)
 
 
 def _cell(line: Line, column: str, quote: str) -> str:

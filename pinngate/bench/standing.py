@@ -22,35 +22,38 @@ TO_LIMIT = "1.5x_limit"
 
 def standing(suite: Suite, tables: Tables) -> list[Row]:
     """Return one row for each problem, setting and field that the baseline and a rival solve."""
-    cells: dict[tuple[str, str, str], list[Row]] = {}
-    for row in tables.fields:
-        cells.setdefault((row["problem"], row["setting"], row["field"]), []).append(row)
+    solved, rivalries = _by_cell(tables.fields), _by_cell(tables.comparisons)
     table = []
-    for (problem, setting, field), members in cells.items():
-        rivals = [
-            row
-            for row in tables.comparisons
-            if (row["problem"], row["setting"], row["field"]) == (problem, setting, field)
-        ]
+    for cell, members in solved.items():
         own = next((r for r in members if r["method"] == suite.reference), None)
-        if own is None or not rivals:
-            continue
-        best = min(rivals, key=_ratio)
-        table.append(
-            {
-                "problem": problem,
-                "setting": setting,
-                "field": field,
-                "place": 1.0 + sum(_ratio(r) < 1 for r in rivals),
-                "num_methods": float(len(members)),
-                "best_rival": best["method"],
-                "best_ratio": best["ratio"],
-                "error": own["relative_l2_median"],
-                "better": ", ".join(r["method"] for r in rivals if _is_better(r)) or "none",
-                "first_to_limit": _first_to_limit(members),
-            }
-        )
+        rivals = rivalries.get(cell)
+        if own is not None and rivals:
+            table.append(_place(cell, own, members, rivals))
     return table
+
+
+def _by_cell(rows: Sequence[Row]) -> dict[tuple[str, str, str], list[Row]]:
+    """Return the rows of each problem, setting and field."""
+    cells: dict[tuple[str, str, str], list[Row]] = {}
+    for row in rows:
+        cells.setdefault((row["problem"], row["setting"], row["field"]), []).append(row)
+    return cells
+
+
+def _place(
+    cell: tuple[str, str, str], own: Row, members: Sequence[Row], rivals: Sequence[Row]
+) -> Row:
+    best = min(rivals, key=_ratio)
+    return {
+        **dict(zip(("problem", "setting", "field"), cell, strict=True)),
+        "place": 1.0 + sum(_ratio(r) < 1 for r in rivals),
+        "num_methods": float(len(members)),
+        "best_rival": best["method"],
+        "best_ratio": best["ratio"],
+        "error": own["relative_l2_median"],
+        "better": ", ".join(r["method"] for r in rivals if _is_better(r)) or "none",
+        "first_to_limit": _first_to_limit(members),
+    }
 
 
 def _ratio(row: Row) -> float:

@@ -1,33 +1,19 @@
-"""What a benchmark runs: problems × settings × methods × seeds, read from a YAML file.
+"""What a benchmark runs: problems × settings × methods × seeds.
 
-First step of a benchmark; `pinngate.bench.matrix` runs what is stated here. A *setting* changes the
-problem (noise, sample size), a *method* the way to solve it; both may be restricted to some
-problems, so that one suite holds cells of different kinds.
+First step of a benchmark, read from a YAML file by `suite_file`; `pinngate.bench.matrix` runs what
+is stated here. A *setting* changes the problem (noise, sample size), a *method* the way to solve
+it; both may be restricted to some problems, so that one suite holds cells of different kinds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
-from pinngate.bench.methods import DEFAULT, method
-from pinngate.config import yaml_source
+from pinngate.bench.methods import DEFAULT
 from pinngate.errors import InputError, nearest
 
-SUITES = Path(__file__).parent / "suites"
-KEYS = (
-    "problems",
-    "settings",
-    "methods",
-    "optimizers",
-    "seeds",
-    "baseline",
-    "levels",
-    "drawn",
-    "about",
-)
 LIMIT_FACTORS = (2.0, 1.5, 1.2)  # of the statistical limit, to which iterations and time are told
 
 
@@ -103,73 +89,21 @@ class Run:
     overrides: tuple[str, ...]
 
 
-def suite_names() -> list[str]:
-    """Return the names of the shipped suites."""
-    return sorted(path.stem for path in SUITES.glob("*.yaml"))
-
-
-def load_suite(name: str) -> Suite:
-    """Read a suite: a shipped one by name, or a YAML file.
-
-    Raises:
-        InputError: there is none, it has unknown keys, or it names what does not exist.
-    """
-    path = Path(name) if name.endswith((".yaml", ".yml")) else SUITES / f"{name}.yaml"
-    if not path.is_file():
-        raise InputError(
-            f"there is no suite '{name}'",
-            expected="one of " + ", ".join(suite_names()) + ", or a YAML file",
-            hint=nearest(name, suite_names()),
-        )
-    stated = yaml_source.read(path.read_text(encoding="utf-8"), str(path)).tree
-    if not isinstance(stated, dict) or set(stated) - set(KEYS) or not stated.get("problems"):
-        raise InputError(f"{path} is no suite", expected="the keys " + ", ".join(KEYS))
-    where = str(path)
-    problems = _texts(stated["problems"], f"{where}: problems")
-    settings = {
-        label: _setting(label, given, where, problems)
-        for label, given in (stated.get("settings") or {"default": None}).items()
-    }
-    methods = {
-        name: Choice(name) for name in _texts(stated.get("optimizers", []), f"{where}: optimizers")
-    }
-    methods |= _choices(stated.get("methods") or {}, where, problems, tuple(settings))
-    methods = methods or {DEFAULT: Choice(DEFAULT)}
-    for label, choice in methods.items():
-        method(choice.method).check(choice.options, f"{where}: methods: {label}")
-    baseline = stated.get("baseline")
-    if baseline is not None:
-        _known([baseline], methods, f"{where}: baseline")
-    drawn = _texts(stated.get("drawn") or [], f"{where}: drawn")
-    _known(drawn, methods, f"{where}: drawn")
-    return Suite(
-        path.stem,
-        problems,
-        methods,
-        settings,
-        *_seeds(stated.get("seeds", 10), f"{where}: seeds", problems),
-        baseline,
-        tuple(_level(value, f"{where}: levels") for value in stated.get("levels") or ()),
-        drawn,
-        str(stated.get("about") or ""),
-    )
-
-
 def runs_of(suite: Suite) -> Iterator[Run]:
     """Yield every run of a suite, seeds outermost: a partial matrix is a smaller sample of all."""
-    most = max(suite.num_seeds, *suite.problem_seeds.values(), 0)
-    for seed in range(most):
-        for problem in suite.problems:
-            for title, setting in suite.settings.items():
-                if not _is_within(problem, setting.problems):
-                    continue
-                for label, choice in suite.methods.items():
-                    if (
-                        _is_within(problem, choice.problems)
-                        and _is_within(title, choice.settings)
-                        and seed < suite.seeds_of(problem, choice)
-                    ):
-                        yield Run(problem, title, label, choice, seed, setting.overrides)
+    cells = [
+        (problem, title, label)
+        for problem in suite.problems
+        for title, setting in suite.settings.items()
+        if _is_within(problem, setting.problems)
+        for label, choice in suite.methods.items()
+        if _is_within(problem, choice.problems) and _is_within(title, choice.settings)
+    ]
+    for seed in range(max(suite.num_seeds, *suite.problem_seeds.values(), 0)):
+        for problem, title, label in cells:
+            choice = suite.methods[label]
+            if seed < suite.seeds_of(problem, choice):
+                yield Run(problem, title, label, choice, seed, suite.settings[title].overrides)
 
 
 def cut(
@@ -193,11 +127,9 @@ def cut(
         InputError: a label or problem is not in the suite.
     """
     if methods:
-        _known(methods, suite.methods, "--method")
-        kept = {k: v for k, v in suite.methods.items() if k in (*methods, suite.reference)}
-        suite = replace(suite, methods=kept, drawn=())  # what is asked for is drawn
+        suite = _keeping_methods(suite, methods)
     if problems:
-        _known(problems, suite.problems, "--problem")
+        require_known(problems, suite.problems, "--problem")
         suite = replace(suite, problems=tuple(p for p in suite.problems if p in problems))
     if overrides:
         settings = {
@@ -210,54 +142,20 @@ def cut(
     return suite
 
 
+def _keeping_methods(suite: Suite, methods: Sequence[str]) -> Suite:
+    require_known(methods, suite.methods, "--method")
+    kept = {k: v for k, v in suite.methods.items() if k in (*methods, suite.reference)}
+    return replace(suite, methods=kept, drawn=())  # what is asked for is drawn
+
+
 def _is_within(name: str, names: Sequence[str] | None) -> bool:
     return names is None or name in names
 
 
-def _setting(label: str, given: Any, where: str, problems: Sequence[str]) -> Setting:
-    where = f"{where}: settings: {label}"
-    if not isinstance(given, dict):
-        return Setting(_texts(given or [], where))
-    if set(given) - {"set", "problems"}:
-        raise InputError(f"{where}: unknown key", expected="set, problems")
-    return Setting(_texts(given.get("set") or [], where), _restriction(given, problems, where))
-
-
-def _choices(
-    given: Any, where: str, problems: Sequence[str], settings: Sequence[str]
-) -> dict[str, Choice]:
-    if isinstance(given, list):
-        given = dict.fromkeys(_texts(given, f"{where}: methods"))
-    if not isinstance(given, dict):
-        raise InputError(f"{where}: methods", expected="labels, each with a method and its options")
-    choices = {}
-    for label, stated in given.items():
-        at = f"{where}: methods: {label}"
-        if stated is not None and not isinstance(stated, dict):
-            raise InputError(f"{at}: got {stated!r}", expected="method: NAME and its options")
-        options = dict(stated or {})
-        name = str(options.pop("method", label))
-        limited = _restriction(options, problems, at)
-        within = _restriction(options, settings, at, "settings")
-        seeds = options.pop("seeds", None)
-        options.pop("problems", None)
-        options.pop("settings", None)
-        num_seeds = None if seeds is None else _count(seeds, f"{at}: seeds")
-        choices[label] = Choice(name, options, limited, within, num_seeds)
-    return choices
-
-
-def _restriction(
-    given: Mapping[str, Any], names: Sequence[str], where: str, key: str = "problems"
-) -> tuple[str, ...] | None:
-    if given.get(key) is None:
-        return None
-    chosen = _texts(given[key], f"{where}: {key}")
-    _known(chosen, names, f"{where}: {key}")
-    return chosen
-
-
-def _known(chosen: Sequence[Any], names: Sequence[str] | Mapping[str, Any], where: str) -> None:
+def require_known(
+    chosen: Sequence[Any], names: Sequence[str] | Mapping[str, Any], where: str
+) -> None:
+    """Refuse a name that is not among a suite's own."""
     for name in chosen:
         if name not in names:
             raise InputError(
@@ -265,31 +163,3 @@ def _known(chosen: Sequence[Any], names: Sequence[str] | Mapping[str, Any], wher
                 expected="one of " + ", ".join(names),
                 hint=nearest(str(name), list(names)),
             )
-
-
-def _texts(given: Any, where: str) -> tuple[str, ...]:
-    items = given if isinstance(given, list) else [given]
-    if not all(isinstance(item, str) for item in items):
-        raise InputError(f"{where}: got {given!r}", expected="a list of texts")
-    return tuple(items)
-
-
-def _seeds(given: Any, where: str, problems: Sequence[str]) -> tuple[int, dict[str, int]]:
-    if not isinstance(given, dict):
-        return _count(given, where), {}
-    counts = {name: _count(count, f"{where}: {name}") for name, count in given.items()}
-    default = counts.pop("default", 10)
-    _known(list(counts), problems, where)
-    return default, counts
-
-
-def _count(given: Any, where: str) -> int:
-    if not isinstance(given, int) or isinstance(given, bool) or given < 1:
-        raise InputError(f"{where}: got {given!r}", expected="a whole number of at least 1")
-    return given
-
-
-def _level(given: Any, where: str) -> float:
-    if not isinstance(given, int | float) or isinstance(given, bool) or not given > 0:
-        raise InputError(f"{where}: got {given!r}", expected="positive numbers")
-    return float(given)

@@ -14,7 +14,7 @@ from pathlib import Path
 from pinngate.bench.measures import Row
 from pinngate.bench.methods import method
 from pinngate.bench.standing import sentences, standing
-from pinngate.bench.suite import Suite
+from pinngate.bench.suite import Choice, Suite
 from pinngate.bench.suite_figures import FAMILIES, figures_of, slug
 from pinngate.bench.suite_tables import (
     ABOUT,
@@ -55,21 +55,23 @@ def write_page(suite: Suite, rows: Sequence[Row], folder: Path, command: str) ->
         verdict=verdict(suite, tables),
         images={name: b64encode(content).decode("ascii") for name, content in images.items()},
         sections=[_section(suite, tables, *cell) for cell in cells],
-        methods=[
-            {
-                "label": label,
-                "family": FAMILIES[method(choice.method).family],
-                "summary": method(choice.method).summary,
-                "options": ", ".join(f"{k}: {v}" for k, v in choice.options.items()) or "defaults",
-                "source": method(choice.method).source,
-            }
-            for label, choice in suite.methods.items()
-        ],
+        methods=[_described(label, choice) for label, choice in suite.methods.items()],
         left_out=tables.left_out,
     )
     path = folder / "report.html"
     path.write_text(page, encoding="utf-8")
     return path
+
+
+def _described(label: str, choice: Choice) -> Row:
+    chosen = method(choice.method)
+    return {
+        "label": label,
+        "family": FAMILIES[chosen.family],
+        "summary": chosen.summary,
+        "options": ", ".join(f"{k}: {v}" for k, v in choice.options.items()) or "defaults",
+        "source": chosen.source,
+    }
 
 
 def _section(suite: Suite, tables: Tables, problem: str, setting: str) -> Row:
@@ -104,18 +106,22 @@ def verdict(suite: Suite, tables: Tables) -> list[str]:
     told = sentences(suite, standing(suite, tables)) if len(suite.methods) > 1 else []
     for label in suite.methods:
         own = [row for row in tables.comparisons if row["method"] == label]
-        if not own:
-            continue
-        better = sum(_is_significant(r) and r["probability_of_improvement"] > 0.5 for r in own)
-        worse = sum(_is_significant(r) and r["probability_of_improvement"] < 0.5 for r in own)
-        ratios = sorted(r["ratio"] for r in own if r["ratio"] is not None)
-        middle = number(ratios[len(ratios) // 2]) if ratios else "–"
-        told.append(
-            f"{label}: {suite.reference} is better in {better}, worse in {worse}, not told apart "
-            f"in {len(own) - better - worse} of {len(own)} cells; error / {suite.reference}'s "
-            f"is {middle} in the middle cell"
-        )
+        if own:
+            told.append(_against(suite.reference, label, own))
     return told
+
+
+def _against(reference: str, label: str, rows: Sequence[Row]) -> str:
+    """Return in how many cells the baseline is better than one rival, and by how much."""
+    clear = [row["probability_of_improvement"] for row in rows if _is_significant(row)]
+    better, worse = sum(p > 0.5 for p in clear), sum(p < 0.5 for p in clear)
+    ratios = sorted(row["ratio"] for row in rows if row["ratio"] is not None)
+    middle = number(ratios[len(ratios) // 2]) if ratios else "–"
+    return (
+        f"{label}: {reference} is better in {better}, worse in {worse}, not told apart "
+        f"in {len(rows) - better - worse} of {len(rows)} cells; error / {reference}'s "
+        f"is {middle} in the middle cell"
+    )
 
 
 def _is_significant(row: Row) -> bool:

@@ -20,7 +20,7 @@ from pinngate.bench.matrix import columns
 from pinngate.bench.measures import Row
 from pinngate.bench.standing import sentences, standing
 from pinngate.bench.suite import Suite
-from pinngate.bench.summaries import TIMES, levels, make_tables
+from pinngate.bench.summaries import TIMES, Tables, levels, make_tables
 
 FIELD_COLUMNS = (
     ("problem", "problem"),
@@ -139,8 +139,12 @@ def write_tables(suite: Suite, rows: Sequence[Row], folder: Path, command: str) 
     _write_csv(folder / "summary.csv", tables.fields)
     _write_csv(folder / "coefficients.csv", tables.coefficients)
     _write_csv(folder / "comparisons.csv", tables.comparisons)
-    lines = [f"# {suite.name}", "", f"{version_line(command)} {ABOUT}"]
-    lines += _markdown(FIELD_COLUMNS, tables.fields)
+    lines = [
+        f"# {suite.name}",
+        "",
+        f"{version_line(command)} {ABOUT}",
+        *_markdown(FIELD_COLUMNS, tables.fields),
+    ]
     if tables.coefficients:
         lines += _markdown(COEFFICIENT_COLUMNS, tables.coefficients)
     if tables.comparisons:
@@ -149,16 +153,23 @@ def write_tables(suite: Suite, rows: Sequence[Row], folder: Path, command: str) 
     if len(suite.methods) > 1:
         places = standing(suite, tables)
         _write_csv(folder / "standing.csv", places)
-        lines += ["", "## Standing", "", *(f"- {s}" for s in sentences(suite, places))]
-        lines += _markdown(STANDING_COLUMNS, places)
-        lines += ["", "## How soon", "", "Medians over the seeds that arrived."]
-        lines += _markdown(arrival_columns(suite), tables.fields)
+        lines += _rivalry(suite, tables, places)
     if tables.left_out:
         lines += ["", "## Not applicable", ""]
         lines += [f"- {r['method']} to {r['problem']}: {r['reason']}" for r in tables.left_out]
     path = folder / "summary.md"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
+
+
+def _rivalry(suite: Suite, tables: Tables, places: Sequence[Row]) -> list[str]:
+    """Return where the methods stand and how soon they arrive."""
+    return [
+        *("", "## Standing", "", *(f"- {s}" for s in sentences(suite, places))),
+        *_markdown(STANDING_COLUMNS, places),
+        *("", "## How soon", "", "Medians over the seeds that arrived."),
+        *_markdown(arrival_columns(suite), tables.fields),
+    ]
 
 
 def _markdown(shown: Sequence[tuple[str, str]], rows: Sequence[Row]) -> list[str]:

@@ -46,10 +46,7 @@ def make_tables(suite: Suite, rows: Sequence[Row]) -> Tables:
         for row in rows
         if row["status"] == "not applicable"
     }
-    reasons = [
-        {"problem": p, "setting": s, "method": m, "reason": row["reason"]}
-        for (p, s, m), row in left_out.items()
-    ]
+    reasons = [_head(*cell) | {"reason": row["reason"]} for cell, row in left_out.items()]
     return Tables(
         summarise(rows, suite), summarise_coefficients(rows), comparisons(rows, suite), reasons
     )
@@ -66,74 +63,109 @@ def summarise(rows: Sequence[Row], suite: Suite) -> list[Row]:
     cells = cells_of(rows)
     table = []
     for (problem, setting, label), members in cells.items():
-        solved = [row for row in members if row["status"] != "failed"]
+        solved = _solved(members)
         reference = [
             row["solve_seconds"]
             for row in cells.get((problem, setting, suite.reference), [])
             if "solve_seconds" in row
         ]
-        common = {
-            "problem": problem,
-            "setting": setting,
-            "method": label,
+        common = _head(problem, setting, label) | {
             "family": members[0].get("family"),
             "num_seeds": len(members),
             "num_failed": len(members) - len(solved),
             "seconds": _median(row.get("solve_seconds") for row in solved),
         }
-        risks = _numbers(_ratio(r.get("risk.leave_one_out"), r.get("risk.true")) for r in solved)
         for name in _fields(members, cells, problem, setting):
-            errors = [_or_infinite(figure(row, name, "relative_l2")) for row in members]
-            found = summary(errors)
-            bound = _median(r.get(f"limit.{name}.relative_l2") for r in solved)
-            row = common | {
-                "field": name,
-                "relative_l2_median": _finite(found.median),
-                "relative_l2_lower_quartile": _finite(found.lower_quartile),
-                "relative_l2_upper_quartile": _finite(found.upper_quartile),
-                "relative_l2_interval": _pair(found.interval),
-                "relative_l2_worst": _finite(found.worst),
-                "relative_l2_best_ever": _median(best_ever(r, name) for r in solved),
-                "overfitting": _median(
-                    _ratio(figure(r, name, "relative_l2"), best_ever(r, name)) for r in solved
-                ),
-                "relative_l2_initial": _median(
-                    figure(r, name, "relative_l2_initial") for r in solved
-                ),
-                "relative_l2_initial_best_ever": _median(
-                    best_ever(r, name, "relative_l2_initial") for r in solved
-                ),
-                "relative_l2_limit": bound,
-                "relative_l2_realised": _median(r.get(f"limit.{name}.realised") for r in solved),
-                "ratio_to_limit": _median(
-                    _ratio(figure(r, name, "relative_l2"), r.get(f"limit.{name}.relative_l2"))
-                    for r in solved
-                ),
-                "relative_l2_classical": _median(
-                    r.get(f"classical.{name}.relative_l2") for r in solved
-                ),
-                "ratio_to_classical": _median(
-                    _ratio(figure(r, name, "relative_l2"), r.get(f"classical.{name}.relative_l2"))
-                    for r in solved
-                ),
-                "coverage_95": _mean(figure(r, name, "coverage_95") for r in solved),
-                "risk_ratio": _median(risks),
-                "risk_off_median": _median(abs(ratio - 1) for ratio in risks),
-                "risk_off_worst": max((abs(ratio - 1) for ratio in risks), default=None),
-            }
-            for factor in TIMES:
-                budget = factor * float(np.median(reference)) if reference else math.nan
-                at = [_or_infinite(_error_at(r, name, budget)) for r in members]
-                row[f"relative_l2_at_{factor:g}x_time"] = (
-                    _finite(summary(at).median) if reference else None
-                )
-            for key, level in levels(suite, name):
-                arrived = [reached(r, name, level(r)) for r in members]
-                row[f"arrived_{key}"] = sum(a is not None for a in arrived) / len(arrived)
-                row[f"iterations_to_{key}"] = _median(a[0] for a in arrived if a is not None)
-                row[f"seconds_to_{key}"] = _median(a[1] for a in arrived if a is not None)
-            table.append(row)
+            table.append(
+                common
+                | {"field": name}
+                | _error_columns(members, name)
+                | {
+                    key: _median(take(row, name) for row in solved)
+                    for key, take in _MEDIANS.items()
+                }
+                | {"coverage_95": _mean(figure(r, name, "coverage_95") for r in solved)}
+                | _risk_columns(solved)
+                | _budget_columns(members, name, reference)
+                | _arrival_columns(members, name, suite)
+            )
     return table
+
+
+def _solved(members: Sequence[Row]) -> list[Row]:
+    return [row for row in members if row["status"] != "failed"]
+
+
+def _head(problem: str, setting: str, method: str) -> Row:
+    return {"problem": problem, "setting": setting, "method": method}
+
+
+def _error(row: Row, name: str) -> float | None:
+    return figure(row, name, "relative_l2")
+
+
+def _rival(row: Row, source: str, name: str) -> float | None:
+    error: float | None = row.get(f"{source}.{name}.relative_l2")
+    return error
+
+
+_MEDIANS: dict[str, Callable[[Row, str], float | None]] = {
+    "relative_l2_best_ever": best_ever,
+    "overfitting": lambda row, name: _ratio(_error(row, name), best_ever(row, name)),
+    "relative_l2_initial": lambda row, name: figure(row, name, "relative_l2_initial"),
+    "relative_l2_initial_best_ever": lambda row, name: best_ever(row, name, "relative_l2_initial"),
+    "relative_l2_limit": lambda row, name: _rival(row, "limit", name),
+    "relative_l2_realised": lambda row, name: row.get(f"limit.{name}.realised"),
+    "ratio_to_limit": lambda row, name: _ratio(_error(row, name), _rival(row, "limit", name)),
+    "relative_l2_classical": lambda row, name: _rival(row, "classical", name),
+    "ratio_to_classical": lambda row, name: _ratio(
+        _error(row, name), _rival(row, "classical", name)
+    ),
+}
+
+
+def _error_columns(members: Sequence[Row], name: str) -> Row:
+    found = summary([_or_infinite(_error(row, name)) for row in members])
+    return {
+        "relative_l2_median": _finite(found.median),
+        "relative_l2_lower_quartile": _finite(found.lower_quartile),
+        "relative_l2_upper_quartile": _finite(found.upper_quartile),
+        "relative_l2_interval": _pair(found.interval),
+        "relative_l2_worst": _finite(found.worst),
+    }
+
+
+def _risk_columns(solved: Sequence[Row]) -> Row:
+    risks = _numbers(_ratio(r.get("risk.leave_one_out"), r.get("risk.true")) for r in solved)
+    off = [abs(ratio - 1) for ratio in risks]
+    return {
+        "risk_ratio": _median(risks),
+        "risk_off_median": _median(off),
+        "risk_off_worst": max(off, default=None),
+    }
+
+
+def _budget_columns(members: Sequence[Row], name: str, reference: Sequence[float]) -> Row:
+    """Return the errors at multiples of the baseline's median time, None where it has none."""
+    if not reference:
+        return {f"relative_l2_at_{factor:g}x_time": None for factor in TIMES}
+    told = {}
+    for factor in TIMES:
+        budget = factor * float(np.median(reference))
+        at = [_or_infinite(_error_at(r, name, budget)) for r in members]
+        told[f"relative_l2_at_{factor:g}x_time"] = _finite(summary(at).median)
+    return told
+
+
+def _arrival_columns(members: Sequence[Row], name: str, suite: Suite) -> Row:
+    """Return what share of the seeds came to each level, and when."""
+    told: Row = {}
+    for key, level in levels(suite, name):
+        arrived = [a for a in (reached(r, name, level(r)) for r in members) if a is not None]
+        told[f"arrived_{key}"] = len(arrived) / len(members)
+        told[f"iterations_to_{key}"] = _median(a[0] for a in arrived)
+        told[f"seconds_to_{key}"] = _median(a[1] for a in arrived)
+    return told
 
 
 def _fields(
@@ -168,42 +200,36 @@ def summarise_coefficients(rows: Sequence[Row]) -> list[Row]:
     estimator; `coverage_95` the share of seeds whose interval holds the truth.
     """
     table = []
-    for (problem, setting, label), members in cells_of(rows).items():
-        solved = [row for row in members if row["status"] != "failed"]
+    for cell, members in cells_of(rows).items():
+        solved = _solved(members)
         keys = [k for k in columns(solved) if k.startswith("coefficients.")]
+        counts = {"num_seeds": len(members), "num_failed": len(members) - len(solved)}
         for name in dict.fromkeys(k.split(".")[1] for k in keys):
-            at = f"coefficients.{name}"
-            relative = _numbers(r.get(f"{at}.relative_error") for r in solved)
-            misses = [
-                (r[f"{at}.estimate"] - r[f"{at}.truth"], r.get(f"{at}.limit"))
-                for r in solved
-                if r.get(f"{at}.truth") is not None
-            ]
-            bound = _median(b for _, b in misses)
-            square = math.sqrt(np.mean([e**2 for e, _ in misses])) if misses else None
-            inside = [
-                float(r[f"{at}.interval_95"][0] <= r[f"{at}.truth"] <= r[f"{at}.interval_95"][1])
-                for r in solved
-                if r.get(f"{at}.interval_95") and r.get(f"{at}.truth") is not None
-            ]
-            table.append(
-                {
-                    "problem": problem,
-                    "setting": setting,
-                    "method": label,
-                    "coefficient": name,
-                    "num_seeds": len(members),
-                    "num_failed": len(members) - len(solved),
-                    "relative_error_median": _median(relative),
-                    "relative_error_rms": (
-                        float(np.sqrt(np.mean(np.square(relative)))) if relative else None
-                    ),
-                    "limit_std": bound,
-                    "rms_over_limit": square / bound if square is not None and bound else None,
-                    "coverage_95": _mean(inside),
-                }
-            )
+            own = {"coefficient": name} | counts | _coefficient_columns(solved, name)
+            table.append(_head(*cell) | own)
     return table
+
+
+def _coefficient_columns(solved: Sequence[Row], name: str) -> Row:
+    at = f"coefficients.{name}"
+    relative = _numbers(r.get(f"{at}.relative_error") for r in solved)
+    judged = [r for r in solved if r.get(f"{at}.truth") is not None]
+    misses = [r[f"{at}.estimate"] - r[f"{at}.truth"] for r in judged]
+    bound = _median(r.get(f"{at}.limit") for r in judged)
+    intervals = [(r[f"{at}.interval_95"], r) for r in judged if r.get(f"{at}.interval_95")]
+    return {
+        "relative_error_median": _median(relative),
+        "relative_error_rms": float(np.sqrt(np.mean(np.square(relative)))) if relative else None,
+        "limit_std": bound,
+        "rms_over_limit": _ratio(_root_mean_square(misses), bound),
+        "coverage_95": _mean(
+            float(low <= row[f"{at}.truth"] <= high) for (low, high), row in intervals
+        ),
+    }
+
+
+def _root_mean_square(values: Sequence[float]) -> float | None:
+    return math.sqrt(np.mean([value**2 for value in values])) if values else None
 
 
 def comparisons(rows: Sequence[Row], suite: Suite) -> list[Row]:
@@ -216,27 +242,30 @@ def comparisons(rows: Sequence[Row], suite: Suite) -> list[Row]:
         if label == suite.reference or ours is None:
             continue
         for name in _fields(members, cells, problem, setting):
-            a, b = (
-                {r["seed"]: _or_infinite(figure(r, name, "relative_l2")) for r in side}
-                for side in (ours, members)
-            )
-            found.append(compare(a, b))
-            told.append({"problem": problem, "setting": setting, "method": label, "field": name})
+            found.append(compare(_errors_by_seed(ours, name), _errors_by_seed(members, name)))
+            told.append(_head(problem, setting, label) | {"field": name})
     return [
-        row
-        | {
-            "baseline": suite.reference,
-            "num_pairs": c.num_pairs,
-            "ratio": _finite(c.ratio),
-            "ratio_interval": _pair(c.interval),
-            "probability_of_improvement": c.probability,
-            "probability_interval": _pair(c.probability_interval),
-            "p_wilcoxon": c.p_value,
-            "p_holm": c.p_holm,
-        }
+        row | _compared(c, suite.reference)
         for row, c in zip(told, corrected(found), strict=True)
         if c is not None
     ]
+
+
+def _errors_by_seed(rows: Sequence[Row], name: str) -> dict[int, float]:
+    return {row["seed"]: _or_infinite(_error(row, name)) for row in rows}
+
+
+def _compared(comparison: Comparison, baseline: str) -> Row:
+    return {
+        "baseline": baseline,
+        "num_pairs": comparison.num_pairs,
+        "ratio": _finite(comparison.ratio),
+        "ratio_interval": _pair(comparison.interval),
+        "probability_of_improvement": comparison.probability,
+        "probability_interval": _pair(comparison.probability_interval),
+        "p_wilcoxon": comparison.p_value,
+        "p_holm": comparison.p_holm,
+    }
 
 
 def _or_infinite(value: float | None) -> float:

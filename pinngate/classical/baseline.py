@@ -10,7 +10,7 @@ the equation. Coefficients are not estimated: a regression on derivatives of the
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinngate.classical.smoothing_spline import smoothing_spline
-from pinngate.classical.thin_plate import thin_plate
+from pinngate.classical.thin_plate import ThinPlate, thin_plate
 from pinngate.errors import InputError, SolveError
 from pinngate.expression import coefficients_of, evaluate, names
-from pinngate.limits.linearisation import time_orders
+from pinngate.limits.linearised_equation import time_orders
 from pinngate.statement.derivatives import Derivative, derivative_name
-from pinngate.statement.problem import Condition, Problem
+from pinngate.statement.problem import Condition, Plane, Problem
 
 if TYPE_CHECKING:
     from pinngate.data.observations import ObservationSet
@@ -110,33 +110,37 @@ def _initial_data(
     problem: Problem, observations: Sequence[ObservationSet], smooth: Smoother
 ) -> tuple[dict[str, Initial], bool] | None:
     """Return a function for every initial datum; None where one is neither known nor observed."""
-    if not problem.has_time or problem.coefficients or problem.coefficient_fields:
+    if not _is_solvable(problem):
         return None
-    at_t, start = problem.axes.index("t"), problem.domain["t"][0]
+    start = Plane("t", problem.domain["t"][0])
+    at_start = [data for data in observations if data.where == start]
     fields: dict[str, Initial] = {}
     is_smoothed = False
-    for f, top in time_orders(problem).items():
-        if top == 0:
+    for f, order, name in _initial_names(problem):
+        exact = _exact(problem, "t", start.value, name)
+        seen = [data for data in at_start if data.of == f and order == 0]
+        if exact is not None:
+            fields[name] = exact
+        elif seen:
+            fields[name] = smooth(problem, f, seen)
+            is_smoothed = True
+        else:
             return None
-        for order in range(top):
-            orders = tuple(order if i == at_t else 0 for i in range(len(problem.axes)))
-            name = derivative_name(Derivative(f, orders), problem.axes)
-            exact = _exact(problem, "t", start, name)
-            seen = [
-                data
-                for data in observations
-                if data.of == f
-                and data.where is not None
-                and (data.where.axis, data.where.value) == ("t", start)
-            ]
-            if exact is not None:
-                fields[name] = exact
-            elif order == 0 and seen:
-                fields[name] = smooth(problem, f, seen)
-                is_smoothed = True
-            else:
-                return None
     return fields, is_smoothed
+
+
+def _is_solvable(problem: Problem) -> bool:
+    """Tell whether a solver carries every field on from its start without estimating anything."""
+    is_known = not (problem.coefficients or problem.coefficient_fields)
+    return problem.has_time and is_known and 0 not in time_orders(problem).values()
+
+
+def _initial_names(problem: Problem) -> Iterator[tuple[str, int, str]]:
+    """Yield field, order in time and name, ``u_t``, of each initial datum."""
+    for f, top in time_orders(problem).items():
+        for order in range(top):
+            orders = tuple(order if axis == "t" else 0 for axis in problem.axes)
+            yield f, order, derivative_name(Derivative(f, orders), problem.axes)
 
 
 def _exact(problem: Problem, axis: str, value: float, name: str) -> Initial | None:
@@ -200,21 +204,23 @@ def fixed_ends(problem: Problem, f: str, axis: str) -> dict[float, float]:
 
 
 def _smoothed(problem: Problem, observations: Sequence[ObservationSet]) -> Classical:
-    surfaces = {}
-    bounds = list(problem.domain.values())
-    for f in problem.unknowns:
-        seen = [data for data in observations if data.of == f]
-        if not seen:
-            raise InputError(f"{f} was not observed and its initial data are not known")
-        if problem.geometry and all(data.where is not None for data in seen):
-            raise InputError(f"{f} was observed on planes only, and no solver knows its geometry")
-        points = np.concatenate([data.points for data in seen])
-        values = np.concatenate([data.values for data in seen])
-        surfaces[f] = thin_plate(points, values, stated_precision(seen), bounds=bounds)
+    surfaces = {f: _surface(problem, f, observations) for f in problem.unknowns}
     return Classical(
         lambda points: {f: surface(points) for f, surface in surfaces.items()},
         "thin-plate spline, generalised cross-validation",
     )
+
+
+def _surface(problem: Problem, f: str, observations: Sequence[ObservationSet]) -> ThinPlate:
+    seen = [data for data in observations if data.of == f]
+    if not seen:
+        raise InputError(f"{f} was not observed and its initial data are not known")
+    if problem.geometry and all(data.where is not None for data in seen):
+        raise InputError(f"{f} was observed on planes only, and no solver knows its geometry")
+    points = np.concatenate([data.points for data in seen])
+    values = np.concatenate([data.values for data in seen])
+    bounds = list(problem.domain.values())
+    return thin_plate(points, values, stated_precision(seen), bounds=bounds)
 
 
 def stated_precision(seen: Sequence[ObservationSet]) -> Array | None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import scipy.linalg
@@ -67,6 +66,11 @@ class _Penalised:
     def trace(self, smoothing: float) -> float:
         return float(np.sum(1 / (1 + smoothing * self.singular**2)))
 
+    def best_smoothing(self) -> float:
+        """Return λ by cross-validation, from leaving all to only what no roughness penalises."""
+        positive = self.singular[self.singular > 1e-9 * self.singular[0]]
+        return least_score(self.score, 1e-3 / positive[0] ** 2, 1e3 / positive[-1] ** 2)
+
     def score(self, smoothing: float) -> float:
         misfit = np.sum((self.rotated_data - self.coordinates(smoothing)) ** 2)
         freedom = len(self.singular) - self.trace(smoothing)
@@ -100,48 +104,63 @@ def smoothing_spline(
         InputError: fewer than four distinct positions.
     """
     low, high = interval
-    fixed = {} if is_periodic or fixed is None else dict(fixed)
+    period = high - low if is_periodic else None
+    held = {} if is_periodic or fixed is None else dict(fixed)
     weights = np.ones_like(y) if weights is None else weights
     if is_periodic:
         x = low + np.mod(x - low, high - low)
     gap = MIN_GAP * (high - low)
-    far = np.all([np.abs(x - place) > gap for place in fixed], axis=0) | np.zeros(len(x), bool)
+    far = np.all([np.abs(x - place) > gap for place in held], axis=0) | np.zeros(len(x), bool)
     knots, values, weights = _merge(x[far], y[far], weights[far], low, high, gap)
-    if len(knots) + len(fixed) < 4:
+    if len(knots) + len(held) < 4:
         raise InputError(
             f"a smoothing spline got samples at {len(knots)} distinct positions",
             expected="at least four",
         )
-    places = np.array(sorted(fixed), dtype=float)
+    places = np.array(sorted(held), dtype=float)
+    exact = np.array([held[p] for p in places])
     everything = np.concatenate([knots, places])
     order = np.argsort(everything)
     is_free = order < len(knots)
-    roughness = _roughness_root(everything[order], high - low if is_periodic else None)
     root = np.sqrt(weights)
-    offset = roughness[:, ~is_free] @ np.array([fixed[p] for p in places]) if fixed else None
-    left, singular, right = scipy.linalg.svd(roughness[:, is_free] / root, full_matrices=False)
-    fit = _Penalised(
-        singular,
-        right @ (root * values),
-        left.T @ offset if offset is not None else np.zeros(len(singular)),
-        right.T,
-    )
+    fit = _penalised(everything[order], is_free, root, root * values, exact, period)
     if smoothing is None:
-        # from leaving everything to leaving only what no roughness penalises
-        positive = singular[singular > 1e-9 * singular[0]]
-        smoothing = least_score(fit.score, 1e-3 / positive[0] ** 2, 1e3 / positive[-1] ** 2)
+        smoothing = fit.best_smoothing()
     level = np.empty(len(everything))
     level[is_free] = fit.basis @ fit.coordinates(smoothing) / root
-    level[~is_free] = [fixed[p] for p in places]
-    spline = partial(_interpolate, everything[order], level)
+    level[~is_free] = exact
     return SmoothingSpline(
-        spline(high - low if is_periodic else None),
+        _interpolate(everything[order], level, period),
         float(everything.min()),
         float(everything.max()),
         is_periodic,
         smoothing,
         fit.trace(smoothing),
     )
+
+
+def _penalised(
+    knots: Array,
+    is_free: NDArray[np.bool_],
+    root: Array,
+    data: Array,
+    exact: Array,
+    period: float | None,
+) -> _Penalised:
+    """Bring data and roughness to their common basis.
+
+    Args:
+        knots: all knots in order, (n,).
+        is_free: whether each is to be fitted; the others have the values `exact`.
+        root: square roots of the weights at the free knots, (m,).
+        data: averages at the free knots times `root`, (m,).
+        exact: fixed values, (n − m,).
+        period: of a periodic spline.
+    """
+    roughness = _roughness_root(knots, period)
+    left, singular, right = scipy.linalg.svd(roughness[:, is_free] / root, full_matrices=False)
+    offset = left.T @ (roughness[:, ~is_free] @ exact) if len(exact) else np.zeros(len(singular))
+    return _Penalised(singular, right @ data, offset, right.T)
 
 
 def _merge(

@@ -10,6 +10,7 @@ from pinngate.config.catalog import resolve
 from pinngate.config.overrides import apply_overrides
 from pinngate.config.yaml_source import read
 from pinngate.errors import InputError, Span
+from pinngate.expression.parser import NONE, Functions
 from pinngate.statement.checks.building import build
 from pinngate.statement.checks.validation import validate
 from pinngate.statement.problem import Problem
@@ -25,20 +26,26 @@ class Located:
     files: dict[Path, Span] = field(default_factory=dict)
 
 
-def load(path: Path | str, *, overrides: Sequence[str] = ()) -> Problem:
+def load(
+    path: Path | str, *, overrides: Sequence[str] = (), functions: Functions = NONE
+) -> Problem:
     """Read a problem file.
 
     Args:
         path: the file; text may also be the name of a shipped problem.
         overrides: values set before the file is checked, ``solve.optimizer=adam``.
+        functions: of one's own that formulas call by these names: elementwise functions of torch
+            tensors that autograd differentiates.
 
     Raises:
         InputError: the file cannot be read or is wrong; the message says where and why.
     """
-    return load_located(path, overrides=overrides).problem
+    return load_located(path, overrides=overrides, functions=functions).problem
 
 
-def load_located(path: Path | str, *, overrides: Sequence[str] = ()) -> Located:
+def load_located(
+    path: Path | str, *, overrides: Sequence[str] = (), functions: Functions = NONE
+) -> Located:
     """Read a problem file as `load` does; keep the places at which it names data files."""
     path = resolve(path) if isinstance(path, str) else path
     try:
@@ -52,7 +59,9 @@ def load_located(path: Path | str, *, overrides: Sequence[str] = ()) -> Located:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise InputError(f"{path} cannot be read: {reason}") from None
-    return loads_located(text, file=str(path), folder=path.parent, overrides=overrides)
+    return loads_located(
+        text, file=str(path), folder=path.parent, overrides=overrides, functions=functions
+    )
 
 
 def loads(
@@ -61,6 +70,7 @@ def loads(
     file: str = "<text>",
     folder: Path = Path(),
     overrides: Sequence[str] = (),
+    functions: Functions = NONE,
 ) -> Problem:
     """Read the text of a problem file.
 
@@ -69,16 +79,26 @@ def loads(
         file: what messages call it.
         folder: where relative paths of data files start.
         overrides: as in `load`.
+        functions: as in `load`.
 
     Raises:
         InputError: the text is wrong; the message says where and why.
     """
-    return loads_located(text, file=file, folder=folder, overrides=overrides).problem
+    return loads_located(
+        text, file=file, folder=folder, overrides=overrides, functions=functions
+    ).problem
 
 
-def loads_located(text: str, *, file: str, folder: Path, overrides: Sequence[str] = ()) -> Located:
+def loads_located(
+    text: str,
+    *,
+    file: str,
+    folder: Path,
+    overrides: Sequence[str] = (),
+    functions: Functions = NONE,
+) -> Located:
     """Read the text of a problem file as `loads` does; keep the places of data files."""
     source = read(text, file)
     apply_overrides(source, overrides)
-    statement, files = build(source, validate(source), folder)
+    statement, files = build(source, validate(source), folder, functions)
     return Located(Problem.of(statement), files)

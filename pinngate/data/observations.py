@@ -186,14 +186,7 @@ def standard_errors(noise: Noise, count: int, random: np.random.Generator) -> Ar
 
 
 def _places(problem: Problem, stated: SyntheticObservations, random: np.random.Generator) -> Array:
-    low = np.array([lo for lo, _ in problem.domain.values()])
-    high = np.array([hi for _, hi in problem.domain.values()])
-    if stated.where is not None:
-        fixed = problem.axes.index(stated.where.axis)
-        low[fixed] = high[fixed] = stated.where.value
-    for axis in _averaged(stated.mean):
-        k = problem.axes.index(axis)
-        low[k] = high[k] = sum(problem.domain[axis]) / 2
+    low, high = _box_of(problem, stated)
     region = Region(problem)
     share = region.inside(_grid(low, high, _even(low, high, max(NUM_PROBED, stated.count)))).mean()
     if share == 0:
@@ -204,11 +197,25 @@ def _places(problem: Problem, stated: SyntheticObservations, random: np.random.G
             drawn = random.uniform(low, high, (stated.count, len(low)))
             points = np.concatenate([points, drawn[region.inside(drawn)]])
         return points[: stated.count]
-    if isinstance(stated.layout, dict):
-        points = _grid(low, high, [stated.layout.get(axis, 1) for axis in problem.axes])
-    else:
-        points = _grid(low, high, _even(low, high, stated.count / share))
+    counts = (
+        [stated.layout.get(axis, 1) for axis in problem.axes]
+        if isinstance(stated.layout, dict)
+        else _even(low, high, stated.count / share)
+    )
+    points = _grid(low, high, counts)
     return points[region.inside(points)]
+
+
+def _box_of(problem: Problem, stated: SyntheticObservations) -> tuple[Array, Array]:
+    """Return the corners of the box of places: the domain, its plane, its middle along a mean."""
+    low, high = np.array(list(problem.domain.values()), dtype=np.float64).T.copy()
+    if stated.where is not None:
+        fixed = problem.axes.index(stated.where.axis)
+        low[fixed] = high[fixed] = stated.where.value
+    for axis in _averaged(stated.mean):
+        k = problem.axes.index(axis)
+        low[k] = high[k] = sum(problem.domain[axis]) / 2
+    return low, high
 
 
 def _even(low: Array, high: Array, count: float) -> list[int]:
@@ -247,69 +254,107 @@ def _measured(
         made = replace(made, held_out=_read_set(problem, stated, name, holdout.file))
     elif holdout is not None and holdout.fraction is not None:
         made = _split(made, holdout.fraction, seed)
-    notes = list(made.notes)
-    total, most = len(made.values), stated.table.max_rows
-    if total > most:
-        chosen = stratified_subset(made.points, most, generator(seed, name + "/subset"))
-        made = made.rows(chosen)
-        notes.append(
-            f"{most:,} of {total:,} values are fitted, spread evenly over the domain; "
-            "max_rows takes more"
-        )
-        logger.warning("%s: %s", made.source, notes[-1])
+    return _noting_equal_values(_thinned(made, stated.table.max_rows, seed))
+
+
+def _thinned(whole: ObservationSet, most: int, seed: int) -> ObservationSet:
+    """Keep at most so many of the values, and say so."""
+    total = len(whole.values)
+    if total <= most:
+        return whole
+    chosen = stratified_subset(whole.points, most, generator(seed, whole.name + "/subset"))
+    note = (
+        f"{most:,} of {total:,} values are fitted, spread evenly over the domain; "
+        "max_rows takes more"
+    )
+    return _noting(whole.rows(chosen), note)
+
+
+def _noting_equal_values(made: ObservationSet) -> ObservationSet:
+    """Say where many values are the largest or the smallest: the sensor may have been saturated."""
     for word, extreme in (("largest", made.values.max()), ("smallest", made.values.min())):
         count = int(np.sum(made.values == extreme))
-        if FEW_EQUAL <= count < total and count >= MANY_EQUAL * len(made.values):
-            notes.append(
+        if FEW_EQUAL <= count < len(made.values) and count >= MANY_EQUAL * len(made.values):
+            note = (
                 f"{count:,} values equal the {word}, {extreme:g}: if the sensor was saturated or "
                 "below its limit of detection there, leave them out"
             )
-            logger.warning("%s: %s", made.source, notes[-1])
-    return replace(made, notes=tuple(notes))
+            made = _noting(made, note)
+    return made
+
+
+def _noting(made: ObservationSet, note: str) -> ObservationSet:
+    logger.warning("%s: %s", made.source, note)
+    return replace(made, notes=(*made.notes, note))
+
+
+@dataclass(frozen=True)
+class _Labels:
+    """Names of the columns of a file that belong to one observation set."""
+
+    axes: dict[str, str]
+    value: str
+    std: str
+    needed: tuple[str, ...]
+
+
+def _labels(problem: Problem, stated: MeasuredObservations) -> _Labels:
+    names, averaged = stated.table.columns, _averaged(stated.mean)
+    value = names.get("value", stated.of)
+    axes = {axis: names.get(axis, axis) for axis in problem.axes if axis not in averaged}
+    std = names.get("std", f"{value}_std")
+    needed = (*axes.values(), value, *([std] if "std" in names else []))
+    return _Labels(axes, value, std, needed)
 
 
 def _read_set(
     problem: Problem, stated: MeasuredObservations, name: str, file: Path | InMemoryTable
 ) -> ObservationSet:
-    names = stated.table.columns
-    value = names.get("value", stated.of)
-    label = names.get("std", f"{value}_std")
-    averaged = _averaged(stated.mean)
-    axes = {axis: names.get(axis, axis) for axis in problem.axes if axis not in averaged}
-    needed = [*axes.values(), value, *([label] if "std" in names else [])]
-    gaps = Gaps([value, label], stated.table.missing)
-    columns = read_columns(file, needed, [label], gaps)
-    by_axis = {axis: columns.arrays[column] for axis, column in axes.items()}
+    labels = _labels(problem, stated)
+    gaps = Gaps([labels.value, labels.std], stated.table.missing)
+    columns = read_columns(file, labels.needed, [labels.std], gaps)
+    by_axis = {axis: columns.arrays[column] for axis, column in labels.axes.items()}
     size = len(columns.rows)
+    averaged = _averaged(stated.mean)
     by_axis |= {axis: np.full(size, sum(problem.domain[axis]) / 2) for axis in averaged}
     points = _points(replace(columns, arrays=by_axis), problem)
-    measured = np.flatnonzero(np.isfinite(columns.arrays[value]))
+    values = columns.arrays[labels.value]
+    measured = np.flatnonzero(np.isfinite(values))
     if not measured.size:
-        raise columns.whole_fault(f"every value of {value} is missing")
-    values, std = columns.arrays[value][measured], columns.arrays.get(label)
-    if std is not None:
-        std = std[measured]
-        if not (std > 0).all():
-            i = int(np.argmin(std > 0))
-            found = "missing" if np.isnan(std[i]) else f"{std[i]:g}"
-            what, expected = f"{label} is {found}", "a standard deviation above zero"
-            raise columns.fault(int(measured[i]), what, expected)
-    elif stated.noise is not None:
-        assumed = stated.noise.std or (stated.noise.relative or 0.0) * float(np.std(values))
-        std = np.full(len(values), assumed) if assumed > 0 else None
+        raise columns.whole_fault(f"every value of {labels.value} is missing")
     num_missing = size - measured.size
     return ObservationSet(
         name,
         label_of(stated),
         points[measured],
-        values,
-        std,
+        values[measured],
+        _stds(columns, labels.std, measured, _assumed_std(stated.noise, values[measured])),
         source=file.name,
         quantity=_seen(stated),
         mean=stated.mean,
         num_missing=num_missing,
         notes=(f"{num_missing:,} of {size:,} values missing",) if num_missing else (),
     )
+
+
+def _assumed_std(noise: Noise | None, values: Array) -> float:
+    """Return the standard deviation that the problem states of measured values, 0 for none."""
+    if noise is None:
+        return 0.0
+    return noise.std or (noise.relative or 0.0) * float(np.std(values))
+
+
+def _stds(columns: Columns, label: str, measured: NDArray[np.intp], assumed: float) -> Array | None:
+    """Return the standard deviations of the measured values: those of the file, or as assumed."""
+    if label not in columns.arrays:
+        return np.full(len(measured), assumed) if assumed > 0 else None
+    std = columns.arrays[label][measured]
+    if not (std > 0).all():
+        i = int(np.argmin(std > 0))
+        found = "missing" if np.isnan(std[i]) else f"{std[i]:g}"
+        what, expected = f"{label} is {found}", "a standard deviation above zero"
+        raise columns.fault(int(measured[i]), what, expected)
+    return std
 
 
 def read_points(file: Path, problem: Problem) -> Array:

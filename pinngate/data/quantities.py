@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinngate.errors import DataError
-from pinngate.expression import Expression, differentiate, evaluate, names, substitute
+from pinngate.expression import Expression, evaluate, names, substitute
+from pinngate.statement.derivatives import differentiated
 from pinngate.statement.measurement import Mean
 from pinngate.statement.problem import Problem
 
@@ -87,23 +88,8 @@ def _point_values(
         return np.asarray(truth(points)[of], dtype=np.float64)
     known: dict[str, float | Array] = {**problem.constants, **problem.true_coefficients()}
     known |= {axis: points[:, k] for k, axis in enumerate(problem.axes)}
-    formulas = problem.truth.fields if problem.truth is not None else {}
-    inserted = {}
-    for name, derivative in problem.derivatives(quantity).items():
-        if derivative.order == 0:
-            continue
-        if derivative.field not in formulas:
-            raise DataError(
-                f"synthetic values of {of} need the derivative {name} of the truth",
-                expected="a truth stated by formulas",
-            )
-        formula = formulas[derivative.field]
-        for axis, order in zip(problem.axes, derivative.orders, strict=True):
-            for _ in range(order):
-                formula = differentiate(formula, axis)
-        inserted[name] = formula
+    wanted = substitute(quantity, _true_derivatives(problem, of, quantity))
     known |= truth(points)
-    wanted = substitute(quantity, inserted)
     for coefficient in problem.coefficients:
         if coefficient.name in names(wanted) and coefficient.name not in known:
             raise DataError(
@@ -112,6 +98,19 @@ def _point_values(
             )
     values = evaluate(wanted, known, np)
     return np.broadcast_to(np.asarray(values, dtype=np.float64), (len(points),)).copy()
+
+
+def _true_derivatives(problem: Problem, of: str, quantity: Expression) -> dict[str, Expression]:
+    """Return the formula of each derivative of a field in a quantity."""
+    formulas = problem.truth.fields if problem.truth is not None else {}
+    found = {n: d for n, d in problem.derivatives(quantity).items() if d.order > 0}
+    for name, derivative in found.items():
+        if derivative.field not in formulas:
+            raise DataError(
+                f"synthetic values of {of} need the derivative {name} of the truth",
+                expected="a truth stated by formulas",
+            )
+    return {n: differentiated(formulas[d.field], problem.axes, d.orders) for n, d in found.items()}
 
 
 __all__ = ["mean_nodes", "true_values"]

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TextIO
 from zipfile import BadZipFile
 
 import numpy as np
@@ -77,6 +78,10 @@ class Gaps:
     def is_gap(self, name: str, cell: str) -> bool:
         """Whether a cell of a column says that nothing was measured."""
         return name in self.columns and (not cell or cell in self.codes)
+
+    def is_nan_missing(self, name: str) -> bool:
+        """Whether NaN stands for a missing value of a column."""
+        return name in self.columns and "nan" in [code.lower() for code in self.codes]
 
 
 def read_columns(
@@ -145,107 +150,117 @@ def _chosen(
 
 
 def _read_csv(file: Path, needed: Sequence[str], optional: Sequence[str], gaps: Gaps) -> Columns:
-    blocks: list[Array] = []
-    rows: list[NDArray[np.int64]] = []
     with file.open(encoding="utf-8-sig") as stream:
         first = stream.readline()
         if not first.strip():
             raise _no_data(file)
         header = [cell.strip() for cell in next(csv.reader([first], skipinitialspace=True))]
         chosen = _chosen(file, header, needed, optional)
-        places = [header.index(name) for name in chosen]
-        start = 2
-        while lines := list(islice(stream, BLOCK)):
-            filled = [i for i, line in enumerate(lines) if line.strip(" ,\t\r\n")]
-            kept = lines if len(filled) == len(lines) else [lines[i] for i in filled]
-            numbers = np.array(filled, dtype=np.int64) + start
-            table = _plain(kept, len(header), places)
-            if table is None:
-                cells = csv.reader(kept, skipinitialspace=True)
-                table = np.array(
-                    [
-                        _numbers(file, int(row), values, header, places, gaps)
-                        for row, values in zip(numbers, cells, strict=True)
-                    ]
-                ).reshape(-1, len(places))
-            blocks.append(table)
-            rows.append(numbers)
-            start += len(lines)
+        cells = _Cells(file, header, [header.index(name) for name in chosen], gaps)
+        blocks = list(_blocks(stream, cells))
     if not blocks:
         raise _no_data(file)
+    tables, rows = zip(*blocks, strict=True)
     arrays = {
-        name: gaps.fill(name, np.concatenate([table[:, k] for table in blocks]))
+        name: gaps.fill(name, np.concatenate([table[:, k] for table in tables]))
         for k, name in enumerate(chosen)
     }
     return Columns(file, arrays, np.concatenate(rows))
 
 
-def _plain(lines: list[str], width: int, places: list[int]) -> Array | None:
-    """Read lines of finite numbers at numpy's speed; None where they need a closer look."""
-    text = "".join(lines)
-    if not lines or '"' in text or text.count(",") != len(lines) * (width - 1):
-        return None
-    if any(line.count(",") != width - 1 for line in lines):
-        return None
-    try:
-        table = np.loadtxt(io.StringIO(text), delimiter=",", comments=None, usecols=places, ndmin=2)
-    except ValueError:
-        return None
-    return table if len(table) == len(lines) and np.isfinite(table).all() else None
+def _blocks(stream: TextIO, cells: _Cells) -> Iterator[tuple[Array, NDArray[np.int64]]]:
+    """Yield the numbers of each block of lines, (lines, columns), and where its lines stand."""
+    start = 2
+    while lines := list(islice(stream, BLOCK)):
+        filled = [i for i, line in enumerate(lines) if line.strip(" ,\t\r\n")]
+        kept = lines if len(filled) == len(lines) else [lines[i] for i in filled]
+        rows = np.array(filled, dtype=np.int64) + start
+        table = cells.plain(kept)
+        yield cells.one_by_one(rows, kept) if table is None else table, rows
+        start += len(lines)
 
 
-def _numbers(
-    file: Path, row: int, cells: list[str], header: list[str], places: list[int], gaps: Gaps
-) -> list[float]:
-    if len(cells) != len(header):
-        raise DataError(
-            f"{file}: row {row}: {len(cells)} values",
-            expected=f"{len(header)}, as in the header",
-            file=file,
-        )
-    numbers = []
-    for place in places:
-        name, cell = header[place], cells[place].strip()
-        if gaps.is_gap(name, cell):
-            numbers.append(np.nan)
-            continue
+@dataclass(frozen=True)
+class _Cells:
+    """How the cells of a CSV file become numbers: those at `places` of each row."""
+
+    file: Path
+    header: list[str]
+    places: list[int]
+    gaps: Gaps
+
+    def plain(self, lines: list[str]) -> Array | None:
+        """Read lines of finite numbers at numpy's speed; None where they need a closer look."""
+        text = "".join(lines)
+        num_commas = len(self.header) - 1
+        if not lines or '"' in text or any(line.count(",") != num_commas for line in lines):
+            return None
+        try:
+            table = np.loadtxt(
+                io.StringIO(text), delimiter=",", comments=None, usecols=self.places, ndmin=2
+            )
+        except ValueError:
+            return None
+        return table if len(table) == len(lines) and np.isfinite(table).all() else None
+
+    def one_by_one(self, rows: NDArray[np.int64], lines: list[str]) -> Array:
+        """Read lines cell by cell, quotes and gaps included."""
+        parsed = csv.reader(lines, skipinitialspace=True)
+        numbers = [self._row(int(row), cells) for row, cells in zip(rows, parsed, strict=True)]
+        return np.array(numbers).reshape(-1, len(self.places))
+
+    def _row(self, row: int, cells: list[str]) -> list[float]:
+        if len(cells) != len(self.header):
+            raise DataError(
+                f"{self.file}: row {row}: {len(cells)} values",
+                expected=f"{len(self.header)}, as in the header",
+                file=self.file,
+            )
+        return [self._number(row, self.header[k], cells[k].strip()) for k in self.places]
+
+    def _number(self, row: int, name: str, cell: str) -> float:
+        if self.gaps.is_gap(name, cell):
+            return np.nan
         try:
             number = float(cell)
         except ValueError:
             raise DataError(
-                f"{file}: row {row}: {name} is {repr(cell) if cell else 'empty'}, not a number",
+                f"{self.file}: row {row}: {name} is {repr(cell) if cell else 'empty'}, "
+                "not a number",
                 expected="a number such as 0.25 or 1e-3",
-                file=file,
+                file=self.file,
             ) from None
         if not np.isfinite(number):
             raise DataError(
-                f"{file}: row {row}: {name} is not finite ({number:g})", hint=NOT_FINITE, file=file
+                f"{self.file}: row {row}: {name} is not finite ({number:g})",
+                hint=NOT_FINITE,
+                file=self.file,
             )
-        numbers.append(number)
-    return numbers
+        return number
 
 
 def _read_npz(file: Path, needed: Sequence[str], optional: Sequence[str], gaps: Gaps) -> Columns:
-    arrays = {}
     try:
         with np.load(file, allow_pickle=False) as archive:
-            for name in _chosen(file, archive.files, needed, optional):
-                arrays[name] = np.asarray(archive[name]).astype(np.float64, casting="same_kind")
+            arrays = {
+                name: np.asarray(archive[name]).astype(np.float64, casting="same_kind")
+                for name in _chosen(file, archive.files, needed, optional)
+            }
     except (ValueError, TypeError, AttributeError) as error:
         raise DataError(f"{file}: not an archive of numbers ({error})", file=file) from None
     shapes = {array.shape for array in arrays.values()}
-    if len(shapes) > 1 or any(len(shape) != 1 for shape in shapes):
+    if [len(shape) for shape in shapes] != [1]:
         found = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
         raise DataError(
             f"{file}: arrays of the shapes {found}",
             expected="one-dimensional arrays of one length",
             file=file,
         )
-    size = len(next(iter(arrays.values())))
+    ((size,),) = shapes
     columns = Columns(file, arrays, np.arange(size), "entry")
     for name, values in arrays.items():
         finite = np.isfinite(values)
-        if name in gaps.columns and "nan" in [code.lower() for code in gaps.codes]:
+        if gaps.is_nan_missing(name):
             finite |= np.isnan(values)
         if not finite.all():
             i = int(np.argmin(finite))

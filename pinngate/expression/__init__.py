@@ -2,28 +2,32 @@
 
 Expressions state equations, conditions, data and truth. The text is parsed by Python's own `ast`
 into the few node kinds of `tree` and nothing else: no attribute, no subscript, no call but the
-listed functions. A tree is evaluated with any array namespace (numpy or torch), differentiated
-exactly with respect to any of its names, and printed.
+listed functions and those that the caller gives. A tree is evaluated with any array namespace
+(numpy or torch), differentiated exactly with respect to any of its names, and printed.
 """
 
 from pinngate.expression.calculus import coefficients_of, differentiate
 from pinngate.expression.evaluation import constant_value, evaluate
+from pinngate.expression.own_function import OwnFunction
 from pinngate.expression.parser import parse, parse_equation
 from pinngate.expression.tree import (
     CONSTANTS,
     FUNCTIONS,
     ONE,
     ZERO,
+    Applied,
     Binary,
     Call,
     Expression,
     Name,
     Number,
     add,
+    applied_functions,
     divide,
     multiply,
     names,
     negate,
+    operands,
     power,
     rebuild,
     substitute,
@@ -35,12 +39,15 @@ __all__ = [
     "FUNCTIONS",
     "ONE",
     "ZERO",
+    "Applied",
     "Binary",
     "Call",
     "Expression",
     "Name",
     "Number",
+    "OwnFunction",
     "add",
+    "applied_functions",
     "coefficients_of",
     "constant_value",
     "differentiate",
@@ -49,6 +56,7 @@ __all__ = [
     "multiply",
     "names",
     "negate",
+    "operands",
     "parse",
     "parse_equation",
     "power",

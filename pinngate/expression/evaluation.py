@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Mapping
 from typing import Any
 
 from pinngate.errors import ExpressionError, nearest
-from pinngate.expression.tree import CONSTANTS, FUNCTIONS, Binary, Call, Expression, Name, Number
+from pinngate.expression.tree import (
+    CONSTANTS,
+    FUNCTIONS,
+    Applied,
+    Binary,
+    Call,
+    Expression,
+    Name,
+    Number,
+)
 
+_OPERATIONS = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "**": operator.pow,
+}
 _SCALAR: dict[str, Any] = {name: getattr(math, name) for name in FUNCTIONS if hasattr(math, name)}
 _SCALAR["abs"] = abs
 _SCALAR["sign"] = lambda x: float((x > 0) - (x < 0))
@@ -33,37 +50,38 @@ def evaluate(expression: Expression, values: Mapping[str, Any], namespace: Any) 
         case Number():
             return expression.value
         case Name():
-            if expression.id in values:
-                return values[expression.id]
-            if expression.id in CONSTANTS:
-                return CONSTANTS[expression.id]
-            raise ExpressionError(
-                f"unknown name '{expression.id}'",
-                hint=nearest(expression.id, values),
-                offset=expression.offset,
-                length=len(expression.id),
-            )
-        case Binary(operator, left, right):
+            return _named(expression, values)
+        case Binary(symbol, left, right):
             a, b = evaluate(left, values, namespace), evaluate(right, values, namespace)
-            if operator == "+":
-                return a + b
-            if operator == "-":
-                return a - b
-            if operator == "*":
-                return a * b
-            if operator == "/":
-                return a / b
-            if isinstance(b, float) and b.is_integer():
-                return a ** int(b)
-            return a**b
+            if symbol == "**" and isinstance(b, float) and b.is_integer():
+                b = int(b)
+            return _OPERATIONS[symbol](a, b)
         case Call(function, inner):
-            argument = evaluate(inner, values, namespace)
-            if isinstance(argument, float):
-                return _SCALAR[function](argument)
-            if function == "heaviside":
-                return (argument > 0) * 1.0 + (argument == 0) * 0.5
-            return getattr(namespace, function)(argument)
+            return _called(function, evaluate(inner, values, namespace), namespace)
+        case Applied(own, arguments, by):
+            return own.evaluate([evaluate(a, values, namespace) for a in arguments], by)
     raise AssertionError(expression)
+
+
+def _named(name: Name, values: Mapping[str, Any]) -> Any:
+    if name.id in values:
+        return values[name.id]
+    if name.id in CONSTANTS:
+        return CONSTANTS[name.id]
+    raise ExpressionError(
+        f"unknown name '{name.id}'",
+        hint=nearest(name.id, values),
+        offset=name.offset,
+        length=len(name.id),
+    )
+
+
+def _called(function: str, argument: Any, namespace: Any) -> Any:
+    if isinstance(argument, float):
+        return _SCALAR[function](argument)
+    if function == "heaviside":
+        return (argument > 0) * 1.0 + (argument == 0) * 0.5
+    return getattr(namespace, function)(argument)
 
 
 def constant_value(expression: Expression, known: Mapping[str, float]) -> float:

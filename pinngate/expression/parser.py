@@ -1,4 +1,4 @@
-"""Text to tree, by Python's own `ast`: the nodes of `tree`, the listed functions, nothing else."""
+"""Text to tree, by Python's own `ast`: listed functions, those that the caller gives, no more."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ import ast
 import math
 import re
 import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
 
 from pinngate.errors import ExpressionError, nearest
+from pinngate.expression.own_function import OwnFunction
 from pinngate.expression.tree import (
     FUNCTIONS,
+    Applied,
     Binary,
     Call,
     Expression,
@@ -19,13 +24,20 @@ from pinngate.expression.tree import (
     subtract,
 )
 
+Functions = Mapping[str, Callable[..., Any]]
+NONE: Functions = {}
+
 # Python has no `(a*u_x)_x`; as an attribute, `(a*u_x).x`, it binds and parses as it should
 _DERIVATIVE = re.compile(r"(\)\s*)_(?=[A-Za-z])")
 _OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
 
 
-def parse(text: str) -> Expression:
+def parse(text: str, functions: Functions = NONE) -> Expression:
     """Parse one expression.
+
+    Args:
+        text: of the formula.
+        functions: of the caller's own, by the names that the formula may call.
 
     Raises:
         ExpressionError: with offset and length of the fault inside `text`.
@@ -49,13 +61,15 @@ def parse(text: str) -> Expression:
     except (ValueError, MemoryError, RecursionError):
         raise ExpressionError("the expression does not parse", length=len(text)) from None
     try:
-        return _convert(tree.body, shift, text)
+        return _Reader(text, shift, functions).read(tree.body)
     except RecursionError:
         raise ExpressionError("the expression is nested too deeply", length=len(text)) from None
 
 
-def parse_equation(text: str) -> Expression:
+def parse_equation(text: str, functions: Functions = NONE) -> Expression:
     """Parse ``left = right`` or ``left`` (``= 0`` understood) into the residual left − right.
+
+    `functions` as in `parse`.
 
     Raises:
         ExpressionError: as `parse`; also for more than one ``=``.
@@ -68,10 +82,10 @@ def parse_equation(text: str) -> Expression:
             offset=len(left) + 1 + right.index("="),
         )
     if not equals:
-        return parse(text)
-    parsed_left = parse(left)
+        return parse(text, functions)
+    parsed_left = parse(left, functions)
     try:
-        parsed_right = parse(right)
+        parsed_right = parse(right, functions)
     except ExpressionError as error:
         error.offset += len(left) + 1
         raise
@@ -79,64 +93,111 @@ def parse_equation(text: str) -> Expression:
 
 
 def _shift(node: Expression, by: int) -> Expression:
-    if isinstance(node, Name):
-        return Name(node.id, node.offset + by)
-    if isinstance(node, Binary):
-        return Binary(node.operator, _shift(node.left, by), _shift(node.right, by))
-    if isinstance(node, Call):
-        return Call(node.function, _shift(node.argument, by))
+    match node:
+        case Name():
+            return Name(node.id, node.offset + by)
+        case Binary():
+            return Binary(node.operator, _shift(node.left, by), _shift(node.right, by))
+        case Call():
+            return Call(node.function, _shift(node.argument, by))
+        case Applied():
+            return replace(node, arguments=tuple(_shift(a, by) for a in node.arguments))
     return node
 
 
-def _convert(node: ast.expr, shift: int, text: str) -> Expression:
-    encoded = text.strip().encode()  # the parser counts bytes, a reader characters
-    start = len(encoded[: node.col_offset].decode())
-    offset = shift + start
-    length = len(encoded[: node.end_col_offset].decode()) - start
+class _Reader:
+    """Converts Python's nodes of one text, and tells where in it what is refused stands."""
 
-    def refuse(what: str, expected: str = "", hint: str = "") -> ExpressionError:
+    def __init__(self, text: str, shift: int, functions: Functions) -> None:
+        self.text, self.shift, self.functions = text, shift, functions
+        self.encoded = text.strip().encode()  # the parser counts bytes, a reader characters
+
+    def place(self, node: ast.expr) -> tuple[int, int]:
+        """Return offset and length of a node in the text."""
+        start = len(self.encoded[: node.col_offset].decode())
+        length = len(self.encoded[: node.end_col_offset].decode()) - start
+        return self.shift + start, length
+
+    def refused(
+        self, node: ast.expr, what: str, expected: str = "", hint: str = ""
+    ) -> ExpressionError:
+        offset, length = self.place(node)
         return ExpressionError(what, expected=expected, hint=hint, offset=offset, length=length)
 
-    match node:
-        case ast.Constant(value=bool() | str() | bytes() | complex() | None):
-            raise refuse(f"{node.value!r} is not a number", "a number, a name or a formula")
-        case ast.Constant(value=int() | float() as value):
-            try:
-                number = float(value)
-            except OverflowError:
-                number = math.inf
-            if not math.isfinite(number):
-                raise refuse("the number is too large", "a number below 1.8e308")
-            return Number(number)
-        case ast.Name():
-            return Name(node.id, offset)
-        case ast.UnaryOp(op=ast.USub()):
-            return negate(_convert(node.operand, shift, text))
-        case ast.UnaryOp(op=ast.UAdd()):
-            return _convert(node.operand, shift, text)
-        case ast.BinOp() if type(node.op) in _OPERATORS:
-            return Binary(
-                _OPERATORS[type(node.op)],
-                _convert(node.left, shift, text),
-                _convert(node.right, shift, text),
-            )
-        case ast.BinOp(op=ast.BitXor()):
-            raise refuse("'^' is not an operator", hint="write powers with **, as in x**2")
-        case ast.Attribute(value=inner, attr=axes) if (
-            axes.isalpha() and text[offset + length - len(axes) - 1] == "_"
-        ):
-            return Call("_" + axes, _convert(inner, shift, text))
-        case ast.Call(func=ast.Name(id=name)) if name in FUNCTIONS:
-            if len(node.args) != 1 or node.keywords:
-                raise refuse(f"{name} takes one argument", f"{name}(...)")
-            return Call(name, _convert(node.args[0], shift, text))
-        case ast.Call(func=ast.Name(id=name)):
-            raise refuse(
+    def read(self, node: ast.expr) -> Expression:
+        """Return the tree of a node."""
+        match node:
+            case ast.Constant():
+                return self.number(node)
+            case ast.Name():
+                return Name(node.id, self.place(node)[0])
+            case ast.UnaryOp(op=ast.USub()):
+                return negate(self.read(node.operand))
+            case ast.UnaryOp(op=ast.UAdd()):
+                return self.read(node.operand)
+            case ast.BinOp() if type(node.op) in _OPERATORS:
+                operator = _OPERATORS[type(node.op)]
+                return Binary(operator, self.read(node.left), self.read(node.right))
+            case ast.BinOp(op=ast.BitXor()):
+                hint = "write powers with **, as in x**2"
+                raise self.refused(node, "'^' is not an operator", hint=hint)
+            case ast.Attribute(value=inner, attr=axes) if self.is_derivative(node):
+                return Call("_" + axes, self.read(inner))
+            case ast.Call(func=ast.Name(id=name)):
+                return self.call(node, name)
+        offset, length = self.place(node)
+        raise self.refused(
+            node,
+            f"{self.text[offset : offset + length]!r} is not allowed in an expression",
+            "numbers, names, + - * / **, brackets and the functions " + " ".join(FUNCTIONS),
+        )
+
+    def number(self, node: ast.Constant) -> Number:
+        """Return a finite literal."""
+        value = node.value
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            expected = "a number, a name or a formula"
+            raise self.refused(node, f"{value!r} is not a number", expected)
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        if not math.isfinite(number):
+            raise self.refused(node, "the number is too large", "a number below 1.8e308")
+        return Number(number)
+
+    def is_derivative(self, node: ast.Attribute) -> bool:
+        """Whether an attribute was written ``(…)_xy``."""
+        offset, length = self.place(node)
+        return node.attr.isalpha() and self.text[offset + length - len(node.attr) - 1] == "_"
+
+    def call(self, node: ast.Call, name: str) -> Expression:
+        """Return a listed function, or one of the caller's own, at its arguments."""
+        if name in self.functions:
+            own = OwnFunction(name, self.functions[name])
+            self.check_count(node, own)
+            return Applied(own, tuple(self.read(argument) for argument in node.args))
+        if name not in FUNCTIONS:
+            raise self.refused(
+                node,
                 f"unknown function '{name}'",
-                "the functions are " + " ".join(FUNCTIONS),
-                nearest(name, FUNCTIONS),
+                "the functions are " + " ".join([*FUNCTIONS, *self.functions]),
+                nearest(name, [*FUNCTIONS, *self.functions])
+                or f"from Python, functions={{'{name}': ...}} gives one's own",
             )
-    raise refuse(
-        f"{text[offset : offset + length]!r} is not allowed in an expression",
-        "numbers, names, + - * / **, brackets and the functions " + " ".join(FUNCTIONS),
-    )
+        if len(node.args) != 1 or node.keywords:
+            raise self.refused(node, f"{name} takes one argument", f"{name}(...)")
+        return Call(name, self.read(node.args[0]))
+
+    def check_count(self, node: ast.Call, own: OwnFunction) -> None:
+        """Refuse another number of arguments than the function takes."""
+        least, most = own.num_arguments()
+        count = len(node.args)
+        if not node.keywords and least <= count <= most:
+            return
+        wanted = f"{least}" if least == most else f"{least} to {most}"
+        wanted = f"{least} or more" if most == math.inf else wanted
+        found = "names of arguments" if node.keywords else f"{count}"
+        raise self.refused(
+            node, f"{own.name} takes {wanted} argument(s), found {found}", f"{own.name}(...)"
+        )

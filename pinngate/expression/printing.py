@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pinngate.expression.tree import Binary, Call, Expression, Name, Number
+from pinngate.expression.tree import Applied, Binary, Call, Expression, Name, Number
 
 _SUM, _PRODUCT, _SIGN, _POWER, _ATOM = range(5)
 _PRECEDENCE = {"+": _SUM, "-": _SUM, "*": _PRODUCT, "/": _PRODUCT, "**": _POWER}
@@ -27,15 +27,23 @@ def _render(node: Expression) -> tuple[str, int]:
             return node.id, _ATOM
         case Call(function, argument):
             return f"{function}({to_text(argument)})", _ATOM
+        case Applied(applied, arguments, by):
+            name = "_".join([applied.name, *(f"by_{k + 1}" for k in by)])
+            return f"{name}({', '.join(map(to_text, arguments))})", _ATOM
+        case Binary():
+            return _operation(node)
+    raise AssertionError(node)
+
+
+def _operation(node: Binary) -> tuple[str, int]:
+    match node:
         case Binary("*", Number(-1.0), right) if not isinstance(right, Number):
             return f"-{_bracketed(right, _SIGN)}", _SIGN
         case Binary("**", left, right):
             return f"{_bracketed(left, _ATOM)}**{_bracketed(right, _SIGN)}", _POWER
-        case Binary(operator, left, right):
-            own = _PRECEDENCE[operator]
-            sign = f" {operator} " if own == _SUM else operator
-            return f"{_bracketed(left, own)}{sign}{_bracketed(right, own + 1)}", own
-    raise AssertionError(node)
+    own = _PRECEDENCE[node.operator]
+    sign = f" {node.operator} " if own == _SUM else node.operator
+    return f"{_bracketed(node.left, own)}{sign}{_bracketed(node.right, own + 1)}", own
 
 
 def _bracketed(node: Expression, at_least: int) -> str:

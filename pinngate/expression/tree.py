@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from pinngate.expression.own_function import OwnFunction
+
 CONSTANTS = {"pi": math.pi}
 FUNCTIONS = (
     "sin", "cos", "tan", "sinh", "cosh", "tanh",
@@ -54,7 +56,19 @@ class Call:
     argument: Expression
 
 
-Expression = Number | Name | Binary | Call
+@dataclass(frozen=True)
+class Applied:
+    """A function of the caller's own at its arguments, or a partial derivative of it.
+
+    `by` holds the indices of the arguments by which it is differentiated, in ascending order.
+    """
+
+    function: OwnFunction
+    arguments: tuple[Expression, ...]
+    by: tuple[int, ...] = ()
+
+
+Expression = Number | Name | Binary | Call | Applied
 
 ZERO, ONE = Number(0.0), Number(1.0)
 
@@ -109,14 +123,31 @@ def power(a: Expression, b: Expression) -> Expression:
 
 def names(expression: Expression) -> dict[str, int]:
     """Return every name in the expression with the offset of its first occurrence."""
+    if isinstance(expression, Name):
+        return {expression.id: expression.offset}
+    found: dict[str, int] = {}
+    for operand in reversed(operands(expression)):
+        found |= names(operand)
+    return found
+
+
+def operands(expression: Expression) -> tuple[Expression, ...]:
+    """Return what an operator or a function is applied to, from left to right."""
     match expression:
-        case Name():
-            return {expression.id: expression.offset}
         case Binary():
-            return names(expression.right) | names(expression.left)
+            return expression.left, expression.right
         case Call():
-            return names(expression.argument)
-    return {}
+            return (expression.argument,)
+        case Applied():
+            return expression.arguments
+    return ()
+
+
+def applied_functions(expression: Expression) -> list[str]:
+    """Return the names of the caller's own functions in the expression, each once."""
+    own = [expression.function.name] if isinstance(expression, Applied) else []
+    inner = [name for operand in operands(expression) for name in applied_functions(operand)]
+    return list(dict.fromkeys([*own, *inner]))
 
 
 def substitute(expression: Expression, values: Mapping[str, Expression]) -> Expression:
@@ -135,4 +166,7 @@ def rebuild(expression: Expression, change: Callable[[Expression], Expression]) 
             return combine[expression.operator](left, right)
         case Call():
             return Call(expression.function, change(expression.argument))
+        case Applied():
+            arguments = tuple(change(argument) for argument in expression.arguments)
+            return Applied(expression.function, arguments, expression.by)
     return expression

@@ -21,7 +21,17 @@ from pinngate.errors import InputError
 from pinngate.expression import evaluate
 from pinngate.geometry.isolation import isolated
 from pinngate.statement.problem import Problem
-from pinngate.statement.shapes import WHOLE, Ball, Box, Ellipse, Polygon, Relation, Shape, combine
+from pinngate.statement.shapes import (
+    WHOLE,
+    Ball,
+    Box,
+    Ellipse,
+    Geometry,
+    Polygon,
+    Relation,
+    Shape,
+    combine,
+)
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -100,12 +110,7 @@ class Region:
         """
         if self.geometry is None:
             raise InputError("the problem states no geometry, so that its boundary has no parts")
-        if not self._outlines:
-            shapes = self.geometry.shapes
-            density = NUM_BOUNDARY / sum(_measure(shape) for shape in shapes.values())
-            for seed, (own, shape) in enumerate(shapes.items()):
-                count = math.ceil(density * _measure(shape))
-                self._outlines[own] = self._outline(self._solids[own], count, seed)
+        self._draw_outlines(self.geometry)
         part = self.geometry.part(name)
         outlines = self._outlines.values() if part.of is None else [self._outlines[part.of]]
         places, normals = (np.concatenate(arrays) for arrays in zip(*outlines, strict=True))
@@ -119,6 +124,15 @@ class Region:
                 hint="a shape that does not reach the boundary, or 'where' that holds nowhere?",
             )
         return places, normals
+
+    def _draw_outlines(self, geometry: Geometry) -> None:
+        """Fill `_outlines`, once: the points that each shape gives to the boundary."""
+        if self._outlines:
+            return
+        density = NUM_BOUNDARY / sum(_measure(shape) for shape in geometry.shapes.values())
+        for seed, (own, shape) in enumerate(geometry.shapes.items()):
+            count = math.ceil(density * _measure(shape))
+            self._outlines[own] = self._outline(self._solids[own], count, seed)
 
     def _outline(self, solid: Any, count: int, seed: int) -> tuple[Array, Array]:
         """Return what one shape gives to the boundary, and the normals, in scaled coordinates."""

@@ -25,27 +25,31 @@ def symbol_of(problem: Problem, axis: str, family: Family) -> Symbol | None:
     None where the equation is nonlinear, coupled, has coefficients that vary or are unknown, is of
     order above two in time, or mixes sines with cosines without being periodic.
     """
-    if len(problem.equations) != 1 or len(problem.unknowns) != 1 or problem.coefficients:
+    is_single = len(problem.equations) == len(problem.unknowns) == 1
+    if not is_single or problem.coefficients or not family.is_exact:
         return None
-    if not family.is_exact:
+    symbol = _constant_symbol(problem, axis)
+    if symbol is None or (family.ends is not None and any(p % 2 for p, _ in symbol)):
         return None
+    return symbol if max(q for _, q in symbol) in (1, 2) else None
+
+
+def _constant_symbol(problem: Problem, axis: str) -> dict[tuple[int, int], float] | None:
+    """Return {(p, q): c_pq} of the one equation; None if it is not linear with constant c_pq."""
     known = {name: Number(value) for name, value in problem.constants.items()}
     residual = substitute(problem.equations[0].residual, known)
     derivatives = problem.derivatives(residual)
     linear, rest = coefficients_of(residual, set(derivatives))
-    if set(names(rest)) & set(derivatives):
+    varying = {name for coefficient in linear.values() for name in names(coefficient)} - {"pi"}
+    if varying or names(rest).keys() & derivatives.keys():
         return None
     at_x, at_t = problem.axes.index(axis), problem.axes.index("t")
     symbol: dict[tuple[int, int], float] = {}
     for name, coefficient in linear.items():
-        if set(names(coefficient)) - {"pi"}:
-            return None
         orders = derivatives[name].orders
         key = (orders[at_x], orders[at_t])
         symbol[key] = symbol.get(key, 0.0) + float(evaluate(coefficient, {}, np))
-    if family.ends is not None and any(p % 2 for p, _ in symbol):
-        return None
-    return symbol if max(q for _, q in symbol) in (1, 2) else None
+    return symbol
 
 
 def evolve(symbol: Symbol, mode: Mode, time_order: int, x: Array, t: Array) -> Array:

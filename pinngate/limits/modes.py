@@ -125,18 +125,22 @@ def family_of(problem: Problem, field: str, axis: str) -> Family | None:
     low, high = problem.domain[axis]
     if axis in problem.periodic:
         return Family(low, high, None)
-    kinds: list[set[int]] = []
-    for value in (low, high):
-        orders: set[int] = set()
-        for condition in conditions_on(problem, field, axis, value):
-            for derivative in problem.derivatives(condition.residual).values():
-                orders.add(derivative.orders[problem.axes.index(axis)])
-        kinds.append(orders)
+    kinds = [_orders_at(problem, field, axis, value) for value in (low, high)]
     if not all(kinds):
         return None
-    ends: list[End] = ["value" if all(p % 2 == 0 for p in k) else "slope" for k in kinds]
+    ends: list[End] = ["slope" if any(p % 2 for p in k) else "value" for k in kinds]
     is_exact = all(len({p % 2 for p in k}) == 1 for k in kinds)
     return Family(low, high, (ends[0], ends[1]), is_exact)
+
+
+def _orders_at(problem: Problem, field: str, axis: str, value: float) -> set[int]:
+    """Return the orders along the axis of all derivatives in the conditions at one end."""
+    at = problem.axes.index(axis)
+    return {
+        derivative.orders[at]
+        for condition in conditions_on(problem, field, axis, value)
+        for derivative in problem.derivatives(condition.residual).values()
+    }
 
 
 def conditions_on(problem: Problem, field: str, axis: str, value: float) -> Sequence[Condition]:

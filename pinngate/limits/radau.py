@@ -13,7 +13,7 @@ import scipy.sparse.linalg
 from numpy.typing import NDArray
 
 from pinngate.errors import SolveError
-from pinngate.limits.linearisation import Linearisation, Term
+from pinngate.limits.linearised_equation import Linearisation, Term
 
 Array = NDArray[np.float64]
 

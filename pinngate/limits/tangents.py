@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 
 from pinngate.errors import SolveError
 from pinngate.expression import differentiate, evaluate, names
-from pinngate.limits.linearisation import FieldValues, Linearisation, grid_points
+from pinngate.limits.linearised_equation import FieldValues, Linearisation, grid_points
 from pinngate.limits.modes import Mode
+from pinngate.limits.nodes import adapted_nodes
 from pinngate.limits.radau import RADAU_NODES, RadauMarch
-from pinngate.limits.stencils import Line, adapted_nodes
+from pinngate.reference.stencils import Line
+from pinngate.statement.derivatives import Derivative
 from pinngate.statement.linearity import has_linear_equations
-from pinngate.statement.problem import Problem
+from pinngate.statement.problem import Condition, Plane, Problem
 
 Array = NDArray[np.float64]
 
@@ -180,25 +182,34 @@ def _respond_initially(
     problem: Problem, system: Linearisation, current: Array, num_initial: int
 ) -> None:
     """Fill ∂u(0)/∂c where an exact initial condition holds an unknown coefficient."""
-    start, at_t = problem.domain["t"][0], problem.axes.index("t")
+    start = Plane("t", problem.domain["t"][0])
     for condition in problem.conditions:
         used = [c for c in system.coefficients if c in names(condition.residual)]
-        if condition.where.axis != "t" or condition.where.value != start or not used:
-            continue
-        (name, d), *others = problem.derivatives(condition.residual).items()
-        if others or d.order != d.orders[at_t]:
-            raise SolveError("an initial condition with a coefficient must hold one field only")
-        nodes = system.line.nodes
-        environment = {
-            **problem.constants,
-            **system.coefficients,
-            system.axis: nodes,
-            "t": start,
-            name: np.zeros_like(nodes),
-        }
-        slope = evaluate(differentiate(condition.residual, name), environment, np)
-        state = system.states.index((d.field, d.orders[at_t]))
-        for c in used:
-            response = evaluate(differentiate(condition.residual, c), environment, np)
-            column = num_initial + list(system.coefficients).index(c)
-            current[:, state, column] = -response / slope
+        if condition.where == start and used:
+            derivative, responses = _responses(problem, system, condition, used)
+            at_t = problem.axes.index("t")
+            state = system.states.index((derivative.field, derivative.orders[at_t]))
+            for c, response in responses.items():
+                column = num_initial + list(system.coefficients).index(c)
+                current[:, state, column] = response
+
+
+def _responses(
+    problem: Problem, system: Linearisation, condition: Condition, used: Sequence[str]
+) -> tuple[Derivative, dict[str, Array]]:
+    """Return what an initial condition is of and ∂(that)/∂c at the nodes for coefficients c."""
+    (name, d), *others = problem.derivatives(condition.residual).items()
+    if others or d.order != d.orders[problem.axes.index("t")]:
+        raise SolveError("an initial condition with a coefficient must hold one field only")
+    nodes = system.line.nodes
+    environment = {
+        **problem.constants,
+        **system.coefficients,
+        system.axis: nodes,
+        "t": problem.domain["t"][0],
+        name: np.zeros_like(nodes),
+    }
+    slope, *slopes = (
+        evaluate(differentiate(condition.residual, n), environment, np) for n in (name, *used)
+    )
+    return d, {c: -response / slope for c, response in zip(used, slopes, strict=True)}

@@ -24,8 +24,7 @@ Batches = Mapping[str, Batch]
 
 def parameters(network: Network, coefficients: Coefficients) -> list[nn.Parameter]:
     """Return the parameters in the order of the Jacobian's columns."""
-    weights: list[Any] = [p for layer in network.linears for p in (layer.weight, layer.bias)]
-    return [*weights, coefficients.raw]
+    return [*network.weights, coefficients.raw]
 
 
 def flatten(network: Network, coefficients: Coefficients) -> Tensor:

@@ -221,10 +221,10 @@ class LinearisedRows:
     def _split(self, vectors: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Return views (m, outputs, inputs) and (m, outputs) of vectors (m, P) for each layer."""
         found, begin = [], 0
-        for layer in self.network.linears:
-            outputs, inputs = layer.weight.shape
-            weight = vectors[:, begin : begin + outputs * inputs].view(-1, outputs, inputs)
+        for outputs, inputs in self.network.layer_shapes:
+            weight = vectors[:, begin : begin + outputs * inputs]
             begin += outputs * inputs
+            weight = weight.view(len(vectors), outputs, inputs)
             found.append((weight, vectors[:, begin : begin + outputs]))
             begin += outputs
         return found

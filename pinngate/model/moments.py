@@ -90,11 +90,11 @@ def gradient_moments(
             if bases is not None:
                 factors = [_rotated(f, basis) for f, basis in zip(factors, bases, strict=True)]
             sums[name].add(evaluation, m, factors)
+    end = 2 * len(network.layer_shapes)
     results = {name: s.result() for name, s in sums.items()}
     for moments in results.values():
-        for held in (moments.mean, moments.variance or []):
-            for k, weight in enumerate(held[: 2 * len(network.linears) : 2]):
-                held[2 * k] = network.hold_periodic(weight, k)
+        for held in filter(None, (moments.mean, moments.variance)):
+            held[:end] = network.as_weights(held[:end])
     return results
 
 
@@ -200,9 +200,11 @@ def _grouped_sums(layer: LayerFactors, groups: list[int]) -> tuple[Tensor, Tenso
         d = torch.nn.functional.pad(d, padding)
         a = torch.nn.functional.pad(a, padding)
     rows = num_channels * length
-    by_group = (num_channels, num_groups, length, -1)
-    left = d.view(by_group).transpose(0, 1).reshape(num_groups, rows, -1)
-    right = a.reshape(by_group).transpose(0, 1).reshape(num_groups, rows, -1)
+    by_group = (num_channels, num_groups, length)
+    left, right = (
+        x.reshape(*by_group, x.shape[2]).transpose(0, 1).reshape(num_groups, rows, x.shape[2])
+        for x in (d, a)
+    )
     return left.transpose(1, 2) @ right, d[0].view(num_groups, length, -1).sum(1)
 
 

@@ -14,38 +14,17 @@ import copy
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from pinngate.model.channels.layered import propagate_layers
+from pinngate.model.channels.propagate import Channels, Tape
 from pinngate.statement.options import NetworkOptions
 
 PERIODIC_BANDWIDTH = 2.0  # standard deviation of the wave numbers drawn for a periodic axis
-
-
-def activation_derivatives(name: str, z: Tensor, order: int) -> list[Tensor]:
-    """Return [σ(z), σ′(z), …, σ^(order)(z)] for ``tanh`` or ``sin``, order ≤ 5."""
-    if name == "sin":
-        sine, cosine = torch.sin(z), torch.cos(z)
-        cycle = [sine, cosine, -sine, -cosine] if order > 1 else [sine, cosine]
-        return [cycle[k % 4] for k in range(order + 1)]
-    s = torch.tanh(z)
-    derivatives = [s]
-    if order >= 1:
-        q = s * s
-        first = 1 - q
-        derivatives.append(first)
-    if order >= 2:
-        s_first = s * first
-        derivatives.append(-2 * s_first)
-    if order >= 3:
-        derivatives.append(first * (6 * q - 2))
-    if order >= 4:
-        derivatives.append(s_first * (16 - 24 * q))
-    if order >= 5:
-        derivatives.append(first * (16 - 120 * q + 120 * q * q))
-    return derivatives
 
 
 class Network(nn.Module):
@@ -92,31 +71,49 @@ class Network(nn.Module):
         self.register_buffer("output_scale", torch.tensor(scale, dtype=dtype))
         self.register_buffer("output_shift", torch.tensor(shift, dtype=dtype))
 
-        has_features = options.features is not None or any(self.is_periodic)
         widths = [len(domain)] + [options.width] * options.depth + [num_outputs]
         self.layers = nn.ModuleList(
             nn.Linear(a, b, dtype=dtype) for a, b in itertools.pairwise(widths)
         )
         self.activations = [options.activation] * options.depth
-        if has_features:
+        if options.features is not None or any(self.is_periodic):
             self.activations[0] = "sin"
-        with torch.no_grad():
-            for layer in self.linears:
-                nn.init.xavier_normal_(layer.weight, generator=generator)
-                layer.bias.zero_()
-            if has_features:
-                first = self.linears[0]
-                first.weight.normal_(0.0, options.features or 1.0, generator=generator)
-                first.bias.uniform_(0.0, 2 * math.pi, generator=generator)
-                for k, is_held in enumerate(self.is_periodic):
-                    if is_held:
-                        numbers = torch.randn(options.width, generator=generator, dtype=dtype)
-                        first.weight[:, k] = math.pi * torch.round(PERIODIC_BANDWIDTH * numbers)
+        self._initialise(generator)
+
+    @torch.no_grad()
+    def _initialise(self, generator: torch.Generator | None) -> None:
+        for layer in self.linears:
+            nn.init.xavier_normal_(layer.weight, generator=generator)
+            layer.bias.zero_()
+        if self.options.features is None and not any(self.is_periodic):
+            return
+        first = self.linears[0]
+        first.weight.normal_(0.0, self.options.features or 1.0, generator=generator)
+        first.bias.uniform_(0.0, 2 * math.pi, generator=generator)
+        for k in (k for k, is_held in enumerate(self.is_periodic) if is_held):
+            numbers = torch.randn(len(first.weight), generator=generator, dtype=first.weight.dtype)
+            first.weight[:, k] = math.pi * torch.round(PERIODIC_BANDWIDTH * numbers)
+
+    @property
+    def networks(self) -> list[Network]:
+        """The networks that stand side by side in it: itself."""
+        return [self]
 
     @property
     def linears(self) -> list[nn.Linear]:
         """The linear layers, first to last."""
         return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
+
+    @property
+    def weights(self) -> list[nn.Parameter]:
+        """What is trained, in the order of the Jacobian's columns."""
+        found: list[Any] = [p for layer in self.linears for p in (layer.weight, layer.bias)]
+        return found
+
+    @property
+    def layer_shapes(self) -> list[tuple[int, int]]:
+        """(outputs, inputs) of each of the `LayerFactors` that `backward` returns."""
+        return [(layer.out_features, layer.in_features) for layer in self.linears]
 
     @property
     def first_layers(self) -> list[int]:
@@ -131,7 +128,21 @@ class Network(nn.Module):
     @property
     def num_parameters(self) -> int:
         """Number of weights and biases."""
-        return sum(p.numel() for p in self.parameters())
+        return sum(p.numel() for p in self.weights)
+
+    @property
+    def is_shallow(self) -> bool:
+        """Whether it has one hidden layer: smooth by its few units, and a mean of such is one."""
+        return self.options.depth == 1
+
+    @property
+    def width_and_depth(self) -> tuple[int, int]:
+        """Size of the hidden layers, from which memory is foreseen."""
+        return self.options.width, self.options.depth
+
+    def describe(self) -> dict[str, Any]:
+        """Return what `metrics.json` says of it."""
+        return asdict(self.options)
 
     def input_derivative(self, points: Tensor, orders: Sequence[int]) -> Tensor:
         """Return ∂^α of the scaled axes at the points, (N, axes), in 1/(axis units)^|α|."""
@@ -163,6 +174,20 @@ class Network(nn.Module):
         free = torch.tensor([not p for p in self.is_periodic], device=gradient.device)
         return gradient * free.to(gradient.dtype)
 
+    def as_weights(self, gradients: Sequence[Tensor]) -> list[Tensor]:
+        """Return gradients of every layer's weight and bias as ones of `weights`.
+
+        Those of held wave numbers are zero.
+        """
+        held = list(gradients)
+        for k in range(0, len(held), 2):
+            held[k] = self.hold_periodic(held[k], k // 2)
+        return held
+
+    def propagate(self, channels: Channels) -> Tape:
+        """Carry derivative channels to the fields; see `pinngate.model.channels.forward`."""
+        return propagate_layers(self, channels)
+
     def forward(self, points: Tensor) -> Tensor:
         """Return the fields at the points: (N, axes) → (N, fields)."""
         a = self.input_derivative(points, (0,) * points.shape[1])
@@ -186,7 +211,6 @@ class JointNetwork(Network):
     def __init__(self, parts: Sequence[Network]) -> None:
         nn.Module.__init__(self)
         self.parts = nn.ModuleList(parts)
-        self.options = parts[0].options
         self.is_periodic = parts[0].is_periodic
         self.register_buffer("low", parts[0].low)
         self.register_buffer("high", parts[0].high)
@@ -202,9 +226,19 @@ class JointNetwork(Network):
         return [layer for part in self.networks for layer in part.linears]
 
     @property
+    def weights(self) -> list[nn.Parameter]:
+        """The weights of the parts, one part after the other."""
+        return [weight for part in self.networks for weight in part.weights]
+
+    @property
+    def layer_shapes(self) -> list[tuple[int, int]]:
+        """Shapes of the layers of the parts, one part after the other."""
+        return [shape for part in self.networks for shape in part.layer_shapes]
+
+    @property
     def first_layers(self) -> list[int]:
-        """Indices in `linears` of the layers that see the axes, one for each part."""
-        sizes = [len(part.linears) for part in self.networks]
+        """Indices of the layers that see the axes, one for each part."""
+        sizes = [len(part.layer_shapes) for part in self.networks]
         return [sum(sizes[:k]) for k in range(len(sizes))]
 
     @property
@@ -222,13 +256,36 @@ class JointNetwork(Network):
         """Size of the fields alone."""
         return self.networks[0].unit
 
+    @property
+    def is_shallow(self) -> bool:
+        """As of the fields' network."""
+        return self.networks[0].is_shallow
+
+    @property
+    def width_and_depth(self) -> tuple[int, int]:
+        """As of the fields' network."""
+        return self.networks[0].width_and_depth
+
+    def describe(self) -> dict[str, Any]:
+        """Return what `metrics.json` says of the fields' network."""
+        return self.networks[0].describe()
+
     def hold_periodic(self, gradient: Tensor, layer: int = 0) -> Tensor:
         """As of a single network; `layer` counts through all parts."""
         for part in self.networks:
-            if layer < len(part.linears):
+            if layer < len(part.layer_shapes):
                 return part.hold_periodic(gradient, layer)
-            layer -= len(part.linears)
+            layer -= len(part.layer_shapes)
         raise IndexError(layer)
+
+    def as_weights(self, gradients: Sequence[Tensor]) -> list[Tensor]:
+        """As of a single network, part by part."""
+        found, begin = [], 0
+        for part in self.networks:
+            size = 2 * len(part.layer_shapes)
+            found += part.as_weights(gradients[begin : begin + size])
+            begin += size
+        return found
 
     def forward(self, points: Tensor) -> Tensor:
         """Return the outputs of all parts at the points: (N, axes) → (N, outputs)."""

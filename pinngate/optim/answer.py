@@ -90,8 +90,4 @@ class Answer:
 
 
 def _can_be_averaged(solver: PopulationRiskGaussNewton) -> bool:
-    return (
-        solver.network.options.depth == 1
-        and solver.stopping.best is not None
-        and solver.form.is_formed
-    )
+    return solver.network.is_shallow and solver.stopping.best is not None and solver.form.is_formed

@@ -37,12 +37,12 @@ class Division:
     """Candidates that enter the race together.
 
     Attributes:
-        networks: by name.
+        networks: by name; None is a network of the caller's own.
         is_preliminary: whether one round is all they get where the problem is demanding.
         is_spare: whether they are fresh networks for the case that the others are stuck.
     """
 
-    networks: Mapping[str, NetworkOptions]
+    networks: Mapping[str, NetworkOptions | None]
     is_preliminary: bool = False
     is_spare: bool = False
 

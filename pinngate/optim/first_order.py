@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import torch
@@ -117,7 +117,7 @@ class FirstOrder:
         self.model, self.network, self.coefficients = model, network, coefficients
         self.batches, self.options = batches, options
         self.anchor = flatten(network, coefficients)[: network.num_parameters].double()
-        self.parameters = list(network.parameters())
+        self.parameters = list(network.weights)
         if coefficients.names:
             self.parameters.append(coefficients.raw)
         self.optimizer = factory(self.parameters, options.learning_rate)
@@ -229,7 +229,7 @@ class FirstOrder:
 
     def describe(self) -> dict[str, Any]:
         """Return the network."""
-        return {"network": asdict(self.network.options)}
+        return {"network": self.network.describe()}
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything needed to go on."""

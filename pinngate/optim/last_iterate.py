@@ -86,13 +86,14 @@ class LastIterate:
 
     def memory(self) -> MemoryPlan:
         """Return what the Jacobian needs."""
+        width, depth = self.network.width_and_depth
         size = Size(
             num_rows=self.batches.num_rows(),
             num_posterior_rows=self.batches.num_rows(POSTERIOR_POINTS),
             num_observations=self.batches.num_points()["observations"],
             num_parameters=self.network.num_parameters + len(self.coefficients.names),
-            width=self.network.options.width,
-            depth=self.network.options.depth,
+            width=width,
+            depth=depth,
             num_channels=self.model.num_channels,
         )
         return MemoryPlan("first-order", dense_posterior_memory(size))

@@ -19,6 +19,7 @@ from pinngate.inference.uncertainty import Uncertainty
 from pinngate.linear.memory_plan import MemoryPlan
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import JointNetwork, Network
+from pinngate.model.own_network import OwnNetwork
 from pinngate.model.residuals import ResidualModel
 from pinngate.model.scales import natural_size
 from pinngate.optim.divisions import COEFFICIENT_NETWORKS
@@ -49,20 +50,31 @@ class Parts:
     own_network: nn.Module | None = None
     own_optimizer: OwnOptimizer | None = None
 
-    def network(self, options: NetworkOptions, label: str = "") -> Network:
-        """Return a network with random weights; `label` names its own random stream."""
+    def network(self, options: NetworkOptions | None, label: str = "") -> Network:
+        """Return a network with random weights; `label` names its own random stream.
+
+        Where the caller brought one, it is that, with the weights that it came with.
+        """
         problem = self.problem
         seed = torch_seed(problem.solve.seed, f"initialisation{label}")
-        network = Network(
-            list(problem.domain.values()),
-            len(problem.unknowns),
-            options,
-            is_periodic=[a in problem.periodic for a in problem.axes],
-            output_scale=[scale.size for scale in self.batches.scales.values()],
-            output_shift=[scale.centre for scale in self.batches.scales.values()],
-            generator=torch.Generator().manual_seed(seed),
-            dtype=self.batches.dtype,
-        )
+        domain = list(problem.domain.values())
+        surroundings: dict[str, Any] = {
+            "is_periodic": [a in problem.periodic for a in problem.axes],
+            "output_scale": [scale.size for scale in self.batches.scales.values()],
+            "output_shift": [scale.centre for scale in self.batches.scales.values()],
+            "dtype": self.batches.dtype,
+        }
+        network: Network
+        if self.own_network is not None:
+            network = OwnNetwork(self.own_network, domain, problem.axes, **surroundings)
+        else:
+            network = Network(
+                domain,
+                len(problem.unknowns),
+                options or NetworkOptions(),
+                generator=torch.Generator().manual_seed(seed),
+                **surroundings,
+            )
         if problem.coefficient_fields:
             fields = [self._coefficient_network(f, label) for f in problem.coefficient_fields]
             network = JointNetwork([network, *fields])

@@ -100,6 +100,11 @@ def _first_order(
     statistics: Mode | None = None,
     is_gating_data_alone: bool = False,
 ) -> Stepper:
+    if parts.own_network is not None and options.basis == "layers":
+        raise InputError(
+            "the layers of a network of one's own are not known",
+            expected="solve.basis: weights, the coordinates of its weights",
+        )
     kind = RotatedFirstOrder if options.basis == "layers" else FirstOrder
     return kind(
         parts.model,
@@ -122,7 +127,9 @@ def _second_order(parts: Parts) -> Stepper:
     options = GaussNewtonSolveOptions.of(parts.problem.solve)
     given = options.network
     divisions: Sequence[Division] = DIVISIONS
-    if given != RACE:
+    if parts.own_network is not None:
+        divisions = (Division({"own": None}), Division({"own-warm": None}, is_spare=True))
+    elif given != RACE:
         divisions = (Division({"given": given}), Division({"given-warm": given}, is_spare=True))
     return SecondOrder(
         parts,

@@ -36,7 +36,7 @@ class RotatedFirstOrder(FirstOrder):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.bases: list[Basis | None] = [None] * len(self.network.linears)
+        self.bases: list[Basis | None] = [None] * len(self.network.layer_shapes)
         self.averages: list[Basis] = []
         self.own = self.parameters
         self.parameters = [nn.Parameter(p.detach().clone()) for p in self.own]

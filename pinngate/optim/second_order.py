@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -100,18 +99,19 @@ class SecondOrder:
         return self.parts.network(self.networks[name], f"/{name}")
 
     def _model(self, network: Network) -> ResidualModel:
-        return self.smooth_model if network.options.depth > 1 else self.parts.model
+        return self.parts.model if network.is_shallow else self.smooth_model
 
     def _plan(self, network: Network) -> MemoryPlan:
         """Choose between the solver that forms the Jacobian and the one that does not."""
         batches = self.parts.batches
+        width, depth = network.width_and_depth
         size = Size(
             num_rows=batches.num_rows() + self.smoothness.num_rows,
             num_posterior_rows=batches.num_rows(POSTERIOR_POINTS) + self.smoothness.num_rows,
             num_observations=batches.num_points()["observations"],
             num_parameters=network.num_parameters + len(self.parts.problem.coefficients),
-            width=network.options.width,
-            depth=network.options.depth,
+            width=width,
+            depth=depth,
             num_channels=self._model(network).num_channels,
         )
         return choose_form(size, budget(self.parts.problem.solve.max_memory))
@@ -245,12 +245,12 @@ class SecondOrder:
 
     def describe(self) -> dict[str, Any]:
         """Return the network and the race."""
-        entries: dict[str, Any] = {"network": asdict(self.networks[self.at_work])}
+        entries: dict[str, Any] = {"network": self.solvers[self.at_work].network.describe()}
         unit, members = self.solvers[self.at_work].unit ** 2, self.answer.members()
         race = [
             {
                 "network": name,
-                "options": asdict(self.networks[name]),
+                "options": solver.network.describe(),
                 "risk": solver.score * unit if math.isfinite(solver.score) else None,
                 "iterations": solver.iteration,
                 "warm_start": STEPS if name in self.warm_starts else 0,

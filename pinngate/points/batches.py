@@ -8,7 +8,7 @@ that they stay in data units.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -71,7 +71,8 @@ class BatchSource:
             for k, condition in enumerate(problem.conditions, 1)
         }
         self.observations = {
-            f"observation_{k}": self._batch_of(o) for k, o in enumerate(observations, 1)
+            f"observation_{k}": _batch_of(o, problem.domain, dtype, device)
+            for k, o in enumerate(observations, 1)
         }
         self._order = torch.Generator().manual_seed(torch_seed(seed, "order"))
 
@@ -84,18 +85,6 @@ class BatchSource:
         return SobolSampler(
             domain, self.num_condition, self.seed, stream, where, self.region.inside
         )
-
-    def _batch_of(self, observations: ObservationSet) -> Batch:
-        weight = relative_weights(observations)
-        columns = {"@value": observations.values, ROW: weight}
-        tensors = {k: self._tensor(v) for k, v in columns.items()}
-        if observations.mean is None:
-            return Batch(self._tensor(observations.points), tensors)
-        nodes, weights = mean_nodes(observations.points, observations.mean, self.problem.domain)
-        return Batch(self._tensor(nodes), tensors, self._tensor(weights))
-
-    def _tensor(self, array: np.ndarray) -> Tensor:
-        return torch.as_tensor(array, dtype=self.dtype, device=self.device)
 
     def draw(self, monitor: Monitor | None = None) -> dict[str, Batch]:
         """Return fresh points for every term and the data in a new order.
@@ -208,6 +197,25 @@ class BatchSource:
         for name, num_drawn in state["conditions"].items():
             self.conditions[name].skip(num_drawn)
         self._order.set_state(state["order"])
+
+
+def _batch_of(
+    observations: ObservationSet,
+    domain: Mapping[str, tuple[float, float]],
+    dtype: torch.dtype,
+    device: torch.device,
+) -> Batch:
+    """Return the data of a set in the order they were given."""
+
+    def tensor(array: np.ndarray) -> Tensor:
+        return torch.as_tensor(array, dtype=dtype, device=device)
+
+    weight = relative_weights(observations)
+    columns = {"@value": tensor(observations.values), ROW: tensor(weight)}
+    if observations.mean is None:
+        return Batch(tensor(observations.points), columns)
+    nodes, weights = mean_nodes(observations.points, observations.mean, domain)
+    return Batch(tensor(nodes), columns, tensor(weights))
 
 
 def relative_weights(observations: ObservationSet) -> np.ndarray:

@@ -110,19 +110,23 @@ def free_initial_values(problem: Problem) -> list[str]:
     """Return the unknowns that equations carry forward from values no exact condition states."""
     if not (problem.has_time and problem.space_axes):
         return []
-    start = Plane("t", problem.domain["t"][0])
-    stated = {
-        name
-        for condition in problem.conditions
-        if condition.where == start
-        for name in problem.derivatives(condition.residual)
-    }
-    carried = _carried_fields(problem)
+    stated = _stated_at(problem, Plane("t", problem.domain["t"][0]))
+    carried = _evolving(problem)
     return [u for u in problem.unknowns if u in carried and u not in stated]
 
 
-def _carried_fields(problem: Problem) -> set[str]:
-    """Return the fields of which an equation holds a derivative in time."""
+def _stated_at(problem: Problem, plane: Plane) -> set[str]:
+    """Return the fields and derivatives in the conditions on a plane."""
+    return {
+        name
+        for condition in problem.conditions
+        if condition.where == plane
+        for name in problem.derivatives(condition.residual)
+    }
+
+
+def _evolving(problem: Problem) -> set[str]:
+    """Return the fields whose derivative in time an equation holds."""
     t = problem.axes.index("t")
     return {
         derivative.field

@@ -83,18 +83,29 @@ def _recognise(problem: Problem, coefficients: Mapping[str, float] | None) -> tu
 
     The rate is compared with c, ν read off from it at random values of x, t, u and its derivatives.
     """
-    refused = InputError(
-        f"problem '{problem.name}' is not Burgers' equation, so Cole–Hopf does not apply",
-        expected="u_t + c*u*u_x = nu*u_xx with constants c ≠ 0 and nu > 0, one space axis",
-        hint="use solver: finite-difference or spectral",
-    )
-    if len(problem.unknowns) != 1 or len(problem.space_axes) != 1 or not problem.has_time:
-        raise refused
+    found = _factors(problem, coefficients) if _has_its_shape(problem) else None
+    if found is None:
+        raise InputError(
+            f"problem '{problem.name}' is not Burgers' equation, so Cole–Hopf does not apply",
+            expected="u_t + c*u*u_x = nu*u_xx with constants c ≠ 0 and nu > 0, one space axis",
+            hint="use solver: finite-difference or spectral",
+        )
+    return found
+
+
+def _has_its_shape(problem: Problem) -> bool:
+    return problem.has_time and len(problem.unknowns) == len(problem.space_axes) == 1
+
+
+def _factors(
+    problem: Problem, coefficients: Mapping[str, float] | None
+) -> tuple[float, float] | None:
+    """Return c ≠ 0 and ν > 0 of the one equation, None where it is another."""
     system = evolution(problem, coefficients)
     (u,), (axis,) = problem.unknowns, problem.space_axes
     names = [u, f"{u}_{axis}", f"{u}_{axis * 2}"]
     if system.time_orders[u] != 1 or set(system.symbols) != set(names):
-        raise refused
+        return None
     rng = np.random.default_rng(0)
     at = {a: rng.uniform(*problem.domain[a], 64) for a in problem.axes}
     length = problem.domain[axis][1] - problem.domain[axis][0]
@@ -111,9 +122,8 @@ def _recognise(problem: Problem, coefficients: Mapping[str, float] | None) -> tu
     burgers = -speed * field * slope + viscosity * curvature
     found = evaluated(rate, at | values, (64,))
     gap = float(abs(found - burgers).max())
-    if not viscosity > 0 or not speed or not gap <= 1e-10 * float(abs(burgers).max()):
-        raise refused
-    return speed, viscosity
+    is_burgers = viscosity > 0 and speed and gap <= 1e-10 * float(abs(burgers).max())
+    return (speed, viscosity) if is_burgers else None
 
 
 class _Mean:

@@ -8,6 +8,7 @@ code of its own.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -191,6 +192,13 @@ def _solved(problem: Problem, residuals: list[Expression], tops: list[str]) -> l
             raise _refused(problem, f"'{equation.text}' is not linear in '{top}'")
         matrix.append([linear.get(top, ZERO) for top in tops])
         right.append(negate(rest))
+    return _eliminated(problem, matrix, right, tops)
+
+
+def _eliminated(
+    problem: Problem, matrix: list[list[Expression]], right: list[Expression], tops: list[str]
+) -> list[Expression]:
+    """Solve matrix · tops = right by elimination of Gauss and Jordan; both are overwritten."""
     count = len(tops)
     for k in range(count):
         pivot = next((i for i in range(k, count) if matrix[i][k] != ZERO), None)
@@ -215,35 +223,36 @@ def _end_conditions(
     problem: Problem, numbers: Mapping[str, Number], orders: Mapping[str, int]
 ) -> tuple[EndCondition, ...]:
     found: list[EndCondition] = []
-    taken: dict[tuple[Plane, str], int] = {}
+    taken: Counter[tuple[Plane, str]] = Counter()
     for condition in problem.conditions:
         where = condition.where
-        if isinstance(where, BoundaryPart):
-            raise _refused(problem, f"it has a condition on {where}, and this solver knows boxes")
         if where.axis == "t":
             continue
-        if where.axis in problem.periodic:
-            raise _refused(problem, f"{where.axis} is periodic and has a condition at {where}")
-        if where.value not in problem.domain[where.axis]:
-            raise _refused(problem, f"the condition at {where} is inside the domain")
+        end = _end(problem, where)
         residual = substitute(condition.residual, numbers)
         present = problem.derivatives(residual)
-        # A condition that couples several fields is given to the one with the fewest so far.
-        candidates = sorted(
-            {d.field for d in present.values()}, key=lambda f: taken.get((where, f), 0)
-        )
-        if not candidates:
+        if not present:
             raise _refused(problem, f"the condition '{condition.text}' names no unknown")
-        field = candidates[0]
-        taken[where, field] = taken.get((where, field), 0) + 1
+        # A condition that couples several fields is given to the one with the fewest so far.
+        field = min(sorted({d.field for d in present.values()}), key=lambda f: taken[end, f])
+        taken[end, field] += 1
         level = max(split_time(problem, d)[0][1] for d in present.values() if d.field == field)
         for time_order in range(level, max(orders[field], level + 1)):
             if time_order > level:
                 residual = _in_time(problem, residual)
-            found.append(
-                _linear(problem, condition.text, residual, where, field, time_order, orders)
-            )
+            found.append(_linear(problem, condition.text, residual, end, field, time_order, orders))
     return tuple(found)
+
+
+def _end(problem: Problem, where: Plane | BoundaryPart) -> Plane:
+    """Return where a condition holds, an end of an axis that is not periodic."""
+    if isinstance(where, BoundaryPart):
+        raise _refused(problem, f"it has a condition on {where}, and this solver knows boxes")
+    if where.axis in problem.periodic:
+        raise _refused(problem, f"{where.axis} is periodic and has a condition at {where}")
+    if where.value not in problem.domain[where.axis]:
+        raise _refused(problem, f"the condition at {where} is inside the domain")
+    return where
 
 
 def _in_time(problem: Problem, residual: Expression) -> Expression:

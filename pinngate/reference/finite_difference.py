@@ -13,7 +13,8 @@ Also the propagator of the classical pipeline, which passes its own initial data
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from math import log2
 
 import numpy as np
@@ -79,45 +80,84 @@ def solve(
         SolveError: the integration fails, for instance because the solution blows up.
     """
     system = evolution(problem, coefficients)
+    levels = _levels(system, num_points)
+    tables = _tables(system, initial, levels, _Tolerance(rtol, atol))
+    finest, estimate = _settled(tables, TARGET if num_points is None else 0.0)
+    along = " along each axis" if len(problem.space_axes) > 1 else ""
+    method = f"finite differences, {finest.num_points} points{along}"
+    if estimate is not None:
+        method += f", estimated error {estimate:.0e}"
+    return Reference(problem.axes, dict(problem.domain), finest, method, estimate)
+
+
+@dataclass(frozen=True)
+class _Tolerance:
+    """Of the integration in time: relative, and absolute in units of each component's size."""
+
+    relative: float
+    stated: float | None
+
+    @property
+    def absolute(self) -> float:
+        """The stated one, else a hundredth of the relative one."""
+        return self.stated or 1e-2 * self.relative
+
+    def tight(self) -> _Tolerance:
+        """Return a hundred times less."""
+        return _Tolerance(1e-2 * self.relative, self.stated)
+
+
+def _levels(system: Evolution, num_points: int | None) -> Sequence[int]:
+    """Return the grids to try, coarsest first, as points along each axis."""
+    problem = system.problem
     dims = len(problem.space_axes)
     if dims not in LEVELS:
         raise InputError(
             f"problem '{problem.name}' has {dims} space axes",
             expected="one or two for finite differences",
         )
-    if num_points is not None and num_points < SMALLEST:
+    if num_points is None:
+        highest = max(k for axis in problem.space_axes for k in system.space_order(axis).values())
+        return [n for n in LEVELS[dims] if n <= FINEST[highest]]
+    if num_points < SMALLEST:
         raise InputError(f"{num_points} grid points are too few", expected=f"at least {SMALLEST}")
-    highest = max(k for axis in problem.space_axes for k in system.space_order(axis).values())
-    levels = [n for n in LEVELS[dims] if n <= FINEST[highest]]
-    if num_points is not None:
-        levels = _coarser(num_points)
-    finest: _Table | None = None
-    in_time = 0.0
-    differences: list[float] = []
-    estimate = None
+    return _coarser(num_points)
+
+
+def _tables(
+    system: Evolution, initial: Mapping[str, Initial], levels: Sequence[int], tolerance: _Tolerance
+) -> Iterator[tuple[_Table, float]]:
+    """Yield the solution on each grid where it succeeds, and what integration in time adds."""
+    in_time: float | None = None
     for level in levels:
         try:
-            table = _Table(system, initial, level, rtol, atol)
-            if finest is None:
-                # What integration in time adds is seen on the coarsest grid, where it costs little.
-                in_time = _Table(system, initial, level, 1e-2 * rtol, atol).difference(table)
+            table = _Table(system, initial, level, tolerance)
+            if in_time is None:
+                # It is seen on the coarsest grid, where it costs little.
+                in_time = _Table(system, initial, level, tolerance.tight()).difference(table)
         except SolveError:
             # A coarse grid may be unstable where a finer one is not.
             if level == levels[-1]:
                 raise
             continue
-        if finest is not None:
-            differences.append(table.difference(finest))
-            estimate = in_time + _richardson(differences, is_periodic=bool(problem.periodic))
+        yield table, in_time
+
+
+def _settled(tables: Iterator[tuple[_Table, float]], target: float) -> tuple[_Table, float | None]:
+    """Return the first table of estimated error below a target, or the last, and its error.
+
+    The error is None where there is no coarser table to compare with.
+    """
+    finest, _ = next(tables)
+    differences: list[float] = []
+    estimate = None
+    for table, in_time in tables:
+        differences.append(table.difference(finest))
+        estimate = in_time + _richardson(differences, table.is_periodic)
         finest = table
-        if num_points is None and len(differences) > 1 and (estimate or 0.0) < TARGET:
+        if len(differences) > 1 and estimate < target:
             break
-    if finest is None:
-        raise AssertionError(levels)
-    method = f"finite differences, {finest.num_points} points{' along each axis' * (dims > 1)}"
-    if estimate is not None:
-        method += f", estimated error {estimate:.0e}"
-    return Reference(problem.axes, dict(problem.domain), finest, method, estimate)
+    return finest, estimate
 
 
 def _coarser(num_points: int) -> list[int]:
@@ -145,15 +185,14 @@ class _Table:
         system: Evolution,
         initial: Mapping[str, Initial],
         num_points: int,
-        rtol: float,
-        atol: float | None,
+        tolerance: _Tolerance,
     ) -> None:
         problem = system.problem
-        self.num_points = num_points
+        self.num_points, self.is_periodic = num_points, bool(problem.periodic)
         self._grid = uniform_grid(system, num_points)
         lines = _Lines(system, self._grid)
         state = np.concatenate(initial_state(system, initial, self._grid.coordinates()))
-        times, kept = _integrate(lines, state, rtol, atol or 1e-2 * rtol)
+        times, kept = _integrate(lines, state, tolerance)
         self._times = times
         self._columns = [problem.axes.index(a) for a in (*problem.space_axes, "t")]
         self._fields = {
@@ -312,14 +351,14 @@ def _sizes(lines: _Lines, state: Array) -> Array:
     return np.repeat(np.array(sizes), lines.grid.size)
 
 
-def _integrate(lines: _Lines, state: Array, rtol: float, atol: float) -> tuple[Array, Array]:
+def _integrate(lines: _Lines, state: Array, tolerance: _Tolerance) -> tuple[Array, Array]:
     """Return table times and the kept values at them (times, kept)."""
     start, end = lines.system.start, lines.end_time
     kept, sizes = state[lines.kept], _sizes(lines, state)[lines.kept]
-    jacobian = lines.jacobian(start, kept)
-    radius, kind = _spectrum(jacobian)
+    radius, kind = _spectrum(lines.jacobian(start, kept))
     # DOP853 is stable to about 5
     is_explicit = radius * (end - start) / 3 < MAX_EXPLICIT_STEPS[kind]
+    rtol, atol = tolerance.relative, tolerance.absolute
     if is_explicit and kind == "oscillating" and lines.affine is not None:
         return _by_series(lines, lines.affine, kept, sizes, radius, rtol)
     method = "DOP853" if is_explicit else IMPLICIT[kind]
@@ -380,6 +419,14 @@ def _by_series(
 
 def _spectrum(jacobian: csr_matrix) -> tuple[float, str]:
     """Return the spectral radius of the linearised system and its kind, damped or oscillating."""
+    radius, vector = _dominant(jacobian)
+    # J²v = λ²v is along v for a real λ and against it for an imaginary pair.
+    quotient = float(vector @ (jacobian @ (jacobian @ vector)))
+    return radius, "damped" if quotient > 0.5 * radius**2 else "oscillating"
+
+
+def _dominant(jacobian: csr_matrix) -> tuple[float, Array]:
+    """Return the spectral radius, 0 where iterations break down, and the last vector."""
     rng = np.random.default_rng(0)
     vector = rng.standard_normal(jacobian.shape[0])
     vector /= np.linalg.norm(vector)
@@ -393,6 +440,4 @@ def _spectrum(jacobian: csr_matrix) -> tuple[float, str]:
         vector /= norm
     # The geometric mean over the late iterations is the spectral radius, also of complex pairs.
     radius = float(np.exp(np.mean(np.log(growth[20:])))) if len(growth) > 20 else 0.0
-    # J²v = λ²v is along v for a real λ and against it for an imaginary pair.
-    quotient = float(vector @ (jacobian @ (jacobian @ vector)))
-    return radius, "damped" if quotient > 0.5 * radius**2 else "oscillating"
+    return radius, vector

@@ -9,6 +9,8 @@ Solving Ordinary Differential Equations I (1993), section II.5 (DOP853).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 from scipy.integrate import solve_ivp
@@ -22,6 +24,22 @@ RTOL = 1e-11
 COARSER = 1e3  # ratio of the two tolerances that are compared
 MAX_EVALUATIONS = 200_000  # of the explicit method; beyond, the problem is taken for stiff
 JUDGED_TIMES = 257
+
+
+@dataclass(frozen=True)
+class _Method:
+    """An integrator of scipy: its name there, in words, and what is asked of it at most."""
+
+    name: str
+    words: str
+    least_rtol: float
+    max_evaluations: float
+
+
+METHODS = (
+    _Method("DOP853", "Runge-Kutta of order 8", 0.0, MAX_EVALUATIONS),
+    _Method("Radau", "Radau IIA of order 5", 1e-9, inf),
+)
 
 
 def solve(
@@ -75,37 +93,18 @@ def _integrate(
 ) -> tuple[Callable[[Array], Array], str]:
     """Return the dense solution of all components and the name of the method."""
     begin, end = system.problem.domain["t"]
-    places = {n: system.component_of(s)[0] for n, s in system.symbols.items()}
-    rows = {n: system.components.index(component) for n, component in places.items()}
-    num_evaluations = 0
-
-    def rate(t: float, state: Array) -> Array:
-        nonlocal num_evaluations
-        num_evaluations += 1
-        if method == "DOP853" and num_evaluations > MAX_EVALUATIONS:
-            raise _StiffError
-        values = {"t": float(t)} | {n: state[i] for n, i in rows.items()}
-        return np.array(
-            [
-                float(evaluated(system.rates[f], values, ()))
-                if order + 1 == system.time_orders[f]
-                else state[i + 1]
-                for i, (f, order) in enumerate(system.components)
-            ]
-        )
-
     reached, message = begin, ""
     # A component that starts at zero has no size of its own: it is measured by the rates.
     size = np.maximum(abs(start), 1e-3 * (abs(start).max() or 1.0))
-    for method in ("DOP853", "Radau"):
-        tolerance = rtol if method == "DOP853" else max(rtol, 1e-9)
+    for method in METHODS:
+        tolerance = max(rtol, method.least_rtol)
         try:
             with np.errstate(all="ignore"):
                 result = solve_ivp(
-                    rate,
+                    _Rate(system, method.max_evaluations),
                     (begin, end),
                     start,
-                    method=method,
+                    method=method.name,
                     rtol=tolerance,
                     atol=tolerance * size,
                     dense_output=True,
@@ -116,10 +115,33 @@ def _integrate(
             message = str(error)
             continue
         if result.success and np.isfinite(result.y).all():
-            name = "Runge-Kutta of order 8" if method == "DOP853" else "Radau IIA of order 5"
-            return result.sol, name
+            return result.sol, method.words
         reached, message = float(result.t[-1]), str(result.message).lower()
     raise SolveError(f"the integration in time fails at t = {reached:g}: {message}")
+
+
+class _Rate:
+    """d(state)/dt of a system; refuses more than `max_evaluations`."""
+
+    def __init__(self, system: Evolution, max_evaluations: float) -> None:
+        self._system, self._left = system, max_evaluations
+        places = {n: system.component_of(s)[0] for n, s in system.symbols.items()}
+        self._rows = {n: system.components.index(place) for n, place in places.items()}
+
+    def __call__(self, t: float, state: Array) -> Array:
+        self._left -= 1
+        if self._left < 0:
+            raise _StiffError
+        system = self._system
+        values = {"t": float(t)} | {n: state[i] for n, i in self._rows.items()}
+        return np.array(
+            [
+                float(evaluated(system.rates[f], values, ()))
+                if order + 1 == system.time_orders[f]
+                else state[i + 1]
+                for i, (f, order) in enumerate(system.components)
+            ]
+        )
 
 
 class _StiffError(Exception):

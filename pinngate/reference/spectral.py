@@ -62,39 +62,44 @@ def solve(
         SolveError: the solution is not resolved with the largest number of modes or steps.
     """
     system = evolution(problem, coefficients)
-    line = continuation(system)
-    num_modes, num_steps = num_points or MODES[0], STEPS[0]
-    previous: _Run | None = None
-    is_resolved, tail = num_points is not None, np.inf
-    while True:
-        run = _Run(system, line, initial, num_modes, num_steps)
-        if run.is_finite and not is_resolved:
-            is_algebraic = tail < 1e-4 and run.tail > ALGEBRAIC * tail
-            is_resolved = run.tail < DECAYED or is_algebraic or num_modes >= MODES[1]
-            tail = run.tail
-            if not is_resolved:
-                num_modes *= 2
-                continue
-        change = np.inf
-        if run.is_finite and previous is not None:
-            change = run.difference(previous) / 15
-            if change < tolerance:
-                break
-        if num_steps >= STEPS[1]:
-            break
-        previous = run if run.is_finite else None
-        num_steps *= 2
+    run, change = _refined(system, continuation(system), initial, num_points, tolerance)
     estimate = max(change, run.tail)
     if not estimate < 1e-3:
         raise SolveError(
-            f"the spectral solution of '{problem.name}' does not settle with {num_modes} points "
-            f"and {num_steps} steps (estimated error {estimate:.0e}): it is not smooth enough"
+            f"the spectral solution of '{problem.name}' does not settle with {run.num_modes} "
+            f"points and {run.num_steps} steps (estimated error {estimate:.0e}): it is not smooth "
+            "enough"
         )
     method = (
-        f"Fourier series with {num_modes} points, ETDRK4 with {num_steps} steps, "
+        f"Fourier series with {run.num_modes} points, ETDRK4 with {run.num_steps} steps, "
         f"estimated error {estimate:.0e}"
     )
     return Reference(problem.axes, dict(problem.domain), run, method, estimate)
+
+
+def _refined(
+    system: Evolution,
+    line: Continuation,
+    initial: Mapping[str, Initial],
+    num_points: int | None,
+    tolerance: float,
+) -> tuple[_Run, float]:
+    """Return the last run and what halving the step changed, infinite where that is unknown."""
+    num_modes, num_steps = num_points or MODES[0], STEPS[0]
+    is_resolved, tail = num_points is not None, np.inf
+    previous: _Run | None = None
+    while True:
+        run = _Run(system, line, initial, num_modes, num_steps)
+        if run.is_finite and not is_resolved:
+            is_resolved, tail = run.is_resolved(tail), run.tail
+            if not is_resolved:
+                num_modes *= 2
+                continue
+        change = run.change_from(previous)
+        if change < tolerance or num_steps >= STEPS[1]:
+            return run, change
+        previous = run if run.is_finite else None
+        num_steps *= 2
 
 
 class _Run:
@@ -108,7 +113,8 @@ class _Run:
         num_modes: int,
         num_steps: int,
     ) -> None:
-        self._system, self._line, self._num_modes = system, line, num_modes
+        self._system, self._line = system, line
+        self.num_modes, self.num_steps = num_modes, num_steps
         self._nodes = line.nodes(num_modes)
         self._waves = 2j * np.pi * np.fft.rfftfreq(num_modes, line.period / num_modes)
         self._kept = np.arange(len(self._waves)) < num_modes / 3
@@ -139,6 +145,17 @@ class _Run:
         shares = moduli[:, cut:].max(axis=1) / np.where(largest > 0, largest, 1.0)
         return float(shares.max())
 
+    def is_resolved(self, coarser_tail: float) -> bool:
+        """Tell whether more modes would not help: none is missing, or the decay is algebraic."""
+        is_algebraic = coarser_tail < 1e-4 and self.tail > ALGEBRAIC * coarser_tail
+        return self.tail < DECAYED or is_algebraic or self.num_modes >= MODES[1]
+
+    def change_from(self, coarser: _Run | None) -> float:
+        """Return the estimated error from a run with half the steps; infinite without one."""
+        if coarser is None or not self.is_finite:
+            return np.inf
+        return self.difference(coarser) / 15
+
     def _split(self) -> tuple[NDArray[np.complex128], dict[str, Expression], tuple[str, ...]]:
         """Return L for each wave number, the rest of each rate, and the symbols in the rests."""
         system = self._system
@@ -149,8 +166,7 @@ class _Run:
             if order + 1 < system.time_orders[field]:
                 linear[:, i, place[field, order + 1]] = 1.0
                 continue
-            parts, _ = coefficients_of(system.rates[field], set(system.symbols))
-            constant = {n: c for n, c in parts.items() if not names(c)}
+            constant = self._constant_part(field)
             for name, coefficient in constant.items():
                 component, (space_order,) = system.component_of(system.symbols[name])
                 symbol = self._waves**space_order
@@ -159,9 +175,14 @@ class _Run:
         used = {n for r in rests.values() for n in names(r)} & set(system.symbols)
         return linear, rests, tuple(sorted(used))
 
+    def _constant_part(self, field: str) -> dict[str, Expression]:
+        """Return the symbols that stand in a rate with a constant coefficient, and that."""
+        parts, _ = coefficients_of(self._system.rates[field], set(self._system.symbols))
+        return {n: c for n, c in parts.items() if not names(c)}
+
     def _nonlinear(self, t: float, state: Spectrum) -> Spectrum:
         """Return the transform of the rates without their linear part."""
-        system, count = self._system, self._num_modes
+        system, count = self._system, self.num_modes
         place = {c: i for i, c in enumerate(system.components)}
         values: dict[str, Array | float] = {self._line.axis: self._nodes, "t": float(t)}
         for name in self._used:
@@ -191,7 +212,7 @@ class _Run:
 
     def _tabulated(self) -> dict[str, GridField]:
         problem, line = self._system.problem, self._line
-        count = OVERSAMPLING * self._num_modes
+        count = OVERSAMPLING * self.num_modes
         low, high = problem.domain[line.axis]
         spacing = line.period / count
         index = np.arange(-MARGIN, round((high - low) / spacing) + MARGIN + 1)

@@ -107,25 +107,28 @@ def _period(problem: Problem, initial: Mapping[str, Initial], low: float, high: 
 
 
 def _parity(system: Evolution, field: str, axis: str) -> int:
-    problem = system.problem
-    found = []
-    for value in problem.domain[axis]:
-        here = [
-            e for e in system.ends if (e.where, e.field, e.level) == (Plane(axis, value), field, 0)
-        ]
-        if len(here) != 1 or len(here[0].coefficients) != 1:
-            break
-        times = np.linspace(*problem.domain["t"], 7)
-        coordinates = {axis: np.full(7, value), "t": times}
-        if evaluated(here[0].rest, coordinates, (7,)).any():
-            break
-        name = next(iter(here[0].coefficients))
-        found.append({field: -1, f"{field}_{axis}": 1}.get(name, 0))
-    if len(found) == 2 and found[0] == found[1] != 0:
-        return found[0]
-    raise _refused(
-        problem, f"'{field}' is neither held at zero at both ends of {axis} nor its slope"
-    )
+    low, high = (_held_at(system, field, Plane(axis, x)) for x in system.problem.domain[axis])
+    if low != high or low == 0:
+        raise _refused(
+            system.problem,
+            f"'{field}' is neither held at zero at both ends of {axis} nor its slope",
+        )
+    return low
+
+
+def _held_at(system: Evolution, field: str, end: Plane) -> int:
+    """Return −1 where a field is held at zero at an end, +1 where its slope is, 0 elsewhere."""
+    here = [e for e in system.ends if (e.where, e.field, e.level) == (end, field, 0)]
+    if len(here) != 1 or len(here[0].coefficients) != 1:
+        return 0
+    coordinates = {
+        end.axis: np.full(7, end.value),
+        "t": np.linspace(*system.problem.domain["t"], 7),
+    }
+    if evaluated(here[0].rest, coordinates, (7,)).any():
+        return 0
+    (name,) = here[0].coefficients
+    return {field: -1, f"{field}_{end.axis}": 1}.get(name, 0)
 
 
 def _is_symmetric(system: Evolution, axis: str, parity: Mapping[str, int]) -> bool:

@@ -28,6 +28,23 @@ def solve(problem: Problem, file: Path) -> Reference:
         DataError: the file is missing or unreadable, lacks an array, its points are no full grid,
             do not cover the domain, or hold values that are not finite.
     """
+    nodes, fields = _gridded(problem, _arrays_of(problem, file), file)
+    _check_cover(problem, nodes, file)
+    splines = {f: GridField(nodes, values, DEGREE) for f, values in fields.items()}
+    low, high = np.array([(x[0], x[-1]) for x in nodes]).T
+
+    def evaluate_at(points: Array) -> dict[str, Array]:
+        # A domain's bound may lie outside the file's by rounding.
+        inside = np.clip(points, low, high)
+        return {f: spline(inside) for f, spline in splines.items()}
+
+    size = " x ".join(str(len(x)) for x in nodes)
+    method = f"{file.name}, cubic splines through {size} points"
+    return Reference(problem.axes, dict(problem.domain), evaluate_at, method)
+
+
+def _arrays_of(problem: Problem, file: Path) -> Mapping[str, Array]:
+    """Return the arrays of a file, which holds all axes and unknowns, every value finite."""
     if file.suffix.lower() == ".npz":
         arrays = _read_npz(file)
     else:
@@ -42,7 +59,10 @@ def solve(problem: Problem, file: Path) -> Reference:
                 file=file,
             )
         _check_finite(file, name, arrays[name])
-    nodes, fields = _gridded(problem, arrays, file)
+    return arrays
+
+
+def _check_cover(problem: Problem, nodes: list[Array], file: Path) -> None:
     for axis, x in zip(problem.axes, nodes, strict=True):
         low, high = problem.domain[axis]
         slack = 1e-9 * (high - low)
@@ -52,17 +72,6 @@ def solve(problem: Problem, file: Path) -> Reference:
                 expected=f"{axis} from {low:g} to {high:g}",
                 file=file,
             )
-    splines = {f: GridField(nodes, values, DEGREE) for f, values in fields.items()}
-    low, high = np.array([(x[0], x[-1]) for x in nodes]).T
-
-    def evaluate_at(points: Array) -> dict[str, Array]:
-        # A domain's bound may lie outside the file's by rounding.
-        inside = np.clip(points, low, high)
-        return {f: spline(inside) for f, spline in splines.items()}
-
-    size = " x ".join(str(len(x)) for x in nodes)
-    method = f"{file.name}, cubic splines through {size} points"
-    return Reference(problem.axes, dict(problem.domain), evaluate_at, method)
 
 
 def _read_npz(file: Path) -> dict[str, Array]:
@@ -89,24 +98,16 @@ def _gridded(
     problem: Problem, arrays: Mapping[str, Array], file: Path
 ) -> tuple[list[Array], dict[str, Array]]:
     """Return the increasing nodes of each axis and each field on their grid."""
-    columns = [arrays[axis].squeeze() for axis in problem.axes]
-    if any(c.ndim != 1 for c in columns):
-        shapes = ", ".join(f"{a} {arrays[a].shape}" for a in problem.axes)
-        raise DataError(
-            f"{file}: the axes have the shapes {shapes}",
-            expected="one-dimensional arrays with at least two values",
-            file=file,
-        )
+    columns = _axis_columns(problem, arrays, file)
     nodes = [np.unique(c) for c in columns]
     shape = tuple(len(x) for x in nodes)
     if min(shape) < 2:
         axis = problem.axes[int(np.argmin(shape))]
         raise DataError(f"{file}: {axis} has one value only", expected="a grid", file=file)
-    is_grid = tuple(len(c) for c in columns) == shape
     fields = {}
     for f in problem.unknowns:
         values = arrays[f]
-        if is_grid and values.shape == shape:
+        if tuple(len(c) for c in columns) == shape == values.shape:
             order = np.ix_(*(np.argsort(c) for c in columns))
             fields[f] = values[order]
         elif all(c.shape == values.shape for c in columns):
@@ -119,6 +120,19 @@ def _gridded(
                 file=file,
             )
     return nodes, fields
+
+
+def _axis_columns(problem: Problem, arrays: Mapping[str, Array], file: Path) -> list[Array]:
+    """Return the values along each axis, one-dimensional."""
+    columns = [arrays[axis].squeeze() for axis in problem.axes]
+    if any(c.ndim != 1 for c in columns):
+        shapes = ", ".join(f"{a} {arrays[a].shape}" for a in problem.axes)
+        raise DataError(
+            f"{file}: the axes have the shapes {shapes}",
+            expected="one-dimensional arrays with at least two values",
+            file=file,
+        )
+    return columns
 
 
 def _from_rows(columns: list[Array], nodes: list[Array], values: Array, file: Path) -> Array:

@@ -11,7 +11,7 @@ import csv
 import json
 import math
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinngate.errors import InputError
+from pinngate.expression.parser import NONE, Functions
 from pinngate.statement.problem import CoefficientField, Problem, changed
 
 _TEXT_COLUMNS = {"set", "of"}
+_NEEDED = ("problem.yaml", "metrics.json", "history.csv", "solution.npz")
+Table = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -53,12 +56,15 @@ class RunArchive:
 
     def number(self, *path: str) -> float | None:
         """Return the finite number at a path of `metrics`; None where there is none."""
+        *above, last = path
+        return finite_number(self.section(*above).get(last))
+
+    def section(self, *path: str) -> dict[str, Any]:
+        """Return the mapping at a path of `metrics`; empty where there is none."""
         value: Any = self.metrics
         for key in path:
             value = value.get(key) if isinstance(value, dict) else None
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return None
-        return float(value) if math.isfinite(value) else None
+        return value if isinstance(value, dict) else {}
 
     def every_observation(self) -> dict[str, NDArray[Any]]:
         """Return the columns of all values, those that were held out last."""
@@ -87,7 +93,7 @@ class RunArchive:
             coefficient_fields=(),
             observations=(),
         )
-        judged = (self.metrics.get("coefficient_fields") or {}).get(field.name)
+        judged = self.section("coefficient_fields").get(field.name)
         metrics = {"fields": {field.name: judged}}
         return replace(self, problem=problem, metrics=metrics, observations={})
 
@@ -103,8 +109,19 @@ class RunArchive:
         return found
 
 
-def read(folder: str | Path) -> RunArchive:
+def finite_number(value: Any) -> float | None:
+    """Return a finite number as a float; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) else None
+
+
+def read(folder: str | Path, *, functions: Functions = NONE) -> RunArchive:
     """Read the files of a finished run.
+
+    Args:
+        folder: of the run.
+        functions: of the caller's own that its problem calls.
 
     Raises:
         InputError: `folder` is no run, or one of its files is missing, damaged or disagrees with
@@ -113,35 +130,10 @@ def read(folder: str | Path) -> RunArchive:
     from pinngate.config import load
 
     folder = Path(folder)
-    if not folder.is_dir():
-        raise InputError(
-            f"{folder} is not a folder",
-            expected="the folder of a finished run, such as results/heat-noisy-ic/<stamp>",
-        )
-    missing = [
-        name
-        for name in ("problem.yaml", "metrics.json", "history.csv", "solution.npz")
-        if not (folder / name).is_file()
-    ]
-    if missing:
-        unfinished = (folder / "checkpoint.pt").is_file()
-        raise InputError(
-            f"{folder} is not a finished run: {', '.join(missing)} missing",
-            expected="the folder that 'pinngate run' wrote",
-            hint=f"finish it with 'pinngate resume {folder}'" if unfinished else "",
-        )
-    problem = load(folder / "problem.yaml")
-    has_data = bool(problem.observations) or (folder / "observations.csv").is_file()
-    has_environment = (folder / "environment.json").is_file()
-    observations = (
-        _read_csv(
-            folder / "observations.csv",
-            ["set", "of", *problem.axes, "value", "fitted", "residual"],
-        )
-        if has_data
-        else {}
-    )
-    observations, held_out = _parted(observations)
+    _check_finished(folder)
+    problem = load(folder / "problem.yaml", functions=functions)
+    observations, held_out = _read_observations(folder / "observations.csv", problem)
+    environment = folder / "environment.json"
     return RunArchive(
         folder=folder,
         problem=problem,
@@ -150,7 +142,7 @@ def read(folder: str | Path) -> RunArchive:
         solution=_read_solution(folder / "solution.npz", problem),
         observations=observations,
         held_out=held_out,
-        environment=_read_json(folder / "environment.json") if has_environment else {},
+        environment=_read_json(environment) if environment.is_file() else {},
     )
 
 
@@ -170,15 +162,37 @@ def in_memory(
     )
 
 
-def _parted(
-    observations: dict[str, NDArray[Any]],
-) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+def _parted(observations: Table) -> tuple[Table, Table]:
     """Part the values that were fitted from those that were held out."""
     is_held_out = np.nan_to_num(observations.get("held_out", np.zeros(0))) == 1
     if not is_held_out.any():
         return observations, {}
     held_out = {name: values[is_held_out] for name, values in observations.items()}
     return {name: values[~is_held_out] for name, values in observations.items()}, held_out
+
+
+def _check_finished(folder: Path) -> None:
+    if not folder.is_dir():
+        raise InputError(
+            f"{folder} is not a folder",
+            expected="the folder of a finished run, such as results/heat-noisy-ic/<stamp>",
+        )
+    missing = [name for name in _NEEDED if not (folder / name).is_file()]
+    if missing:
+        unfinished = (folder / "checkpoint.pt").is_file()
+        raise InputError(
+            f"{folder} is not a finished run: {', '.join(missing)} missing",
+            expected="the folder that 'pinngate run' wrote",
+            hint=f"finish it with 'pinngate resume {folder}'" if unfinished else "",
+        )
+
+
+def _read_observations(path: Path, problem: Problem) -> tuple[Table, Table]:
+    """Return the values that were fitted and those that were held out."""
+    if not problem.observations and not path.is_file():
+        return {}, {}
+    columns = _read_csv(path, ["set", "of", *problem.axes, "value", "fitted", "residual"])
+    return _parted(columns)
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -192,7 +206,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _read_csv(path: Path, required: list[str]) -> dict[str, NDArray[Any]]:
+def _read_csv(path: Path, required: list[str]) -> Table:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             header, *rows = csv.reader(file)
@@ -207,18 +221,14 @@ def _read_csv(path: Path, required: list[str]) -> dict[str, NDArray[Any]]:
     for number, row in enumerate(rows, start=2):
         if len(row) != len(header):
             raise InputError(f"{path}:{number}: {len(row)} values under {len(header)} columns")
-    columns: dict[str, NDArray[Any]] = {}
-    for index, name in enumerate(header):
-        cells = [row[index] for row in rows]
-        convert: Callable[[str, Path, int, str], Any]
-        convert = _text if name in _TEXT_COLUMNS else _float
-        values = [convert(c, path, i, name) for i, c in enumerate(cells, start=2)]
-        columns[name] = np.array(values, dtype=str if name in _TEXT_COLUMNS else np.float64)
-    return columns
+    return {name: _column(path, name, [row[k] for row in rows]) for k, name in enumerate(header)}
 
 
-def _text(cell: str, path: Path, line: int, name: str) -> str:
-    return cell
+def _column(path: Path, name: str, cells: list[str]) -> NDArray[Any]:
+    if name in _TEXT_COLUMNS:
+        return np.array(cells, dtype=str)
+    numbers = [_float(cell, path, line, name) for line, cell in enumerate(cells, start=2)]
+    return np.array(numbers, dtype=np.float64)
 
 
 def _float(cell: str, path: Path, line: int, name: str) -> float:
@@ -247,11 +257,17 @@ def _read_solution(path: Path, problem: Problem) -> dict[str, NDArray[np.float64
     axes_of = dict.fromkeys(problem.unknowns, problem.axes)
     axes_of |= {field.name: field.over for field in problem.coefficient_fields}
     for unknown, axes in axes_of.items():
-        grid = tuple(arrays[axis].size for axis in axes)
-        for name in (unknown, f"{unknown}_std", f"{unknown}_truth"):
-            if name in arrays and arrays[name].shape != grid:
-                raise InputError(
-                    f"{path}: '{name}' has the shape {arrays[name].shape}",
-                    expected=f"{grid}, the lengths of the axes {', '.join(axes)}",
-                )
+        _check_shapes(path, arrays, unknown, axes)
     return arrays
+
+
+def _check_shapes(
+    path: Path, arrays: dict[str, NDArray[np.float64]], unknown: str, axes: tuple[str, ...]
+) -> None:
+    grid = tuple(arrays[axis].size for axis in axes)
+    for name in (unknown, f"{unknown}_std", f"{unknown}_truth"):
+        if name in arrays and arrays[name].shape != grid:
+            raise InputError(
+                f"{path}: '{name}' has the shape {arrays[name].shape}",
+                expected=f"{grid}, the lengths of the axes {', '.join(axes)}",
+            )

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pinngate.report.archive import RunArchive
+from pinngate.report.archive import RunArchive, finite_number
 from pinngate.report.notation import ABSENT, percent, significant
 
 Array = NDArray[np.float64]
@@ -66,20 +66,24 @@ def courses(archive: RunArchive) -> list[Course]:
     history = archive.history
     num_rows = max((v.size for v in history.values()), default=0)
     steps = history.get("iteration", np.arange(num_rows, dtype=np.float64))
-    at_work = history.get("candidate")
-    if at_work is None or not np.isfinite(at_work).any():
+    at_work = history.get("candidate", np.full(num_rows, np.nan))
+    numbers = sorted({int(i) for i in at_work[np.isfinite(at_work)]})
+    if not numbers:
         return [Course("", True, history | {"iteration": steps})]
     race = _entries(archive)
     winner = next((i for i, e in enumerate(race) if e.get("is_winner")), int(at_work[-1]))
-    numbers = sorted(dict.fromkeys(int(i) for i in at_work if math.isfinite(i)))
     found = []
     for number in sorted(numbers, key=lambda i: i == winner):
         rows = at_work == number
         own = np.cumsum(np.where(rows, np.diff(steps, prepend=0.0), 0.0))
-        name = str(race[number].get("network") or number + 1) if number < len(race) else ""
         columns = {key: v[rows] for key, v in history.items()} | {"iteration": own[rows]}
-        found.append(Course(name, number == winner, columns))
+        found.append(Course(_name(race, number), number == winner, columns))
     return found
+
+
+def _name(race: list[dict[str, Any]], number: int) -> str:
+    """Return the name of a candidate, its number from one where it has none."""
+    return str(race[number].get("network") or number + 1) if number < len(race) else ""
 
 
 def winner_of(archive: RunArchive) -> Course:
@@ -92,47 +96,62 @@ def race_rows(archive: RunArchive) -> list[dict[str, Any]]:
     race = _entries(archive)
     if len(race) < 2:
         return []
-    risks = [_number(entry.get("risk")) for entry in race]
+    risks = [finite_number(entry.get("risk")) for entry in race]
     best = min((r for r in risks if r is not None), default=None)
-    rows = []
-    for entry, risk in zip(race, risks, strict=True):
-        name, is_winner = str(entry.get("network") or ABSENT), bool(entry.get("is_winner"))
-        options = archive.metrics.get("network") if is_winner else None
-        iterations, warm = _number(entry.get("iterations")), _number(entry.get("warm_start"))
-        words = network_words(entry.get("options") or options)
-        rows.append(
-            {
-                "name": name,
-                "words": f"{words}, after {warm:.0f} steps of Adam" if warm else words,
-                "risk": _aligned(risk, best),
-                "above": f"+{percent(risk / best - 1)}"
-                if risk and best and risk > best
-                else ABSENT,
-                "iterations": ABSENT if iterations is None else f"{iterations:,.0f}",
-                "share": percent(share) if (share := _number(entry.get("share"))) else ABSENT,
-                "is_winner": is_winner,
-                "rank": (not is_winner, math.inf if risk is None else risk),
-            }
-        )
+    rows = [
+        _race_row(entry, risk, best, archive.metrics.get("network"))
+        for entry, risk in zip(race, risks, strict=True)
+    ]
     return sorted(rows, key=lambda row: row["rank"])
+
+
+def _race_row(
+    entry: Mapping[str, Any], risk: float | None, best: float | None, winning: Any
+) -> dict[str, Any]:
+    """Return the cells of one candidate; `winning` are the options of the winner's network."""
+    is_winner = bool(entry.get("is_winner"))
+    iterations, share = (finite_number(entry.get(key)) for key in ("iterations", "share"))
+    return {
+        "name": str(entry.get("network") or ABSENT),
+        "words": _started(entry.get("options") or (winning if is_winner else None), entry),
+        "risk": _aligned(risk, best),
+        "above": _above(risk, best),
+        "iterations": ABSENT if iterations is None else f"{iterations:,.0f}",
+        "share": percent(share) if share else ABSENT,
+        "is_winner": is_winner,
+        "rank": (not is_winner, math.inf if risk is None else risk),
+    }
+
+
+def _started(options: Mapping[str, Any] | None, entry: Mapping[str, Any]) -> str:
+    """Return the network in words, and how it was started."""
+    warm = finite_number(entry.get("warm_start"))
+    return network_words(options) + (f", after {warm:.0f} steps of Adam" if warm else "")
+
+
+def _above(risk: float | None, best: float | None) -> str:
+    return f"+{percent(risk / best - 1)}" if risk and best and risk > best else ABSENT
 
 
 def num_members(archive: RunArchive) -> int:
     """Return how many networks the answer is the mean of."""
-    return sum(bool(_number(entry.get("share"))) for entry in _entries(archive)) or 1
+    return sum(bool(finite_number(entry.get("share"))) for entry in _entries(archive)) or 1
 
 
 def network_words(options: Mapping[str, Any] | None) -> str:
     """Return the hidden layers in words, ``48 sines of bandwidth 1, then 48 tanh``.
 
     Args:
-        options: width, depth, activation and features, as in ``metrics.json``; None: a dash.
+        options: width, depth, activation and features, as in ``metrics.json``; None: a dash. Of a
+            network of the caller's own: its class and number of weights.
     """
+    if options and options.get("own"):
+        return f"{options['own']}, the caller's own"
     if not options or not isinstance(options.get("depth"), int):
         return ABSENT
     depth, width = options["depth"], options.get("width")
     units = "sines" if options.get("activation") == "sin" else options.get("activation")
-    bandwidth = _number(options.get("features"))
+    bandwidth = finite_number(options.get("features"))
     if bandwidth is None:
         return f"{width} {units}" if depth == 1 else f"{depth} layers of {width} {units}"
     first = f"{width} sines of bandwidth {significant(bandwidth)}"
@@ -144,12 +163,6 @@ def network_words(options: Mapping[str, Any] | None) -> str:
 def _entries(archive: RunArchive) -> list[dict[str, Any]]:
     race = archive.metrics.get("race")
     return [e for e in race if isinstance(e, dict)] if isinstance(race, list) else []
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if math.isfinite(value) else None
 
 
 def _aligned(risk: float | None, best: float | None) -> str:

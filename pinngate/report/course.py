@@ -102,41 +102,47 @@ def coefficients(archive: RunArchive) -> Figure | None:
 
 
 def _coefficient(plot: Axes, archive: RunArchive, name: str) -> None:
+    """Draw iterates, interval, truth and answer of one coefficient; the axis shows them all."""
     best = winner_of(archive)
     iteration, value = best.series([f"coefficient_{name}"])[f"coefficient_{name}"]
     plot.plot(iteration, value, color=ESTIMATE, lw=1.6, label="iterate", zorder=3)
-    shown = [value]
-    std_column = f"coefficient_{name}_std"
-    if best.series([std_column]):
-        order = best.columns["iteration"]
-        path = best.columns[f"coefficient_{name}"]
-        half = 1.96 * best.columns[std_column]
-        plot.fill_between(
-            order, path - half, path + half, color=ESTIMATE, alpha=0.2, lw=0, label="95 % interval"
-        )
-        # Early intervals can be hundreds of times the last; the axis follows the estimate.
-        last = np.flatnonzero(np.isfinite(half))[-1]
-        shown.append(path[last] + half[last] * np.array([-1.5, 1.5]))
+    shown = [value, *_interval(plot, best, name)]
     truth = archive.problem.true_coefficients().get(name)
     if truth is not None:
         name_of_line = f"truth {significant(truth, 4)}"
         plot.axhline(truth, color=TRUTH, lw=1.1, ls=(0, (4, 2)), label=name_of_line, zorder=2)
         shown.append(np.array([truth]))
+    title = mathtext(name)
     estimate, std = (archive.number("coefficients", name, key) for key in ("estimate", "std"))
     if estimate is not None:
         bar = None if std is None else 1.96 * std
         end = iteration[-1:]
         plot.errorbar(end, [estimate], bar, fmt="o", color=INK, ms=4, capsize=3, label="answer")
         shown.append(estimate + (bar or 0.0) * np.array([-1.0, 1.0]))
+        title += f" = {with_uncertainty(estimate, std)}"
     every = np.concatenate(shown)
     low, high = np.nanmin(every), np.nanmax(every)
     margin = 0.08 * (high - low) or 0.05 * abs(high) or 1.0
     plot.set_ylim(low - margin, high + margin)
-    final = f" = {with_uncertainty(estimate, std)}" if estimate is not None else ""
-    label(plot, "iteration", mathtext(name), f"{mathtext(name)}{final}")
+    label(plot, "iteration", mathtext(name), title)
     open_frame(plot)
     whole_iterations(plot)
     legend(plot)
+
+
+def _interval(plot: Axes, best: Course, name: str) -> list[Array]:
+    """Draw the 95 % interval where it was logged; return its last ends."""
+    std_column = f"coefficient_{name}_std"
+    if not best.series([std_column]):
+        return []
+    order, path = best.columns["iteration"], best.columns[f"coefficient_{name}"]
+    half = 1.96 * best.columns[std_column]
+    plot.fill_between(
+        order, path - half, path + half, color=ESTIMATE, alpha=0.2, lw=0, label="95 % interval"
+    )
+    # Early intervals can be hundreds of times the last; the axis follows the estimate.
+    last = np.flatnonzero(np.isfinite(half))[-1]
+    return [path[last] + half[last] * np.array([-1.5, 1.5])]
 
 
 def _loss(plot: Axes, archive: RunArchive) -> None:
@@ -170,23 +176,27 @@ def _relative_l2(plot: Axes, archive: RunArchive) -> None:
         unknown = name.removeprefix("relative_l2_")
         _beneath(plot, others, name, "" if index else "other networks")
         style = {"color": ESTIMATE} if len(found) == 1 else line_style(index)
-        count = num_members(archive)
-        role = "this run" if count == 1 else "largest share"
+        role = "this run" if num_members(archive) == 1 else "largest share"
         plot.plot(x, y, lw=1.6, label=f"{role}, {mathtext(unknown)}", **style, **_marks(x))
-        answer = archive.number("fields", unknown, "relative_l2")
-        if count > 1 and answer:
-            name = f"mean of {count} networks, {mathtext(unknown)}: {percent(answer)}"
-            plot.axhline(answer, color=style["color"], lw=1.4, ls=":", label=name)
-        for source, colour, what in (
-            ("classical", CLASSICAL, "classical"),
-            ("limit", LIMIT, "statistical limit"),
-        ):
-            value = archive.number(source, unknown, "relative_l2")
-            if value:
-                name = f"{what}, {mathtext(unknown)}: {percent(value)}"
-                plot.axhline(value, color=colour, lw=1.2, ls=(0, (5, 2)), label=name)
+        _final_errors(plot, archive, unknown, style["color"])
     log_scale(plot)
     label(plot, "iteration", "relative L2 error")
+
+
+def _final_errors(plot: Axes, archive: RunArchive, unknown: str, colour: Any) -> None:
+    """Draw the error of a mean of networks, of the classical method and at best as levels."""
+    count = num_members(archive)
+    mean = {"color": colour, "lw": 1.4, "ls": ":"}
+    dashed = {"lw": 1.2, "ls": (0, (5, 2))}
+    for source, words, style in (
+        ("fields", f"mean of {count} networks", mean),
+        ("classical", "classical", {"color": CLASSICAL, **dashed}),
+        ("limit", "statistical limit", {"color": LIMIT, **dashed}),
+    ):
+        value = archive.number(source, unknown, "relative_l2")
+        if value and (source != "fields" or count > 1):
+            name = f"{words}, {mathtext(unknown)}: {percent(value)}"
+            plot.axhline(value, label=name, **style)
 
 
 def _beneath(plot: Axes, others: list[Course], column: str, name: str) -> None:

@@ -37,24 +37,27 @@ class Cut:
 
 def plane_rows(archive: RunArchive) -> list[list[Cut]]:
     """Choose the planes to show: rows of panels."""
-    problem = archive.problem
-    space, has_time = problem.space_axes, problem.has_time
-    grids = archive.solution
-    if len(space) == 1:
-        return [[Cut(("t", space[0]), {})]]
-    if len(space) == 2 and not has_time:
-        return [[Cut((space[0], space[1]), {})]]
-    if len(space) == 2:
-        times = [{"t": i} for i in stations(grids["t"], None, _NUM_PANELS)]
-        return [[Cut((space[0], space[1]), at, title_of(archive, at)) for at in times]]
-    rows = []
-    for time in [{"t": i} for i in stations(grids["t"], None, 3)] if has_time else [{}]:
-        row = []
-        for first, second, normal in ((0, 1, 2), (0, 2, 1), (1, 2, 0)):
-            at = {space[normal]: grids[space[normal]].size // 2} | time
-            row.append(Cut((space[first], space[second]), at, title_of(archive, at)))
-        rows.append(row)
-    return rows
+    space, grids = archive.problem.space_axes, archive.solution
+    times: list[dict[str, int]] = [{}]
+    if archive.problem.has_time and len(space) > 1:
+        count = _NUM_PANELS if len(space) == 2 else 3
+        times = [{"t": i} for i in stations(grids["t"], None, count)]
+    match space:
+        case (x,):
+            return [[Cut(("t", x), {})]]
+        case (x, y):
+            return [[Cut((x, y), at, title_of(archive, at)) for at in times]]
+    return [_mid_planes(archive, at) for at in times]
+
+
+def _mid_planes(archive: RunArchive, time: dict[str, int]) -> list[Cut]:
+    """Return the three planes through the middle of a volume at a time."""
+    x, y, z = archive.problem.space_axes
+    cuts = []
+    for free, normal in (((x, y), z), ((x, z), y), ((y, z), x)):
+        at = {normal: archive.solution[normal].size // 2} | time
+        cuts.append(Cut(free, at, title_of(archive, at)))
+    return cuts
 
 
 def stations(grid: Array, observed: NDArray[Any] | None, count: int) -> list[int]:

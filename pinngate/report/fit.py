@@ -6,9 +6,11 @@ about the diagonal and the residuals follow the normal curve of the estimated no
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -17,6 +19,21 @@ from pinngate.report.notation import significant, with_unit
 from pinngate.report.style import CLASSICAL, ESTIMATE, INK, label, legend, new_figure, open_frame
 
 _REACH = 5.0  # half-width of the histogram in standard deviations of the noise
+
+
+@dataclass(frozen=True)
+class _Residuals:
+    """One set of finite values and fits (n,), and the noise they are judged by.
+
+    `noise` is a standard deviation, `name` what it is; `stated` comes with the data.
+    """
+
+    value: NDArray[Any]
+    fitted: NDArray[Any]
+    residual: NDArray[Any]
+    noise: float
+    name: str
+    stated: float | None
 
 
 def fit(archive: RunArchive, of: str, columns: dict[str, NDArray[Any]]) -> Figure | None:
@@ -30,47 +47,48 @@ def fit(archive: RunArchive, of: str, columns: dict[str, NDArray[Any]]) -> Figur
     Returns:
         The figure; None where no residual is finite.
     """
-    value, fitted, residual = (columns[name] for name in ("value", "fitted", "residual"))
-    is_known = np.isfinite(value) & np.isfinite(fitted) & np.isfinite(residual)
-    if not is_known.any():
+    shown = np.stack([columns[name] for name in ("value", "fitted", "residual")])
+    value, fitted, residual = shown[:, np.isfinite(shown).all(axis=0)]
+    if not value.size:
         return None
-    value, fitted, residual = value[is_known], fitted[is_known], residual[is_known]
     noise, name = _noise(archive, of, columns, residual)
+    data = _Residuals(value, fitted, residual, noise, name, _stated(columns))
     figure = new_figure(3.0)
     left, right = figure.subplots(1, 2)
+    _draw_agreement(left, data, with_unit(of, archive.problem.units))
+    _draw_histogram(right, data)
+    return figure
 
+
+def _draw_agreement(plot: Axes, data: _Residuals, seen: str) -> None:
+    """Draw observed against fitted values, with the band that holds 95 % of them."""
+    value, fitted, noise = data.value, data.fitted, data.noise
     ends = np.array([fitted.min(), fitted.max()])
     ends = ends + (0.05 * np.ptp(ends) or 1.0) * np.array([-1, 1])
     half = 1.96 * noise
     band = f"±1.96 × {significant(noise)}"
-    left.fill_between(ends, ends - half, ends + half, color=CLASSICAL, alpha=0.12, lw=0, label=band)
-    left.plot(ends, ends, color=INK, lw=1, label="observed = fitted")
-    small = value.size > 300
-    left.plot(
-        fitted,
-        value,
-        ls="none",
-        marker="o",
-        ms=2 if small else 3,
-        mew=0,
-        color=ESTIMATE,
-        alpha=0.35 if small else 0.6,
-    )
+    plot.fill_between(ends, ends - half, ends + half, color=CLASSICAL, alpha=0.12, lw=0, label=band)
+    plot.plot(ends, ends, color=INK, lw=1, label="observed = fitted")
+    size, alpha = (2, 0.35) if value.size > 300 else (3, 0.6)
+    plot.plot(fitted, value, ls="none", marker="o", ms=size, mew=0, color=ESTIMATE, alpha=alpha)
     # An outlier must not shrink the rest; those cut off are counted in the other panel.
     low, high = ends[0] - (_REACH + 0.5) * noise, ends[1] + (_REACH + 0.5) * noise
     pad = 0.2 * noise
     bottom, top = min(value.min(), ends[0] - half) - pad, max(value.max(), ends[1] + half) + pad
-    left.set_ylim(max(low, bottom), min(high, top))
-    seen = with_unit(of, archive.problem.units)
-    label(left, f"fitted {seen}", f"observed {seen}", f"{value.size:,} values")
-    open_frame(left)
-    legend(left, loc="best")
+    plot.set_ylim(max(low, bottom), min(high, top))
+    label(plot, f"fitted {seen}", f"observed {seen}", f"{value.size:,} values")
+    open_frame(plot)
+    legend(plot, loc="best")
 
+
+def _draw_histogram(plot: Axes, data: _Residuals) -> None:
+    """Draw the residuals with the normal curves of the noise and of the stated noise."""
+    residual, noise = data.residual, data.noise
     reach = _REACH * noise if np.abs(residual).max() > 4 * noise else 4 * noise
     is_inside = np.abs(residual) <= reach
-    num_bins = int(np.clip(np.sqrt(value.size) * 1.6, 8, 40))
-    weights = np.full(int(is_inside.sum()), num_bins / (2 * reach * value.size))
-    right.hist(
+    num_bins = int(np.clip(np.sqrt(residual.size) * 1.6, 8, 40))
+    weights = np.full(int(is_inside.sum()), num_bins / (2 * reach * residual.size))
+    plot.hist(
         residual[is_inside],
         bins=num_bins,
         range=(-reach, reach),
@@ -80,22 +98,26 @@ def fit(archive: RunArchive, of: str, columns: dict[str, NDArray[Any]]) -> Figur
         label="residuals",
     )
     r = np.linspace(-reach, reach, 201)
-    density = np.exp(-0.5 * (r / noise) ** 2) / (noise * np.sqrt(2 * np.pi))
-    right.plot(r, density, color=CLASSICAL, lw=1.6, label=f"normal, {name} {significant(noise)}")
-    stated = _stated(columns)
-    if stated is not None and name != "stated noise":
-        expected = np.exp(-0.5 * (r / stated) ** 2) / (stated * np.sqrt(2 * np.pi))
-        beside = f"normal, stated noise {significant(stated)}"
-        right.plot(r, expected, color=INK, lw=1.2, ls=(0, (4, 2)), label=beside)
+    density = _normal(r, noise)
+    name = f"normal, {data.name} {significant(noise)}"
+    plot.plot(r, density, color=CLASSICAL, lw=1.6, label=name)
+    if data.stated is not None and data.name != "stated noise":
+        expected = _normal(r, data.stated)
+        beside = f"normal, stated noise {significant(data.stated)}"
+        plot.plot(r, expected, color=INK, lw=1.2, ls=(0, (4, 2)), label=beside)
         density = np.maximum(density, expected)
     num_beyond = int((~is_inside).sum())
     spread = f"residual std {significant(float(residual.std()))}"
     beyond = f", {num_beyond} beyond ±{_REACH:g} std" if num_beyond else ""
-    right.set_ylim(top=1.35 * max(right.get_ylim()[1], float(density.max())))
-    label(right, "observed − fitted", "density", spread + beyond)
-    open_frame(right)
-    legend(right, loc="upper right")
-    return figure
+    plot.set_ylim(top=1.35 * max(plot.get_ylim()[1], float(density.max())))
+    label(plot, "observed − fitted", "density", spread + beyond)
+    open_frame(plot)
+    legend(plot, loc="upper right")
+
+
+def _normal(residual: NDArray[Any], std: float) -> NDArray[Any]:
+    density: NDArray[Any] = np.exp(-0.5 * (residual / std) ** 2) / (std * np.sqrt(2 * np.pi))
+    return density
 
 
 def _noise(

@@ -6,18 +6,27 @@ largest residual is reported relative to the size of the terms it is made of. No
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from pinngate.errors import InputError
-from pinngate.expression import Expression, differentiate, evaluate, names, substitute
+from pinngate.expression import Expression, evaluate, names, substitute
 from pinngate.expression.printing import to_text
 from pinngate.geometry.region import Region
-from pinngate.model.channels.plan import plan_channels
+from pinngate.model.channels import Plan, plan_channels
 from pinngate.statement.coefficient_fields import searched, with_true_fields
-from pinngate.statement.problem import BoundaryPart, MeasuredObservations, Plane, Problem, label_of
+from pinngate.statement.derivatives import differentiated
+from pinngate.statement.problem import (
+    BoundaryPart,
+    Coefficient,
+    CoefficientField,
+    Plane,
+    Problem,
+    SyntheticObservations,
+    label_of,
+)
 
 NUM_CHECKED = 2000
 TOLERANCE = 1e-6  # relative; exact derivatives leave rounding alone, so anything larger is an error
@@ -49,26 +58,30 @@ def verify_truth(problem: Problem) -> list[Finding]:
     constants: dict[str, float] = dict(problem.constants) | problem.true_coefficients()
     random = np.random.default_rng(0)
     findings = []
-    if truth.fields:
-        for equation in problem.equations:
-            points = _points(problem, random, None)
-            residual = _relative_residual(
-                problem, equation.residual, truth.fields, constants, points
-            )
-            findings.append(Finding(equation.text, residual))
+    for equation in problem.equations if truth.fields else ():
+        points = _points(problem, random, None)
+        residual = _relative_residual(problem, equation.residual, truth.fields, constants, points)
+        findings.append(Finding(equation.text, residual))
     for condition in problem.conditions:
-        fields = truth.fields
-        if not fields and condition.where == Plane("t", problem.domain.get("t", (0.0, 0.0))[0]):
-            fields = _initial_fields(problem, truth.clean)
-        if not fields:
-            continue
-        points = _points(problem, random, condition.where)
-        try:
-            residual = _relative_residual(problem, condition.residual, fields, constants, points)
-        except KeyError:
-            continue
-        findings.append(Finding(f"{condition.text} at {condition.where}", residual))
+        fields = truth.fields or _fields_at(problem, condition.where, truth.clean)
+        if fields:
+            points = _points(problem, random, condition.where)
+            try:
+                residual = _relative_residual(
+                    problem, condition.residual, fields, constants, points
+                )
+            except KeyError:
+                continue
+            findings.append(Finding(f"{condition.text} at {condition.where}", residual))
     return findings
+
+
+def _fields_at(
+    problem: Problem, where: Plane | BoundaryPart, clean: Mapping[str, Expression]
+) -> dict[str, Expression]:
+    """Return what clean initial data tell at a place: nothing but at the initial time."""
+    is_initial = problem.has_time and where == Plane("t", problem.domain["t"][0])
+    return _initial_fields(problem, clean) if is_initial else {}
 
 
 def _initial_fields(problem: Problem, clean: Mapping[str, Expression]) -> dict[str, Expression]:
@@ -110,13 +123,10 @@ def _relative_residual(
     constants: Mapping[str, float],
     points: Mapping[str, np.ndarray],
 ) -> float:
-    inserted = {}
-    for name, derivative in problem.derivatives(residual).items():
-        expression = fields[derivative.field]
-        for axis, order in zip(problem.axes, derivative.orders, strict=True):
-            for _ in range(order):
-                expression = differentiate(expression, axis)
-        inserted[name] = expression
+    inserted = {
+        name: differentiated(fields[derivative.field], problem.axes, derivative.orders)
+        for name, derivative in problem.derivatives(residual).items()
+    }
     total = np.abs(evaluate(substitute(residual, inserted), {**constants, **points}, np))
     everywhere = {**constants, **_points(problem, np.random.default_rng(0), None)}
     sizes = [np.max(np.abs(evaluate(e, everywhere, np))) for e in inserted.values()]
@@ -126,55 +136,117 @@ def _relative_residual(
 
 def describe(problem: Problem) -> Iterator[tuple[str, str]]:
     """Yield (heading, line) pairs: the problem as it was understood."""
+    for heading, section in _SECTIONS:
+        for line in section(problem):
+            yield heading, line
+
+
+def _domain(problem: Problem) -> Iterator[str]:
     for axis, (low, high) in problem.domain.items():
         extent = f"{axis} from {low:g} to {high:g}"
-        yield "domain", extent + (", periodic" if axis in problem.periodic else "")
+        yield extent + (", periodic" if axis in problem.periodic else "")
+
+
+def _geometry(problem: Problem) -> Iterator[str]:
     if problem.geometry is not None:
-        yield "geometry", f"{to_text(problem.geometry.inside)}, inside the domain"
-    yield "unknowns", ", ".join(problem.unknowns)
+        yield f"{to_text(problem.geometry.inside)}, inside the domain"
+
+
+def _unknowns(problem: Problem) -> Iterator[str]:
+    yield ", ".join(problem.unknowns)
+
+
+def _constants(problem: Problem) -> Iterator[str]:
     for name, value in problem.constants.items():
-        yield "constants", f"{name} = {value:.10g}"
+        yield f"{name} = {value:.10g}"
+
+
+def _estimated(problem: Problem) -> Iterator[str]:
     for c in problem.coefficients:
-        bounds = "positive" if c.is_positive else f"between {c.lower} and {c.upper}"
-        free = c.lower is None and c.upper is None
-        yield "estimate", f"{c.name}, starting at {c.initial:g}" + ("" if free else f", {bounds}")
+        yield f"{c.name}, starting at {c.initial:g}{_bounds(c)}"
     for f in problem.coefficient_fields:
-        bounds = "positive" if f.is_positive else f"between {f.lower} and {f.upper}"
-        free = f.lower is None and f.upper is None
-        line = f"{f.name}({', '.join(f.over)}), a field starting at {f.initial:g}"
-        yield "estimate", line + ("" if free else f", {bounds}")
+        over = ", ".join(f.over)
+        yield f"{f.name}({over}), a field starting at {f.initial:g}{_bounds(f)}"
+
+
+def _bounds(c: Coefficient | CoefficientField) -> str:
+    if c.lower is None and c.upper is None:
+        return ""
+    return ", positive" if c.is_positive else f", between {c.lower} and {c.upper}"
+
+
+def _equations(problem: Problem) -> Iterator[str]:
     for equation in problem.equations:
-        text = equation.text if "=" in equation.text else f"{equation.text} = 0"
-        yield "equations", text
-    estimated = [c.name for c in problem.coefficients]
-    residuals = [searched(problem, e.residual) for e in problem.equations]
-    plan = plan_channels(residuals, problem.outputs, problem.axes, estimated)
-    yield "channels", f"{plan.num_channels}: " + ", ".join(plan.describe())
+        yield equation.text if "=" in equation.text else f"{equation.text} = 0"
+
+
+def _channels(problem: Problem) -> Iterator[str]:
+    plan = _plan(problem)
+    yield f"{plan.num_channels}: " + ", ".join(plan.describe())
+
+
+def _conditions(problem: Problem) -> Iterator[str]:
     for condition in problem.conditions:
-        yield "conditions", f"{condition.text} at {condition.where}"
+        yield f"{condition.text} at {condition.where}"
     for axis in problem.periodic:
-        yield "conditions", f"periodic in {axis}"
+        yield f"periodic in {axis}"
+
+
+def _observations(problem: Problem) -> Iterator[str]:
     for observed in problem.observations:
-        if isinstance(observed, MeasuredObservations):
-            yield "observations", f"{label_of(observed)} from {observed.file}"
-            continue
-        place = "the whole domain" if observed.where is None else str(observed.where)
-        noise = observed.noise
-        size = f"{noise.std:g}" if noise.std is not None else f"{noise.relative:.3g} of the spread"
-        layout: str | dict[str, int] = observed.layout
-        if isinstance(layout, dict):
-            layout = "grid of " + " by ".join(f"{n} along {a}" for a, n in layout.items())
-        line = f"{observed.count} values of {label_of(observed)} on {place}, {layout}"
-        yield "observations", f"{line}, {noise.kind} noise of {size}"
-    if problem.truth is None:
-        yield "truth", "not known"
-    elif problem.truth.solver is not None:
-        yield "truth", f"computed: {problem.truth.solver}"
+        if isinstance(observed, SyntheticObservations):
+            yield _synthetic(observed)
+        else:
+            yield f"{label_of(observed)} from {observed.file}"
+
+
+def _synthetic(observed: SyntheticObservations) -> str:
+    place = "the whole domain" if observed.where is None else str(observed.where)
+    noise = observed.noise
+    size = f"{noise.std:g}" if noise.std is not None else f"{noise.relative:.3g} of the spread"
+    layout: str | dict[str, int] = observed.layout
+    if isinstance(layout, dict):
+        layout = "grid of " + " by ".join(f"{n} along {a}" for a, n in layout.items())
+    line = f"{observed.count} values of {label_of(observed)} on {place}, {layout}"
+    return f"{line}, {noise.kind} noise of {size}"
+
+
+def _truth(problem: Problem) -> Iterator[str]:
+    truth = problem.truth
+    if truth is None:
+        yield "not known"
+    elif truth.solver is not None:
+        yield f"computed: {truth.solver}"
     else:
-        yield "truth", "from a file" if problem.truth.file else "analytic"
-    unused = set(problem.constants) - {n for r in _expressions(problem) for n in names(r)}
-    for name in sorted(unused):
-        yield "note", f"the constant {name} is not used"
+        yield "from a file" if truth.file else "analytic"
+
+
+def _unused(problem: Problem) -> Iterator[str]:
+    used = {n for r in _expressions(problem) for n in names(r)}
+    for name in sorted(set(problem.constants) - used):
+        yield f"the constant {name} is not used"
+
+
+_SECTIONS: tuple[tuple[str, Callable[[Problem], Iterator[str]]], ...] = (
+    ("domain", _domain),
+    ("geometry", _geometry),
+    ("unknowns", _unknowns),
+    ("constants", _constants),
+    ("estimate", _estimated),
+    ("equations", _equations),
+    ("channels", _channels),
+    ("conditions", _conditions),
+    ("observations", _observations),
+    ("truth", _truth),
+    ("note", _unused),
+)
+
+
+def _plan(problem: Problem) -> Plan:
+    """Return the channels that the equations need."""
+    residuals = [searched(problem, e.residual) for e in problem.equations]
+    estimated = [c.name for c in problem.coefficients]
+    return plan_channels(residuals, problem.outputs, problem.axes, estimated)
 
 
 def _expressions(problem: Problem) -> Iterator[Expression]:
@@ -191,7 +263,4 @@ def multiply_adds(problem: Problem, width: int, depth: int, num_collocation: int
 
     Three products (forward, backward, weight gradient) of C·N rows for each hidden layer.
     """
-    estimated = [c.name for c in problem.coefficients]
-    residuals = [searched(problem, e.residual) for e in problem.equations]
-    plan = plan_channels(residuals, problem.outputs, problem.axes, estimated)
-    return 3.0 * plan.num_channels * num_collocation * max(1, depth - 1) * width**2
+    return 3.0 * _plan(problem).num_channels * num_collocation * max(1, depth - 1) * width**2

@@ -7,10 +7,11 @@ Core, https://www.w3.org/TR/mathml-core/.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 
 from pinngate.errors import ExpressionError
-from pinngate.expression import Binary, Call, Expression, Name, Number, parse
+from pinngate.expression import Applied, Binary, Call, Expression, Name, Number, parse
 from pinngate.report.notation import GREEK, split_name
 from pinngate.statement.derivatives import parse_derivative
 from pinngate.statement.problem import Problem
@@ -18,7 +19,15 @@ from pinngate.statement.problem import Problem
 _SUM, _PRODUCT, _POWER, _ATOM = range(4)  # how tightly a formula binds
 _FUNCTION_NAMES = {"sign": "sgn", "heaviside": "H"}
 _SQUARED_BY_NAME = {"sin", "cos", "tan", "sinh", "cosh", "tanh", "log"}  # sin² x is usual
+_NOTATIONS = {  # of functions that are not written by their name, and how tightly each binds
+    "sqrt": ("<msqrt>{}</msqrt>", _ATOM),
+    "abs": ("<mo>|</mo>{}<mo>|</mo>", _ATOM),
+    "exp": ("<msup><mi>e</mi><mrow>{}</mrow></msup>", _POWER),
+}
 _THIN = '<mspace width="0.12em"/>'
+
+
+Written = tuple[str, int]
 
 
 def equation(text: str, residual: Expression, problem: Problem) -> str:
@@ -31,7 +40,8 @@ def equation(text: str, residual: Expression, problem: Problem) -> str:
     """
     left, _, right = text.partition("=")
     try:
-        sides = parse(left), parse(right) if right.strip() else Number(0.0)
+        known = problem.functions
+        sides = parse(left, known), parse(right, known) if right.strip() else Number(0.0)
     except ExpressionError:
         sides = residual, Number(0.0)
     return _math("<mo>=</mo>".join(_write(side, problem)[0] for side in sides))
@@ -93,7 +103,8 @@ def _unsigned(node: Expression) -> tuple[bool, Expression]:
     return False, node
 
 
-def _write(node: Expression, problem: Problem) -> tuple[str, int]:
+def _write(node: Expression, problem: Problem) -> Written:
+    """Return the markup of an expression and how tightly it binds."""
     is_negative, rest = _unsigned(node)
     if is_negative:
         return f"<mo>−</mo>{_enclosed(rest, problem, _PRODUCT)}", _SUM
@@ -102,54 +113,81 @@ def _write(node: Expression, problem: Problem) -> tuple[str, int]:
             return _number(value)
         case Name():
             return _name(node.id, problem), _ATOM
-        case Binary("+" | "-" as operator, left, right):
-            first = _write(left, problem)[0]
-            is_negative, unsigned = _unsigned(right)
-            if operator == "+" and is_negative:
-                operator, right = "-", unsigned
-            sign = "−" if operator == "-" else "+"
-            second = _enclosed(right, problem, _PRODUCT)
-            return f"{first}<mo>{sign}</mo>{second}", _SUM
-        case Binary("*", left, right):
-            return _product(left, right, problem), _PRODUCT
-        case Binary("/", left, right):
-            above, below = _write(left, problem)[0], _write(right, problem)[0]
-            return f"<mfrac><mrow>{above}</mrow><mrow>{below}</mrow></mfrac>", _POWER
-        case Binary("**", Call(function, argument), Number(value)) if (
-            function in _SQUARED_BY_NAME and value > 0
-        ):
+        case Binary(operator, left, right):
+            return _BINARY[operator](left, right, problem)
+        case Call(function, argument):
+            return _call(function, argument, problem)
+        case Applied():
+            return _own_function(node, problem)
+    raise AssertionError(node)
+
+
+def _sum(left: Expression, right: Expression, problem: Problem) -> Written:
+    is_negative, unsigned = _unsigned(right)
+    if is_negative:
+        return _difference(left, unsigned, problem)
+    first, second = _write(left, problem)[0], _enclosed(right, problem, _PRODUCT)
+    return f"{first}<mo>+</mo>{second}", _SUM
+
+
+def _difference(left: Expression, right: Expression, problem: Problem) -> Written:
+    first, second = _write(left, problem)[0], _enclosed(right, problem, _PRODUCT)
+    return f"{first}<mo>−</mo>{second}", _SUM
+
+
+def _product(left: Expression, right: Expression, problem: Problem) -> Written:
+    second = _enclosed(right, problem, _PRODUCT)
+    numbers_meet = second.startswith(("<mn>", "<msup><mrow><mn>"))
+    between = "<mo>·</mo>" if numbers_meet else f"<mo>&#x2062;</mo>{_THIN}"
+    return f"{_enclosed(left, problem, _PRODUCT)}{between}{second}", _PRODUCT
+
+
+def _fraction(left: Expression, right: Expression, problem: Problem) -> Written:
+    above, below = _write(left, problem)[0], _write(right, problem)[0]
+    return f"<mfrac><mrow>{above}</mrow><mrow>{below}</mrow></mfrac>", _POWER
+
+
+def _power(left: Expression, right: Expression, problem: Problem) -> Written:
+    match left, right:
+        case Call(function, argument), Number(value) if function in _SQUARED_BY_NAME and value > 0:
             head = f"<msup><mi>{function}</mi>{_number(value)[0]}</msup>"
             return _applied(head, argument, problem), _POWER
-        case Binary("**", left, right):
-            below, above = _enclosed(left, problem, _ATOM), _write(right, problem)[0]
-            return f"<msup><mrow>{below}</mrow><mrow>{above}</mrow></msup>", _POWER
-        case Call("sqrt", argument):
-            return f"<msqrt>{_write(argument, problem)[0]}</msqrt>", _ATOM
-        case Call("abs", argument):
-            return f"<mo>|</mo>{_write(argument, problem)[0]}<mo>|</mo>", _ATOM
-        case Call("exp", argument):
-            above = _write(argument, problem)[0]
-            return f"<msup><mi>e</mi><mrow>{above}</mrow></msup>", _POWER
-        case Call(function, argument) if function.startswith("_"):
-            axes = "".join(f"<mi>{axis}</mi>" for axis in function[1:])
-            body = f"<mo>(</mo>{_write(argument, problem)[0]}<mo>)</mo>"
-            return f"<msub><mrow>{body}</mrow><mrow>{axes}</mrow></msub>", _ATOM
-        case Call(function, argument):
-            head = f"<mi>{_FUNCTION_NAMES.get(function, function)}</mi>"
-            return _applied(head, argument, problem), _POWER
-    raise AssertionError(node)
+    below, above = _enclosed(left, problem, _ATOM), _write(right, problem)[0]
+    return f"<msup><mrow>{below}</mrow><mrow>{above}</mrow></msup>", _POWER
+
+
+_BINARY: dict[str, Callable[[Expression, Expression, Problem], Written]] = {
+    "+": _sum,
+    "-": _difference,
+    "*": _product,
+    "/": _fraction,
+    "**": _power,
+}
+
+
+def _own_function(node: Applied, problem: Problem) -> Written:
+    marks = "".join(f"<mo>∂</mo><mn>{k + 1}</mn>" for k in node.by)
+    listed = "<mo>,</mo>".join(_write(argument, problem)[0] for argument in node.arguments)
+    head = f"{marks}<mi>{escape(node.function.name)}</mi>"
+    return f"{head}<mo>&#x2061;</mo><mo>(</mo>{listed}<mo>)</mo>", _POWER
+
+
+def _call(function: str, argument: Expression, problem: Problem) -> Written:
+    body = _write(argument, problem)[0]
+    if function in _NOTATIONS:
+        template, tightness = _NOTATIONS[function]
+        return template.format(body), tightness
+    if function.startswith("_"):
+        axes = "".join(f"<mi>{axis}</mi>" for axis in function[1:])
+        inner = f"<mo>(</mo>{body}<mo>)</mo>"
+        return f"<msub><mrow>{inner}</mrow><mrow>{axes}</mrow></msub>", _ATOM
+    head = f"<mi>{_FUNCTION_NAMES.get(function, function)}</mi>"
+    return _applied(head, argument, problem), _POWER
 
 
 def _enclosed(node: Expression, problem: Problem, needed: int) -> str:
     body, tightness = _write(node, problem)
     return body if tightness >= needed else f"<mo>(</mo>{body}<mo>)</mo>"
-
-
-def _product(left: Expression, right: Expression, problem: Problem) -> str:
-    second = _enclosed(right, problem, _PRODUCT)
-    numbers_meet = second.startswith(("<mn>", "<msup><mrow><mn>"))
-    between = "<mo>·</mo>" if numbers_meet else f"<mo>&#x2062;</mo>{_THIN}"
-    return f"{_enclosed(left, problem, _PRODUCT)}{between}{second}"
 
 
 def _applied(head: str, argument: Expression, problem: Problem) -> str:

@@ -5,8 +5,6 @@ Part of the report; the tests themselves are in `pinngate.inference`.
 
 from __future__ import annotations
 
-from typing import Any
-
 from pinngate.inference.misfit import Misfit, assess
 from pinngate.inference.series import Correlation
 from pinngate.report.archive import RunArchive
@@ -17,12 +15,8 @@ def misfit(archive: RunArchive) -> Misfit | None:
 
     None where the noise is known from the residuals alone.
     """
-    recorded: Any = archive.metrics.get("misfit")
-    if isinstance(recorded, dict):
-        ratio, p_value = (archive.number("misfit", key) for key in ("ratio", "p_value"))
-        if ratio is None or p_value is None:
-            return None
-        return Misfit(ratio, p_value, str(recorded.get("against") or "the noise"))
+    if isinstance(archive.metrics.get("misfit"), dict):
+        return _recorded(archive)
     sets = archive.observation_sets()
     kinds = [o.noise.kind if o.noise else "gaussian" for o in archive.problem.observations]
     if len(kinds) != len(sets):
@@ -31,12 +25,17 @@ def misfit(archive: RunArchive) -> Misfit | None:
     return assess(found, archive.problem.axes)
 
 
+def _recorded(archive: RunArchive) -> Misfit | None:
+    ratio, p_value = (archive.number("misfit", key) for key in ("ratio", "p_value"))
+    if ratio is None or p_value is None:
+        return None
+    return Misfit(ratio, p_value, str(archive.section("misfit").get("against") or "the noise"))
+
+
 def correlation(archive: RunArchive) -> Correlation | None:
     """Return the correlation of neighbouring residuals that the run recorded."""
-    entry = (archive.metrics.get("misfit") or {}).get("correlation")
-    if not isinstance(entry, dict):
-        return None
-    return Correlation(**entry)
+    entry = archive.section("misfit", "correlation")
+    return Correlation(**entry) if entry else None
 
 
 def contradiction(archive: RunArchive) -> str:

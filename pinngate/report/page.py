@@ -16,6 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from pinngate.expression.parser import NONE, Functions
 from pinngate.report import candidates, mathml, verdict
 from pinngate.report import stated as statement
 from pinngate.report.archive import RunArchive, read
@@ -84,10 +85,14 @@ CAPTIONS = {
 }
 
 
-def write(folder: str | Path) -> Path:
+def write(folder: str | Path, *, functions: Functions = NONE) -> Path:
     """Write ``figures/*.png`` and ``report.html`` of a finished run, replacing earlier ones.
 
     Each file appears complete or not at all.
+
+    Args:
+        folder: of the run.
+        functions: of the caller's own that its problem calls.
 
     Returns:
         The path of the page.
@@ -98,7 +103,7 @@ def write(folder: str | Path) -> Path:
     from pinngate.report.figures import figures_of
     from pinngate.report.style import png
 
-    archive = read(folder)
+    archive = read(folder, functions=functions)
     figures = {name: png(figure) for name, figure in figures_of(archive).items()}
     images = archive.folder / "figures"
     images.mkdir(exist_ok=True)
@@ -169,7 +174,7 @@ def _accuracy(archive: RunArchive) -> list[dict[str, Any]]:
         judged.append((archive.of_coefficient_field(field), field.name))
     for part, unknown in judged:
         rows = verdict.accuracy_rows(part, unknown)
-        entry = (archive.metrics.get("classical") or {}).get(unknown) or {}
+        entry = archive.section("classical", unknown)
         if rows:
             table = {"symbol": mathml.symbol(unknown), "rows": rows, "method": entry.get("method")}
             tables.append(table)
@@ -178,7 +183,7 @@ def _accuracy(archive: RunArchive) -> list[dict[str, Any]]:
 
 def _coefficients(archive: RunArchive) -> list[dict[str, Any]]:
     rows = []
-    for name, entry in (archive.metrics.get("coefficients") or {}).items():
+    for name, entry in archive.section("coefficients").items():
         if not entry:
             continue
         at = ("coefficients", name)
@@ -217,35 +222,49 @@ def _solving(archive: RunArchive) -> Iterator[tuple[str, str]]:
     metrics, options = archive.metrics, archive.problem.solve
     yield "optimizer", str(metrics.get("optimizer") or options.optimizer)
     yield "stopped because", str(metrics.get("reason") or "not recorded")
-    race = candidates.race_rows(archive)
-    for key in ("iterations", "parameters"):
-        count = archive.number(key)
-        if count is not None:
-            beside = f" of {len(race)} networks together" if race and key == "iterations" else ""
-            yield key, f"{count:,.0f}{beside}"
-    network = metrics.get("network")
-    if network is None and isinstance(options.network, NetworkOptions):
-        network = asdict(options.network)
-    num_members = candidates.num_members(archive)
-    if num_members > 1:
-        yield "answer", f"the mean of {num_members} networks that the data do not tell apart"
-    if network:
-        largest = " (the largest share)" if num_members > 1 else ""
-        yield "hidden layers", candidates.network_words(network) + largest
-    points = metrics.get("points") or {}
+    yield from _counted(archive)
+    yield from _networks(archive)
+    points = archive.section("points")
     if points:
         yield "points", ", ".join(f"{n:,} {what}" for what, n in points.items() if n is not None)
-    stages = metrics.get("seconds") or {}
-    total = archive.number("seconds", "total")
-    parts = [
-        f"{stage} {seconds(archive.number('seconds', stage))}"
-        for stage in stages
-        if stage != "total"
-    ]
-    if total is not None:
-        yield "time", seconds(total) + (f" ({', '.join(parts)})" if parts else "")
+    yield from _time(archive)
     seed = metrics.get("seed")
     yield "seed", str(options.seed if seed is None else seed)
+
+
+def _counted(archive: RunArchive) -> Iterator[tuple[str, str]]:
+    num_racing = len(candidates.race_rows(archive))
+    together = f" of {num_racing} networks together" if num_racing else ""
+    for key, beside in (("iterations", together), ("parameters", "")):
+        count = archive.number(key)
+        if count is not None:
+            yield key, f"{count:,.0f}{beside}"
+
+
+def _networks(archive: RunArchive) -> Iterator[tuple[str, str]]:
+    options = archive.problem.solve.network
+    network = archive.section("network")
+    if not network and isinstance(options, NetworkOptions):
+        network = asdict(options)
+    num_members = candidates.num_members(archive)
+    is_mean = num_members > 1
+    if is_mean:
+        yield "answer", f"the mean of {num_members} networks that the data do not tell apart"
+    if network:
+        largest = " (the largest share)" if is_mean else ""
+        kind = "network" if network.get("own") else "hidden layers"
+        yield kind, candidates.network_words(network) + largest
+
+
+def _time(archive: RunArchive) -> Iterator[tuple[str, str]]:
+    total = archive.number("seconds", "total")
+    if total is not None:
+        parts = [
+            f"{stage} {seconds(archive.number('seconds', stage))}"
+            for stage in archive.section("seconds")
+            if stage != "total"
+        ]
+        yield "time", seconds(total) + (f" ({', '.join(parts)})" if parts else "")
 
 
 def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -102,16 +102,21 @@ class RunSpectrum:
         for k in _spread(len(kernel.eigenvalues)):
             j, eigenvalue, weight, _, share = (column[k] for column in columns)
             lines.append(f"  {j:9d}   {eigenvalue:10.3e}   {weight:6.3f}   {share:.4f}")
-        evolution = self.evolution()
-        if len(evolution) > 1:
-            names = [EVOLUTION.get(name, (name,))[0] for name in evolution]
-            lines += ["", "  " + "   ".join(names)]
-            num_rows = len(evolution["iteration"])
-            for row in sorted({round(k) for k in np.linspace(0, num_rows - 1, NUM_COURSE)}):
-                cells = [_cell(evolution[name][row]) for name in evolution]
-                padded = [c.rjust(len(n)) for c, n in zip(cells, names, strict=True)]
-                lines.append("  " + "   ".join(padded))
-        return lines
+        return lines + _evolution_lines(self.evolution())
+
+
+def _evolution_lines(evolution: dict[str, list[float | None]]) -> list[str]:
+    """Return the logged quantities at a few iterations; nothing where none was logged."""
+    if len(evolution) <= 1:
+        return []
+    names = [EVOLUTION.get(name, (name,))[0] for name in evolution]
+    lines = ["", "  " + "   ".join(names)]
+    num_rows = len(evolution["iteration"])
+    for row in sorted({round(k) for k in np.linspace(0, num_rows - 1, NUM_COURSE)}):
+        cells = [_cell(evolution[name][row]) for name in evolution]
+        padded = [c.rjust(len(n)) for c, n in zip(cells, names, strict=True)]
+        lines.append("  " + "   ".join(padded))
+    return lines
 
 
 def _spread(count: int) -> list[int]:

@@ -58,18 +58,21 @@ def spectrum_figure(kernel: KernelSpectrum, course: Course) -> Figure:
     _shares(figure.add_subplot(upper[1]), kernel)
     lower = grid[-1].subgridspec(1, max(1, len(logged)))
     for place, name in enumerate(logged):
-        plot = figure.add_subplot(lower[place])
-        title, is_log = EVOLUTION[name]
-        ((x, y),) = course.series([name], is_log).values()
-        plot.plot(x, y, color=ESTIMATE, lw=1.6, marker="o" if len(x) < 2 else None)
-        if is_log:
-            log_scale(plot)
-        else:
-            plot.set_ylim(0, 1.08 * float(y.max()) or 1.0)
-        label(plot, "iteration", title)
-        whole_iterations(plot)
-        open_frame(plot)
+        _evolution(figure.add_subplot(lower[place]), course, name)
     return figure
+
+
+def _evolution(plot: Axes, course: Course, name: str) -> None:
+    title, is_log = EVOLUTION[name]
+    ((x, y),) = course.series([name], is_log).values()
+    plot.plot(x, y, color=ESTIMATE, lw=1.6, marker="o" if len(x) < 2 else None)
+    if is_log:
+        log_scale(plot)
+    else:
+        plot.set_ylim(0, 1.08 * float(y.max()) or 1.0)
+    label(plot, "iteration", title)
+    whole_iterations(plot)
+    open_frame(plot)
 
 
 def _eigenvalues(plot: Axes, kernel: KernelSpectrum) -> None:

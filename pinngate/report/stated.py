@@ -24,6 +24,13 @@ from pinngate.statement.problem import (
 )
 
 _SOLVERS = {"cole-hopf": "Cole–Hopf"}
+# kinds of conditions by the orders of the derivatives in them
+_INITIAL_KINDS = {frozenset({0}): "initial value", frozenset({1}): "initial velocity"}
+_BOUNDARY_KINDS = {
+    frozenset({0}): "fixed value, Dirichlet",
+    frozenset({1}): "fixed slope, Neumann",
+    frozenset({0, 1}): "mixed, Robin",
+}
 
 
 @dataclass(frozen=True)
@@ -53,17 +60,22 @@ def numbers(problem: Problem) -> Iterator[Line]:
     """Yield the known constants and the coefficients to estimate."""
     for name, value in problem.constants.items():
         yield Line("known: ", mathml.symbol(name), f" = {significant(value, 6)}")
-    estimated: list[Coefficient | CoefficientField] = list(problem.coefficients)
+    estimated: list[Coefficient | CoefficientField] = [*problem.coefficients]
     for c in [*estimated, *problem.coefficient_fields]:
-        bounds = [f"starting from {significant(c.initial, 6)}"]
-        if isinstance(c, CoefficientField):
-            bounds.insert(0, f"a field over {', '.join(c.over)}")
-        if c.is_positive:
-            bounds.append("kept positive")
-        else:
-            bounds += [f"at least {significant(c.lower, 6)}"] if c.lower is not None else []
-            bounds += [f"at most {significant(c.upper, 6)}"] if c.upper is not None else []
-        yield Line("estimated from the data: ", mathml.symbol(c.name), f", {', '.join(bounds)}")
+        line = f", {', '.join(_bounds(c))}"
+        yield Line("estimated from the data: ", mathml.symbol(c.name), line)
+
+
+def _bounds(c: Coefficient | CoefficientField) -> Iterator[str]:
+    if isinstance(c, CoefficientField):
+        yield f"a field over {', '.join(c.over)}"
+    yield f"starting from {significant(c.initial, 6)}"
+    if c.is_positive:
+        yield "kept positive"
+        return
+    for words, bound in (("at least", c.lower), ("at most", c.upper)):
+        if bound is not None:
+            yield f"{words} {significant(bound, 6)}"
 
 
 def conditions(problem: Problem) -> Iterator[Line]:
@@ -77,15 +89,9 @@ def conditions(problem: Problem) -> Iterator[Line]:
 
 
 def _kind(condition: Condition, problem: Problem) -> str:
-    found = problem.derivatives(condition.residual).values()
-    orders = {d.order for d in found}
-    if condition.where.axis == "t":
-        return "initial value" if orders == {0} else "initial velocity" if orders == {1} else ""
-    if orders == {0}:
-        return "fixed value, Dirichlet"
-    if orders == {1}:
-        return "fixed slope, Neumann"
-    return "mixed, Robin" if orders == {0, 1} else ""
+    orders = {d.order for d in problem.derivatives(condition.residual).values()}
+    kinds = _INITIAL_KINDS if condition.where.axis == "t" else _BOUNDARY_KINDS
+    return kinds.get(frozenset(orders), "")
 
 
 def observations(problem: Problem, counts: list[int]) -> Iterator[Line]:
@@ -103,15 +109,18 @@ def observations(problem: Problem, counts: list[int]) -> Iterator[Line]:
 def _observed(stated: StatedObservations, count: int) -> str:
     if isinstance(stated, SyntheticObservations):
         where = f"at {stated.where}" if stated.where else "over the whole domain"
-        layout = "at random points" if stated.layout == "random" else "on a grid"
-        if isinstance(stated.layout, dict):
-            sides = " × ".join(f"{n} along {a}" for a, n in stated.layout.items())
-            layout = f"on a grid, {sides}"
-        origin = f"{count or stated.count:,} noisy values of {label_of(stated)} {where}, {layout}"
-        return f"{origin}, made from the truth; {_noise(stated.noise)}"
+        origin = f"{count or stated.count:,} noisy values of {label_of(stated)} {where}, "
+        return f"{origin}{_layout(stated)}, made from the truth; {_noise(stated.noise)}"
     lead = f"{count:,} measured values" if count else "measured values"
     noise = _noise(stated.noise) if stated.noise else "noise estimated from the data"
     return f"{lead} of {label_of(stated)} from {stated.file.name}; {noise}"
+
+
+def _layout(stated: SyntheticObservations) -> str:
+    if isinstance(stated.layout, dict):
+        sides = " × ".join(f"{n} along {a}" for a, n in stated.layout.items())
+        return f"on a grid, {sides}"
+    return "at random points" if stated.layout == "random" else "on a grid"
 
 
 def _noise(noise: Noise) -> str:
@@ -136,15 +145,14 @@ def truth(problem: Problem) -> Iterator[Line]:
         if field.truth is not None:
             formula = mathml.formula(field.truth, problem, of=field.name)
             yield Line(f"{lead}the true coefficient ", formula)
-    if problem.truth is None or not (
-        problem.truth.fields or problem.truth.solver or problem.truth.file
-    ):
+    stated = problem.truth
+    if stated is None or not (stated.fields or stated.solver or stated.file):
         yield Line("No true field is known: the answer is judged by its own uncertainty and fit.")
         return
-    for unknown, expression in problem.truth.fields.items():
+    for unknown, expression in stated.fields.items():
         yield Line(f"{lead}the true field ", mathml.formula(expression, problem, of=unknown))
-    if problem.truth.solver:
-        method = _SOLVERS.get(problem.truth.solver, problem.truth.solver)
+    if stated.solver:
+        method = _SOLVERS.get(stated.solver, stated.solver)
         yield Line(f"{lead}a {method} solution from the exact initial data.")
-    if problem.truth.file:
-        yield Line(f"{lead}the reference in {problem.truth.file.name}.")
+    if stated.file:
+        yield Line(f"{lead}the reference in {stated.file.name}.")

@@ -7,6 +7,7 @@ never calls good what the numbers do not show, nor a fit that leaves more than t
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,6 +21,14 @@ from pinngate.statement.problem import Coefficient, MeasuredObservations
 
 FAR = 0.2  # a relative L2 above this is a different picture, whatever the run says of itself
 NARROW = 0.9  # coverage below this: the 95 % intervals cannot be taken at their word
+_RIVALS = {"classical": "{} for the classical method", "limit": "{} at best"}
+_ACCURACY: dict[str, tuple[str, Callable[[float | None], str]]] = {
+    # what is compared, in words, and how it is written
+    "relative_l2": ("relative L2 error", percent),
+    "relative_l2_initial": ("relative L2 error at t = 0", percent),
+    "max_abs": ("largest error", significant),
+    "coverage_95": ("coverage of the 95 % interval", percent),
+}
 Tone = Literal["good", "doubtful", "bad"]
 
 
@@ -31,76 +40,101 @@ class Verdict:
     tone: Tone
 
 
+@dataclass(frozen=True)
+class _Judgement:
+    """What is said of one field or coefficient; empty where nothing is known."""
+
+    words: str = ""
+    is_doubtful: bool = False
+
+
 def verdict(archive: RunArchive) -> Verdict:
     """Return the verdict on a run."""
-    is_converged = archive.metrics.get("status") == "converged"
-    fields = [_field_words(archive, unknown) for unknown in archive.problem.unknowns]
-    for field in archive.problem.coefficient_fields:
-        fields.append(_field_words(archive.of_coefficient_field(field), field.name))
-    coefficients = [_coefficient_words(archive, c) for c in archive.problem.coefficients]
-    parts = [words for words, _ in (*fields, *coefficients) if words]
-    is_doubtful = any(doubt for _, doubt in (*fields, *coefficients))
+    judgements = _judgements(archive)
+    parts = [judged.words for judged in judgements if judged.words]
     body = "; ".join(parts) or "neither a truth nor an uncertainty is recorded to judge it by"
     against = contradiction(archive)
     wrong = f"the model does not fit the data ({against})" if against else ""
-    if is_converged and wrong:
+    if archive.metrics.get("status") != "converged":
+        body = f"{wrong}; {body}" if wrong else body
+        return Verdict(f"Did not converge ({_reason(archive)}). As it stands, {body}.", "bad")
+    if wrong:
         return Verdict(f"Converged, but {wrong}: {body}.", "doubtful")
-    if is_converged:
-        lead = "Converged, but with doubts" if is_doubtful else "Solved"
-        return Verdict(f"{lead}: {body}.", "doubtful" if is_doubtful else "good")
-    reason = str(archive.metrics.get("reason") or archive.metrics.get("status") or "not recorded")
-    body = f"{wrong}; {body}" if wrong else body
-    return Verdict(f"Did not converge ({reason.rstrip('.')}). As it stands, {body}.", "bad")
+    if any(judged.is_doubtful for judged in judgements):
+        return Verdict(f"Converged, but with doubts: {body}.", "doubtful")
+    return Verdict(f"Solved: {body}.", "good")
 
 
-def _field_words(archive: RunArchive, unknown: str) -> tuple[str, bool]:
+def _reason(archive: RunArchive) -> str:
+    metrics = archive.metrics
+    return str(metrics.get("reason") or metrics.get("status") or "not recorded").rstrip(".")
+
+
+def _judgements(archive: RunArchive) -> list[_Judgement]:
+    """Judge every field, coefficient field and coefficient."""
+    problem = archive.problem
+    return [
+        *(_field_judgement(archive, unknown) for unknown in problem.unknowns),
+        *(
+            _field_judgement(archive.of_coefficient_field(field), field.name)
+            for field in problem.coefficient_fields
+        ),
+        *(_coefficient_judgement(archive, c) for c in problem.coefficients),
+    ]
+
+
+def _field_judgement(archive: RunArchive, unknown: str) -> _Judgement:
     error = archive.number("fields", unknown, "relative_l2")
     if error is None:
-        std = archive.std(unknown)
-        size = float(np.sqrt(np.nanmean(archive.solution[unknown] ** 2)))
-        if std is None or size == 0.0:
-            return "", False
-        own = float(np.sqrt(np.nanmean(std**2))) / size
-        words = f"the field {unknown} is known to about {percent(own)} by its own estimate"
-        return f"{words} (no truth to compare with)", own > FAR
+        return _by_its_own_estimate(archive, unknown)
     words = f"the field {unknown} is within {percent(error)} of the truth (relative L2)"
-    beside = []
-    classical = archive.number("classical", unknown, "relative_l2")
-    if classical is not None:
-        beside.append(f"{percent(classical)} for the classical method")
-    limit = archive.number("limit", unknown, "relative_l2")
-    if limit:
-        beside.append(f"{percent(limit)} at best")
+    beside = [
+        text.format(percent(value))
+        for source, text in _RIVALS.items()
+        if (value := archive.number(source, unknown, "relative_l2"))
+    ]
     if beside:
         words += f", against {' and '.join(beside)}"
     coverage = archive.number("fields", unknown, "coverage_95")
-    if coverage is not None and coverage < NARROW:
-        words += (
-            f"; the true field lies inside the 95 % interval at only {percent(coverage)} of the "
-            "grid, so the intervals are too narrow"
-        )
-    elif coverage is not None:
-        words += (
-            f"; the true field lies inside the 95 % interval at {percent(coverage)} of the grid"
-        )
-    return words, error > FAR or (coverage is not None and coverage < NARROW)
+    if coverage is None:
+        return _Judgement(words, error > FAR)
+    is_narrow = coverage < NARROW
+    words += (
+        "; the true field lies inside the 95 % interval at "
+        f"{'only ' if is_narrow else ''}{percent(coverage)} of the grid"
+        f"{', so the intervals are too narrow' if is_narrow else ''}"
+    )
+    return _Judgement(words, error > FAR or is_narrow)
 
 
-def _coefficient_words(archive: RunArchive, coefficient: Coefficient) -> tuple[str, bool]:
+def _by_its_own_estimate(archive: RunArchive, unknown: str) -> _Judgement:
+    """Judge a field without a truth by its standard deviation."""
+    std = archive.std(unknown)
+    size = float(np.sqrt(np.nanmean(archive.solution[unknown] ** 2)))
+    if std is None or size == 0.0:
+        return _Judgement()
+    own = float(np.sqrt(np.nanmean(std**2))) / size
+    words = f"the field {unknown} is known to about {percent(own)} by its own estimate"
+    return _Judgement(f"{words} (no truth to compare with)", own > FAR)
+
+
+def _coefficient_judgement(archive: RunArchive, coefficient: Coefficient) -> _Judgement:
     name = coefficient.name
-    estimate, std = (archive.number("coefficients", name, key) for key in ("estimate", "std"))
+    estimate, std, truth, error = (
+        archive.number("coefficients", name, key)
+        for key in ("estimate", "std", "truth", "relative_error")
+    )
     if estimate is None:
-        return "", False
+        return _Judgement()
     words = f"{name} = {with_uncertainty(estimate, std)}"
     inside = truth_inside(archive, name)
     if inside is not None:
-        truth = significant(archive.number("coefficients", name, "truth"), 4)
-        words += f" (the truth, {truth}, is {'inside' if inside else 'outside'} its 95 % interval)"
-        return words, not inside
-    error = archive.number("coefficients", name, "relative_error")
+        place = "inside" if inside else "outside"
+        beside = f"the truth, {significant(truth, 4)}, is {place} its 95 % interval"
+        return _Judgement(f"{words} ({beside})", not inside)
     if error is not None:
         words += f" (off the truth by {percent(error)})"
-    return words, error is not None and error > FAR
+    return _Judgement(words, error is not None and error > FAR)
 
 
 def truth_inside(archive: RunArchive, name: str) -> bool | None:
@@ -112,89 +146,100 @@ def truth_inside(archive: RunArchive, name: str) -> bool | None:
 
 def interval_of(archive: RunArchive, name: str) -> tuple[float | None, float | None]:
     """Return the 95 % interval of a coefficient."""
-    entry = (archive.metrics.get("coefficients") or {}).get(name) or {}
-    ends = entry.get("interval_95") or (None, None)
+    ends: Sequence[float] = archive.section("coefficients", name).get("interval_95") or ()
     return (ends[0], ends[1]) if len(ends) == 2 else (None, None)
 
 
 def accuracy_rows(archive: RunArchive, unknown: str) -> list[list[str]]:
     """Return the table of one field: quantity, this run, classical, limit, run/limit."""
     rows = []
-    for key, words, write in (
-        ("relative_l2", "relative L2 error", percent),
-        ("relative_l2_initial", "relative L2 error at t = 0", percent),
-        ("max_abs", "largest error", significant),
-        ("coverage_95", "coverage of the 95 % interval", percent),
-    ):
+    for key, (words, write) in _ACCURACY.items():
         ours, classical, limit = (
             archive.number(source, unknown, key) for source in ("fields", "classical", "limit")
         )
-        if ours is None and classical is None and limit is None:
-            continue
-        is_error = key.startswith("relative_l2")
-        ratio = f"{ours / limit:.2f}" if is_error and ours is not None and limit else ABSENT
-        best = "95 %" if key == "coverage_95" and limit is None else write(limit)
-        rows.append([words, write(ours), write(classical), best, ratio])
+        if (ours, classical, limit) != (None, None, None):
+            best = "95 %" if key == "coverage_95" and limit is None else write(limit)
+            ratio = _ratio(ours, limit) if key.startswith("relative_l2") else ABSENT
+            rows.append([words, write(ours), write(classical), best, ratio])
     return rows
+
+
+def _ratio(ours: float | None, limit: float | None) -> str:
+    return ABSENT if ours is None or not limit else f"{ours / limit:.2f}"
 
 
 def noise_rows(archive: RunArchive) -> list[tuple[str, str]]:
     """Return what is known of the noise and the risk: (quantity, value)."""
-    rows = []
+    return [
+        *_estimated_rows(archive),
+        *_instrument_rows(archive),
+        *_risk_rows(archive),
+        *_data_rows(archive),
+        *_fit_rows(archive),
+    ]
+
+
+def _estimated_rows(archive: RunArchive) -> Iterator[tuple[str, str]]:
+    """Yield the estimated noise of each unknown beside what the problem states."""
     for unknown in archive.problem.unknowns:
         estimated = archive.number("noise_std", unknown)
-        if estimated is None:
-            continue
-        stated = dict.fromkeys(
-            significant(o.noise.std)
-            for o in archive.problem.observations
-            if o.of == unknown and o.noise is not None and o.noise.std is not None
-        )
-        beside = f" (stated: {', '.join(stated)})" if stated else ""
-        name = f"noise of {unknown}, estimated standard deviation"
-        rows.append((name, significant(estimated) + beside))
-    rows += _instrument_rows(archive)
-    left_out = archive.number("risk", "leave_one_out")
+        if estimated is not None:
+            stated = _stated_noise(archive, unknown)
+            beside = f" (stated: {', '.join(stated)})" if stated else ""
+            name = f"noise of {unknown}, estimated standard deviation"
+            yield name, significant(estimated) + beside
+
+
+def _stated_noise(archive: RunArchive, unknown: str) -> list[str]:
+    stated = dict.fromkeys(
+        significant(o.noise.std)
+        for o in archive.problem.observations
+        if o.of == unknown and o.noise is not None and o.noise.std is not None
+    )
+    return list(stated)
+
+
+def _risk_rows(archive: RunArchive) -> Iterator[tuple[str, str]]:
+    left_out, training = (archive.number("risk", key) for key in ("leave_one_out", "training"))
     if left_out is not None:
         name = "leave-one-out risk: expected squared error on a fresh noisy value"
-        rows.append((name, f"{significant(left_out)} = {significant(left_out**0.5)}²"))
-    training = archive.number("risk", "training")
+        yield name, f"{significant(left_out)} = {significant(left_out**0.5)}²"
     if training is not None:
-        rows.append(("training risk: mean squared residual of the data", significant(training)))
-    rows += _data_rows(archive)
-    against = misfit(archive)
+        yield "training risk: mean squared residual of the data", significant(training)
+
+
+def _fit_rows(archive: RunArchive) -> Iterator[tuple[str, str]]:
+    """Yield what the tests of the fit say."""
+    against, alike = misfit(archive), correlation(archive)
     if against is not None:
         judged = "; the model does not fit the data" if against.is_clear else ""
-        rows.append(("fit to the data", f"{against.words}{judged}"))
-    alike = correlation(archive)
+        yield "fit to the data", f"{against.words}{judged}"
     if alike is not None:
         judged = (
             f"; the model does not fit the data, and intervals {_counted(archive, alike)}"
             if alike.is_clear
             else "; no more than chance"
         )
-        rows.append(("neighbouring residuals", f"{alike.words}{judged}"))
-    return rows
+        yield "neighbouring residuals", f"{alike.words}{judged}"
 
 
 def _counted(archive: RunArchive, alike: Correlation) -> str:
-    if (archive.metrics.get("misfit") or {}).get("is_in_intervals"):
+    if archive.section("misfit").get("is_in_intervals"):
         return f"count its {alike.num_groups} {alike.kind} rather than its values"
     return "do not allow for it: they are too narrow"
 
 
 def _instrument_rows(archive: RunArchive) -> list[tuple[str, str]]:
     """Return the noise of each set where there are several, and that of repeated measurements."""
-    sets = archive.metrics.get("noise_std_by_set") or {}
     rows = []
-    if len(sets) > 1:
+    if len(archive.section("noise_std_by_set")) > 1:
         for (name, of, columns), source in zip(
             archive.observation_sets(), _sources(archive), strict=False
         ):
             std = archive.number("noise_std_by_set", name)
             words = f"{significant(std)} ({columns['value'].size:,} values{source})"
             rows.append((f"noise of {name}, {of}", words))
-    for name, entry in (archive.metrics.get("replicates") or {}).items():
+    for name, entry in archive.section("replicates").items():
         if entry:
             words = (
                 f"{significant(entry['noise_std'])} ({entry['num_places']:,} places measured more "
@@ -222,6 +267,6 @@ def _data_rows(archive: RunArchive) -> list[tuple[str, str]]:
         name = "held-out risk: mean squared residual of values that were never fitted"
         words = f"{significant(held_out)}{beside} = {significant(held_out**0.5)}²{against}"
         rows.append((name, words))
-    for name, entry in (archive.metrics.get("data") or {}).items():
+    for name, entry in archive.section("data").items():
         rows += [(f"data of {name}", note) for note in entry.get("notes", [])]
     return rows

@@ -30,6 +30,7 @@ def prepare(folder: Path, problem: Problem) -> None:
     Raises:
         InputError: the folder holds a run already or cannot be written.
     """
+    _refuse_own_noise(problem)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / "problem.yaml").exists():
@@ -50,6 +51,15 @@ def prepare(folder: Path, problem: Problem) -> None:
             f"cannot write to {folder}: {error.strerror or error}",
             hint="choose another folder with --out",
         ) from None
+
+
+def _refuse_own_noise(problem: Problem) -> None:
+    if any(o.noise is not None and o.noise.model is not None for o in problem.observations):
+        raise InputError(
+            "a noise model of one's own cannot be written in a problem file",
+            expected="a noise that a file can state: noise: {kind: student-t}",
+            hint="pinngate.solve keeps the solution in memory",
+        )
 
 
 def copied_names(files: Sequence[Path | InMemoryTable]) -> dict[Path | InMemoryTable, str]:

@@ -49,7 +49,8 @@ def memory_of_a_run(problem: Problem, observations: Sequence[ObservationSet]) ->
 def _networks(options: OptimizerOptions) -> list[NetworkOptions]:
     if isinstance(options.network, NetworkOptions):
         return [options.network]
-    return [network for division in DIVISIONS for network in division.networks.values()]
+    candidates = [network for division in DIVISIONS for network in division.networks.values()]
+    return [network for network in candidates if network is not None]
 
 
 def _size(

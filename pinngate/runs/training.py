@@ -20,9 +20,11 @@ from torch import nn
 
 from pinngate.data.observations import ObservationSet, collect
 from pinngate.data.quantities import mean_nodes
-from pinngate.errors import Interrupted
+from pinngate.errors import InputError, Interrupted
+from pinngate.expression import applied_functions
 from pinngate.model.residuals import ResidualModel
 from pinngate.model.terms import Batch, Term
+from pinngate.model.tiles import TermEvaluation
 from pinngate.optim.parts import OwnOptimizer, Parts, Stepper
 from pinngate.optim.registry import complete, method, resolve
 from pinngate.points.batches import BatchSource
@@ -134,14 +136,27 @@ class Session:
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything needed to go on: optimizer, random streams, history."""
-        return {
+        state = {
             "stepper": self.stepper.state_dict(),
             "history": self.history,
             "seconds": self.seconds,
         }
+        if self.problem.solve.own_network is not None:
+            state["own_network"] = self.stepper.network.describe()
+        return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from `state_dict`."""
+        """Go on from `state_dict`.
+
+        Raises:
+            InputError: it is the state of another network of the caller's own.
+        """
+        given, before = self.stepper.network.describe(), state.get("own_network")
+        if before is not None and given != before:
+            raise InputError(
+                f"the network {given['own']} of {given['parameters']} weights is given",
+                expected=f"{before['own']} of {before['parameters']} weights, as in that run",
+            )
         self.stepper.load_state_dict(state["stepper"])
         self.history = list(state["history"])
         self.seconds = state["seconds"]
@@ -165,9 +180,11 @@ def begin(
         optimizer: makes the caller's own, in place of that of `solve.optimizer`.
 
     Raises:
-        InputError: the problem names data, a device or an optimizer that does not exist, or states
-            options that its optimizer does not read.
+        InputError: the problem names data, a device or an optimizer that does not exist, states
+            options that its optimizer does not read, or was solved with a network of the caller's
+            own that is not given.
     """
+    problem = _with_own(problem, network)
     if optimizer is not None:
         problem = changed(problem, solve=replace(problem.solve, optimizer=OWN_OPTIMIZER))
     problem, chosen = resolve(problem), method(problem.solve.optimizer)
@@ -188,7 +205,61 @@ def begin(
     )
     model = ResidualModel(batches.terms, problem)
     stepper = chosen.build(Parts(problem, model, batches, network, optimizer))
+    if problem.functions:
+        _try_functions(model, stepper, batches.twin("functions", 1).draw_in_order())
     return Session(problem, reference, observations, batches, stepper)
+
+
+def _try_functions(model: ResidualModel, stepper: Stepper, batches: dict[str, Batch]) -> None:
+    """Refuse functions of the caller's own that fail where the fit starts.
+
+    Raises:
+        InputError: a function fails, mixes points or is not finite, or its derivatives are not.
+    """
+    few = {name: batch.take(slice(0, 1)) for name, batch in batches.items()}
+    whole, alone = (_evaluations(model, stepper, taken) for taken in (batches, few))
+    for name, part in whole.items():
+        own = " and ".join(f"'{f}'" for f in applied_functions(part.term.residual))
+        if not own:
+            continue
+        computed = (part.residual, *part.by_channel.values(), part.by_coefficient)
+        if not all(bool(torch.isfinite(values).all()) for values in computed):
+            raise InputError(
+                f"{name}, which calls {own}, is not finite at the start, or its derivatives",
+                expected="functions that are finite, with their derivatives, for all values that "
+                "the fields may take",
+            )
+        if not torch.allclose(part.residual[:1], alone[name].residual, rtol=1e-3):
+            raise InputError(
+                f"{name}, which calls {own}, has another value at a point among others than alone",
+                expected="functions that work on each element by itself",
+            )
+
+
+def _evaluations(
+    model: ResidualModel, stepper: Stepper, batches: dict[str, Batch]
+) -> dict[str, TermEvaluation]:
+    """Return the first tile of every term."""
+    found: dict[str, TermEvaluation] = {}
+    for tile in model.sweep(stepper.network, stepper.coefficients, batches):
+        for part in tile.evaluations:
+            found.setdefault(part.term.name, part)
+    return found
+
+
+def _with_own(problem: Problem, network: nn.Module | None) -> Problem:
+    """Let the problem say whether its network is the caller's own."""
+    if network is not None:
+        solve = replace(problem.solve, network=None, own_network=type(network).__name__)
+        return changed(problem, solve=solve)
+    if problem.solve.own_network is not None:
+        raise InputError(
+            f"the problem is solved with a network of one's own, {problem.solve.own_network}, "
+            "and none is given",
+            expected="the module, from Python: network=...",
+            hint="without the key solve.own_network the package's own networks solve it",
+        )
+    return problem
 
 
 def train(

@@ -1,7 +1,7 @@
 """The front door: solve a problem, come back to a run, and ask the answer."""
 
 from pinngate.solution.folders import load_solution, predict, predict_file, predict_grid
-from pinngate.solution.solution import Solution
+from pinngate.solution.solved import Solution
 from pinngate.solution.solving import default_folder, resume, run, solve
 
 __all__ = [

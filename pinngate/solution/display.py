@@ -13,7 +13,7 @@ from pinngate.report.notation import significant
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from pinngate.solution.solution import Solution
+    from pinngate.solution.solved import Solution
 
 _TABLE = "border-collapse:collapse;font:13px sans-serif"
 

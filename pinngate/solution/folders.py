@@ -10,30 +10,29 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from pinngate import config
 from pinngate.data.observations import read_points
+from pinngate.expression.parser import NONE, Functions
 from pinngate.report import read, write
 from pinngate.runs import checkpoint, exports, files
 from pinngate.runs.folder import load_session
 from pinngate.runs.judgement import Judged, deviations
-from pinngate.solution.solution import Solution
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from pinngate.solution.solved import Solution
+from pinngate.statement.problem import Problem
 
 
-def write_results(folder: Path, judged: Judged) -> None:
+def write_results(folder: Path, problem: Problem, judged: Judged) -> None:
     """Write what a judgement found, and the report."""
     files.write_csv(folder / "observations.csv", judged.observations)
     files.write_arrays(folder / "solution.npz", judged.solution)
     verdict = json.dumps(judged.metrics, indent=2, allow_nan=False)
     files.write_text(folder / "metrics.json", verdict)
-    write(folder)
+    write(folder, functions=problem.functions)
 
 
 def save(solution: Solution, folder: Path) -> Path:
@@ -46,30 +45,44 @@ def save(solution: Solution, folder: Path) -> Path:
     files.write_environment(folder, solution.problem)
     checkpoint.save(folder / "checkpoint.pt", solution.session.state_dict())
     files.write_history(folder / "history.csv", solution.session.history)
-    write_results(folder, solution.judged)
+    write_results(folder, solution.problem, solution.judged)
     return folder
 
 
-def load_solution(folder: Path | str, *, network: nn.Module | None = None) -> Solution:
+def load_solution(
+    folder: Path | str, *, network: nn.Module | None = None, functions: Functions = NONE
+) -> Solution:
     """Return the solution that a run has left; nothing is trained.
 
     Args:
         folder: of a finished run.
-        network: the caller's own module that it was solved with, where there was one.
+        network: of the class and size of the module that it was solved with, where the caller
+            brought one; its weights come from the run.
+        functions: of the caller's own that the problem calls.
 
     Raises:
-        InputError: the folder holds no finished run.
+        InputError: the folder holds no finished run, or what the caller brought along is missing.
     """
     folder = Path(folder)
-    archive = read(folder)
-    session = load_session(folder, network)
+    archive = read(folder, functions=functions)
+    session = load_session(folder, network=network, functions=functions)
     judged = Judged(archive.metrics, archive.solution, archive.every_observation())
     return Solution(session.problem, session, judged, folder)
 
 
-def predict(folder: Path, points: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-    """Evaluate a run at points (n, axes): each unknown and its ``<unknown>_std``."""
-    session = load_session(folder)
+def predict(
+    folder: Path,
+    points: ArrayLike,
+    *,
+    network: nn.Module | None = None,
+    functions: Functions = NONE,
+) -> dict[str, NDArray[np.float64]]:
+    """Evaluate a run at points (n, axes): each unknown and its ``<unknown>_std``.
+
+    `network` and `functions` as of `load_solution`.
+    """
+    points = np.asarray(points, dtype=np.float64)
+    session = load_session(folder, network=network, functions=functions)
     return session.evaluate(points) | deviations(session, session.stepper.posterior(), points)
 
 

@@ -13,13 +13,14 @@ from torch import nn
 
 from pinngate import config
 from pinngate.errors import InputError
+from pinngate.expression.parser import NONE, Functions
 from pinngate.optim.parts import OwnOptimizer
 from pinngate.runs import checkpoint, exports, files
 from pinngate.runs.judgement import judge
 from pinngate.runs.progress import ProgressDisplay
 from pinngate.runs.training import Callback, OnProgress, Session, begin, train
 from pinngate.solution.folders import write_results
-from pinngate.solution.solution import Solution
+from pinngate.solution.solved import Solution
 from pinngate.statement.options import OWN_OPTIMIZER, NetworkOptions
 from pinngate.statement.problem import Problem, changed
 
@@ -139,6 +140,7 @@ def resume(
     *,
     network: nn.Module | None = None,
     optimizer: OwnOptimizer | None = None,
+    functions: Functions = NONE,
     max_memory: int | None = None,
     on_progress: OnProgress | None = None,
 ) -> Solution:
@@ -148,6 +150,7 @@ def resume(
         folder: of the run.
         network: the caller's own module, where the run was begun with one.
         optimizer: the caller's own, where the run was begun with one.
+        functions: of the caller's own that the problem calls.
         max_memory: bytes that the solver may use from now on. Where that changes the form of the
             solver, the numbers are those of the other form.
         on_progress: called at every logged iteration.
@@ -162,7 +165,7 @@ def resume(
         raise InputError(
             f"the run in {folder} is finished", hint="pinngate predict evaluates it anywhere"
         )
-    problem = config.load(folder / "problem.yaml")
+    problem = config.load(folder / "problem.yaml", functions=functions)
     if optimizer is not None and problem.solve.optimizer != OWN_OPTIMIZER:
         raise InputError(
             f"the run in {folder} was begun with {problem.solve.optimizer}",
@@ -191,5 +194,5 @@ def _continue(
     finally:
         files.write_history(folder / "history.csv", session.history)
     judged = judge(session, reason, setup)
-    write_results(folder, judged)
+    write_results(folder, session.problem, judged)
     return Solution(session.problem, session, judged, folder)

@@ -7,9 +7,10 @@ The checks make a `Statement` of them, from a problem file or from Python argume
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pinngate.expression import Expression, names
 from pinngate.statement.derivatives import Derivative, parse_derivative
@@ -207,6 +208,7 @@ class Statement:
     description: str = ""
     source: str = ""
     units: dict[str, str] = field(default_factory=dict)
+    functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict, compare=False)
 
     @property
     def axes(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pinngate.expression import (
@@ -43,6 +43,16 @@ def parse_derivative(
     if not underscore or stem not in unknowns or not letters or set(letters) - set(axes):
         return None
     return Derivative(stem, tuple(letters.count(axis) for axis in axes))
+
+
+def differentiated(
+    expression: Expression, axes: Sequence[str], orders: Sequence[int]
+) -> Expression:
+    """Return ∂^orders of an expression in the axes, one axis after the other."""
+    for axis, order in zip(axes, orders, strict=True):
+        for _ in range(order):
+            expression = differentiate(expression, axis)
+    return expression
 
 
 def derivative_name(derivative: Derivative, axes: tuple[str, ...]) -> str:

@@ -61,6 +61,10 @@ class SolveOptions:
     network: NetworkOptions | Race | None = _option(  # noqa: RUF009 - it makes a field
         "the network, see below, or `race`"
     )
+    own_network: str | None = _option(
+        "class of a network of one's own, which only Python can give: "
+        "`pinngate.solve(problem, network=...)`"
+    )
     collocation: int | None = _option("points at which the equations are enforced")
     iterations: int | None = _option("at most so many iterations")
     learning_rate: float | None = _option("largest step size of the schedule")
@@ -118,6 +122,7 @@ class OptimizerOptions:
 
     Attributes:
         network: the network, or `RACE`.
+        own_network: class of a network of the caller's own in its place, None without one.
         collocation: points at which the equations are enforced. The default holds for two axes:
             on a line fewer are as dense, in a volume more are needed (`completion`).
         iterations: at most so many.
@@ -129,6 +134,7 @@ class OptimizerOptions:
     """
 
     network: NetworkOptions | Race
+    own_network: str | None = None
     collocation: int = 256
     iterations: int
     weights: PhysicsWeights
@@ -179,6 +185,8 @@ class OptimizerOptions:
             for name in cls.names()
             if name != "weights" and getattr(stated, name) is not None
         }
+        if stated.own_network is not None and "basis" in cls.names():
+            given.setdefault("basis", "weights")  # the layers of such a network are not known
         own = {name: stated.weights[name] for name in cls.weight_names() if name in stated.weights}
         return cls(weights=replace(cls.default("weights"), **own), **given)
 
@@ -331,7 +339,8 @@ def _given(stated: SolveOptions) -> dict[str, Any]:
 def _not_read(name: str, path: str, *, is_default: bool) -> InputError:
     reads = DECLARATIONS[name]
     kinds = ", ".join(reads.weight_names())
-    listed = ", ".join(f"weights ({kinds})" if key == "weights" else key for key in reads.names())
+    stated = [key for key in reads.names() if key != "own_network"]  # which Python alone gives
+    listed = ", ".join(f"weights ({kinds})" if key == "weights" else key for key in stated)
     readers = [other for other in NAMED if path in DECLARATIONS[other].paths()]
     is_read = f"{path} is read by {', '.join(readers)}"
     shown = f"{name}, the default," if is_default else name

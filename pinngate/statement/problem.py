@@ -6,11 +6,12 @@ stand behind both, so that whoever holds a problem need not check it again. It i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from pinngate.expression.parser import NONE
 from pinngate.statement.arguments import Number, Observations, Unknown
 from pinngate.statement.checks.building import build
 from pinngate.statement.checks.python_source import read_arguments
@@ -63,6 +64,9 @@ class Problem(Statement):
         title: one line of prose.
         description: more prose.
         source: the paper or the data set it comes from.
+        functions: of one's own that formulas call by these names: elementwise functions of torch
+            tensors that autograd differentiates. A problem with such is not written to a file
+            whole: whoever comes back to its run gives them again.
 
     Raises:
         InputError: the statement is wrong; the message says in which argument, and why.
@@ -86,6 +90,7 @@ class Problem(Statement):
         title: str = "",
         description: str = "",
         source: str = "",
+        functions: Mapping[str, Callable[..., Any]] = NONE,
     ) -> None:
         read = read_arguments(
             {
@@ -106,7 +111,7 @@ class Problem(Statement):
                 "solve": solve,
             }
         )
-        statement, _ = build(read, validate(read), Path())
+        statement, _ = build(read, validate(read), Path(), functions)
         super().__init__(**_parts(statement))
 
     @classmethod

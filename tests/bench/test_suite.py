@@ -8,7 +8,8 @@ import pytest
 
 from pinngate.bench import load_suite
 from pinngate.bench.matrix import identity
-from pinngate.bench.suite import cut, runs_of, suite_names
+from pinngate.bench.suite import cut, runs_of
+from pinngate.bench.suite_file import suite_names
 from pinngate.errors import InputError
 
 STATED = """

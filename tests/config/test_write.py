@@ -80,7 +80,7 @@ def test_every_option_survives_a_round_trip_and_is_written() -> None:
     problem = loads(RICH)
     assert loads(dumps(problem)) == problem
     for key in loads(RICH).solve.__dataclass_fields__:
-        is_stated = key not in ("strictness", "basis", "max_memory")
+        is_stated = key not in ("own_network", "strictness", "basis", "max_memory")
         assert (f"\n  {key}: " in dumps(loads(RICH))) == is_stated
 
 
@@ -90,8 +90,9 @@ def test_a_resolved_problem_states_all_that_its_optimizer_reads_and_no_more(name
     resolved = resolve(plain)
     assert loads(dumps(resolved)) == resolved == resolve(resolved)
     written = yaml.safe_load(dumps(resolved))["solve"]
-    # the default of max_memory depends on the machine
-    assert written.keys() == {"optimizer", *declared(name).names()} - {"max_memory"}
+    # the default of max_memory depends on the machine, a network of one's own comes from Python
+    absent = {"max_memory", "own_network"}
+    assert written.keys() == {"optimizer", *declared(name).names()} - absent
     assert written["weights"].keys() == set(declared(name).weight_names())
 
 

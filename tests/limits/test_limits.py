@@ -14,8 +14,9 @@ from pinngate.expression import evaluate
 from pinngate.limits import limit
 from pinngate.limits.modal import evolve, symbol_of
 from pinngate.limits.modes import Family, family_of
-from pinngate.limits.stencils import Line, adapted_nodes
+from pinngate.limits.nodes import adapted_nodes
 from pinngate.limits.tangents import InitialTangent, solve_tangents
+from pinngate.reference.stencils import Line
 from pinngate.statement.problem import Plane
 
 INITIAL = Plane("t", 0.0)

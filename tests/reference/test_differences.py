@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pinngate.reference.differences import derivative_matrix, end_row, stencil
+from pinngate.reference.differences import derivative_matrix, end_row
+from pinngate.reference.stencils import stencil_weights
 
 
 @pytest.mark.parametrize("order", range(5))
@@ -14,7 +15,15 @@ def test_a_stencil_is_exact_for_polynomials_of_its_degree(order: int) -> None:
         exact = np.polynomial.polynomial.polyval(
             0.7, np.polynomial.polynomial.polyder(coefficients, order) if order else coefficients
         )
-        assert stencil(0.7, nodes, order) @ nodes**degree == pytest.approx(exact, abs=1e-9)
+        (weights,) = stencil_weights((nodes - 0.7)[None], order)
+        assert weights @ nodes**degree == pytest.approx(exact, abs=1e-9)
+
+
+def test_stencils_of_many_rows_are_those_of_each() -> None:
+    offsets = np.random.default_rng(0).uniform(-1, 1, (9, 5))
+    for order in range(5):
+        one_by_one = np.concatenate([stencil_weights(row[None], order) for row in offsets])
+        np.testing.assert_array_equal(stencil_weights(offsets, order), one_by_one)
 
 
 @pytest.mark.parametrize("is_periodic", [False, True])

@@ -13,6 +13,7 @@ import pickle
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +185,43 @@ def _warm_up() -> None:
     torch.optim.Adam([weight]).step()
 
 
+@dataclass(frozen=True)
+class Stage:
+    """One optimizer of a run: how many iterations it has at most, and until when, in seconds."""
+
+    name: str
+    num_iterations: int
+    deadline: float | None
+    options: dict[str, Any]
+
+
+def _stages(options: dict[str, Any]) -> list[Stage]:
+    """Return the stages in order; all but the last have half of the budget at most."""
+    names, budget = options["steps"], options["budget"]
+    first = {"lr": options["learning_rate"]}
+    stages = []
+    for k, name in enumerate(names):
+        share = 1.0 if k == len(names) - 1 else 0.5
+        count = options["iterations" if k == 0 else "second_iterations"]
+        deadline = None if budget is None else budget * share
+        stages.append(Stage(name, count, deadline, first if name == "adam" else {}))
+    return stages
+
+
+def _train(model: Any, stage: Stage, clock: Clock, variables: list[Any] | None) -> str:
+    """Train by one stage and return in words why it ended."""
+    count = stage.num_iterations
+    clock.every = max(1, count // CURVE_POINTS)
+    clock.deadline, clock.is_up = stage.deadline, False
+    if stage.name == "L-BFGS":
+        clock.every = LBFGS_PER_CALL
+        _settle_lbfgs(count)
+    model.compile(stage.name, external_trainable_variables=variables, **stage.options)
+    model.train(iterations=count, callbacks=[clock], display_every=count)
+    why = "the time was up" if clock.is_up else "its iterations were done or it converged"
+    return f"{stage.name}: {why} at iteration {model.train_state.iteration}"
+
+
 def solve(folder: Path) -> None:
     """Solve the task of a folder."""
     request = pickle.loads((folder / "task.pickle").read_bytes())
@@ -204,30 +242,9 @@ def solve(folder: Path) -> None:
     net = dde.nn.FNN(layers, "tanh", "Glorot normal")
     model = dde.Model(translation.data(request["observations"]), net)
     variables = list(translation.coefficients.values()) or None
-    stages = [
-        (name, "iterations" if k == 0 else "second_iterations")
-        for k, name in enumerate(options["steps"])
-    ]
     clock = Clock(lambda: predict(request["watched"]), 1)
     clock.began = began
-    budget, reasons = options["budget"], []
-    for k, (name, key) in enumerate(stages):
-        count, is_last = options[key], k == len(stages) - 1
-        clock.every = max(1, count // CURVE_POINTS)
-        clock.deadline = None if budget is None else budget * (1.0 if is_last else 0.5)
-        clock.is_up = False
-        if name == "L-BFGS":
-            clock.every = LBFGS_PER_CALL
-            _settle_lbfgs(count)
-        if name == "adam":
-            model.compile(name, lr=options["learning_rate"], external_trainable_variables=variables)
-            model.train(iterations=count, callbacks=[clock], display_every=count)
-        else:
-            model.compile(name, external_trainable_variables=variables)
-            model.train(iterations=count, callbacks=[clock], display_every=count)
-        state = model.train_state
-        why = "the time was up" if clock.is_up else "its iterations were done or it converged"
-        reasons.append(f"{name}: {why} at iteration {state.iteration}")
+    reasons = [_train(model, stage, clock, variables) for stage in _stages(options)]
     clock.keep()
     values = predict(request["points"])
     if not np.isfinite(values).all():

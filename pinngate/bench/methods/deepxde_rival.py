@@ -63,19 +63,7 @@ def _solve(task: Task) -> Outcome:
             "options": dict(task.options),
         }
         (folder / "task.pickle").write_bytes(pickle.dumps(request))
-        environment = {**os.environ, "DDE_BACKEND": "pytorch", "HOME": name}
-        environment |= {"CUDA_VISIBLE_DEVICES": "", "MPLCONFIGDIR": name}
-        environment.setdefault("OMP_NUM_THREADS", "1")
-        finished = subprocess.run(
-            [sys.executable, "-m", CHILD, name],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if finished.returncode != 0:
-            lines = (finished.stderr or finished.stdout).strip().splitlines()
-            raise SolveError("DeepXDE failed: " + (lines[-1] if lines else "no message"))
+        _run_child(name)
         told = json.loads((folder / "result.json").read_text(encoding="utf-8"))
         with np.load(folder / "result.npz") as arrays:
             values, states = arrays["values"], arrays["states"]
@@ -90,6 +78,23 @@ def _solve(task: Task) -> Outcome:
         coefficients=told["coefficients"],
         details={"library": told["library"]},
     )
+
+
+def _run_child(folder: str) -> None:
+    """Solve the task of a folder in a process of its own, which DeepXDE may set up as it likes."""
+    environment = {**os.environ, "DDE_BACKEND": "pytorch", "HOME": folder}
+    environment |= {"CUDA_VISIBLE_DEVICES": "", "MPLCONFIGDIR": folder}
+    environment.setdefault("OMP_NUM_THREADS", "1")
+    finished = subprocess.run(
+        [sys.executable, "-m", CHILD, folder],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if finished.returncode != 0:
+        lines = (finished.stderr or finished.stdout).strip().splitlines()
+        raise SolveError("DeepXDE failed: " + (lines[-1] if lines else "no message"))
 
 
 def _method(name: str, summary: str, **changed: Any) -> Method:

@@ -33,8 +33,8 @@ from pinngate.classical import classical
 from pinngate.classical.baseline import Initial, Smoother, fixed_ends, stated_precision
 from pinngate.data.observations import ObservationSet
 from pinngate.errors import InputError
-from pinngate.limits.modes import family_of
-from pinngate.statement.problem import MeasuredObservations, Problem, changed
+from pinngate.limits.modes import Family, Mode, family_of
+from pinngate.statement.problem import MeasuredObservations, Plane, Problem, changed
 
 NUM_RESTARTS = 4  # of the search for the process's hyper-parameters, which has local optima
 NUM_SMOOTHED = 200  # values of the smoothed initial condition that the network is given
@@ -114,15 +114,30 @@ def least_squares_modes(problem: Problem, f: str, seen: Sequence[ObservationSet]
     if family is None or not family.is_exact:
         raise InputError("no family of modes fits the conditions at the ends")
     line, _ = _lift(problem, f, axis)
-    n = len(x)
-    root = np.ones(n)
     precision = stated_precision(seen)
-    if precision is not None:
-        root = np.sqrt(precision / precision.mean())
-    data = root * (y - line({axis: x}))
-    modes: list[Any] = []
+    root = np.ones(len(x)) if precision is None else np.sqrt(precision / precision.mean())
+    chosen = _best_modes(family, x, root * (y - line({axis: x})), root)
+
+    def fit(axes: dict[str, Array]) -> Array:
+        waves = [a * mode(axes[axis]) for mode, a in zip(*chosen, strict=True)]
+        return np.asarray(line(axes) + sum(waves, np.zeros_like(axes[axis])))
+
+    return fit
+
+
+def _best_modes(family: Family, x: Array, data: Array, root: Array) -> tuple[list[Mode], Array]:
+    """Return the first modes of least score and their amplitudes.
+
+    Args:
+        family: of the boundary conditions.
+        x: positions, (n,).
+        data: values times `root`, (n,).
+        root: square roots of the weights, (n,).
+    """
+    n = len(x)
+    modes: list[Mode] = []
     best = np.inf
-    chosen: tuple[list[Any], Array] = ([], np.empty(0))
+    chosen: tuple[list[Mode], Array] = ([], np.empty(0))
     for unit in family.units(MAX_MODES):
         modes = [*modes, *unit]
         if len(modes) > n // 2:
@@ -132,13 +147,8 @@ def least_squares_modes(problem: Problem, f: str, seen: Sequence[ObservationSet]
         misfit = float(np.sum((data - matrix @ amplitudes) ** 2))
         score = n * misfit / (n - len(modes)) ** 2
         if score < best:
-            best, chosen = score, (modes, amplitudes)
-
-    def fit(axes: dict[str, Array]) -> Array:
-        waves = [a * mode(axes[axis]) for mode, a in zip(*chosen, strict=True)]
-        return np.asarray(line(axes) + sum(waves, np.zeros_like(axes[axis])))
-
-    return fit
+            best, chosen = score, (modes, np.asarray(amplitudes, dtype=np.float64))
+    return chosen
 
 
 def _solved(task: Task, smoother: tuple[str, Smoother] | None) -> Outcome:
@@ -154,35 +164,45 @@ def _solved(task: Task, smoother: tuple[str, Smoother] | None) -> Outcome:
 
 
 def _gaussian_process_network(task: Task) -> Outcome:
+    _require_noisy_start(task)
     problem = task.problem
-    require_plain(problem)
-    if not problem.has_time or len(problem.space_axes) != 1:
-        raise NotApplicable("it needs time and one space axis")
-    start, axis = problem.domain["t"][0], problem.space_axes[0]
-    at_start = [
-        o for o in task.observations if o.where and (o.where.axis, o.where.value) == ("t", start)
-    ]
-    if len(at_start) < len(task.observations) or not at_start:
-        raise NotApplicable("not all observations are at the initial time")
     began = time.perf_counter()
-    x = np.linspace(*problem.domain[axis], NUM_SMOOTHED)
     with tempfile.TemporaryDirectory(prefix="pinngate-bench-") as folder:
-        smoothed = []
-        for f in dict.fromkeys(o.of for o in at_start):
-            seen = [o for o in at_start if o.of == f]
-            values = gaussian_process(problem, f, seen)({axis: x})
-            file = Path(folder) / f"{f}.npz"
-            columns: dict[str, Any] = {axis: x, "t": np.full(len(x), start), f: values}
-            np.savez(file, **columns)
-            smoothed.append(MeasuredObservations(f, file))
+        smoothed = _smoothed_start(task, Path(folder))
         smoothing = time.perf_counter() - began
-        exact = changed(problem, observations=tuple(smoothed))
+        exact = changed(problem, observations=smoothed)
         outcome = watched(replace(task, problem=exact))
     iterations = outcome.metrics["iterations"] if outcome.metrics else None
     # What our own verdict says of noise and coverage is of the smoothed values: it is left out.
     return replace(
         outcome, seconds=smoothing + outcome.seconds, iterations=iterations, metrics=None
     )
+
+
+def _require_noisy_start(task: Task) -> None:
+    """Refuse a task that observes anything but the start of fields on a line."""
+    problem = task.problem
+    require_plain(problem)
+    if not problem.has_time or len(problem.space_axes) != 1:
+        raise NotApplicable("it needs time and one space axis")
+    start = Plane("t", problem.domain["t"][0])
+    if not task.observations or any(o.where != start for o in task.observations):
+        raise NotApplicable("not all observations are at the initial time")
+
+
+def _smoothed_start(task: Task, folder: Path) -> tuple[MeasuredObservations, ...]:
+    """Write the Gaussian process of each observed field as a file of exact values."""
+    problem, observations = task.problem, task.observations
+    start, axis = problem.domain["t"][0], problem.space_axes[0]
+    x = np.linspace(*problem.domain[axis], NUM_SMOOTHED)
+    smoothed = []
+    for f in dict.fromkeys(o.of for o in observations):
+        values = gaussian_process(problem, f, [o for o in observations if o.of == f])({axis: x})
+        file = folder / f"{f}.npz"
+        columns: dict[str, Any] = {axis: x, "t": np.full(len(x), start), f: values}
+        np.savez(file, **columns)
+        smoothed.append(MeasuredObservations(f, file))
+    return tuple(smoothed)
 
 
 PIPELINES = [

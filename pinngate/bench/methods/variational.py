@@ -30,8 +30,8 @@ from pinngate.bench.methods.contract import (
 )
 from pinngate.errors import SolveError
 from pinngate.expression import Expression, differentiate, evaluate, names
-from pinngate.limits.stencils import Line
 from pinngate.model.scales import characteristic_size
+from pinngate.reference.stencils import Line
 from pinngate.statement.derivatives import Derivative
 from pinngate.statement.problem import Equation, Problem
 
@@ -164,15 +164,10 @@ class _Discrete:
     def _block(self, block: _Block, state: Array) -> tuple[Array, Any]:
         problem, nodes = self.problem, block.nodes
         fields = state[: self.size * len(problem.unknowns)].reshape(-1, self.size)
-        known = dict(
-            zip(self.coefficients, state[len(state) - len(self.coefficients) :], strict=True)
-        )
-        values: dict[str, Any] = {**problem.constants, **{k: float(v) for k, v in known.items()}}
-        values |= {a: at[nodes] for a, at in self.at.items()}
         named = problem.derivatives(block.residual)
         matrices = {n: self.matrix(self._orders(d))[nodes] for n, d in named.items()}
         places = {n: problem.unknowns.index(d.field) for n, d in named.items()}
-        values |= {n: matrices[n] @ fields[places[n]] for n in named}
+        values = self._known(state, nodes) | {n: matrices[n] @ fields[places[n]] for n in named}
 
         def column(expression: Expression) -> Array:
             found = block.weight * np.asarray(evaluate(expression, values, np), dtype=float)
@@ -188,6 +183,13 @@ class _Discrete:
             dense = column(slope) if name in present else np.zeros(len(nodes))
             parts.append(sparse.csr_array(dense[:, None]))
         return column(block.residual).copy(), sparse.hstack(parts, format="csr")
+
+    def _known(self, state: Array, nodes: NDArray[np.intp]) -> dict[str, Any]:
+        """Return constants, coefficients and the axes at some nodes, by name."""
+        found = state[len(state) - len(self.coefficients) :]
+        coefficients = dict(zip(self.coefficients, map(float, found), strict=True))
+        axes = {a: at[nodes] for a, at in self.at.items()}
+        return {**self.problem.constants, **coefficients, **axes}
 
     def clipped(self, state: Array) -> Array:
         """Return the state with the coefficients inside their bounds."""

@@ -181,8 +181,7 @@ def _build(
 ) -> Plan:
     operators: list[Operator] = []
     rewritten = []
-    symbols: dict[str, tuple[int, int]] = {}
-    collapsed: list[tuple[str, int, int]] = []
+    collapsed: dict[str, tuple[int, int]] = {}
     for residual in residuals:
         expression = residual
         for source, field, terms in chosen:
@@ -191,34 +190,41 @@ def _build(
             operator = Operator(tuple(sorted(terms.items(), key=lambda item: item[0])))
             if operator not in operators:
                 operators.append(operator)
-            name = f"{unknowns[field]}@{operators.index(operator)}"
-            collapsed.append((name, operators.index(operator), field))
+            place = operators.index(operator)
+            name = f"{unknowns[field]}@{place}"
+            collapsed[name] = (place, field)
             expression = add(_without(expression, unknowns[field], terms, axes), Name(name))
         rewritten.append(expression)
+    named = _derivatives_of(rewritten, unknowns, axes)
+    derivatives = _closed_downwards([d.orders for d in named.values()], operators, len(axes))
+    symbols = {
+        name: (derivatives.index(d.orders), unknowns.index(d.field)) for name, d in named.items()
+    }
+    for name, (place, field) in collapsed.items():
+        symbols[name] = (len(derivatives) + place, field)
+    return Plan(axes, derivatives, tuple(operators), tuple(rewritten), symbols)
 
-    zero = (0,) * len(axes)
-    needed = {zero}
-    for expression in rewritten:
-        for name in names(expression):
-            derivative = parse_derivative(name, unknowns, axes)
-            if derivative is not None:
-                needed.add(derivative.orders)
+
+def _derivatives_of(
+    expressions: Sequence[Expression], unknowns: tuple[str, ...], axes: tuple[str, ...]
+) -> dict[str, Derivative]:
+    """Return the fields and derivatives that the expressions name."""
+    every = (name for expression in expressions for name in names(expression))
+    found = ((name, parse_derivative(name, unknowns, axes)) for name in every)
+    return {name: derivative for name, derivative in found if derivative is not None}
+
+
+def _closed_downwards(
+    named: Sequence[Orders], operators: Sequence[Operator], num_axes: int
+) -> tuple[Orders, ...]:
+    """Return the plain channels: the value, what is named, and what all of that is made of."""
+    needed = {(0,) * num_axes, *named}
     for operator in operators:
         for orders, _ in operator.terms:
             needed |= lower_orders(orders)
     for orders in list(needed):
         needed |= lower_orders(orders)
-    derivatives = tuple(sorted(needed, key=lambda o: (sum(o), tuple(-k for k in o))))
-
-    for expression in rewritten:
-        for name in names(expression):
-            derivative = parse_derivative(name, unknowns, axes)
-            if derivative is not None:
-                channel = derivatives.index(derivative.orders)
-                symbols[name] = (channel, unknowns.index(derivative.field))
-    for name, operator_index, field in collapsed:
-        symbols[name] = (len(derivatives) + operator_index, field)
-    return Plan(axes, derivatives, tuple(operators), tuple(rewritten), symbols)
+    return tuple(sorted(needed, key=lambda o: (sum(o), tuple(-k for k in o))))
 
 
 def _without(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pinngate.errors import InputError, Span, nearest
 from pinngate.expression import Expression, names
+from pinngate.expression.parser import NONE, Functions
 from pinngate.statement.checks.condition_sections import build_conditions
 from pinngate.statement.checks.declarations import declare_names
 from pinngate.statement.checks.estimate_section import build_estimate
@@ -26,18 +27,21 @@ from pinngate.statement.checks.wellposedness import require_determined
 from pinngate.statement.components import Equation, Statement, Truth
 
 
-def build(source: Source, file: ProblemFile, folder: Path) -> tuple[Statement, dict[Path, Span]]:
+def build(
+    source: Source, file: ProblemFile, folder: Path, functions: Functions = NONE
+) -> tuple[Statement, dict[Path, Span]]:
     """Make a statement, and for each data file that it names the place where it does.
 
     Args:
         source: the tree and its places.
         file: the tree as the schema reads it.
         folder: where relative paths start.
+        functions: of the caller's own that formulas call.
 
     Raises:
         InputError: the statement contradicts itself.
     """
-    scope = Scope(source, folder)
+    scope = Scope(source, folder, functions=functions)
     declare_names(scope, file)
     geometry = build_geometry(scope, file.geometry)
     coefficients, fields = build_estimate(scope, file.estimate)
@@ -72,6 +76,7 @@ def build(source: Source, file: ProblemFile, folder: Path) -> tuple[Statement, d
         description=file.description.strip(),
         source=file.source.strip(),
         units=_units(scope, file.units),
+        functions=dict(scope.functions),
     )
     if not observations:
         require_determined(source, statement)

@@ -13,11 +13,12 @@ from pinngate.statement.checks.truth_section import RESERVED
 
 
 def declare_names(scope: Scope, file: ProblemFile) -> None:
-    """Enter axes with their bounds, constants and unknowns in the scope, in this order.
+    """Enter functions, axes with their bounds, constants and unknowns in the scope, in this order.
 
     Raises:
         InputError: a name cannot be used or is taken, a bound is none.
     """
+    _declare_functions(scope)
     _declare_axes(scope, file)
     for name, value in file.constants.items():
         place: Place = ("constants", name)
@@ -25,6 +26,19 @@ def declare_names(scope: Scope, file: ProblemFile) -> None:
         scope.constants[name] = scope.number(value, place, f"the constant '{name}'")
     _read_bounds(scope, file)
     _declare_unknowns(scope, file)
+
+
+def _declare_functions(scope: Scope) -> None:
+    """Declare the functions of the caller's own."""
+    for name, function in scope.functions.items():
+        place: Place = ("functions", name)
+        scope.declare(name, "a function", place)
+        if not callable(function):
+            raise InputError(
+                f"'{name}' in functions is a {type(function).__name__}",
+                span=scope.source.key(place),
+                expected="a Python function of torch tensors",
+            )
 
 
 def _declare_axes(scope: Scope, file: ProblemFile) -> None:

@@ -410,6 +410,9 @@ class SolveSection(Section):
         WrapValidator(_race),
         Kind(f"a mapping, or `{RACE}`"),
     ] = Field(None, description=MEANINGS["network"])
+    own_network: Name | None = Field(
+        None, description=MEANINGS["own_network"], json_schema_extra={"default": "none"}
+    )
     collocation: PositiveInteger | None = Field(None, description=MEANINGS["collocation"])
     iterations: PositiveInteger | None = Field(None, description=MEANINGS["iterations"])
     learning_rate: Positive | None = Field(None, description=MEANINGS["learning_rate"])

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pinngate.errors import ExpressionError, InputError, Span, nearest
 from pinngate.expression import (
     CONSTANTS,
     FUNCTIONS,
-    Binary,
     Call,
     Expression,
     Number,
     constant_value,
     names,
+    operands,
     parse,
     parse_equation,
 )
@@ -68,6 +69,7 @@ class Scope:
     domain: dict[str, tuple[float, float]] = field(default_factory=dict)
     declared: dict[str, str] = field(default_factory=dict)
     files: dict[Path, Span] = field(default_factory=dict)
+    functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -143,8 +145,8 @@ class Scope:
         line = re.sub(r"\s", " ", text)
         try:
             if is_equation:
-                return parse_equation(line)
-            self._check_brackets(expression := parse(line), place)
+                return parse_equation(line, self.functions)
+            self._check_brackets(expression := parse(line, self.functions), place)
             return expand_derivatives(expression, (), self.axes, {})
         except ExpressionError as error:
             raise self._locate(error, place) from None
@@ -226,7 +228,7 @@ class Scope:
                 continue
             listed = ", ".join([*allowed, *CONSTANTS])
             expected, hint = f"{known} are {listed}", nearest(name, allowed)
-            if name in FUNCTIONS:
+            if name in FUNCTIONS or name in self.functions:
                 expected, hint = f"{name} is a function: {name}(...)", ""
             elif name in AXES and name not in self.axes:
                 expected = f"the domain has the axes {', '.join(self.axes)}"
@@ -307,26 +309,22 @@ class Scope:
         Raises:
             InputError: there is one.
         """
-        match expression:
-            case Binary(_, left, right):
-                self._check_brackets(left, place)
-                self._check_brackets(right, place)
-            case Call(function, argument):
-                strange = [a for a in function[1:] if a not in self.axes]
-                if function.startswith("_") and strange:
-                    raise InputError(
-                        f"'{function}' after a bracket is no derivative",
-                        span=self.source.span(place),
-                        expected=f"the domain has the axes {', '.join(self.axes)}",
-                    )
-                self._check_brackets(argument, place)
+        function = expression.function if isinstance(expression, Call) else ""
+        if function.startswith("_") and set(function[1:]) - set(self.axes):
+            raise InputError(
+                f"'{function}' after a bracket is no derivative",
+                span=self.source.span(place),
+                expected=f"the domain has the axes {', '.join(self.axes)}",
+            )
+        for operand in operands(expression):
+            self._check_brackets(operand, place)
 
     def _unknown(
         self, name: str, offset: int, place: Place, context: str, others: list[str]
     ) -> InputError:
         stem, _, letters = name.rpartition("_")
         axes = f"the domain has the axes {', '.join(self.axes)}"
-        if name in FUNCTIONS:
+        if name in FUNCTIONS or name in self.functions:
             expected, hint = f"{name} is a function: {name}(...)", ""
         elif stem in self.outputs and letters:
             expected, hint = axes, _nearest_derivative(stem, letters, self.axes)

@@ -1,12 +1,13 @@
-"""Finite differences and local interpolation on a grid of unequal spacing, periodic or not.
+"""Weights of finite differences, and differences and local interpolation on unequal spacing.
 
-Used by the tangent equations. Weights are those of the Lagrange polynomial through the nearest
-nodes (Fornberg 1988), found for all rows at once from small Vandermonde systems.
+Every finite difference of the package comes from `stencil_weights`: the matrices on uniform grids
+(`differences`), and those of a `Line` of unequal nodes, which the tangent equations and the data
+assimilation of the benchmarks use. Weights are those of the Lagrange polynomial through the nodes.
+Source: B. Fornberg, Math. Comp. 51 (1988) 699.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,39 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
+
+
+def stencil_weights(offsets: Array, order: int) -> Array:
+    """Return Fornberg's weights w with Σ_j w_j f(x + offset_j) ≈ f^(order)(x), row by row.
+
+    Exact for polynomials of a degree below the number of nodes.
+
+    Args:
+        offsets: nodes minus the position, distinct in each row, shape (m, width).
+        order: of the derivative, 0 for interpolation.
+
+    Returns:
+        Shape (m, width).
+
+    Cost: width²·order operations a row, all rows at once.
+    """
+    nodes = offsets.T
+    # weights[i, k] are those of node i for the derivative k from the nodes up to the present one
+    weights = np.zeros((len(nodes), order + 1, nodes.shape[1]))
+    weights[0, 0] = 1.0
+    orders = np.arange(order + 1.0)[:, None]
+    product = np.ones(nodes.shape[1])
+    for i in range(1, len(nodes)):
+        lower = np.zeros((i, order + 1, nodes.shape[1]))
+        lower[:, 1:] = weights[:i, :-1]
+        lower *= orders
+        distance = nodes[i] - nodes[:i]
+        next_product = distance.prod(axis=0)
+        before = nodes[i - 1] * weights[i - 1]
+        weights[i] = product * (lower[-1] - before) / next_product
+        weights[:i] = (nodes[i] * weights[:i] - lower) / distance[:, None]
+        product = next_product
+    return np.ascontiguousarray(weights[:, order].T)
 
 
 @dataclass(frozen=True)
@@ -51,46 +85,15 @@ class Line:
             return scipy.sparse.csr_array(scipy.sparse.eye_array(n))
         width = order + 3 + order % 2  # odd, so that the stencil is centred
         index, offset = self.stencils(self.nodes, width)
-        return _sparse(index, _weights(offset, order), n)
+        return _sparse(index, stencil_weights(offset, order), n)
 
     def interpolation(self, at: Array, width: int = 4) -> tuple[Indices, Array]:
         """Return indices and weights, shape (m, width), of the local polynomial at positions."""
         index, offset = self.stencils(at, width)
-        return index, _weights(offset, 0)
-
-
-def _weights(offset: Array, order: int) -> Array:
-    width = offset.shape[1]
-    scale = np.abs(offset).max(axis=1, keepdims=True)
-    powers = (offset / scale)[:, None, :] ** np.arange(width)[None, :, None]
-    target = np.zeros((len(offset), width, 1))
-    target[:, order, 0] = math.factorial(order)
-    solved: Array = np.linalg.solve(powers, target)[:, :, 0]
-    return solved / scale**order
+        return index, stencil_weights(offset, 0)
 
 
 def _sparse(index: Indices, weights: Array, n: int) -> scipy.sparse.csr_array:
     rows = np.repeat(np.arange(len(index)), index.shape[1])
     shape = (len(index), n)
     return scipy.sparse.csr_array((weights.ravel(), (rows, index.ravel())), shape=shape)
-
-
-def adapted_nodes(slope: Array, low: float, high: float, count: int) -> Array:
-    """Return `count` nodes, half of them even, half crowded where a profile is steep.
-
-    Args:
-        slope: |u_x| on even positions over [low, high], any number; zero gives even nodes.
-        low: first node.
-        high: last node.
-        count: number of nodes.
-    """
-    density = np.sqrt(np.abs(slope))
-    half = max(1, len(density) // 100)
-    kernel = np.ones(2 * half + 1) / (2 * half + 1)
-    density = np.convolve(np.pad(density, half, mode="edge"), kernel, mode="valid")
-    total = float(density.mean())
-    density = np.ones_like(density) if total == 0 else 1.0 + density / total
-    x = np.linspace(low, high, len(density))
-    steps = 0.5 * (density[1:] + density[:-1]) * np.diff(x)
-    cumulative = np.concatenate([[0.0], np.cumsum(steps)])
-    return np.interp(np.linspace(0.0, cumulative[-1], count), cumulative, x)

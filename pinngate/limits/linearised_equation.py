@@ -9,7 +9,7 @@ z_j = ∂t^j u with z_j' = z_{j+1}.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from pinngate.errors import SolveError
 from pinngate.expression import ZERO, Expression, differentiate, evaluate, names
 from pinngate.limits.modes import conditions_on
-from pinngate.limits.stencils import Line
+from pinngate.reference.stencils import Line
 from pinngate.statement.derivatives import Derivative, parse_derivative
-from pinngate.statement.problem import Problem
+from pinngate.statement.problem import Condition, Problem
 
 Array = NDArray[np.float64]
 Nodes = NDArray[np.intp]
@@ -169,21 +169,20 @@ class Linearisation:
 
     def _equation_of(self) -> dict[str, Expression]:
         """Give each unknown the equation that holds its highest time derivative."""
-        at_t = self.problem.axes.index("t")
         free = [e.residual for e in self.problem.equations]
         chosen: dict[str, Expression] = {}
         for f in self.problem.unknowns:
-            for residual in free:
-                if any(
-                    d.field == f and d.orders[at_t] == self.orders[f]
-                    for d in self.problem.derivatives(residual).values()
-                ):
-                    chosen[f] = residual
-                    free.remove(residual)
-                    break
-            else:
+            residual = next((r for r in free if self._is_for(f, r)), None)
+            if residual is None:
                 raise SolveError(f"no equation of its own gives the time derivative of {f}")
+            chosen[f] = residual
+            free.remove(residual)
         return chosen
+
+    def _is_for(self, f: str, residual: Expression) -> bool:
+        at_t = self.problem.axes.index("t")
+        found = self.problem.derivatives(residual).values()
+        return any(d.field == f and d.orders[at_t] == self.orders[f] for d in found)
 
     def _boundary_statements(self) -> list[_Statement]:
         """Put each boundary condition in place of the equation at a node next to the end.
@@ -192,36 +191,38 @@ class Linearisation:
         """
         if self.line.period is not None:
             return []
-        at_t, last = self.problem.axes.index("t"), len(self.line.nodes) - 1
-        statements: list[_Statement] = []
-        for f in self.problem.unknowns:
-            for end, value in enumerate(self.problem.domain[self.axis]):
-                found = conditions_on(self.problem, f, self.axis, value)
-                for k, condition in enumerate(found):
-                    at = np.array([0 if end == 0 else last])
-                    nodes = np.array([k if end == 0 else last - k])
-                    top = self.orders[f] - 1
-                    derivatives = self.problem.derivatives(condition.residual).values()
-                    if top and any(d.orders[at_t] for d in derivatives):
-                        row = self.states.index((f, top))
-                        statements.append(_Statement(condition.residual, row, nodes, at))
-                        continue
-                    if top and set(self.coefficients) & set(names(condition.residual)):
-                        raise SolveError(
-                            "an unknown coefficient in a boundary condition on a field of second "
-                            "order in time is not supported"
-                        )
-                    for shift in range(top + 1):
-                        row = self.states.index((f, shift))
-                        statements.append(_Statement(condition.residual, row, nodes, at, shift))
-        return statements
+        last = len(self.line.nodes) - 1
+        return [
+            statement
+            for f in self.problem.unknowns
+            for value, first, inward in zip(
+                self.problem.domain[self.axis], (0, last), (1, -1), strict=True
+            )
+            for k, condition in enumerate(conditions_on(self.problem, f, self.axis, value))
+            for statement in self._end_statements(f, condition, first, first + inward * k)
+        ]
+
+    def _end_statements(
+        self, f: str, condition: Condition, end: int, node: int
+    ) -> Iterator[_Statement]:
+        """Yield a condition on a field, taken at the end, in place of the equations at a node."""
+        at, nodes = np.array([end]), np.array([node])
+        residual, top = condition.residual, self.orders[f] - 1
+        at_t = self.problem.axes.index("t")
+        derivatives = self.problem.derivatives(residual).values()
+        if top and any(d.orders[at_t] for d in derivatives):
+            yield _Statement(residual, self.states.index((f, top)), nodes, at)
+            return
+        if top and set(self.coefficients) & set(names(residual)):
+            raise SolveError(
+                "an unknown coefficient in a boundary condition on a field of second "
+                "order in time is not supported"
+            )
+        for shift in range(top + 1):
+            yield _Statement(residual, self.states.index((f, shift)), nodes, at, shift)
 
     def _environment(self, statements: list[_Statement]) -> dict[str, Array | float]:
         """Return constants, axes, coefficients and the true derivatives that are needed."""
-        needed: set[str] = set()
-        for s in statements:
-            for name in {*self.problem.derivatives(s.residual), *self.coefficients}:
-                needed |= set(names(differentiate(s.residual, name)))
         environment: dict[str, Array | float] = {
             **self.problem.constants,
             **self.coefficients,
@@ -229,16 +230,21 @@ class Linearisation:
             "t": self.times[:, None],
         }
         at_x, at_t = self.problem.axes.index(self.axis), self.problem.axes.index("t")
-        wanted: dict[str, Derivative] = {}
-        for name in needed:
-            d = parse_derivative(name, self.problem.unknowns, self.problem.axes)
-            if d is not None:
-                wanted[name] = d
+        wanted = self._wanted(statements)
         by_time = {q: self._true_rate(q) for q in {d.orders[at_t] for d in wanted.values()}}
         for name, d in wanted.items():
             values = by_time[d.orders[at_t]][d.field]
             environment[name] = np.asarray((self.derivative(d.orders[at_x]) @ values.T).T)
         return environment
+
+    def _wanted(self, statements: list[_Statement]) -> dict[str, Derivative]:
+        """Return the derivatives that stand in the slopes of any residual, by name."""
+        needed: set[str] = set()
+        for s in statements:
+            for name in {*self.problem.derivatives(s.residual), *self.coefficients}:
+                needed |= set(names(differentiate(s.residual, name)))
+        parsed = {n: parse_derivative(n, self.problem.unknowns, self.problem.axes) for n in needed}
+        return {name: d for name, d in parsed.items() if d is not None}
 
     def _true_rate(self, order: int) -> dict[str, Array]:
         """Return ∂t^order of the true fields at times and nodes, shape (T, n)."""
