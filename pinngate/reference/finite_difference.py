@@ -192,7 +192,7 @@ class _Table:
         self._grid = uniform_grid(system, num_points)
         lines = _Lines(system, self._grid)
         state = np.concatenate(initial_state(system, initial, self._grid.coordinates()))
-        times, kept = _integrate(lines, state, tolerance.relative, tolerance.absolute)
+        times, kept = _integrate(lines, state, tolerance)
         self._times = times
         self._columns = [problem.axes.index(a) for a in (*problem.space_axes, "t")]
         self._fields = {
@@ -351,14 +351,14 @@ def _sizes(lines: _Lines, state: Array) -> Array:
     return np.repeat(np.array(sizes), lines.grid.size)
 
 
-def _integrate(lines: _Lines, state: Array, rtol: float, atol: float) -> tuple[Array, Array]:
+def _integrate(lines: _Lines, state: Array, tolerance: _Tolerance) -> tuple[Array, Array]:
     """Return table times and the kept values at them (times, kept)."""
     start, end = lines.system.start, lines.end_time
     kept, sizes = state[lines.kept], _sizes(lines, state)[lines.kept]
-    jacobian = lines.jacobian(start, kept)
-    radius, kind = _spectrum(jacobian)
+    radius, kind = _spectrum(lines.jacobian(start, kept))
     # DOP853 is stable to about 5
     is_explicit = radius * (end - start) / 3 < MAX_EXPLICIT_STEPS[kind]
+    rtol, atol = tolerance.relative, tolerance.absolute
     if is_explicit and kind == "oscillating" and lines.affine is not None:
         return _by_series(lines, lines.affine, kept, sizes, radius, rtol)
     method = "DOP853" if is_explicit else IMPLICIT[kind]
@@ -419,6 +419,14 @@ def _by_series(
 
 def _spectrum(jacobian: csr_matrix) -> tuple[float, str]:
     """Return the spectral radius of the linearised system and its kind, damped or oscillating."""
+    radius, vector = _dominant(jacobian)
+    # J²v = λ²v is along v for a real λ and against it for an imaginary pair.
+    quotient = float(vector @ (jacobian @ (jacobian @ vector)))
+    return radius, "damped" if quotient > 0.5 * radius**2 else "oscillating"
+
+
+def _dominant(jacobian: csr_matrix) -> tuple[float, Array]:
+    """Return the spectral radius, 0 where iterations break down, and the last vector."""
     rng = np.random.default_rng(0)
     vector = rng.standard_normal(jacobian.shape[0])
     vector /= np.linalg.norm(vector)
@@ -432,6 +440,4 @@ def _spectrum(jacobian: csr_matrix) -> tuple[float, str]:
         vector /= norm
     # The geometric mean over the late iterations is the spectral radius, also of complex pairs.
     radius = float(np.exp(np.mean(np.log(growth[20:])))) if len(growth) > 20 else 0.0
-    # J²v = λ²v is along v for a real λ and against it for an imaginary pair.
-    quotient = float(vector @ (jacobian @ (jacobian @ vector)))
-    return radius, "damped" if quotient > 0.5 * radius**2 else "oscillating"
+    return radius, vector
