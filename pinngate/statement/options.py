@@ -193,6 +193,8 @@ class OptimizerOptions:
     def stated(self, optimizer: str) -> SolveOptions:
         """Return the statement of all of them, and of the optimizer's name."""
         values = {name: getattr(self, name) for name in self.names()}
+        if self.own_network is not None:
+            del values["network"]  # it stands in its place
         return SolveOptions(optimizer, **values | {"weights": asdict(self.weights)})
 
 
