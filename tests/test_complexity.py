@@ -26,20 +26,23 @@ MAX_COMPLEX_PER_THOUSAND_LINES = 1.0
 # What stands above a limit, by its name below the package, and why.
 MEAN, RARE = "mean complexity", "complex blocks"
 EXCEPTIONS: dict[str, str] = {
-    MEAN: "being rewritten",
-    RARE: "being rewritten",
-    "cli.run": "being rewritten",
-    "linear.rows.LinearisedRows": "being rewritten",
-    "model.networks.Network.__init__": "being rewritten",
-    "model.residuals.ResidualModel._tile": "being rewritten",
-    "optim.first_order.FirstOrder": "being rewritten",
-    "optim.gated_update.population_risk_adam": "being rewritten",
-    "optim.gauss_newton.solver.PopulationRiskGaussNewton": "being rewritten",
-    "optim.population_risk_adam.PopulationRiskAdam.__init__": "being rewritten",
-    "optim.race.Race": "being rewritten",
-    "optim.second_order.SecondOrder": "being rewritten",
-    "runs.judgement._judge": "being rewritten",
+    # most blocks branch four to seven times; splitting those further would hide what they do
+    MEAN: "3.34 reached from 3.94; `WORST_MEAN` holds it there",
+    "cli.run": "typer takes the options of a command as parameters",
+    "linear.dense.DenseSystem": "the protocol asks fourteen questions, see LinearisedSystem",
+    "linear.matrix_free.MatrixFreeSystem": "the protocol asks fourteen questions",
+    "model.networks.Network": "what a network says of itself to channels, moments and posterior",
+    "model.networks.Network.__init__": "one parameter for each thing around a network",
+    "model.own_network.OwnNetwork": "what a network says of itself",
+    "optim.gated_update.population_risk_adam": "the form of torch.optim's functions",
+    "optim.gauss_newton.solver.PopulationRiskGaussNewton": "to be parted with the race",
+    "optim.population_risk_adam.PopulationRiskAdam.__init__": "the form of torch.optim",
+    "optim.race.Race": "to become a pure function over the standing of each candidate",
+    "optim.second_order.SecondOrder": "to be parted with the race",
+    "solution.solved.Solution": "what a caller may ask of a solution",
+    "statement.problem.Problem.__init__": "one parameter for each key of a problem file",
 }
+WORST_MEAN = 3.4
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
 SOURCES = {
@@ -137,6 +140,10 @@ def excesses() -> dict[str, str]:
 
 def test_nothing_is_above_the_limits_without_a_reason() -> None:
     assert {name: words for name, words in excesses().items() if name not in EXCEPTIONS} == {}
+
+
+def test_the_mean_complexity_does_not_rise_again() -> None:
+    assert mean_complexity() <= WORST_MEAN
 
 
 def test_every_exception_is_still_one() -> None:

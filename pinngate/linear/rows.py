@@ -21,25 +21,14 @@ import torch
 from torch import Tensor
 
 from pinngate.linear.effort import TILE
-from pinngate.linear.jacobian import Batches, jacobian, row_weights, write_rows
-from pinngate.model.channels.propagate import LayerFactors
+from pinngate.linear.jacobian import Batches, jacobian, row_weights
+from pinngate.linear.products import Block, Products
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
 from pinngate.model.residuals import ResidualModel
 from pinngate.model.row_weights import RowWeights
 from pinngate.model.terms import Batch
 from pinngate.model.tiles import TermEvaluation, Tile
-
-MAX_WRITTEN = 1 << 21  # numbers in the rows written out at once: 16 MiB
-MAX_FACTORED = 12  # most vectors for which the factored form is the faster (measured, 3 channels)
-
-
-@dataclass(frozen=True)
-class _Block:
-    """Consecutive rows and the factors of their gradients."""
-
-    rows: slice
-    factors: list[LayerFactors]
 
 
 @dataclass
@@ -48,7 +37,7 @@ class _Piece:
 
     batches: dict[str, Batch]
     offset: int
-    kept: list[_Block] | None = None
+    kept: list[Block] | None = None
 
 
 class LinearisedRows:
@@ -93,6 +82,7 @@ class LinearisedRows:
         self.residual = network.low.new_empty(num_rows)
         self.unpenalised = network.low.new_empty(num_rows, num_unpenalised)
         self._pieces = list(self._cut(tile))
+        self._products = Products(network, num_rows, self._all_blocks)
         self._linearise(cache_bytes)
 
     def _cut(self, tile: int) -> Iterator[_Piece]:
@@ -107,7 +97,7 @@ class LinearisedRows:
     def _linearise(self, cache_bytes: float) -> None:
         left = cache_bytes
         for piece in self._pieces:
-            blocks: list[_Block] = []
+            blocks: list[Block] = []
             for part in self._sweep(piece):
                 for e in part.evaluations:
                     rows = self._rows(e, piece)
@@ -127,11 +117,11 @@ class LinearisedRows:
         start = self.slices[evaluation.term.name].start + piece.offset + evaluation.start
         return slice(start, start + len(evaluation.residual))
 
-    def _blocks(self, part: Tile, piece: _Piece) -> list[_Block]:
+    def _blocks(self, part: Tile, piece: _Piece) -> list[Block]:
         found = part.backward(lambda e: self.scale[self._rows(e, piece)])
-        return [_Block(self._rows(e, piece), factors) for e, _, factors in found]
+        return [Block(self._rows(e, piece), factors) for e, _, factors in found]
 
-    def _all_blocks(self) -> Iterator[_Block]:
+    def _all_blocks(self) -> Iterator[Block]:
         for piece in self._pieces:
             if piece.kept is not None:
                 yield from piece.kept
@@ -162,78 +152,15 @@ class LinearisedRows:
 
     def forward(self, v: Tensor) -> Tensor:
         """Return A v for v (P, m): (N, m)."""
-        return self._pass(v, None)[0]
+        return self._products.passed(v, None)[0]
 
     def adjoint(self, y: Tensor) -> Tensor:
         """Return Aᵀ y for y (N, m): (P, m)."""
-        return self._pass(None, y)[1]
+        return self._products.passed(None, y)[1]
 
     def gram(self, v: Tensor) -> tuple[Tensor, Tensor]:
         """Return A v and Aᵀ A v in one pass, (N, m) and (P, m)."""
-        return self._pass(v, None, is_gram=True)
-
-    def _pass(
-        self, v: Tensor | None, y: Tensor | None, *, is_gram: bool = False
-    ) -> tuple[Tensor, Tensor]:
-        given = v if v is not None else y
-        if given is None:
-            raise ValueError("a pass needs a vector on one side")
-        num_vectors = given.shape[1]
-        out_rows = given.new_empty(self.shape[0] if v is not None else 0, num_vectors)
-        # the transpose, so that each vector's weights of a layer lie together
-        is_back = is_gram or y is not None
-        out_weights = given.new_zeros(num_vectors, self.num_weights if is_back else 0)
-        if num_vectors <= MAX_FACTORED:
-            tangents = None
-            if v is not None:
-                held = v.T.clone(memory_format=torch.contiguous_format)
-                self._hold(held)
-                tangents = self._split(held)
-            gradients = self._split(out_weights) if is_back else None
-            for block in self._all_blocks():
-                y_block = None if y is None else y[block.rows]
-                if tangents is not None:
-                    product = _factored_forward(tangents, block.factors)
-                    out_rows[block.rows] = product
-                    y_block = product
-                if gradients is not None and y_block is not None:
-                    _factored_adjoint(gradients, block.factors, y_block)
-            self._hold(out_weights)
-            return out_rows, out_weights.T
-        buffer = given.new_empty(max(1, MAX_WRITTEN // self.num_weights), self.num_weights)
-        for block in self._all_blocks():
-            for begin in range(block.rows.start, block.rows.stop, len(buffer)):
-                rows = slice(begin, min(begin + len(buffer), block.rows.stop))
-                own = slice(begin - block.rows.start, rows.stop - block.rows.start)
-                written = buffer[: rows.stop - rows.start]
-                write_rows(
-                    self.network,
-                    [LayerFactors(d[:, own], a[:, own]) for d, a in block.factors],
-                    written,
-                )
-                if v is not None:
-                    torch.mm(written, v, out=out_rows[rows])
-                if is_back:
-                    right = out_rows[rows] if y is None else y[rows]
-                    out_weights.addmm_(right.T, written)
-        return out_rows, out_weights.T
-
-    def _split(self, vectors: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """Return views (m, outputs, inputs) and (m, outputs) of vectors (m, P) for each layer."""
-        found, begin = [], 0
-        for outputs, inputs in self.network.layer_shapes:
-            weight = vectors[:, begin : begin + outputs * inputs]
-            begin += outputs * inputs
-            weight = weight.view(len(vectors), outputs, inputs)
-            found.append((weight, vectors[:, begin : begin + outputs]))
-            begin += outputs
-        return found
-
-    def _hold(self, vectors: Tensor) -> None:
-        """Set the components (m, P) of held wave numbers to zero."""
-        if vectors.shape[1] and any(self.network.is_periodic):
-            for k, (weight, _) in enumerate(self._split(vectors)):
-                weight.copy_(self.network.hold_periodic(weight, k))
+        return self._products.passed(v, None, is_gram=True)
 
     def row_squares(self, rows: slice) -> Tensor:
         """Return ‖a_n‖² of rows of A, (n,). Cost: N·C²·width a layer."""
@@ -279,7 +206,7 @@ class LinearisedRows:
         return found
 
 
-def _num_bytes(blocks: list[_Block]) -> int:
+def _num_bytes(blocks: list[Block]) -> int:
     tensors = {id(t): t for block in blocks for pair in block.factors for t in pair}
     return sum(t.numel() * t.element_size() for t in tensors.values())
 
@@ -292,25 +219,3 @@ def _shares(sizes: Mapping[str, int], total: int) -> dict[str, int]:
         shares[name] = min(sizes[name], max(1, left // (len(sizes) - place)))
         left -= shares[name]
     return shares
-
-
-def _factored_forward(tangents: list[tuple[Tensor, Tensor]], factors: list[LayerFactors]) -> Tensor:
-    columns = []
-    for j in range(len(tangents[0][0])):
-        total: Tensor | float = 0.0
-        for (weight, bias), (d, a) in zip(tangents, factors, strict=True):
-            moved = torch.matmul(a, weight[j].T).mul_(d).sum((0, 2))
-            total = total + moved + d[0] @ bias[j]
-        columns.append(torch.as_tensor(total))
-    return torch.stack(columns, 1)
-
-
-def _factored_adjoint(
-    gradients: list[tuple[Tensor, Tensor]], factors: list[LayerFactors], y: Tensor
-) -> None:
-    for j in range(y.shape[1]):
-        column = y[:, j]
-        for (weight, bias), (d, a) in zip(gradients, factors, strict=True):
-            scaled = d * column[:, None]
-            weight[j].addmm_(scaled.flatten(0, 1).T, a.flatten(0, 1))
-            bias[j].addmv_(d[0].T, column)

@@ -56,10 +56,14 @@ class Answer:
     def finish(self, at_work: str) -> None:
         """Put the best iterates into the networks, and average those.
 
+        Of a race that is not over, the answer is the network of least score so far.
+
         Args:
-            at_work: the network that was worked on last, for a race that is not over.
+            at_work: the network that was worked on last, where none has come to an iterate yet.
         """
-        self.chosen = self.race.winner or at_work
+        leading = [name for name in self.race.sound if self.solvers[name].stopping.best is not None]
+        best = min(leading, key=lambda name: self.solvers[name].score, default=at_work)
+        self.chosen = self.race.winner or best
         members = self.members()
         for name in members:
             self.solvers[name].finish()

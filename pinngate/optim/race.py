@@ -134,8 +134,7 @@ class Race:
         has_more = self.division + 1 < len(self.divisions) and not self._is_cut_short(first)
         is_left = has_more and (self._is_unfit or self._is_strained(first, HOPELESS))
         is_beaten = self._least_score(first) < min(self.solvers[first].score, FLAWLESS)
-        is_running = any(self.solvers[n].reason is None for n in self.alive)
-        if is_running and not is_left and not is_beaten:
+        if self._is_running and not is_left and not is_beaten:
             return
         is_followed = is_left or (has_more and self._needs_others(first))
         self.division += 1
@@ -143,6 +142,10 @@ class Race:
             self.alive = list(self.divisions[self.division].networks)
         else:
             self._finish()
+
+    @property
+    def _is_running(self) -> bool:
+        return any(self.solvers[name].reason is None for name in self.alive)
 
     def _better_half(self, ranked: Sequence[str]) -> list[str]:
         """Return the candidates that go on: half of them, ties, and those that promise more."""

@@ -15,7 +15,7 @@ from pinngate.errors import InputError
 from pinngate.expression import Expression, evaluate, names, substitute
 from pinngate.expression.printing import to_text
 from pinngate.geometry.region import Region
-from pinngate.model.channels import Plan, plan_channels
+from pinngate.model.channels.plan import Plan, plan_channels
 from pinngate.statement.coefficient_fields import searched, with_true_fields
 from pinngate.statement.derivatives import differentiated
 from pinngate.statement.problem import (

@@ -92,12 +92,25 @@ def require_netcdf() -> None:
     Raises:
         InputError: they are not installed.
     """
+    _require("NetCDF files", "xarray", "netCDF4")
+
+
+def require_xarray() -> None:
+    """Refuse to go on without xarray, which the extra ``netcdf`` brings.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    _require("labelled arrays", "xarray")
+
+
+def _require(what: str, *packages: str) -> None:
     from importlib.util import find_spec
 
-    missing = [name for name in ("xarray", "netCDF4") if find_spec(name) is None]
+    missing = [name for name in packages if find_spec(name) is None]
     if missing:
         raise InputError(
-            f"NetCDF files need {' and '.join(missing)}",
+            f"{what} need {' and '.join(missing)}",
             hint="install them with: pip install 'pinngate[netcdf]'",
         )
 
@@ -191,6 +204,7 @@ __all__ = [
     "dataset",
     "parse_grid",
     "require_netcdf",
+    "require_xarray",
     "write_fields",
     "write_netcdf",
 ]

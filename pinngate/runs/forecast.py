@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pinngate.data.observations import ObservationSet
+from pinngate.expression import Expression
 from pinngate.linear.memory_plan import MemoryPlan, Size, choose_form, dense_posterior_memory
 from pinngate.memory import budget
 from pinngate.model.channels.plan import plan_channels
@@ -49,8 +50,8 @@ def memory_of_a_run(problem: Problem, observations: Sequence[ObservationSet]) ->
 def _networks(options: OptimizerOptions) -> list[NetworkOptions]:
     if isinstance(options.network, NetworkOptions):
         return [options.network]
-    candidates = [network for division in DIVISIONS for network in division.networks.values()]
-    return [network for network in candidates if network is not None]
+    every = [network for division in DIVISIONS for network in division.networks.values()]
+    return [network for network in every if network is not None]
 
 
 def _size(
@@ -101,14 +102,18 @@ def _num_channels(
 ) -> int:
     """Return the most derivative channels of any term: the equations' together, others' alone."""
     terms = problem_terms(problem, [made.expression for made in observations])
-    estimated = [c.name for c in problem.coefficients]
     equations = [term.residual for term in terms if term.kind == "equation"]
     alone = [term.residual for term in terms if term.kind != "equation"]
     alone += [roughness(field, axis) for field in smooth for axis in problem.space_axes]
-    plans = [
-        plan_channels([residual], problem.outputs, problem.axes, estimated, is_collapsing=False)
-        for residual in alone
-    ]
+    counts = [_channels_of(problem, [residual], is_collapsing=False) for residual in alone]
     if equations:
-        plans.append(plan_channels(equations, problem.outputs, problem.axes, estimated))
-    return max(plan.num_channels for plan in plans)
+        counts.append(_channels_of(problem, equations, is_collapsing=True))
+    return max(counts)
+
+
+def _channels_of(problem: Problem, residuals: Sequence[Expression], *, is_collapsing: bool) -> int:
+    estimated = [c.name for c in problem.coefficients]
+    plan = plan_channels(
+        residuals, problem.outputs, problem.axes, estimated, is_collapsing=is_collapsing
+    )
+    return plan.num_channels

@@ -65,12 +65,12 @@ class Progress:
 
 OnProgress = Callable[[Progress], None]
 Callback = Callable[[Progress], object]
-"""Told of every iteration; what is true of what it returns stops the run."""
+"""Told of every iteration; returning True, and nothing else, stops the run."""
 
 STOPPED = "stopped by the callback"
 
 
-@dataclass
+@dataclass(repr=False)
 class Session:
     """A run in memory.
 
@@ -91,6 +91,9 @@ class Session:
     stepper: Stepper
     history: list[dict[str, float]] = field(default_factory=list)
     seconds: float = 0.0
+
+    def __repr__(self) -> str:
+        return f"<Session of {self.problem.name}, iteration {self.stepper.iteration}>"
 
     def evaluate(self, points: np.ndarray, *, block: int = 65536) -> dict[str, np.ndarray]:
         """Return every unknown and coefficient field at the points: (n, axes) → name → (n,)."""
@@ -275,44 +278,50 @@ def train(
         session: from `begin`, or continued from a checkpoint.
         on_progress: called at every logged iteration.
         on_checkpoint: called every ten seconds, at the end and when the user interrupts.
-        callback: called after every iteration; where it returns true, the run stops.
+        callback: called after every iteration; where it returns True, the run stops and the session
+            holds the best answer so far.
 
     Raises:
         Interrupted: the user pressed Ctrl-C; the checkpoint is up to date.
         SolveError: the computation failed.
     """
-    stepper, clock = session.stepper, _Clock(session)
-    log = _Log(session)
-    reason = stepper.reason
+    stepper, clock, log = session.stepper, _Clock(session), _Log(session)
+    keep, show = on_checkpoint or _ignore, on_progress or _ignore
+    is_stopped = False
     try:
-        while reason is None:
+        while stepper.reason is None and not is_stopped:
             with limited_threads(stepper.num_threads):
                 stepper.step()
-                is_logged = log.is_due
-                if is_logged:
-                    session.seconds = clock.now()
-                    session.history.append(log.row())
-            reason = stepper.reason
-            if is_logged and on_progress is not None:
-                on_progress(log.progress(session.history[-1]))
-            if callback is not None:
                 session.seconds = clock.now()
-                row = session.history[-1] if is_logged else log.figures()
-                if callback(log.progress(row)) and reason is None:
-                    reason = STOPPED
-            if on_checkpoint is not None and clock.is_checkpoint_due():
+                row = log.write() if log.is_due else None
+            if row is not None:
+                show(log.progress(row))
+            is_stopped = _asks_to_stop(callback, log, row)
+            if clock.is_checkpoint_due():
                 session.seconds = clock.now()
-                on_checkpoint(session)
+                keep(session)
     except KeyboardInterrupt:
-        if on_checkpoint is not None:
-            on_checkpoint(session)
+        keep(session)
         raise Interrupted(f"interrupted at iteration {stepper.iteration}") from None
+    reason = stepper.reason or STOPPED
+    log.complete()
     stepper.finish()
     session.seconds = clock.now()
-    if on_checkpoint is not None:
-        on_checkpoint(session)
+    keep(session)
     logger.info("stopped after %d iterations: %s", stepper.iteration, reason)
     return reason
+
+
+def _ignore(_: object) -> None:
+    pass
+
+
+def _asks_to_stop(callback: Callback | None, log: _Log, row: dict[str, float] | None) -> bool:
+    """Tell the callback of an iteration; True alone stops, not whatever else it may return."""
+    if callback is None:
+        return False
+    answer = callback(log.progress(row or log.figures()))
+    return isinstance(answer, bool | np.bool_) and bool(answer)
 
 
 class _Clock:
@@ -354,14 +363,21 @@ class _Log:
         row = {"iteration": float(self.stepper.iteration), "seconds": self.session.seconds}
         return row | self.stepper.log_row()
 
-    def row(self) -> dict[str, float]:
-        """Return the row of the history."""
+    def write(self) -> dict[str, float]:
+        """Add a row to the history, errors against the truth included, and return it."""
         row = self.figures()
         if self.expected:
             values = self.session.evaluate(self.grid.points)
             for name, known in self.expected.items():
                 row[f"relative_l2_{name}"] = relative_l2(values[name], known)
+        self.session.history.append(row)
         return row
+
+    def complete(self) -> None:
+        """Log the last iteration, which is not due where the callback stopped there."""
+        history = self.session.history
+        if not history or history[-1]["iteration"] != self.stepper.iteration:
+            self.write()
 
     def progress(self, row: dict[str, float]) -> Progress:
         """Return what a display or a callback is told."""

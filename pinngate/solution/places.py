@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -40,7 +41,8 @@ def places(
 
     Args:
         problem: names the axes.
-        points: (n, axes) in the order of the domain; (n,) where there is one axis; or None.
+        points: (n, axes) in the order of the domain; (n,) where there is one axis; a data frame
+            with a column for each; or None.
         axes: a number or an array for each axis, broadcast against one another, in place of points.
         extrapolate: whether places outside the domain are allowed.
 
@@ -66,12 +68,16 @@ def _call(problem: Problem) -> str:
 
 def _numbers(value: ArrayLike, what: str) -> Array:
     try:
-        return np.asarray(value, dtype=np.float64)
+        return np.array(value, dtype=np.float64, order="C")  # torch takes no reversed views
     except (TypeError, ValueError):
         raise InputError(f"{what} are no numbers", expected="numbers or arrays of them") from None
 
 
 def _of_points(problem: Problem, points: ArrayLike) -> Places:
+    columns: Any = getattr(points, "columns", None)
+    if columns is not None:  # of a data frame, whose columns may stand in another order
+        _refuse_missing(problem, columns)
+        points = cast(Any, points)[list(problem.axes)]
     array, count = _numbers(points, "the points"), len(problem.axes)
     if array.ndim == 1 and count == 1:
         array = array[:, None]
@@ -92,9 +98,7 @@ def _of_axes(problem: Problem, axes: Mapping[str, ArrayLike]) -> Places:
                 expected=f"the axes are {', '.join(problem.axes)}",
                 hint=nearest(name, problem.axes),
             )
-    missing = [axis for axis in problem.axes if axis not in axes]
-    if missing:
-        raise InputError(f"the axis {missing[0]} is missing", expected=_call(problem))
+    _refuse_missing(problem, axes)
     arrays = [_numbers(axes[axis], f"the values of {axis}") for axis in problem.axes]
     try:
         shape = np.broadcast_shapes(*(a.shape for a in arrays))
@@ -108,6 +112,12 @@ def _of_axes(problem: Problem, axes: Mapping[str, ArrayLike]) -> Places:
         ) from None
     columns = [np.broadcast_to(a, shape).ravel() for a in arrays]
     return Places(np.stack(columns, 1), shape)
+
+
+def _refuse_missing(problem: Problem, given: Container[object]) -> None:
+    for axis in problem.axes:
+        if axis not in given:
+            raise InputError(f"the axis {axis} is missing", expected=_call(problem))
 
 
 def _refuse_not_finite(problem: Problem, points: Array) -> None:

@@ -222,9 +222,9 @@ class Solution:
         Raises:
             InputError: xarray is not installed.
         """
-        from pinngate.runs.exports import dataset, require_netcdf
+        from pinngate.runs.exports import dataset, require_xarray
 
-        require_netcdf()
+        require_xarray()
         solution = self.judged.solution
         axes = {axis: solution[axis] for axis in self.problem.axes}
         fields = {name: values for name, values in solution.items() if name not in axes}
@@ -261,7 +261,7 @@ class Solution:
     @cached_property
     def _uncertainty(self) -> Uncertainty | None:
         with self._threads():
-            return self.session.stepper.posterior()
+            return self.judged.posterior or self.session.stepper.posterior()
 
     def _posterior(self) -> Uncertainty:
         if self._uncertainty is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from torch import nn
 
 from pinngate import config
-from pinngate.errors import InputError
+from pinngate.errors import InputError, nearest
 from pinngate.expression.parser import NONE, Functions
 from pinngate.optim.parts import OwnOptimizer
 from pinngate.runs import checkpoint, exports, files
@@ -21,7 +21,7 @@ from pinngate.runs.progress import ProgressDisplay
 from pinngate.runs.training import Callback, OnProgress, Session, begin, train
 from pinngate.solution.folders import write_results
 from pinngate.solution.solved import Solution
-from pinngate.statement.options import OWN_OPTIMIZER, NetworkOptions
+from pinngate.statement.options import OWN_OPTIMIZER, NetworkOptions, SolveOptions
 from pinngate.statement.problem import Problem, changed
 
 
@@ -44,6 +44,7 @@ def solve(
     network: NetworkOptions | Mapping[str, Any] | nn.Module | None = None,
     callback: Callback | None = None,
     progress: bool | None = None,
+    **options: Any,
 ) -> Solution:
     """Solve a problem in memory; nothing is written.
 
@@ -53,20 +54,21 @@ def solve(
         optimizer: a name, or what makes one of the caller's own from parameters.
         network: options of a network in place of the race of several, or a module of the caller's
             own.
-        callback: called after every iteration with a `Progress`; where it returns true, the run
-            stops and the best answer so far is judged.
+        callback: called after every iteration with a `Progress`; where it returns True, the run
+            stops and the best answer so far is judged; it has not converged.
         progress: whether to show a bar; by default in a terminal and in a notebook.
+        options: further keys of `solve` in place of the problem's, such as ``iterations=500``.
 
     Raises:
-        InputError: the problem cannot be run as stated.
+        InputError: the problem cannot be run as stated, or an option does not exist.
         SolveError: the computation failed.
     """
     started = time.perf_counter()
-    options = _network_options(network)
-    stated: dict[str, Any] = {
+    _check_names(options)
+    stated: dict[str, Any] = options | {
         "seed": seed,
         "optimizer": optimizer if isinstance(optimizer, str) else None,
-        "network": options,
+        "network": _network_options(network),
     }
     given = {key: value for key, value in stated.items() if value is not None}
     problem = changed(problem, solve=replace(problem.solve, **given))
@@ -79,6 +81,17 @@ def solve(
     with ProgressDisplay(is_quiet=progress is False, is_live_only=progress is None) as display:
         reason = train(session, on_progress=display.show, callback=callback)
     return Solution(session.problem, session, judge(session, reason, setup))
+
+
+def _check_names(options: Mapping[str, Any]) -> None:
+    known = [key.name for key in fields(SolveOptions)]
+    for name in options:
+        if name not in known:
+            raise InputError(
+                f"solve has no option '{name}'",
+                expected="one of " + ", ".join(known),
+                hint=nearest(name, known),
+            )
 
 
 def _network_options(network: object) -> NetworkOptions | None:
@@ -143,6 +156,7 @@ def resume(
     functions: Functions = NONE,
     max_memory: int | None = None,
     on_progress: OnProgress | None = None,
+    callback: Callback | None = None,
 ) -> Solution:
     """Continue an interrupted run; its numbers are bitwise those of an uninterrupted one.
 
@@ -154,6 +168,7 @@ def resume(
         max_memory: bytes that the solver may use from now on. Where that changes the form of the
             solver, the numbers are those of the other form.
         on_progress: called at every logged iteration.
+        callback: as in `solve`.
 
     Raises:
         InputError: the folder holds no run or a finished one, or what the caller brought along
@@ -176,7 +191,7 @@ def resume(
     session = begin(problem, network=network, optimizer=optimizer)
     if (folder / "checkpoint.pt").exists():
         session.load_state_dict(checkpoint.load(folder / "checkpoint.pt"))
-    return _continue(folder, session, time.perf_counter() - started, on_progress)
+    return _continue(folder, session, time.perf_counter() - started, on_progress, callback)
 
 
 def _continue(

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from pinngate.linear import rows
+from pinngate.linear import products
 from pinngate.linear.conjugate_gradients import NystromPreconditioner, conjugate_gradients
 from pinngate.linear.dense import DenseSystem
 from pinngate.linear.effort import MatrixFreeOptions
@@ -47,7 +47,7 @@ def test_products_are_those_of_the_dense_jacobian(options, periodic, cache_bytes
     batches = setting.draw(70, 9)
     weights = setting.weights(batches)
     num_weights = setting.network.num_parameters
-    monkeypatch.setattr(rows, "MAX_WRITTEN", 7 * num_weights)
+    monkeypatch.setattr(products, "MAX_WRITTEN", 7 * num_weights)
     dense, r = jacobian(*setting.parts, batches, weights)
     found = LinearisedRows(*setting.parts, batches, weights, cache_bytes=cache_bytes, tile=32)
     everything = found.cached_bytes if cache_bytes == 1e9 else math.inf
@@ -63,7 +63,7 @@ def test_products_are_those_of_the_dense_jacobian(options, periodic, cache_bytes
     assert found.shape == dense.shape
     assert torch.equal(found.unpenalised, dense[:, num_weights:])
     # sums of some hundred products in another order
-    for num_vectors in (1, 3, rows.MAX_FACTORED + 1):
+    for num_vectors in (1, 3, products.MAX_FACTORED + 1):
         v = torch.randn(num_weights, num_vectors, generator=g, dtype=DOUBLE)
         y = torch.randn(len(r), num_vectors, generator=g, dtype=DOUBLE)
         assert relative(found.forward(v), a @ v) < 1e-13
@@ -314,7 +314,7 @@ class LargestTensor(TorchDispatchMode):
 
 
 def test_nothing_of_the_size_of_the_jacobian_is_ever_allocated(monkeypatch):
-    monkeypatch.setattr(rows, "MAX_WRITTEN", 1 << 12)
+    monkeypatch.setattr(products, "MAX_WRITTEN", 1 << 12)
     setting = heat(NetworkOptions(28, 2, "tanh", None), coefficients=KAPPA)
     batches = setting.draw(1200, 20)
     num_weights = setting.network.num_parameters

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from pinngate.errors import InputError
 from pinngate.linear.jacobian import assign, flatten, jacobian, row_weights
 from pinngate.linear.rows import LinearisedRows
-from pinngate.model.channels import Plan, forward
+from pinngate.model.channels.plan import Plan
+from pinngate.model.channels.propagate import forward
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.moments import gradient_moments
 from pinngate.model.networks import JointNetwork, Network
