@@ -97,7 +97,10 @@ def _advanced(
             terms[count : count + 2] = pair.T
             count += 2
         state = terms[:count].sum(axis=0)
-        values[row : row + PARTS] = powers[:, :count] @ terms[:count, columns]
+        # threads of a matrix product this small would only wake and wait
+        np.einsum(
+            "pk,kn->pn", powers[:, :count], terms[:count, columns], out=values[row : row + PARTS]
+        )
     return True
 
 
