@@ -33,6 +33,16 @@ def unit_factor(size: float, columns: Mapping[str, Tensor], like: Tensor) -> Ten
     return columns.get(ROW, torch.ones_like(like)) / size
 
 
+def in_common_unit(amount: float, size: float) -> float:
+    """Return an amount of a term's own unit, such as a stated deviation, in the common unit.
+
+    Args:
+        amount: in the term's own unit.
+        size: as of `unit_factor`.
+    """
+    return amount / size
+
+
 @dataclass(frozen=True)
 class RowWeights:
     """Weights and roots of the rows of all terms; equations and conditions first, data last.

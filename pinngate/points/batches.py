@@ -19,7 +19,7 @@ from pinngate.data.observations import ObservationSet
 from pinngate.data.quantities import mean_nodes
 from pinngate.data.replicates import PureError, pure_error
 from pinngate.geometry.region import Region
-from pinngate.model.row_weights import ROW
+from pinngate.model.row_weights import ROW, in_common_unit
 from pinngate.model.scales import field_scales
 from pinngate.model.terms import Batch, Term, problem_terms
 from pinngate.points.adaptation import equidistribute
@@ -148,7 +148,7 @@ class BatchSource:
         """Return s̄ of each observation term whose deviations are stated, as `stated_std`."""
         scales = {t.name: t.scale for t in self.terms}
         return {
-            name: float(np.mean(o.std**-2.0) ** -0.5) / scales[name]
+            name: in_common_unit(float(np.mean(o.std**-2.0) ** -0.5), scales[name])
             for name, o in zip(self.observations, self.sets, strict=True)
             if o.std is not None
         }
@@ -164,7 +164,8 @@ class BatchSource:
             columns = dict(zip(self.problem.axes, made.points.T, strict=True))
             found = pure_error(columns | {"value": made.values}, self.problem.axes)
             if found is not None:
-                square += found.degrees_of_freedom * (found.std / scales[name]) ** 2
+                std = in_common_unit(found.std, scales[name])
+                square += found.degrees_of_freedom * std**2
                 free += found.degrees_of_freedom
                 places += found.num_places
         return PureError((square / free) ** 0.5, free, places) if free else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 from types import TracebackType
 
 from pinngate.runs.training import Progress
@@ -19,8 +20,9 @@ class ProgressDisplay:
     """
 
     def __init__(self, is_quiet: bool = False, is_live_only: bool = False) -> None:
-        self.is_live = not is_quiet and (sys.stderr.isatty() or is_notebook())
-        self.is_quiet = is_quiet or (is_live_only and not self.is_live)
+        in_notebook = is_notebook()
+        self.is_live = not is_quiet and (has_widgets() if in_notebook else sys.stderr.isatty())
+        self.is_quiet = is_quiet or (is_live_only and not self.is_live and not in_notebook)
         self._shown = 0
 
     def __enter__(self) -> ProgressDisplay:
@@ -74,6 +76,11 @@ def is_notebook() -> bool:
     ipython = sys.modules.get("IPython")
     shell = None if ipython is None else ipython.get_ipython()
     return type(shell).__name__ == "ZMQInteractiveShell"
+
+
+def has_widgets() -> bool:
+    """Whether a notebook can show a live bar; without, it gets plain lines."""
+    return find_spec("ipywidgets") is not None
 
 
 def describe(progress: Progress) -> str:
