@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
+import platform
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 # New objects between two searches for circles among them, in place of Python's 700: importing torch
 # and drawing make half a million that stay, and searching them takes a tenth of a short run.
 COLLECTED = 50_000
+# Where numpy and scipy have OpenBLAS to themselves and torch has a library of its own: what they
+# multiply is small, and threads would wait for each other longer than they work.
+ONE_THREADED = ("x86_64", "AMD64")
 
 app = typer.Typer(
     name="pinngate",
@@ -351,6 +355,8 @@ def _show(solution: Solution, is_json: bool) -> None:
 def main() -> None:
     """Run the command line and exit."""
     gc.set_threshold(COLLECTED)
+    if platform.machine() in ONE_THREADED:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     is_debugging = "--debug" in sys.argv
     arguments = ["--debug", *(a for a in sys.argv[1:] if a != "--debug")]
     try:
