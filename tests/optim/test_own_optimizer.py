@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,7 +20,7 @@ from pinngate.optim.population_risk_adam import PopulationRiskAdam
 from pinngate.runs.folder import load_session
 from pinngate.runs.training import Session, begin, train
 from pinngate.statement.options import SolveOptions
-from pinngate.statement.problem import Problem
+from pinngate.statement.problem import Problem, changed
 
 SMALL = ("solve.network={width: 8, depth: 1}", "solve.collocation=32", "solve.iterations=30")
 DOCUMENT = Path(__file__).parents[2] / "docs" / "extending.md"
@@ -199,6 +198,6 @@ def test_what_cannot_be_used_is_refused(optimizer: Any, said: str) -> None:
 
 
 def test_options_that_are_not_read_beside_it_are_refused() -> None:
-    stated = replace(heat(), solve=SolveOptions("adam", learning_rate=1e-3))
+    stated = changed(heat(), solve=SolveOptions("adam", learning_rate=1e-3))
     with pytest.raises(pinngate.InputError, match="own does not read 'learning_rate'"):
         pinngate.solve(stated, optimizer=torch.optim.NAdam)

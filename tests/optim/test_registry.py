@@ -38,7 +38,8 @@ def test_registry_and_declarations_agree() -> None:
 def test_no_resolved_option_is_none(name: str) -> None:
     options = complete(shipped("heat-noisy-ic", optimizer=name))
     left = [key for key, value in asdict(options).items() if value is None]
-    assert left == ["max_memory"]  # it depends on the machine
+    # a network of one's own is there or not, and how much memory is free depends on the machine
+    assert left == ["own_network", "max_memory"]
 
 
 @pytest.mark.parametrize("name", NAMED)
