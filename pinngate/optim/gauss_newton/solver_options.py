@@ -15,7 +15,7 @@ class GaussNewtonOptions:
 
     Attributes:
         equation_weight: final weight of an equation's residual, in units of its characteristic size
-            (`residuals.characteristic_size`) against the data's own unit.
+            (`model.scales.characteristic_size`) against the data's own unit.
         condition_weight: the same for exact conditions; never ramped, they are easy.
         first_physics_weight: where the ramp starts, as a fraction of `equation_weight`: from random
             weights the data must be met before the equation holds the solution at zero.
