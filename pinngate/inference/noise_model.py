@@ -18,6 +18,8 @@ import torch
 from scipy.optimize import minimize_scalar
 from torch import Tensor
 
+from pinngate.errors import InputError
+
 LOG_2_PI = math.log(2 * math.pi)
 LEAST_RESIDUAL = 1e-6  # of the core: where ψ(r)/r stands for its limit at zero
 REACH = 5.0  # logarithm of most by which core and residuals differ in size
@@ -85,6 +87,38 @@ class NoiseModel(ABC):
         """
         mean = -float(self.log_density(residuals).mean())
         return math.exp(2 * mean - 1 - LOG_2_PI)
+
+
+def tried(model: object) -> NoiseModel:
+    """Return a noise model of the caller's own that was found to work.
+
+    Raises:
+        InputError: it is no `NoiseModel`, its scale is not positive, or its density is not a finite
+            number for each residual.
+    """
+    if not isinstance(model, NoiseModel):
+        raise InputError(
+            f"the noise {type(model).__name__} is no pinngate.NoiseModel",
+            expected="a frozen dataclass derived from it that states log_density",
+        )
+    name = type(model).__name__
+    if not isinstance(model.scale, float | int) or not model.scale > 0:
+        raise InputError(f"the scale of {name} is {model.scale!r}", expected="a positive number")
+    residuals = model.scale * torch.linspace(-3.0, 3.0, 7, dtype=torch.float64)
+    try:
+        density = model.log_density(residuals)
+        model.weights(residuals)
+    except Exception as error:
+        raise InputError(
+            f"log_density of {name} fails: {error}", expected="a function of torch tensors"
+        ) from error
+    is_right = isinstance(density, Tensor) and density.shape == residuals.shape
+    if not is_right or not bool(torch.isfinite(density).all()):
+        raise InputError(
+            f"log_density of {name} is not one finite number for each residual",
+            expected="a tensor of the residuals' shape",
+        )
+    return model
 
 
 @dataclass(frozen=True)

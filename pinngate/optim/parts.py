@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from pinngate.inference.kernel import KernelSpectrum
-from pinngate.inference.noise_model import NoiseModel
+from pinngate.inference.noise_model import NoiseModel, tried
 from pinngate.inference.uncertainty import Uncertainty
 from pinngate.linear.memory_plan import MemoryPlan
 from pinngate.model.coefficients import Coefficients
@@ -100,7 +100,7 @@ class Parts:
         """Return the noise models of the caller's own, by the name of their observation term."""
         stated = zip(self.batches.observations, self.problem.observations, strict=True)
         models = {name: observed.noise.model for name, observed in stated if observed.noise}
-        return {name: model for name, model in models.items() if isinstance(model, NoiseModel)}
+        return {name: tried(model) for name, model in models.items() if model is not None}
 
     def coefficients(self) -> Coefficients:
         """Return the unknown coefficients at their initial values."""

@@ -7,11 +7,13 @@ from pathlib import Path
 from torch import nn
 
 from pinngate import config
+from pinngate.errors import InputError
 from pinngate.expression.parser import NONE, Functions
 from pinngate.optim.own_optimizer import FinishedOptimizer
 from pinngate.runs import checkpoint, files
 from pinngate.runs.training import Session, begin
 from pinngate.statement.options import OWN_OPTIMIZER
+from pinngate.statement.problem import Problem
 
 
 def load_session(
@@ -30,8 +32,22 @@ def load_session(
     """
     files.require_run(folder)
     problem = config.load(folder / "problem.yaml", functions=functions)
+    require_own_network(problem, network)
     is_own = problem.solve.optimizer == OWN_OPTIMIZER
     session = begin(problem, network=network, optimizer=FinishedOptimizer if is_own else None)
     session.load_state_dict(checkpoint.load(folder / "checkpoint.pt"))
     session.stepper.finish()
     return session
+
+
+def require_own_network(problem: Problem, network: nn.Module | None) -> None:
+    """Refuse a module for a run that had none.
+
+    Raises:
+        InputError: one is given, and the run was not solved with one.
+    """
+    if network is not None and problem.solve.own_network is None:
+        raise InputError(
+            "a network is given, and this run was solved with the package's own",
+            expected="no network=",
+        )

@@ -33,7 +33,7 @@ from pinngate.points.sampling import NUM_CONDITION
 from pinngate.reference import Reference, truth
 from pinngate.runs.metrics import relative_l2
 from pinngate.statement.coefficient_fields import searched, true_values, values_and_slopes
-from pinngate.statement.options import OWN_OPTIMIZER
+from pinngate.statement.options import DEFAULT_OPTIMIZER, OWN_OPTIMIZER
 from pinngate.statement.problem import Problem, changed
 
 logger = logging.getLogger(__name__)
@@ -191,6 +191,7 @@ def begin(
     if optimizer is not None:
         problem = changed(problem, solve=replace(problem.solve, optimizer=OWN_OPTIMIZER))
     problem, chosen = resolve(problem), method(problem.solve.optimizer)
+    _refuse_own_noise(problem, chosen.name)
     solve = complete(problem)
     dtype = torch.float64 if solve.precision == "float64" else torch.float32
     device = torch.device(solve.device)
@@ -209,8 +210,19 @@ def begin(
     model = ResidualModel(batches.terms, problem)
     stepper = chosen.build(Parts(problem, model, batches, network, optimizer))
     if problem.functions:
-        _try_functions(model, stepper, batches.twin("functions", 1).draw_in_order())
+        _try_functions(model, stepper, batches.twin("functions", 1, batches.dtype).draw_in_order())
     return Session(problem, reference, observations, batches, stepper)
+
+
+def _refuse_own_noise(problem: Problem, optimizer: str) -> None:
+    """Refuse noise models of the caller's own where the optimizer weighs all values alike."""
+    if optimizer == DEFAULT_OPTIMIZER:
+        return
+    if any(o.noise is not None and o.noise.model is not None for o in problem.observations):
+        raise InputError(
+            f"the optimizer {optimizer} does not read a noise model of one's own",
+            expected=f"the optimizer {DEFAULT_OPTIMIZER}",
+        )
 
 
 def _try_functions(model: ResidualModel, stepper: Stepper, batches: dict[str, Batch]) -> None:

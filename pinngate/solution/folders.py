@@ -22,6 +22,7 @@ from pinngate.report import read, write
 from pinngate.runs import checkpoint, exports, files
 from pinngate.runs.folder import load_session
 from pinngate.runs.judgement import Judged, deviations
+from pinngate.solution.places import places
 from pinngate.solution.solved import Solution
 from pinngate.statement.problem import Problem
 
@@ -71,7 +72,7 @@ def load_solution(
 
 
 def predict(
-    folder: Path,
+    folder: Path | str,
     points: ArrayLike,
     *,
     network: nn.Module | None = None,
@@ -79,11 +80,18 @@ def predict(
 ) -> dict[str, NDArray[np.float64]]:
     """Evaluate a run at points (n, axes): each unknown and its ``<unknown>_std``.
 
-    `network` and `functions` as of `load_solution`.
+    Args:
+        folder: of the run.
+        points: an array, or a data frame with a column for each axis.
+        network: as of `load_solution`.
+        functions: as of `load_solution`.
+
+    Raises:
+        InputError: as `load_solution`, or the points are not of the domain.
     """
-    points = np.asarray(points, dtype=np.float64)
-    session = load_session(folder, network=network, functions=functions)
-    return session.evaluate(points) | deviations(session, session.stepper.posterior(), points)
+    session = load_session(Path(folder), network=network, functions=functions)
+    at = places(session.problem, points, {}).points
+    return session.evaluate(at) | deviations(session, session.stepper.posterior(), at)
 
 
 def predict_file(folder: Path, at: Path, out: Path) -> int:

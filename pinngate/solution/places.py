@@ -50,6 +50,8 @@ def places(
         InputError: neither or both are given, an axis is missing or unknown, shapes do not fit, a
             number is not finite, or a place is outside the domain.
     """
+    if isinstance(points, Mapping) and not axes:
+        points, axes = None, points
     if (points is None) == (not axes):
         raise InputError(
             "no places to evaluate at" if points is None else "points and axes, both at once",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,16 +12,18 @@ from typing import Any
 from torch import nn
 
 from pinngate import config
-from pinngate.errors import InputError, nearest
+from pinngate.errors import InputError
 from pinngate.expression.parser import NONE, Functions
 from pinngate.optim.parts import OwnOptimizer
 from pinngate.runs import checkpoint, exports, files
+from pinngate.runs.folder import require_own_network
 from pinngate.runs.judgement import judge
 from pinngate.runs.progress import ProgressDisplay
 from pinngate.runs.training import Callback, OnProgress, Session, begin, train
 from pinngate.solution.folders import write_results
 from pinngate.solution.solved import Solution
-from pinngate.statement.options import OWN_OPTIMIZER, NetworkOptions, SolveOptions
+from pinngate.statement.checks.solve_arguments import solve_arguments
+from pinngate.statement.options import OWN_OPTIMIZER, NetworkOptions
 from pinngate.statement.problem import Problem, changed
 
 
@@ -64,50 +66,54 @@ def solve(
         SolveError: the computation failed.
     """
     started = time.perf_counter()
-    _check_names(options)
-    stated: dict[str, Any] = options | {
+    _require_problem(problem)
+    own_network = network if isinstance(network, nn.Module) else None
+    own_optimizer = None if isinstance(optimizer, str) else optimizer
+    stated = options | {
         "seed": seed,
-        "optimizer": optimizer if isinstance(optimizer, str) else None,
-        "network": _network_options(network),
+        "optimizer": optimizer if own_optimizer is None else OWN_OPTIMIZER,
+        "network": _network_argument(network) if own_network is None else None,
     }
-    given = {key: value for key, value in stated.items() if value is not None}
-    problem = changed(problem, solve=replace(problem.solve, **given))
-    session = begin(
-        problem,
-        network=network if isinstance(network, nn.Module) else None,
-        optimizer=None if isinstance(optimizer, str) else optimizer,
-    )
+    problem = _with_options(problem, {k: v for k, v in stated.items() if v is not None})
+    session = begin(problem, network=own_network, optimizer=own_optimizer)
     setup = time.perf_counter() - started
     with ProgressDisplay(is_quiet=progress is False, is_live_only=progress is None) as display:
         reason = train(session, on_progress=display.show, callback=callback)
     return Solution(session.problem, session, judge(session, reason, setup))
 
 
-def _check_names(options: Mapping[str, Any]) -> None:
-    known = [key.name for key in fields(SolveOptions)]
-    for name in options:
-        if name not in known:
-            raise InputError(
-                f"solve has no option '{name}'",
-                expected="one of " + ", ".join(known),
-                hint=nearest(name, known),
-            )
+def _require_problem(problem: object) -> None:
+    if not isinstance(problem, Problem):
+        raise InputError(
+            f"a {type(problem).__name__} is no problem",
+            expected="what pinngate.Problem or pinngate.load gives",
+            hint=f"pinngate.load({problem!r})" if isinstance(problem, str) else "",
+        )
 
 
-def _network_options(network: object) -> NetworkOptions | None:
-    if isinstance(network, Mapping):
-        try:
-            return NetworkOptions(**network)
-        except TypeError as error:
-            raise InputError(
-                f"no such network: {error}", expected="width, depth, activation, features"
-            ) from None
-    return network if isinstance(network, NetworkOptions) else None
+def _network_argument(network: object) -> object:
+    """Return options of a network as the keys of a file; what is none is left to the checks."""
+    if isinstance(network, type) and issubclass(network, nn.Module):
+        raise InputError(
+            f"network is the class {network.__name__}",
+            expected=f"a module, network={network.__name__}(...)",
+        )
+    return asdict(network) if isinstance(network, NetworkOptions) else network
+
+
+def _with_options(problem: Problem, given: Mapping[str, Any]) -> Problem:
+    """Return the problem with options in place of its own, checked as those of a file are."""
+    before = problem.solve
+    checked = solve_arguments({"optimizer": before.optimizer, **given})
+    chosen = {key: getattr(checked, key) for key in given}
+    if "weights" in chosen:
+        chosen["weights"] = before.weights | chosen["weights"]
+    return changed(problem, solve=replace(before, **chosen))
 
 
 def run(
     problem: Problem,
-    folder: Path | None = None,
+    folder: Path | str | None = None,
     *,
     network: nn.Module | None = None,
     optimizer: OwnOptimizer | None = None,
@@ -132,10 +138,11 @@ def run(
         Interrupted: the user stopped it; the checkpoint is kept.
     """
     started = time.perf_counter()
+    _require_problem(problem)
     if use_netcdf:
         exports.require_netcdf()
     session = begin(problem, network=network, optimizer=optimizer)
-    folder = folder if folder is not None else default_folder(problem)
+    folder = default_folder(problem) if folder is None else Path(folder)
     files.prepare(folder, session.problem)
     files.write_environment(folder, session.problem)
     setup = time.perf_counter() - started
@@ -149,7 +156,7 @@ def run(
 
 
 def resume(
-    folder: Path,
+    folder: Path | str,
     *,
     network: nn.Module | None = None,
     optimizer: OwnOptimizer | None = None,
@@ -174,7 +181,7 @@ def resume(
         InputError: the folder holds no run or a finished one, or what the caller brought along
             when it was begun is missing, or the other way round.
     """
-    started = time.perf_counter()
+    started, folder = time.perf_counter(), Path(folder)
     files.require_run(folder)
     if (folder / "metrics.json").exists():
         raise InputError(
@@ -186,6 +193,7 @@ def resume(
             f"the run in {folder} was begun with {problem.solve.optimizer}",
             expected="resume(folder) without optimizer=",
         )
+    require_own_network(problem, network)
     if max_memory is not None:
         problem = changed(problem, solve=replace(problem.solve, max_memory=max_memory))
     session = begin(problem, network=network, optimizer=optimizer)

@@ -110,6 +110,10 @@ class Observations:
                 expected="measured observations of the same, a fraction or the name of a file",
             )
         model = None
+        if isinstance(noise, type):
+            raise InputError(
+                f"noise is the class {noise.__name__}", expected=f"a model, {noise.__name__}(1.0)"
+            )
         if isinstance(noise, OwnNoise):
             model, noise = noise, None
         self._say(of, noise=noise, mean=mean, holdout=holdout, max_rows=max_rows)

@@ -11,6 +11,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from pinngate.errors import InputError
 from pinngate.expression.parser import NONE
 from pinngate.statement.arguments import Number, Observations, Unknown
 from pinngate.statement.checks.building import build
@@ -92,6 +93,11 @@ class Problem(Statement):
         source: str = "",
         functions: Mapping[str, Callable[..., Any]] = NONE,
     ) -> None:
+        if not isinstance(functions, Mapping):
+            raise InputError(
+                f"functions cannot be a {type(functions).__name__}",
+                expected="a mapping of names to Python functions",
+            )
         read = read_arguments(
             {
                 "name": name,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import pinngate
 from pinngate import InputError, config
@@ -214,5 +217,72 @@ def test_seed_optimizer_and_network_are_arguments() -> None:
     assert solved.metrics["seed"] == 5
     assert solved.metrics["optimizer"] == "adam"
     assert solved.metrics["network"]["width"] == 8
-    with pytest.raises(InputError, match="no such network"):
+    with pytest.raises(InputError, match="unknown key 'breadth'"):
         pinngate.solve(problem, network={"breadth": 8})
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"network": "big"}, "solve\\(network\\).*cannot be the text 'big'"),
+        ({"network": 5}, "cannot be the number 5"),
+        ({"network": {"activation": "relu"}}, "one of tanh, sin"),
+        ({"network": {"widht": 8}}, "did you mean 'width'"),
+        ({"network": torch.nn.Linear}, "network is the class Linear"),
+        ({"iterations": -5}, "a whole number, 1 or more"),
+        ({"iterations": "5"}, "cannot be the text '5'"),
+        ({"weights": {"equations": -3}}, "a positive number"),
+        ({"seed": "a"}, "a whole number, 0 or more"),
+        ({"optimizer": "admm"}, "did you mean 'adam'"),
+        ({"learning_rate": 1}, "does not read 'learning_rate'"),
+        ({"iteration": 3}, "unknown key 'iteration'"),
+    ],
+    ids=str,
+)
+def test_options_pass_the_checks_of_a_file(options: dict, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        pinngate.solve(config.loads(ROD), **options)
+    assert re.search(message, str(caught.value))
+
+
+def test_what_is_no_problem_is_refused() -> None:
+    with pytest.raises(InputError, match=r"pinngate.load\('heat-noisy-ic'\)"):
+        pinngate.solve("heat-noisy-ic")
+
+
+def test_folders_may_be_text_and_frames_go_by_name(solution: Solution, tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    folder = str(solution.save(tmp_path / "run"))
+    frame = pandas.DataFrame({"t": [0.1], "x": [0.3]})
+    expected = solution(x=0.3, t=0.1)["u"]
+    assert pinngate.predict(folder, frame)["u"] == expected
+    assert solution({"t": 0.1, "x": 0.3})["u"] == expected
+    with pytest.raises(InputError, match="outside the domain"):
+        pinngate.predict(folder, [[30, 0.1]])
+    with pytest.raises(InputError, match="the package's own"):
+        pinngate.load_solution(folder, network=torch.nn.Linear(2, 1))
+
+
+@dataclass(frozen=True)
+class Mean(pinngate.NoiseModel):
+    def log_density(self, residuals: torch.Tensor) -> torch.Tensor:
+        return -residuals.square().mean()
+
+
+def test_noise_models_are_tried_before_a_run() -> None:
+    def rod(noise: object) -> pinngate.Problem:
+        return pinngate.Problem(
+            domain={"t": (0, 1)},
+            unknowns=["u"],
+            equations=["u_t = -u"],
+            observations=[pinngate.Observations("u", [0.1, 0.9], [0.9, 0.4], noise=noise)],
+        )
+
+    with pytest.raises(InputError, match="noise is the class Mean"):
+        rod(Mean)
+    with pytest.raises(InputError, match="the scale of Mean is -1"):
+        pinngate.solve(rod(Mean(-1.0)))
+    with pytest.raises(InputError, match="one finite number for each residual"):
+        pinngate.solve(rod(Mean(1.0)))
+    with pytest.raises(InputError, match="adam does not read a noise model"):
+        pinngate.solve(rod(Mean(1.0)), optimizer="adam")

@@ -44,14 +44,21 @@ class Typed:
         return Span(self.label, number, offset - start + 1, length, shown)
 
 
-def read_arguments(arguments: Mapping[str, object]) -> Source:
+def read_arguments(
+    arguments: Mapping[str, object], *, call: str = "Problem", prefix: str = ""
+) -> Source:
     """Return the tree that a problem file with these keys has; None is a key that is not there.
+
+    Args:
+        arguments: by the keys of a problem file.
+        call: what is called, for messages.
+        prefix: the key whose entries are the arguments of the call, where they are not its own.
 
     Raises:
         InputError: a key is no text, or the arguments are nested too deeply.
     """
-    source = Source({"pinngate": 1}, values={(): Span("Problem", 1, 1)})
-    reader = _Tree(source)
+    source = Source({"pinngate": 1}, values={(): Span(call, 1, 1)})
+    reader = _Tree(source, call, prefix)
     for key, value in arguments.items():
         if value is not None:
             source.tree[key] = reader.build(value, (key,), key)
@@ -61,12 +68,19 @@ def read_arguments(arguments: Mapping[str, object]) -> Source:
 class _Tree:
     """Turns arguments into plain values and notes their places in a source."""
 
-    def __init__(self, source: Source) -> None:
-        self.source = source
+    def __init__(self, source: Source, call: str, prefix: str) -> None:
+        self.source, self.call, self.prefix = source, call, prefix
+
+    def label(self, path: str) -> str:
+        """Return how messages name an argument, ``Problem(equations[0])``."""
+        inner = path.removeprefix(self.prefix)
+        if self.prefix and inner.startswith("['"):
+            inner = inner[2:].replace("']", "", 1)  # an entry is an argument of its own
+        return f"{self.call}({inner})"
 
     def build(self, value: Any, place: Place, path: str) -> Any:
         """Return the plain form of a value; `path` is how Python reaches it."""
-        label = f"Problem({path})"
+        label = self.label(path)
         if len(place) > MAX_DEPTH:
             raise InputError(f"{label[:80]}... is nested too deeply")
         self._note(place, label, str(place[-1]), _shown(value))
@@ -92,7 +106,7 @@ class _Tree:
         for part in ("points", "values", "std"):
             if isinstance(value, Observations) and value.given is not None:
                 shown = _shown(getattr(value.given, part))
-                self._note((*place, part), f"Problem({path}.{part})", part, shown)
+                self._note((*place, part), self.label(f"{path}.{part}"), part, shown)
         keys = value.keys_given()
         return {key: self.build(v, (*place, key), f"{path}.{key}") for key, v in keys.items()}
 
@@ -102,7 +116,7 @@ class _Tree:
             if not isinstance(key, str):
                 raise InputError(
                     "a key is not text",
-                    span=Typed(f"Problem({path})", repr(key)).span(0, len(repr(key))),
+                    span=Typed(self.label(path), repr(key)).span(0, len(repr(key))),
                     expected="a name, then ': ' and its value",
                 )
             tree[key] = self.build(item, (*place, key), f"{path}[{key!r}]")

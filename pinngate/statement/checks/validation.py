@@ -6,6 +6,7 @@ faults; this module turns the first of them into a message with its place in the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import ValidationError
@@ -92,7 +93,16 @@ def validate(source: Source) -> ProblemFile:
         if d["type"] != "missing" or d["loc"][:-1] not in misspelt  # its cause, most often
     ]
     order = {place: i for i, place in enumerate(dict.fromkeys([*source.values, *source.keys]))}
-    raise _fault(source, min(faults, key=lambda d: order[_existing(source.tree, d["loc"])[0]]))
+    raise _fault(
+        source, min(faults, key=lambda d: _rank(order, _existing(source.tree, d["loc"])[0]))
+    )
+
+
+def _rank(order: Mapping[Place, int], place: Place) -> int:
+    """Return the rank of a place, or of the nearest thing around it that was written."""
+    while place and place not in order:
+        place = place[:-1]
+    return order.get(place, 0)
 
 
 def _fault(source: Source, detail: Any) -> InputError:
