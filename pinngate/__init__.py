@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pinngate.citation import citation
     from pinngate.config import dumps, load, loads
-    from pinngate.errors import InputError, PinngateError, SolveError
+    from pinngate.errors import InputError, Interrupted, PinngateError, SolveError
     from pinngate.inference.noise_model import NoiseModel
     from pinngate.optim.population_risk_adam import PopulationRiskAdam
     from pinngate.solution import Solution, load_solution, predict, resume, run, solve
@@ -28,6 +28,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "InputError": "errors",
+    "Interrupted": "errors",
     "NoiseModel": "inference.noise_model",
     "Observations": "statement.arguments",
     "PinngateError": "errors",
@@ -49,6 +50,7 @@ _HOMES = {
 
 __all__ = [
     "InputError",
+    "Interrupted",
     "NoiseModel",
     "Observations",
     "PinngateError",
