@@ -21,19 +21,18 @@ from torch import nn
 from pinngate.data.observations import ObservationSet, collect
 from pinngate.data.quantities import mean_nodes
 from pinngate.errors import InputError, Interrupted
-from pinngate.expression import applied_functions
 from pinngate.model.residuals import ResidualModel
 from pinngate.model.terms import Batch, Term
-from pinngate.model.tiles import TermEvaluation
 from pinngate.optim.parts import OwnOptimizer, Parts, Stepper
 from pinngate.optim.registry import complete, method, resolve
 from pinngate.points.batches import BatchSource
 from pinngate.points.grid import evaluation_grid
 from pinngate.points.sampling import NUM_CONDITION
 from pinngate.reference import Reference, truth
+from pinngate.runs.brought_along import refuse_own_noise, try_functions, with_own_network
 from pinngate.runs.metrics import relative_l2
 from pinngate.statement.coefficient_fields import searched, true_values, values_and_slopes
-from pinngate.statement.options import DEFAULT_OPTIMIZER, OWN_OPTIMIZER
+from pinngate.statement.options import OWN_OPTIMIZER
 from pinngate.statement.problem import Problem, changed
 
 logger = logging.getLogger(__name__)
@@ -187,11 +186,11 @@ def begin(
             options that its optimizer does not read, or was solved with a network of the caller's
             own that is not given.
     """
-    problem = _with_own(problem, network)
+    problem = with_own_network(problem, network)
     if optimizer is not None:
         problem = changed(problem, solve=replace(problem.solve, optimizer=OWN_OPTIMIZER))
     problem, chosen = resolve(problem), method(problem.solve.optimizer)
-    _refuse_own_noise(problem, chosen.name)
+    refuse_own_noise(problem, chosen.name)
     solve = complete(problem)
     dtype = torch.float64 if solve.precision == "float64" else torch.float32
     device = torch.device(solve.device)
@@ -210,71 +209,8 @@ def begin(
     model = ResidualModel(batches.terms, problem)
     stepper = chosen.build(Parts(problem, model, batches, network, optimizer))
     if problem.functions:
-        _try_functions(model, stepper, batches.twin("functions", 1, batches.dtype).draw_in_order())
+        try_functions(model, stepper, batches.twin("functions", 1, batches.dtype).draw_in_order())
     return Session(problem, reference, observations, batches, stepper)
-
-
-def _refuse_own_noise(problem: Problem, optimizer: str) -> None:
-    """Refuse noise models of the caller's own where the optimizer weighs all values alike."""
-    if optimizer == DEFAULT_OPTIMIZER:
-        return
-    if any(o.noise is not None and o.noise.model is not None for o in problem.observations):
-        raise InputError(
-            f"the optimizer {optimizer} does not read a noise model of one's own",
-            expected=f"the optimizer {DEFAULT_OPTIMIZER}",
-        )
-
-
-def _try_functions(model: ResidualModel, stepper: Stepper, batches: dict[str, Batch]) -> None:
-    """Refuse functions of the caller's own that fail where the fit starts.
-
-    Raises:
-        InputError: a function fails, mixes points or is not finite, or its derivatives are not.
-    """
-    few = {name: batch.take(slice(0, 1)) for name, batch in batches.items()}
-    whole, alone = (_evaluations(model, stepper, taken) for taken in (batches, few))
-    for name, part in whole.items():
-        own = " and ".join(f"'{f}'" for f in applied_functions(part.term.residual))
-        if not own:
-            continue
-        computed = (part.residual, *part.by_channel.values(), part.by_coefficient)
-        if not all(bool(torch.isfinite(values).all()) for values in computed):
-            raise InputError(
-                f"{name}, which calls {own}, is not finite at the start, or its derivatives",
-                expected="functions that are finite, with their derivatives, for all values that "
-                "the fields may take",
-            )
-        if not torch.allclose(part.residual[:1], alone[name].residual, rtol=1e-3):
-            raise InputError(
-                f"{name}, which calls {own}, has another value at a point among others than alone",
-                expected="functions that work on each element by itself",
-            )
-
-
-def _evaluations(
-    model: ResidualModel, stepper: Stepper, batches: dict[str, Batch]
-) -> dict[str, TermEvaluation]:
-    """Return the first tile of every term."""
-    found: dict[str, TermEvaluation] = {}
-    for tile in model.sweep(stepper.network, stepper.coefficients, batches):
-        for part in tile.evaluations:
-            found.setdefault(part.term.name, part)
-    return found
-
-
-def _with_own(problem: Problem, network: nn.Module | None) -> Problem:
-    """Let the problem say whether its network is the caller's own."""
-    if network is not None:
-        solve = replace(problem.solve, network=None, own_network=type(network).__name__)
-        return changed(problem, solve=solve)
-    if problem.solve.own_network is not None:
-        raise InputError(
-            f"the problem is solved with a network of one's own, {problem.solve.own_network}, "
-            "and none is given",
-            expected="the module, from Python: network=...",
-            hint="without the key solve.own_network the package's own networks solve it",
-        )
-    return problem
 
 
 def train(
