@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pinngate.inference.uncertainty import Uncertainty
 from pinngate.model.coefficients import Coefficients
-from pinngate.report.notation import with_uncertainty
+from pinngate.report.notation import interval, with_uncertainty
 
 Array = NDArray[np.float64]
 
@@ -37,7 +37,7 @@ class Estimate:
     def __str__(self) -> str:
         text = with_uncertainty(self.estimate, self.std)
         if self.interval is not None:
-            text += f" [{self.interval[0]:.6g}, {self.interval[1]:.6g}]"
+            text += f", 95 % interval {interval(*self.interval)}"
         return text
 
 
