@@ -16,7 +16,7 @@ from pinngate.linear.gram import lower_gram, solve_gram
 Form = Literal["auto", "dual", "normal"]
 
 
-class Columns:
+class JacobianColumns:
     """A and C of a dense Jacobian; `found` stands for M⁻¹ `reduce(x)`.
 
     Args:

@@ -13,7 +13,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from pinngate.linear.columns import Columns, Form
+from pinngate.linear.columns import Form, JacobianColumns
 from pinngate.linear.gram import solve_gram
 from pinngate.linear.inverses import CholeskyInverse, ShiftedInverse, SpectralInverse
 from pinngate.linear.leave_one_out import fit_by_factor, fits_by_spectrum
@@ -39,7 +39,7 @@ class DenseSystem:
     def __init__(
         self, jacobian: Tensor, num_unpenalised: int, observed: slice, form: Form = "auto"
     ) -> None:
-        self.columns = Columns(jacobian, num_unpenalised, observed, form)
+        self.columns = JacobianColumns(jacobian, num_unpenalised, observed, form)
         self.observed = observed
         self._inverse: ShiftedInverse | None = None
 

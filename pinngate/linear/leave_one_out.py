@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from pinngate.linear.columns import Columns
+from pinngate.linear.columns import JacobianColumns
 from pinngate.linear.gram import solve_gram
 from pinngate.linear.inverses import CholeskyInverse, SpectralInverse
 from pinngate.linear.system import RidgeFit
@@ -15,7 +15,9 @@ from pinngate.linear.system import RidgeFit
 LEAST_DISTANCE = 1e-12  # of 1 − h, positive in exact arithmetic: a leverage of one stays below one
 
 
-def fit_by_factor(columns: Columns, inverse: CholeskyInverse, ridge: float, b: Tensor) -> RidgeFit:
+def fit_by_factor(
+    columns: JacobianColumns, inverse: CholeskyInverse, ridge: float, b: Tensor
+) -> RidgeFit:
     """Return the fit of b (N,) at one ridge. Cost: n m² for the leverages."""
     observed = columns.observed
     found = inverse.inverse(ridge, columns.reduce(b))
@@ -36,7 +38,11 @@ def fit_by_factor(columns: Columns, inverse: CholeskyInverse, ridge: float, b: T
 
 
 def fits_by_spectrum(
-    columns: Columns, eigen: SpectralInverse, rows: Tensor, ridges: Sequence[float], b: Tensor
+    columns: JacobianColumns,
+    eigen: SpectralInverse,
+    rows: Tensor,
+    ridges: Sequence[float],
+    b: Tensor,
 ) -> list[RidgeFit]:
     """Return the fit of b (N,) at each ridge. Cost: O(n m) for each.
 

@@ -142,7 +142,7 @@ def _second_order(parts: Parts) -> Stepper:
     )
 
 
-METHODS = {
+OPTIMIZERS = {
     method.name: method
     for method in (
         Method(DEFAULT_OPTIMIZER, _second_order, "population-risk"),
@@ -161,7 +161,7 @@ def method(name: str) -> Method:
         InputError: there is none of that name.
     """
     chosen = optimizer_name(name)
-    return OWN if chosen == OWN_OPTIMIZER else METHODS[chosen]
+    return OWN if chosen == OWN_OPTIMIZER else OPTIMIZERS[chosen]
 
 
 def complete(problem: Problem) -> OptimizerOptions:

@@ -36,7 +36,7 @@ class _Method:
     max_evaluations: float
 
 
-METHODS = (
+INTEGRATORS = (
     _Method("DOP853", "Runge-Kutta of order 8", 0.0, MAX_EVALUATIONS),
     _Method("Radau", "Radau IIA of order 5", 1e-9, inf),
 )
@@ -96,7 +96,7 @@ def _integrate(
     reached, message = begin, ""
     # A component that starts at zero has no size of its own: it is measured by the rates.
     size = np.maximum(abs(start), 1e-3 * (abs(start).max() or 1.0))
-    for method in METHODS:
+    for method in INTEGRATORS:
         tolerance = max(rtol, method.least_rtol)
         try:
             with np.errstate(all="ignore"):

@@ -95,7 +95,7 @@ def twins(request: pytest.FixtureRequest) -> Parts:
     return model, network, twin_of(network, case.axes), coefficients_of(case), batches
 
 
-def close(found: Tensor, expected: Tensor) -> None:
+def assert_close(found: Tensor, expected: Tensor) -> None:
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
 
 
@@ -105,8 +105,8 @@ def test_residuals_and_jacobian_are_those_of_the_twin(twins: Parts) -> None:
     weights = row_weights(model, batches, by_term)
     expected, r = jacobian(model, network, coefficients, batches, weights)
     found, own_r = jacobian(model, module, coefficients, batches, weights)
-    close(own_r, r)
-    close(found, expected)
+    assert_close(own_r, r)
+    assert_close(found, expected)
 
 
 def test_products_are_those_of_the_jacobian(twins: Parts) -> None:
@@ -119,9 +119,9 @@ def test_products_are_those_of_the_jacobian(twins: Parts) -> None:
     for count in (2, 20):
         v = torch.randn(jac.shape[1], count, generator=random, dtype=DOUBLE)
         y = torch.randn(jac.shape[0], count, generator=random, dtype=DOUBLE)
-        close(rows.forward(v), jac @ v)
-        close(rows.adjoint(y), jac.T @ y)
-    close(rows.row_squares(slice(0, len(jac))), jac.square().sum(1))
+        assert_close(rows.forward(v), jac @ v)
+        assert_close(rows.adjoint(y), jac.T @ y)
+    assert_close(rows.row_squares(slice(0, len(jac))), jac.square().sum(1))
 
 
 @pytest.mark.parametrize("mode", ["loop", "vmap", "pairs", "grouped", None])
@@ -136,7 +136,7 @@ def test_moments_are_those_of_the_twin(twins: Parts, mode: str) -> None:
             pairs.append((found[name].variance, moments.variance))
         for own_tensors, tensors in pairs:
             for a, b in zip(own_tensors, tensors, strict=True):
-                close(a, b)
+                assert_close(a, b)
         shapes = [tuple(p.shape) for p in module.weights]
         assert [tuple(g.shape) for g in found[name].mean[:-1]] == shapes
 
@@ -158,11 +158,11 @@ def test_beside_coefficient_fields_it_is_one_network_with_them() -> None:
     ones = row_weights(model, batches, {term.name: 1.0 for term in model.terms})
     expected, r = jacobian(model, layered, none, batches, ones)
     found, own_r = jacobian(model, mixed, none, batches, ones)
-    close(own_r, r)
-    close(found, expected)
+    assert_close(own_r, r)
+    assert_close(found, expected)
     means = [gradient_moments(model, n, none, batches, "pairs") for n in (layered, mixed)]
     for a, b in zip(means[1]["equation_1"].mean, means[0]["equation_1"].mean, strict=True):
-        close(a, b)
+        assert_close(a, b)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_a_periodic_axis_repeats_with_all_its_derivatives() -> None:
     left = torch.tensor([[-0.5, 0.2], [0.1, 0.7]], dtype=DOUBLE)
     right = left + torch.tensor([2.0, 0.0], dtype=DOUBLE)
     ends = [forward(network, plan, points, {}).outputs for points in (left, right)]
-    close(*ends)
+    assert_close(*ends)
 
 
 def test_the_module_is_copied_and_frozen_parameters_stay() -> None:

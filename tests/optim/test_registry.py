@@ -10,7 +10,7 @@ from pinngate import config
 from pinngate.citation import USED_BY
 from pinngate.errors import InputError
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
-from pinngate.optim.registry import METHODS, OWN, complete, method, resolve
+from pinngate.optim.registry import OPTIMIZERS, OWN, complete, method, resolve
 from pinngate.runs.training import begin
 from pinngate.statement.options import (
     DECLARATIONS,
@@ -29,8 +29,8 @@ def shipped(name: str, **options: object) -> Problem:
 
 
 def test_registry_and_declarations_agree() -> None:
-    assert tuple(METHODS) == NAMED == tuple(USED_BY)
-    assert {*METHODS, OWN.name} == DECLARATIONS.keys()
+    assert tuple(OPTIMIZERS) == NAMED == tuple(USED_BY)
+    assert {*OPTIMIZERS, OWN.name} == DECLARATIONS.keys()
     assert method("auto").name == DEFAULT_OPTIMIZER
 
 

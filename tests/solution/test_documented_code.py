@@ -31,7 +31,9 @@ def test_it_runs(page: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     (tmp_path / "problems").symlink_to(ROOT / "problems")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(pinngate, "solve", short, raising=False)
-    exec(compile(code_of(page), page, "exec"), {"__name__": "documented"})
+    names: dict[str, Any] = {"__name__": "documented"}
+    exec(compile(code_of(page), page, "exec"), names)
+    assert isinstance(names["solution"], pinngate.Solution)
 
 
 @pytest.mark.slow

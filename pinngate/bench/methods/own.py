@@ -15,7 +15,7 @@ from typing import Any
 
 from pinngate.bench.methods.contract import Array, Method, Outcome, Task
 from pinngate.errors import InputError
-from pinngate.optim.registry import METHODS, resolve
+from pinngate.optim.registry import OPTIMIZERS, resolve
 from pinngate.optim.second_order import SecondOrder
 from pinngate.runs.judgement import judge
 from pinngate.runs.training import Progress, Session, begin, train
@@ -134,7 +134,7 @@ OWN = [
         solve_keys(name),
         partial(prepare, optimizer=name),
     )
-    for name in METHODS
+    for name in OPTIMIZERS
 ] + [
     Method(
         "gauss-newton-fixed-ridge",
