@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 from torch import Tensor
 
 from pinngate.linear.dense import DenseSystem
+from pinngate.linear.factored import FactoredSystem
 from pinngate.linear.effort import MatrixFreeOptions
 from pinngate.linear.jacobian import Batches, jacobian
 from pinngate.linear.matrix_free import MatrixFreeSystem
@@ -68,13 +69,19 @@ class Form(Protocol):
 
 @dataclass(frozen=True)
 class DenseForm:
-    """J is formed: N·P numbers."""
+    """J is formed: N·P numbers.
+
+    Attributes:
+        is_factored: whether it is factorised itself, for stiff physics; else its Gram matrix.
+    """
 
     is_formed: bool = True
+    is_factored: bool = False
 
     def rows(self, trial: Trial, batches: Batches, weights: RowWeights) -> Rows:
         """Return the rows with J."""
-        return DenseRows(*jacobian(*trial, batches, weights), trial.network.num_parameters)
+        found = jacobian(*trial, batches, weights)
+        return DenseRows(*found, trial.network.num_parameters, self.is_factored)
 
     def to_state(self) -> None:
         """Return nothing: there is nothing to choose."""
@@ -88,6 +95,7 @@ class DenseRows:
     jacobian: Tensor
     residual: Tensor
     num_weights: int
+    is_factored: bool = False
 
     def system(
         self, roots: Tensor, num_unpenalised: int, observed: slice, ridge: float
@@ -95,7 +103,8 @@ class DenseRows:
         """Return a `DenseSystem`; every ridge is met alike."""
         self.jacobian.mul_(roots[:, None])
         columns = self.jacobian[:, : self.num_weights + num_unpenalised]
-        return DenseSystem(columns, num_unpenalised, observed)
+        kind = FactoredSystem if self.is_factored else DenseSystem
+        return kind(columns, num_unpenalised, observed)
 
 
 @dataclass(frozen=True)

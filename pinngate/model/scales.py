@@ -64,11 +64,28 @@ def _scale_of_data(
     sets = [o.values for o in observations if o.of == unknown]
     sets = sets or [v for o in observations if len(v := _as_field(problem, o, unknown))]
     if not sets:
-        return None
+        return _scale_in_formula(problem, observations, unknown)
     values = np.concatenate(sets)
     low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
     size = float(high - low) / 1.349 or float(np.std(values)) or abs(float(middle))
     return FieldScale(size or 1.0, float(middle))
+
+
+def _scale_in_formula(
+    problem: Problem, observations: Sequence[ObservationSet], unknown: str
+) -> FieldScale | None:
+    """Return the size at which a field alone would explain a formula that it was seen in."""
+    zeros = dict.fromkeys(problem.unknowns, 0.0)
+    for observed in observations:
+        seen = observed.expression
+        if unknown not in names(seen) or isinstance(seen, Name):
+            continue
+        slope = _size_over(problem, differentiate(seen, unknown), zeros, None)
+        rest = evaluate(seen, {**problem.constants, **zeros}, np) if slope > 0 else math.nan
+        size = float(np.sqrt(np.mean((observed.values - rest) ** 2))) / (slope or 1.0)
+        if 0 < size < math.inf:
+            return FieldScale(size)
+    return None
 
 
 def _as_field(problem: Problem, observed: ObservationSet, unknown: str) -> Array:

@@ -48,6 +48,8 @@ def descend(
     ridge: float,
     damping: float,
     is_accelerated: bool = True,
+    least_damping: float = LEAST_DAMPING,
+    proximity: float = 0.0,
 ) -> Step:
     """Take a step that lowers ‖r‖² + α‖w − w₀‖², α and μ held.
 
@@ -59,20 +61,22 @@ def descend(
         ridge: α.
         damping: μ on all columns.
         is_accelerated: whether to correct for curvature.
+        least_damping: below which μ does not fall.
+        proximity: μ of the unpenalised columns beside that.
     """
     before = float(r.square().sum() + ridge * offset.square().sum())
     for _ in range(NUM_TRIES):
         total = ridge + damping
         # α‖w + δ − w₀‖² + μ‖δ‖² is (α + μ)‖δ − s‖² and a constant
         s = -ridge / total * offset
-        v, c = system.minimiser(total, r + system.apply(s), damping)
+        v, c = system.minimiser(total, r + system.apply(s), damping + proximity)
         delta = torch.cat([s + v, c])
         change = system.apply(delta)
         predicted = float((r + change).square().sum()) + _distance(ridge, offset, delta)
         after = math.nan
         if is_accelerated:
             curved = (residuals(PROBE * delta) - r) / PROBE - change
-            v, c = system.minimiser(total, curved / PROBE, damping)
+            v, c = system.minimiser(total, curved / PROBE, damping + proximity)
             correction = torch.cat([v, c])
             is_small = bool(2 * correction.norm() < MAX_CORRECTION * delta.norm())
             delta = delta + correction
@@ -81,7 +85,7 @@ def descend(
         if after < before:
             gain = (before - after) / max(before - predicted, 1e-300)
             if gain > 0.7:
-                damping = max(0.2 * damping, LEAST_DAMPING)
+                damping = max(0.2 * damping, least_damping)
             elif gain < 0.25:
                 damping *= 2
             return Step(delta, gain, damping)

@@ -1,0 +1,111 @@
+"""Functions of one axis for tensor bases: orthonormal, with a frequency each, smooth but at kinks.
+
+Below `bases`, which multiplies them. A periodic axis has trigonometric functions. Any other has
+splines of degree `DEGREE`; where the solution may have a kink the spline has a multiple knot. In
+either case the functions ψ_j are the modes of a free beam on the axis, scaled to [−1, 1]:
+
+    ∫ ψ_i ψ_j = δ_ij,   ∫ ψ_i″ ψ_j″ = ω_j⁴ δ_ij
+
+(A. Demmler and C. Reinsch, Numerische Mathematik 24, 1975), so that a ridge on coefficients divided
+by a power of ω is a Sobolev norm, whatever functions span the space.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import BSpline
+from scipy.linalg import eigh
+
+Array = NDArray[np.float64]
+
+DEGREE = 7  # of splines: derivatives up to the fourth, and three orders of convergence beyond
+
+
+class AxisFunctions(Protocol):
+    """Functions ψ_j of one axis."""
+
+    @property
+    def frequencies(self) -> Array:
+        """ω_j ≥ 0 on the axis scaled to [−1, 1], (m,), not decreasing."""
+
+    def values(self, points: Array, order: int) -> Array:
+        """Return the derivatives of an order at points (N,) of the axis scaled to [−1, 1]: (N, m)."""
+
+    def nodes(self) -> tuple[Array, Array]:
+        """Return places that see every function, and the weights of their quadrature."""
+
+
+class Trigonometric:
+    """1/√2, cos πkx, sin πkx, of period 2.
+
+    Args:
+        count: m; odd, so that each frequency has both.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.highest = max(1, count // 2)
+        pairs = np.repeat(np.arange(1, self.highest + 1), 2)
+        self.frequencies = np.pi * np.concatenate([[0.0], pairs])
+
+    def values(self, points: Array, order: int) -> Array:
+        k = np.arange(1, self.highest + 1)
+        angle = np.pi * np.outer(points, k) + order * np.pi / 2
+        growth = (np.pi * k) ** order
+        constant = np.full((len(points), 1), math.sqrt(0.5) if order == 0 else 0.0)
+        pairs = np.stack([growth * np.cos(angle), growth * np.sin(angle)], 2)
+        return np.concatenate([constant, pairs.reshape(len(points), -1)], 1)
+
+    def nodes(self) -> tuple[Array, Array]:
+        count = 3 * self.highest + 2
+        return -1 + 2 * (np.arange(count) + 0.5) / count, np.full(count, 2 / count)
+
+
+class Splines:
+    """Splines between breaks, as modes of a free beam.
+
+    Args:
+        breaks: increasing, from −1 to 1.
+        smoothness: continuous derivatives at a break, by its place; all that the degree allows
+            where not given.
+    """
+
+    def __init__(self, breaks: Sequence[float], smoothness: dict[float, int] | None = None) -> None:
+        self.breaks = np.asarray(breaks, dtype=float)
+        given = smoothness or {}
+        inner = [
+            np.full(DEGREE - min(given.get(float(b), DEGREE - 1), DEGREE - 1), b)
+            for b in self.breaks[1:-1]
+        ]
+        ends = np.full(DEGREE + 1, 1.0)
+        self.knots = np.concatenate([-ends, *inner, ends])
+        points, weights = self._gauss(DEGREE + 1)
+        size = len(self.knots) - DEGREE - 1
+        self.splines = BSpline(self.knots, np.eye(size), DEGREE)
+        mass = self._gram(self.splines(points), weights)
+        bending = self._gram(self.splines(points, nu=2), weights)
+        values, self.modes = eigh(bending, mass)
+        self.frequencies = np.maximum(values, 0.0) ** 0.25
+        self.frequencies[:2] = 0.0
+
+    @staticmethod
+    def _gram(values: Array, weights: Array) -> Array:
+        return values.T @ (weights[:, None] * values)
+
+    def _gauss(self, count: int) -> tuple[Array, Array]:
+        x, w = np.polynomial.legendre.leggauss(count)
+        low, half = self.breaks[:-1], np.diff(self.breaks) / 2
+        points = low[:, None] + half[:, None] * (1 + x)
+        return points.ravel(), (half[:, None] * w).ravel()
+
+    def values(self, points: Array, order: int) -> Array:
+        return self.splines(np.clip(points, -1, 1), nu=order) @ self.modes
+
+    def nodes(self) -> tuple[Array, Array]:
+        """Return Gauss points between the breaks, about one and a half for each function."""
+        share = len(self.frequencies) / (len(self.breaks) - 1)
+        return self._gauss(math.ceil(1.5 * share))

@@ -1,0 +1,1 @@
+"""Collocation on tensor bases: continuation to exact physics and to the resolution it takes."""

@@ -1,0 +1,454 @@
+"""Population-risk Gauss–Newton on a tensor basis, from the data alone to exact physics.
+
+A basis is linear in its weights, so that the data alone give a first fit by one linear solve: a
+smoothing spline whose ridge the leave-one-out risk chooses. From there the weight of the physics
+rises (`continuation`) until what it leaves free is a small part of the noise; unknown coefficients
+follow. Where the fit to the data is lost on the way, the basis is refined along the axes on which
+it is not resolved, and only where that does not help the weight goes back. That is generalised
+profiling (J. O. Ramsay et al., J. R. Statist. Soc. B 69, 2007) with the number of functions and the
+ridge left to the data. A linear problem without unknown coefficients is one solve at the full
+weight.
+
+One candidate of the race beside networks; the caller drives it one iteration at a time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pinngate.errors import SolveError
+from pinngate.linear.forms import DenseForm, Trial
+from pinngate.linear.jacobian import (
+    Batches,
+    assign,
+    flatten,
+    row_weights,
+    weighted_residuals,
+)
+from pinngate.linear.linearisation import Linearisation, linearise
+from pinngate.linear.system import LinearisedSystem, RidgeFit
+from pinngate.model.coefficients import Coefficients
+from pinngate.model.residuals import ResidualModel
+from pinngate.model.row_weights import RowWeights
+from pinngate.model.scales import FieldScale
+from pinngate.model.terms import Batch, Term, problem_terms
+from pinngate.optim.collocation.continuation import Continuation, is_worse
+from pinngate.model.networks import Network
+from pinngate.optim.collocation.spaces import (
+    Resolution,
+    coarsening_errors,
+    first_resolution,
+    refined,
+    space,
+)
+from pinngate.optim.gauss_newton.data_noise import DataNoise, Verdict
+from pinngate.optim.gauss_newton.iterate import coefficient_row
+from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
+from pinngate.optim.gauss_newton.trust_region import descend
+from pinngate.optim.parts import Parts
+from pinngate.points.nodes import node_batches
+from pinngate.statement.linearity import is_linear
+
+FIRST_WEIGHT = 1e-3  # of the physics beside its reference: the data alone
+STIFF = 30.0  # goal of the weight beside reference noise over noise: slack below a tenth of it
+LARGEST_GOAL = 1e6  # beyond, rounding takes over
+SCANNED = 18  # half decades on either side
+RELEASED_LATE = 0.5  # weight of the physics up to which coefficients are held
+LEAST_DAMPING = 1e-3  # of the ridge
+RIDGES = 3  # a decade
+DECADES = 25  # below the largest eigenvalue
+RESTING = 0.01  # difference of actual and foreseen risk at which a stage has come to rest
+MOST_IN_STAGE = 6  # iterations; a stage that needs more took too large a step
+MOST_FUNCTIONS = 1500  # times fields: beyond, a step takes seconds
+STRAINED = 0.1  # weighted misfit of the physics over the risk, from which it matters
+FALLS = 0.5  # what is left of the misfit after a step that the space can follow
+WORTHWHILE = 0.95  # of the risk, that a finer basis must come below
+FREE = 0.25  # of the functions, beyond which a fit fills its space
+UNRESOLVED = 0.1  # of the statistical error, that the last third of the functions may carry
+KNOWN_SIZE = 3.0  # factor by which a hidden field may differ from the size it is given
+
+
+@dataclass
+class Stage:
+    """An accepted stage: everything needed to come back to it."""
+
+    network: Network
+    resolution: Resolution
+    scales: dict[str, FieldScale]
+    theta: Tensor
+    errors: Tensor
+    ridge: float
+    weight: float
+    risk: float
+    misfit: float
+    dimension: float
+    noise: dict[str, Any]
+
+
+class Collocation:
+    """One candidate: see the module.
+
+    Args:
+        parts: the problem.
+        options: weights of equations and conditions at the reference.
+
+    Attributes:
+        reason: None while it goes on, else a sentence that says why to stop.
+        is_exact: whether the physics came to its full weight.
+        best: the answer so far.
+    """
+
+    def __init__(self, parts: Parts, options: GaussNewtonOptions) -> None:
+        self.parts, self.options = parts, options
+        self.form = DenseForm(is_factored=True)
+        self.scales = dict(parts.batches.scales)
+        self.coefficients: Coefficients = parts.coefficients()
+        self.is_linear = is_linear(parts.problem)
+        names = [t.name for t in parts.batches.terms if t.kind == "observation"]
+        self.noise = DataNoise(names)
+        goal = LARGEST_GOAL if not self.is_linear else STIFF * self.options.reference_noise
+        first = FIRST_WEIGHT if not self.is_linear else goal
+        self.weight = Continuation(first, goal)
+        self.ridge, self.damping = 0.0, 0.0
+        self.iteration = self.in_stage = 0
+        self.best: Stage | None = None
+        self.last: Stage | None = None
+        self.soft: Stage | None = None
+        import os
+        self.starts = ["scan"]
+        self.release = float(os.environ.get("REL", "0.5"))
+        self.is_exact = self.is_lost = self.has_refined = self.is_settled = False
+        self.reason: str | None = None
+        self.last_score = self.last_lookahead = math.inf
+        self.resolution = first_resolution(parts.problem, self.coefficients)
+        self._build()
+        self.unit = self.network.unit
+
+    def _build(self) -> None:
+        """Make the basis of the present resolution and sizes, its nodes and its terms."""
+        problem, source = self.parts.problem, self.parts.batches
+        self.network = space(problem, self.resolution, self.scales)
+        observed = [o.expression for o in source.sets]
+        self.model = ResidualModel(problem_terms(problem, observed, self.scales), problem)
+        fields = self.network.networks[0]
+        functions = dict(zip(problem.axes, fields.axes, strict=True))
+        self.batches = node_batches(source, functions, len(fields.members))
+        self.trial = Trial(self.model, self.network, self.coefficients)
+        self.anchor = flatten(self.network, self.coefficients)[: self.network.num_parameters] * 0
+
+    def row_weights(self, batches: Batches) -> RowWeights:
+        """Return the weights of the rows, in units of the fields' size."""
+        counts = row_weights(self.model, batches, {}).counts()
+        observed = sum(counts[t.name] for t in self.model.terms if t.kind == "observation")
+        by_term = {t.name: self._weight(t, counts[t.name], observed) for t in self.model.terms}
+        return row_weights(self.model, batches, by_term)
+
+    def _weight(self, term: Term, count: int, num_observations: int) -> float:
+        unit = self.network.unit
+        if term.kind == "observation":
+            return 1.0 / unit
+        weight = self.options.condition_weight * max(1.0, self.weight.value)
+        if term.kind == "equation":
+            weight = self.options.equation_weight * self.weight.value
+        return weight * math.sqrt(num_observations / count) / unit
+
+    def linearise(self, batches: Batches) -> Linearisation:
+        """Linearise at the present iterate, at the nodes and with the data of `batches`."""
+        data = {n: b for n, b in batches.items() if n in self.noise.models}
+        own = {**self.batches, **data}
+        return linearise(
+            self.form,
+            self.trial,
+            own,
+            self.row_weights(own),
+            self.anchor,
+            ridge=self.ridge,
+            noise_roots=self.noise.row_roots,
+            has_coefficients=self.weight.accepted > self.release,
+        )
+
+    def step(self, batches: Batches) -> dict[str, float]:
+        """Do one iteration and return its row of the log.
+
+        Raises:
+            SolveError: residuals are not finite.
+        """
+        line = self.linearise(self.batches)
+        fit = self._choose_ridge(line)
+        actual = line.observed / (1 - fit.leverage)
+        risk = self.noise.risk(actual, line.weights)
+        lookahead = self.noise.risk(fit.leave_one_out, line.weights)
+        misfit = self._misfit(line)
+        self.last_score, self.last_lookahead = risk + misfit, lookahead
+        row = self._log_row(line, fit, risk, lookahead, misfit)
+        is_resting = abs(risk - lookahead) <= RESTING * lookahead and self.in_stage > 0
+        if is_resting or self.in_stage >= MOST_IN_STAGE:
+            stage = self._stage(line, fit, actual, risk, misfit)
+            self._set_goal(line, fit)
+            self._end_stage(stage)
+        else:
+            self.in_stage += 1
+            row["gain_ratio"] = self._descend(line)
+            self.noise.update(line, fit, is_full=self.weight.is_at_goal)
+        self.iteration += 1
+        if self.reason is None and self.iteration >= self.options.max_iterations:
+            self.reason = f"the limit of {self.options.max_iterations} iterations is reached"
+        return row
+
+    def _choose_ridge(self, line: Linearisation) -> RidgeFit:
+        """Return the fit at the ridge of least risk, scanned at the beginning of each stage."""
+        if self.in_stage > 1 and self.ridge > 0:
+            return line.system.fits([self.ridge], line.target)[0]
+        top = float(line.system.spectrum(line.target)[0][0])
+        coarse = [top * 10.0**-k for k in range(DECADES)]
+        fit = min(line.system.fits(coarse, line.target), key=lambda f: f.risk)
+        fine = [fit.ridge * 10 ** (k / RIDGES) for k in range(1 - RIDGES, RIDGES)]
+        fit = min(line.system.fits(fine, line.target), key=lambda f: f.risk)
+        self.ridge = fit.ridge
+        return fit
+
+    def _misfit(self, line: Linearisation) -> float:
+        """Return Σ r² of the physics at the reference weights, as a mean over the observations."""
+        total = 0.0
+        for term in self.model.terms:
+            if term.kind in ("equation", "condition"):
+                value = self.weight.value
+                weight = max(1.0, value) if term.kind == "condition" else value
+                rows = line.weights.slices[term.name]
+                total += float(line.residual[rows].square().sum()) / weight**2
+        return total / len(line.observed)
+
+    def _log_row(
+        self, line: Linearisation, fit: RidgeFit, risk: float, lookahead: float, misfit: float
+    ) -> dict[str, float]:
+        square = self.network.unit**2
+        row = {
+            "loss": float(line.residual.square().sum()) * square / len(line.observed),
+            "leave_one_out_risk": risk * square,
+            "training_risk": float(line.observed.square().mean()) * square,
+            "lookahead_risk": lookahead * square,
+            "selection_risk": (risk + misfit) * square,
+            "effective_dimension": fit.effective_dimension,
+            "signal_fraction": line.system.signal_fraction(self.ridge),
+            "ridge": self.ridge,
+            "damping": self.damping,
+            "physics_weight": self.weight.value * self.options.equation_weight,
+            "functions": float(self.network.num_parameters),
+        }
+        for name in line.weights.slices:
+            plain = line.weights.unweighted(name, line.plain)
+            row[f"loss_{name}"] = float(plain.square().mean())
+        stds = self.noise.stds(line, fit)
+        row |= {f"noise_std_{k}": s * self.network.unit for k, s in enumerate(stds, 1)}
+        return row | coefficient_row(line, fit, self.coefficients)
+
+    def _descend(self, line: Linearisation) -> float:
+        theta = flatten(self.network, self.coefficients)
+
+        def moved(delta: Tensor) -> Tensor:
+            return theta + torch.cat([delta, delta.new_zeros(len(theta) - len(delta))])
+
+        def residuals(delta: Tensor) -> Tensor:
+            assign(self.network, self.coefficients, moved(delta))
+            return line.weights.weighted(
+                weighted_residuals(*self.trial, self.batches, line.weights)
+            )
+
+        step = descend(
+            residuals,
+            line.system,
+            line.residual,
+            line.offset,
+            ridge=self.ridge,
+            damping=max(self.damping, LEAST_DAMPING * self.ridge),
+            least_damping=LEAST_DAMPING * self.ridge,
+            proximity=float(line.residual.square().sum()) / len(line.observed),
+        )
+        self.damping = step.damping
+        assign(self.network, self.coefficients, theta if step.delta is None else moved(step.delta))
+        return step.gain
+
+    def _end_stage(self, stage: Stage) -> None:
+        """Go on to stiffer physics, to a finer basis, back, or stop."""
+        self.in_stage = 0
+        if self.weight.accepted == 0.0 and not self.is_linear:
+            self._grow_on_data(stage)
+        elif self.weight.is_at_goal:
+            self._finish_or_refine(stage)
+        else:
+            self._accept(stage)
+
+    def _grow_on_data(self, stage: Stage) -> None:
+        """Refine while the data alone are fitted better, then let the physics in."""
+        if self.best is None or stage.risk < WORTHWHILE * self.best.risk:
+            self.best = self.last = stage
+            if self._refine(dict.fromkeys(self.resolution, 1.0)):
+                return
+        self.soft = self.last = self.best
+        self._restore(self.soft)
+        self.weight.accept()
+
+    def _accept(self, stage: Stage) -> None:
+        before, self.last = self.last, stage
+        self._see_whether_settled(stage, before)
+        if self.weight.accepted > self.release and not self.is_settled and self._meet_misfit(stage, before):
+            return
+        self.has_refined = False
+        self.weight.accept()
+        self._learn_sizes()
+
+    def _see_whether_settled(self, stage: Stage, before: Stage) -> None:
+        """A refinement that changed nothing at the data is the last one while the weight rises."""
+        if stage.network is not before.network and stage.weight == before.weight:
+            change = float((stage.errors - before.errors).square().mean().sqrt())
+            self.is_settled = change < self._allowed(stage)
+
+    def _meet_misfit(self, stage: Stage, before: Stage) -> bool:
+        """Refine where the equations are met no better under a larger weight.
+
+        In a space that holds the solution the misfit falls with the weight; what is left is what
+        the space cannot follow.
+        """
+        if stage.dimension > FREE * self.network.num_parameters:
+            return False
+        is_strained = stage.misfit * self.weight.value**2 > STRAINED * stage.risk
+        is_left = is_strained and stage.misfit > FALLS * before.misfit
+        if is_left:
+            if self.has_refined:
+                return False
+            self.has_refined = True
+            return self._refine(self._resolution_errors(is_of_derivatives=True))
+        errors = self._resolution_errors()
+        return max(errors.values()) > self._allowed(stage) and self._refine(errors)
+
+    def _allowed(self, stage: Stage) -> float:
+        """Return what a coarser basis may miss: a part of the statistical error."""
+        return UNRESOLVED * math.sqrt(stage.risk * stage.dimension / len(stage.errors))
+
+    def _finish_or_refine(self, stage: Stage) -> None:
+        """At the goal: refine while a coarser basis could not hold the same field."""
+        before, self.last = self.last, stage
+        self.weight.accepted = self.weight.value
+        errors = self._resolution_errors()
+        is_lost = self.soft is not None and is_worse(stage.errors, self.soft.errors)
+        is_hopeful = not self.is_exact or stage.risk < WORTHWHILE * before.risk
+        self.is_exact = True
+        is_strained = stage.misfit * self.weight.value**2 > STRAINED * stage.risk
+        is_unresolved = is_strained or max(errors.values()) > self._allowed(stage)
+        if is_strained:
+            errors = self._resolution_errors(is_of_derivatives=True)
+        if (is_unresolved or is_lost) and is_hopeful and self._refine(errors):
+            return
+        self._finish(stage, is_lost)
+
+    def _finish(self, stage: Stage, is_lost: bool) -> None:
+        """Start again where the data alone were fitted far better; else the least risk wins."""
+        if self.best is None or self.best is self.soft or stage.risk < self.best.risk:
+            self.best, self.is_lost = stage, is_lost
+        if is_lost and self.coefficients.names and self.starts:
+            self._start_again(self.starts.pop(0))
+            return
+        self._restore(self.best)
+        self.reason = "the equations hold exactly and the leave-one-out risk stopped falling"
+
+    def _start_again(self, start: str) -> None:
+        self._restore(self.soft)
+        self.weight = Continuation(FIRST_WEIGHT, self.weight.goal)
+        self.is_exact, self.last, self.damping = False, self.soft, 0.0
+        self.has_refined = self.is_settled = False
+        self.release = RELEASED_LATE if start == "late" else 0.0
+        self.weight.accept()
+        if start == "scan":
+            self._scan()
+
+    def _scan(self) -> None:
+        """Move each coefficient to where the physics is met best by the fields as they are."""
+        with torch.no_grad():
+            raw = self.coefficients.raw
+            for _ in range(2):
+                for k in range(len(raw)):
+                    around = raw[k] + torch.arange(-SCANNED, SCANNED + 1) * math.log(10) / 2
+                    losses = []
+                    for value in around:
+                        raw[k] = value
+                        r = weighted_residuals(
+                            *self.trial, self.batches, self.row_weights(self.batches)
+                        )
+                        losses.append(float(r.square().sum()))
+                    finite = [x if math.isfinite(x) else math.inf for x in losses]
+                    raw[k] = around[finite.index(min(finite))]
+
+    def _stage(
+        self, line: Linearisation, fit: RidgeFit, errors: Tensor, risk: float, misfit: float
+    ) -> Stage:
+        return Stage(
+            self.network,
+            self.resolution,
+            dict(self.scales),
+            flatten(self.network, self.coefficients),
+            errors.clone(),
+            self.ridge,
+            self.weight.value,
+            risk,
+            misfit,
+            fit.effective_dimension,
+            self.noise.state_dict(),
+        )
+
+    def _set_goal(self, line: Linearisation, fit: RidgeFit) -> None:
+        freedom = max(1.0, len(line.observed) - fit.effective_dimension)
+        found = math.sqrt(float(line.observed.square().sum()) / freedom)
+        noise = found if self.soft is None else min(found, math.sqrt(self.soft.risk))
+        goal = STIFF * self.options.reference_noise / max(noise, 1e-300)
+        self.weight.goal = max(self.weight.value if self.is_linear else self.weight.accepted, min(LARGEST_GOAL, goal))
+
+    def _resolution_errors(self, *, is_of_derivatives: bool = False) -> dict[str, float]:
+        """Return for each axis what a coarser basis along it would miss, in the fields' size."""
+        basis = self.network.networks[0]
+        return coarsening_errors(self.parts.problem, self.resolution, basis, is_of_derivatives)
+
+    def _refine(self, errors: Mapping[str, float]) -> bool:
+        """Refine the basis where it is not resolved; return whether there was room."""
+        finer = refined(self.resolution, errors)
+        made = space(self.parts.problem, finer, self.scales)
+        if made.num_parameters > MOST_FUNCTIONS * len(self.parts.problem.unknowns):
+            return False
+        self._rebuild(finer)
+        return True
+
+    def _learn_sizes(self) -> None:
+        """Give hidden fields the size that they have by now."""
+        seen = {o.of for o in self.parts.batches.sets if o.is_of_field}
+        values = self.network(self.batches[self.parts.batches.equation_names[0]].points).detach()
+        grown = {}
+        for k, name in enumerate(self.parts.problem.unknowns):
+            size = float(values[:, k].square().mean().sqrt())
+            ratio = size / self.scales[name].size
+            if name not in seen and size > 0 and max(ratio, 1 / ratio) > KNOWN_SIZE:
+                grown[name] = FieldScale(size)
+        if grown:
+            self.scales |= grown
+            self._rebuild(self.resolution)
+
+    def _rebuild(self, resolution: Resolution) -> None:
+        """Carry the present fields over to another resolution."""
+        before = self.network
+        self.resolution = resolution
+        self._build()
+        for old, new in zip(before.networks, self.network.networks, strict=True):
+            new.fit_to(old, self.batches[self.parts.batches.equation_names[0]].points)
+
+    def _restore(self, stage: Stage) -> None:
+        if self.network is not stage.network:
+            self.resolution, self.scales = stage.resolution, dict(stage.scales)
+            self._build()
+        self.trial = Trial(self.model, self.network, self.coefficients)
+        assign(self.network, self.coefficients, stage.theta)
+        self.ridge = stage.ridge
+        self.noise.load_state_dict(stage.noise)

@@ -1,0 +1,89 @@
+"""Fixed collocation points for a tensor basis: quadrature nodes that see every function.
+
+Where a network gets fresh random points, a basis gets the nodes of its own functions, so that what
+it does between them is known. On one or two axes they are a product of each axis's nodes, weighted
+so that rows add up to a mean over the domain; on more, a Sobol set of as many points for each
+function.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pinngate.model.axis_functions import AxisFunctions
+from pinngate.model.row_weights import ROW
+from pinngate.model.terms import Batch
+from pinngate.points.batches import BatchSource
+from pinngate.points.sampling import SobolSampler
+from pinngate.statement.problem import Plane, Problem
+
+Array = NDArray[np.float64]
+
+MOST_AXES = 2  # with nodes on a product; on more there would be many times the functions
+POINTS_A_FUNCTION = 2.5  # elsewhere: what a product of two axes has
+
+
+def node_batches(
+    source: BatchSource, functions: Mapping[str, AxisFunctions], num_functions: int
+) -> dict[str, Batch]:
+    """Return equations and conditions at the nodes, and the data in the order they were given.
+
+    Args:
+        source: of the problem, its data and of the points of boundaries that are no planes.
+        functions: of each axis.
+        num_functions: of the basis.
+    """
+    problem = source.problem
+    found = dict(source.twin("nodes", 1).draw_in_order())
+    inside = _nodes(source, functions, num_functions, None)
+    for name in source.equation_names:
+        found[name] = inside
+    for k, condition in enumerate(problem.conditions, 1):
+        if isinstance(condition.where, Plane):
+            found[f"condition_{k}"] = _nodes(source, functions, num_functions, condition.where)
+    return found
+
+
+def _nodes(
+    source: BatchSource,
+    functions: Mapping[str, AxisFunctions],
+    num_functions: int,
+    plane: Plane | None,
+) -> Batch:
+    problem = source.problem
+    free = [a for a in problem.axes if plane is None or a != plane.axis]
+    if len(free) > MOST_AXES:
+        count = math.ceil(POINTS_A_FUNCTION * num_functions)
+        if plane is not None:
+            count = math.ceil(count ** (len(free) / len(problem.axes)))
+        sampler = SobolSampler(
+            problem.domain, count, source.seed, f"nodes/{plane}", plane, source.region.inside
+        )
+        return Batch(sampler.draw(source.dtype, source.device))
+    columns, weights = [], []
+    for axis, (low, high) in problem.domain.items():
+        if axis not in free:
+            columns.append(np.array([plane.value if plane is not None else low]))
+            weights.append(np.ones(1))
+            continue
+        x, w = functions[axis].nodes()
+        columns.append(low + (high - low) * (x + 1) / 2)
+        weights.append(w / 2)
+    points = _product(columns)
+    weight = np.prod(_product(weights), axis=1)
+    keep = source.region.inside(points) if source.region.inside else np.ones(len(points), bool)
+    points, weight = points[keep], weight[keep]
+    row = np.sqrt(weight / weight.mean())
+    return Batch(
+        torch.as_tensor(points).to(source.device, source.dtype),
+        {ROW: torch.as_tensor(row).to(source.device, source.dtype)},
+    )
+
+
+def _product(columns: Sequence[Array]) -> Array:
+    return np.stack([g.ravel() for g in np.meshgrid(*columns, indexing="ij")], axis=1)
