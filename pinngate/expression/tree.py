@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from pinngate.expression.own_function import OwnFunction
 
@@ -49,11 +49,13 @@ class Binary:
 class Call:
     """One of `FUNCTIONS` applied to one argument.
 
-    Or, until `problem.expand_derivatives` carries it out, the derivative ``_xy`` of a bracket.
+    Or, until `brackets.BracketDerivatives` carries it out, the derivative ``_xy`` of a bracket.
+    `offset` is its place in the text.
     """
 
     function: str
     argument: Expression
+    offset: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,7 @@ def rebuild(expression: Expression, change: Callable[[Expression], Expression]) 
             left, right = change(expression.left), change(expression.right)
             return combine[expression.operator](left, right)
         case Call():
-            return Call(expression.function, change(expression.argument))
+            return replace(expression, argument=change(expression.argument))
         case Applied():
             arguments = tuple(change(argument) for argument in expression.arguments)
             return Applied(expression.function, arguments, expression.by)

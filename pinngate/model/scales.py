@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,10 +28,11 @@ NUM_PLACES = 16  # of the domain, over which coefficients that vary are averaged
 
 @dataclass(frozen=True)
 class FieldScale:
-    """Size and centre of one field, in its own units."""
+    """Size and centre of one field, in its own units; `is_hidden` of a flux, which has no data."""
 
     size: float = 1.0
     centre: float = 0.0
+    is_hidden: bool = False
 
 
 Scales = Mapping[str, FieldScale]
@@ -39,22 +40,27 @@ Place = Plane | BoundaryPart
 
 
 def field_scales(problem: Problem, observations: Sequence[ObservationSet]) -> dict[str, FieldScale]:
-    """Return size and centre of every unknown.
+    """Return size and centre of every unknown and every flux.
 
     From data: median and spread between the quartiles, so that outliers do not set the scale.
     Without data: the size at which the field balances the largest other term of a condition or an
-    equation, such as p ~ u² in p_x + u u_x = 0; size 1 where nothing tells.
+    equation, such as p ~ u² in p_x + u u_x = 0; size 1 where nothing tells. Of a flux the equation
+    that defines it goes first.
     """
     found: dict[str, FieldScale] = {}
     for unknown in problem.unknowns:
         scale = _scale_of_data(problem, observations, unknown)
         if scale is not None:
             found[unknown] = scale
-    for _ in problem.unknowns:
-        for unknown in problem.unknowns:
-            if unknown not in found and (size := _balanced_size(problem, unknown, found)):
-                found[unknown] = FieldScale(size)
-    return {unknown: found.get(unknown, FieldScale()) for unknown in problem.unknowns}
+    fields = problem.solved_fields
+    for _ in fields:
+        for field in fields:
+            if field not in found and (size := _balanced_size(problem, field, found)):
+                found[field] = FieldScale(size)
+    hidden = {
+        name: replace(found.get(name, FieldScale()), is_hidden=True) for name in problem.hidden
+    }
+    return {name: found.get(name, FieldScale()) for name in problem.unknowns} | hidden
 
 
 def _scale_of_data(
@@ -93,11 +99,16 @@ def _as_field(problem: Problem, observed: ObservationSet, unknown: str) -> Array
 
 def _balanced_size(problem: Problem, unknown: str, known: Scales) -> float:
     """Return the size of a field at which it balances what is known; 0 where nothing tells."""
+    definition = [
+        _balance(problem, f.equation.residual, unknown, known)
+        for f in problem.fluxes
+        if f.name == unknown
+    ]
     conditions = [
         _balance(problem, c.residual, unknown, known, c.where) for c in problem.conditions
     ]
-    equations = [_balance(problem, e.residual, unknown, known) for e in problem.equations]
-    for sizes in (conditions, equations):
+    equations = [_balance(problem, e.residual, unknown, known) for e in problem.solved_equations]
+    for sizes in (definition, conditions, equations):
         told = [size for size in sizes if 0 < size < math.inf]
         if told:
             return max(told)
@@ -157,7 +168,7 @@ def _term_sizes(
 
 def _unknown_derivatives(problem: Problem, residual: Expression) -> dict[str, Derivative]:
     found = problem.derivatives(residual)
-    return {name: d for name, d in found.items() if d.field in problem.unknowns}
+    return {name: d for name, d in found.items() if d.field in problem.solved_fields}
 
 
 def _derivative_size(problem: Problem, derivative: Derivative, scales: Scales) -> float:
@@ -198,8 +209,12 @@ def _places(problem: Problem, where: Place | None) -> dict[str, Array]:
 
 
 def common_size(scales: Scales) -> float:
-    """Return the root mean square of the fields' sizes, the unit in which residuals are given."""
-    return math.sqrt(sum(s.size**2 for s in scales.values()) / max(1, len(scales)))
+    """Return the root mean square of the fields' sizes, the unit in which residuals are given.
+
+    Fluxes do not count, so that the unit is that of the data.
+    """
+    squares = [scale.size**2 for scale in scales.values() if not scale.is_hidden]
+    return math.sqrt(sum(squares) / max(1, len(squares)))
 
 
 def natural_size(problem: Problem, coefficient: str, scales: Scales) -> float:
@@ -208,7 +223,7 @@ def natural_size(problem: Problem, coefficient: str, scales: Scales) -> float:
     The least over the equations and conditions that hold it; 1 where none tells.
     """
     told = []
-    stated = [e.residual for e in problem.equations] + [c.residual for c in problem.conditions]
+    stated = [item.residual for item in (*problem.solved_equations, *problem.conditions)]
     for residual in stated:
         if coefficient not in names(residual):
             continue

@@ -80,7 +80,8 @@ def problem_terms(
         size = characteristic_size(problem, stated, scales)
         return Term(f"{kind}_{k}", kind, searched(problem, stated), size / unit)
 
-    terms = [term("equation", k, e.residual) for k, e in enumerate(problem.equations, 1)]
+    equations = enumerate(problem.solved_equations, 1)
+    terms = [term("equation", k, e.residual) for k, e in equations]
     terms += [term("condition", k, c.residual) for k, c in enumerate(problem.conditions, 1)]
     terms += [
         Term(

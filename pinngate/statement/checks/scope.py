@@ -26,14 +26,14 @@ from pinngate.expression import (
     parse,
     parse_equation,
 )
+from pinngate.statement.brackets import Brackets
 from pinngate.statement.checks.data_files import data_file
 from pinngate.statement.checks.source import Place, Source
-from pinngate.statement.components import Plane
+from pinngate.statement.components import Flux, Plane
 from pinngate.statement.derivatives import (
     MAX_ORDER,
     Derivative,
     canonical,
-    expand_derivatives,
     parse_derivative,
 )
 
@@ -70,6 +70,7 @@ class Scope:
     declared: dict[str, str] = field(default_factory=dict)
     files: dict[Path, Span] = field(default_factory=dict)
     functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    fluxes: list[Flux] = field(default_factory=list)
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -147,7 +148,7 @@ class Scope:
             if is_equation:
                 return parse_equation(line, self.functions)
             self._check_brackets(expression := parse(line, self.functions), place)
-            return expand_derivatives(expression, (), self.axes, {})
+            return Brackets((), self.axes).expanded(expression)
         except ExpressionError as error:
             raise self._locate(error, place) from None
 
@@ -251,14 +252,15 @@ class Scope:
 
         Raises:
             InputError: it does not parse, names what is not declared, or a derivative of an order
-                above four, or holds no field at all.
+                above four or of a step, or holds no field at all.
         """
         typed = self._parsed(text, place, is_equation=True)
         self._check_brackets(typed, place)
-        expression = expand_derivatives(typed, self.outputs, self.axes, self.over)
+        expression, fluxes = self._expanded(typed, place, context)
         others = [*self.axes, *self.constants, *self.coefficients, *further]
         has_field = False
-        found = names(expression) | names(typed)
+        found = {n: k for n, k in names(expression).items() if not self._is_of(n, fluxes)}
+        found |= names(typed)
         for name, offset in sorted(found.items(), key=lambda item: item[1]):
             derivative = parse_derivative(name, self.outputs, self.axes)
             if derivative is None:
@@ -281,11 +283,27 @@ class Scope:
                 expected=f"the unknowns are {', '.join(self.unknowns)}",
             )
         try:
-            return canonical(expression, self.outputs, self.axes)
+            return canonical(expression, (*self.outputs, *fluxes), self.axes)
         except RecursionError:
             raise InputError(
                 "the formula is nested too deeply", span=self.source.span(place)
             ) from None
+
+    def _expanded(
+        self, typed: Expression, place: Place, context: str
+    ) -> tuple[Expression, tuple[str, ...]]:
+        """Carry out the derivatives of brackets; with the names of all fluxes so far."""
+        taken = [*self.declared, *self.functions]
+        fluxes = None if context == "an observation" else self.fluxes  # of what is solved alone
+        brackets = Brackets(self.outputs, self.axes, self.over, fluxes, taken)
+        try:
+            expression = brackets.expanded(typed)
+        except ExpressionError as error:
+            raise self._locate(error, place) from None
+        return expression, tuple(flux.name for flux in self.fluxes)
+
+    def _is_of(self, name: str, fluxes: tuple[str, ...]) -> bool:
+        return parse_derivative(name, fluxes, self.axes) is not None
 
     def fields_in(self, expression: Expression) -> set[str]:
         """Return the fields that an expression mentions, themselves or in a derivative."""
