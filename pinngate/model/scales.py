@@ -57,10 +57,8 @@ def field_scales(problem: Problem, observations: Sequence[ObservationSet]) -> di
         for field in fields:
             if field not in found and (size := _balanced_size(problem, field, found)):
                 found[field] = FieldScale(size)
-    hidden = {
-        name: replace(found.get(name, FieldScale()), is_hidden=True) for name in problem.hidden
-    }
-    return {name: found.get(name, FieldScale()) for name in problem.unknowns} | hidden
+    scales = {field: found.get(field, FieldScale()) for field in fields}
+    return scales | {name: replace(scales[name], is_hidden=True) for name in problem.hidden}
 
 
 def _scale_of_data(
@@ -223,8 +221,7 @@ def natural_size(problem: Problem, coefficient: str, scales: Scales) -> float:
     The least over the equations and conditions that hold it; 1 where none tells.
     """
     told = []
-    stated = [item.residual for item in (*problem.solved_equations, *problem.conditions)]
-    for residual in stated:
+    for residual in problem.solved_residuals:
         if coefficient not in names(residual):
             continue
         derivatives = _unknown_derivatives(problem, residual)

@@ -123,8 +123,8 @@ def _continuity(problem: Problem, fields: Mapping[str, Expression]) -> Iterator[
 def _differentiated_along(problem: Problem, field: str) -> set[str]:
     return {
         axis
-        for stated in (*problem.solved_equations, *problem.conditions)
-        for derivative in problem.derivatives(stated.residual).values()
+        for residual in problem.solved_residuals
+        for derivative in problem.derivatives(residual).values()
         if derivative.field == field
         for axis, order in zip(problem.axes, derivative.orders, strict=True)
         if order
@@ -243,11 +243,11 @@ def _bounds(c: Coefficient | CoefficientField) -> str:
 def _equations(problem: Problem) -> Iterator[str]:
     for equation in problem.equations:
         yield equation.text if "=" in equation.text else f"{equation.text} = 0"
-    if not problem.fluxes:
-        return
-    for stated in (*problem.equations, *problem.conditions):
-        if any(d.field in problem.hidden for d in problem.derivatives(stated.residual).values()):
-            yield f"solved as {_sides(stated.residual)}"
+    definitions = [flux.equation.residual for flux in problem.fluxes]
+    for residual in problem.solved_residuals:
+        fields = {d.field for d in problem.derivatives(residual).values()}
+        if fields & set(problem.hidden) and residual not in definitions:
+            yield f"solved as {_sides(residual)}"
     for flux in problem.fluxes:
         yield f"with {flux.equation.text}"
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 
 from pinngate.errors import ExpressionError
@@ -65,14 +66,14 @@ class Brackets:
             return found
         inner = canonical(found.argument, self.known, self.axes)
         for axis in found.function[1:]:
-            step = step_along(inner, lambda name, axis=axis: self._varies(name, axis))
+            step = step_along(inner, partial(self._varies, axis))
             if step is not None:
                 inner = self._through_flux(inner, step, axis)
             inner = total_derivative(inner, axis, self.known, self.axes, self.over)
         self._refuse_order(inner, found)
         return inner
 
-    def _varies(self, name: str, axis: str) -> bool:
+    def _varies(self, axis: str, name: str) -> bool:
         if name == axis:
             return True
         derivative = parse_derivative(name, self.known, self.axes)
@@ -118,7 +119,7 @@ def _pulse(step: Call, axis: str) -> ExpressionError:
         step,
         f"the derivative of {text} along {axis} is a pulse of no width, which no point sees",
         f"a narrow pulse, such as exp(-(({axis} - a)/w)**2/2)/(w*sqrt(2*pi))",
-        f"or the step in the bracket of the flux that jumps there, as in (u_{axis} + {text})_{axis}",
+        f"or the step in the bracket of the flux that it moves: (u_{axis} + {text})_{axis}",
     )
 
 

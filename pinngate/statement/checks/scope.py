@@ -10,6 +10,7 @@ import keyword
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -150,9 +151,10 @@ class Scope:
             self._check_brackets(expression := parse(line, self.functions), place)
             return Brackets((), self.axes).expanded(expression)
         except ExpressionError as error:
-            raise self._locate(error, place) from None
+            raise self.locate(error, place) from None
 
-    def _locate(self, error: ExpressionError, place: Place) -> InputError:
+    def locate(self, error: ExpressionError, place: Place) -> InputError:
+        """Return the error at its place in the file."""
         return InputError(
             error.what,
             span=self.source.within(place, error.offset, error.length),
@@ -183,7 +185,7 @@ class Scope:
             return constant_value(expression, self.constants)
         except ExpressionError as error:
             whole = ExpressionError(error.what, hint=error.hint, length=len(str(text)))
-            raise self._locate(whole, place) from None
+            raise self.locate(whole, place) from None
         except (TypeError, AttributeError):  # a function of a complex intermediate value
             raise InputError(
                 "the expression has no finite real value", span=self.source.span(place)
@@ -256,11 +258,11 @@ class Scope:
         """
         typed = self._parsed(text, place, is_equation=True)
         self._check_brackets(typed, place)
-        expression, fluxes = self._expanded(typed, place, context)
+        expression, fluxes = _expanded(self, typed, place, context)
         others = [*self.axes, *self.constants, *self.coefficients, *further]
         has_field = False
-        found = {n: k for n, k in names(expression).items() if not self._is_of(n, fluxes)}
-        found |= names(typed)
+        is_solved = partial(parse_derivative, unknowns=fluxes, axes=self.axes)
+        found = {n: k for n, k in names(expression).items() if not is_solved(n)} | names(typed)
         for name, offset in sorted(found.items(), key=lambda item: item[1]):
             derivative = parse_derivative(name, self.outputs, self.axes)
             if derivative is None:
@@ -288,22 +290,6 @@ class Scope:
             raise InputError(
                 "the formula is nested too deeply", span=self.source.span(place)
             ) from None
-
-    def _expanded(
-        self, typed: Expression, place: Place, context: str
-    ) -> tuple[Expression, tuple[str, ...]]:
-        """Carry out the derivatives of brackets; with the names of all fluxes so far."""
-        taken = [*self.declared, *self.functions]
-        fluxes = None if context == "an observation" else self.fluxes  # of what is solved alone
-        brackets = Brackets(self.outputs, self.axes, self.over, fluxes, taken)
-        try:
-            expression = brackets.expanded(typed)
-        except ExpressionError as error:
-            raise self._locate(error, place) from None
-        return expression, tuple(flux.name for flux in self.fluxes)
-
-    def _is_of(self, name: str, fluxes: tuple[str, ...]) -> bool:
-        return parse_derivative(name, fluxes, self.axes) is not None
 
     def fields_in(self, expression: Expression) -> set[str]:
         """Return the fields that an expression mentions, themselves or in a derivative."""
@@ -360,6 +346,23 @@ class Scope:
             expected=expected,
             hint=hint,
         )
+
+
+def _expanded(
+    scope: Scope, typed: Expression, place: Place, context: str
+) -> tuple[Expression, tuple[str, ...]]:
+    """Carry out the derivatives of brackets; with the names of all fluxes so far.
+
+    Raises:
+        InputError: one loses a step that no flux can carry, which observations cannot have.
+    """
+    taken = [*scope.declared, *scope.functions]
+    fluxes = None if context == "an observation" else scope.fluxes
+    try:
+        expression = Brackets(scope.outputs, scope.axes, scope.over, fluxes, taken).expanded(typed)
+    except ExpressionError as error:
+        raise scope.locate(error, place) from None
+    return expression, tuple(flux.name for flux in scope.fluxes)
 
 
 def _nearest_derivative(stem: str, letters: str, axes: tuple[str, ...]) -> str:
