@@ -45,17 +45,20 @@ class Binary:
     right: Expression
 
 
+NOWHERE = -1
+
+
 @dataclass(frozen=True)
 class Call:
     """One of `FUNCTIONS` applied to one argument.
 
     Or, until `brackets.BracketDerivatives` carries it out, the derivative ``_xy`` of a bracket.
-    `offset` is its place in the text.
+    `offset` is its place in the text, `NOWHERE` of what no text holds.
     """
 
     function: str
     argument: Expression
-    offset: int = field(default=0, compare=False)
+    offset: int = field(default=NOWHERE, compare=False)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,11 +28,10 @@ NUM_PLACES = 16  # of the domain, over which coefficients that vary are averaged
 
 @dataclass(frozen=True)
 class FieldScale:
-    """Size and centre of one field, in its own units; `is_hidden` of a flux, which has no data."""
+    """Size and centre of one field, in its own units."""
 
     size: float = 1.0
     centre: float = 0.0
-    is_hidden: bool = False
 
 
 Scales = Mapping[str, FieldScale]
@@ -57,8 +56,7 @@ def field_scales(problem: Problem, observations: Sequence[ObservationSet]) -> di
         for field in fields:
             if field not in found and (size := _balanced_size(problem, field, found)):
                 found[field] = FieldScale(size)
-    scales = {field: found.get(field, FieldScale()) for field in fields}
-    return scales | {name: replace(scales[name], is_hidden=True) for name in problem.hidden}
+    return {field: found.get(field, FieldScale()) for field in fields}
 
 
 def _scale_of_data(
@@ -207,12 +205,8 @@ def _places(problem: Problem, where: Place | None) -> dict[str, Array]:
 
 
 def common_size(scales: Scales) -> float:
-    """Return the root mean square of the fields' sizes, the unit in which residuals are given.
-
-    Fluxes do not count, so that the unit is that of the data.
-    """
-    squares = [scale.size**2 for scale in scales.values() if not scale.is_hidden]
-    return math.sqrt(sum(squares) / max(1, len(squares)))
+    """Return the root mean square of the fields' sizes, the unit in which residuals are given."""
+    return math.sqrt(sum(s.size**2 for s in scales.values()) / max(1, len(scales)))
 
 
 def natural_size(problem: Problem, coefficient: str, scales: Scales) -> float:

@@ -18,7 +18,8 @@ from pinngate.inference.noise_model import NoiseModel, tried
 from pinngate.inference.uncertainty import Uncertainty
 from pinngate.linear.memory_plan import MemoryPlan
 from pinngate.model.coefficients import Coefficients
-from pinngate.model.networks import JointNetwork, Network
+from pinngate.model.flux_network import joined
+from pinngate.model.networks import Network
 from pinngate.model.own_network import OwnNetwork
 from pinngate.model.residuals import ResidualModel
 from pinngate.model.scales import natural_size
@@ -62,11 +63,11 @@ class Parts:
         else:
             domain, surroundings = list(problem.domain.values()), self._around(problem.unknowns)
             parts.append(OwnNetwork(self.own_network, domain, problem.axes, **surroundings))
-            if problem.hidden:
-                parts.append(self._field_network(problem.hidden, options, f"{label}/fluxes"))
+        has_fluxes = self.own_network is not None and bool(problem.hidden)
+        if has_fluxes:
+            parts.append(self._field_network(problem.hidden, options, f"{label}/fluxes"))
         parts += [self._coefficient_network(f, label) for f in problem.coefficient_fields]
-        network = parts[0] if len(parts) == 1 else JointNetwork(parts)
-        return network.to(self.batches.device)
+        return joined(parts, has_fluxes=has_fluxes).to(self.batches.device)
 
     def _field_network(
         self, fields: tuple[str, ...], options: NetworkOptions | None, label: str

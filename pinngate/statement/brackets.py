@@ -22,6 +22,7 @@ from itertools import count
 from pinngate.errors import ExpressionError
 from pinngate.expression import Call, Expression, Name, names, rebuild
 from pinngate.expression.printing import to_text
+from pinngate.expression.tree import NOWHERE
 from pinngate.statement.components import Flux
 from pinngate.statement.derivatives import (
     MAX_ORDER,
@@ -109,7 +110,7 @@ class Brackets:
                 raise ExpressionError(
                     f"a bracket with a step is differentiated {derivative.order} times",
                     expected=f"derivatives up to order {MAX_ORDER}",
-                    offset=bracket.offset,
+                    offset=max(0, bracket.offset),
                 )
 
 
@@ -118,8 +119,10 @@ def _pulse(step: Call, axis: str) -> ExpressionError:
     return _fault(
         step,
         f"the derivative of {text} along {axis} is a pulse of no width, which no point sees",
-        f"a narrow pulse, such as exp(-(({axis} - a)/w)**2/2)/(w*sqrt(2*pi))",
-        f"or the step in the bracket of the flux that it moves: (u_{axis} + {text})_{axis}",
+        f"a narrow pulse, such as exp(-(({axis} - a)/w)**2/2)/(w*sqrt(2*pi)), or a smooth step, "
+        f"tanh(({to_text(step.argument)})/w)",
+        "where the pulse makes a flux jump, write the step into its bracket, as in "
+        f"(u_{axis} + {text})_{axis}",
     )
 
 
@@ -134,8 +137,9 @@ def _unsolved(inside: Expression, step: Call, axis: str) -> ExpressionError:
 
 def _fault(step: Call, what: str, expected: str, hint: str = "") -> ExpressionError:
     # the sign that abs was differentiated to has no place of its own
-    offset = step.offset or min(names(step).values())
-    length = len(step.function) if step.offset == offset else 1
+    is_typed = step.offset != NOWHERE
+    offset = step.offset if is_typed else min(names(step).values())
+    length = len(step.function) if is_typed else 1
     return ExpressionError(what, expected=expected, hint=hint, offset=offset, length=length)
 
 

@@ -44,7 +44,8 @@ SAME = 1e-9  # of an axis: places nearer to each other, or to an end, are one
 def kink_places(problem: Problem) -> dict[str, tuple[float, ...]]:
     """Return the places of kinks and jumps strictly inside the domain: axis → sorted places.
 
-    Every axis has an entry. Arguments that name a field or an estimated coefficient are left out.
+    Every axis has an entry. Arguments that name a field or an estimated coefficient are left out,
+    and of a condition on a plane counts what is on the plane.
     """
     return kinks_of(problem, _formulas(problem))
 
