@@ -65,7 +65,8 @@ class Parts:
             parts.append(OwnNetwork(self.own_network, domain, problem.axes, **surroundings))
         has_fluxes = self.own_network is not None and bool(problem.hidden)
         if has_fluxes:
-            parts.append(self._field_network(problem.hidden, options, f"{label}/fluxes"))
+            narrow = COEFFICIENT_NETWORKS[len(problem.axes)]
+            parts.append(self._field_network(problem.hidden, narrow, f"{label}/fluxes"))
         parts += [self._coefficient_network(f, label) for f in problem.coefficient_fields]
         return joined(parts, has_fluxes=has_fluxes).to(self.batches.device)
 
