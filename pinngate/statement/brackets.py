@@ -43,6 +43,7 @@ class Brackets:
         over: the axes of those fields that do not vary with all.
         fluxes: those made so far, to which new ones are added; None refuses what needs one.
         taken: names that a flux must not have.
+        local: names that a flux cannot depend on, for they have no values inside the domain.
     """
 
     outputs: tuple[str, ...]
@@ -50,6 +51,7 @@ class Brackets:
     over: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     fluxes: list[Flux] | None = None
     taken: Collection[str] = ()
+    local: frozenset[str] = frozenset()
 
     @property
     def known(self) -> tuple[str, ...]:
@@ -82,10 +84,10 @@ class Brackets:
 
     def _through_flux(self, inside: Expression, step: Call, axis: str) -> Expression:
         """Return the flux that stands for the inside of a bracket."""
-        carriers = names(without_steps(inside))
-        if not any(parse_derivative(name, self.known, self.axes) for name in carriers):
+        carriers = set(names(without_steps(inside))) - {axis}
+        if not any(self._varies(axis, name) for name in carriers):
             raise _pulse(step, axis)
-        if self.fluxes is None:
+        if self.fluxes is None or self.local & set(names(inside)):
             raise _unsolved(inside, step, axis)
         for flux in self.fluxes:
             if flux.inside == inside:

@@ -182,6 +182,31 @@ def test_conditions_may_hold_such_brackets() -> None:
     assert len(problem.fluxes) == 1
 
 
+def test_a_coefficient_that_does_not_vary_across_the_step_carries_no_flux() -> None:
+    parts: dict[str, Any] = {
+        "estimate": {"k": {"over": "t", "initial": 1}},
+        "observations": [{"of": "u", "count": 5, "noise": {"std": 0.1}}],
+        "truth": {"u": "x*t", "k": "1"},
+    }
+    with pytest.raises(InputError, match="pulse of no width"):
+        in_time("u_t = u_xx + (k*heaviside(x - 0.5))_x", **parts)
+    assert in_time("u_t = u_xx + (k*heaviside(t - 1))_t", **parts).hidden == ("q1",)
+
+
+def test_a_flux_cannot_depend_on_the_normal_of_a_boundary() -> None:
+    parts: dict[str, Any] = {
+        "domain": {"x": (0, 1), "y": (0, 1)},
+        "geometry": {"shapes": {"disk": {"disk": {"center": [0.5, 0.5], "radius": 0.4}}}},
+        "observations": [{"of": "u", "count": 5, "noise": {"std": 0.1}}],
+        "truth": {"u": "x*y"},
+    }
+    inside = "heaviside(x - 0.5)*u_x"
+    named = problem_of("u_xx + u_yy = 0", **parts, conditions=[f"n_x*({inside})_x = 0 on disk"])
+    assert [to_text(flux.inside) for flux in named.fluxes] == [inside]
+    with pytest.raises(InputError, match="has no value at a point"):
+        problem_of("u_xx + u_yy = 0", **parts, conditions=[f"(n_x*{inside})_x = 0 on disk"])
+
+
 def test_a_problem_file_says_what_its_author_wrote() -> None:
     problem = problem_of()
     text = config.dumps(problem)

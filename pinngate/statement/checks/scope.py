@@ -258,7 +258,8 @@ class Scope:
         """
         typed = self._parsed(text, place, is_equation=True)
         self._check_brackets(typed, place)
-        expression, fluxes = _expanded(self, typed, place, context)
+        further = tuple(further)
+        expression, fluxes = _expanded(self, typed, place, context, further)
         others = [*self.axes, *self.constants, *self.coefficients, *further]
         has_field = False
         is_solved = partial(parse_derivative, unknowns=fluxes, axes=self.axes)
@@ -349,17 +350,19 @@ class Scope:
 
 
 def _expanded(
-    scope: Scope, typed: Expression, place: Place, context: str
+    scope: Scope, typed: Expression, place: Place, context: str, local: tuple[str, ...]
 ) -> tuple[Expression, tuple[str, ...]]:
     """Carry out the derivatives of brackets; with the names of all fluxes so far.
 
     Raises:
-        InputError: one loses a step that no flux can carry, which observations cannot have.
+        InputError: one loses a step that no flux can carry; for observations there is none, nor
+            for a bracket with `local` names, such as the normal.
     """
     taken = [*scope.declared, *scope.functions]
     fluxes = None if context == "an observation" else scope.fluxes
+    brackets = Brackets(scope.outputs, scope.axes, scope.over, fluxes, taken, frozenset(local))
     try:
-        expression = Brackets(scope.outputs, scope.axes, scope.over, fluxes, taken).expanded(typed)
+        expression = brackets.expanded(typed)
     except ExpressionError as error:
         raise scope.locate(error, place) from None
     return expression, tuple(flux.name for flux in scope.fluxes)
