@@ -131,7 +131,7 @@ def _initial_data(
 
 def _is_solvable(problem: Problem) -> bool:
     """Tell whether a solver carries every field on from its start without estimating anything."""
-    is_known = not (problem.coefficients or problem.coefficient_fields)
+    is_known = not (problem.coefficients or problem.coefficient_fields or problem.fluxes)
     return problem.has_time and is_known and 0 not in time_orders(problem).values()
 
 

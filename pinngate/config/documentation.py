@@ -320,6 +320,16 @@ in any order and up to {MAX_ORDER} in all: `u_t`, `u_xx`, `u_xt`, `v_xxyy`.
 So are derivatives of coefficients that are fields, along their own axes. An underscore and axes
 after a bracket differentiate it, `(a*u_x)_x`; the chain rule is applied when the file is read.
 
+A step, `heaviside` or `sign`, may stand in a bracket that is differentiated across it, and so may
+`abs` in one that is differentiated twice: `((1 + 9*heaviside(x - 0.5))*u_x)_x = -1` are two layers.
+The chain rule would lose the step, so the inside becomes a further field, the flux, which is solved
+for and not shown: `q_x = -1` and `q = (1 + 9*heaviside(x - 0.5))*u_x`. `pinngate check` prints
+them, and where the kinks are; where a step depends on several axes, the flux is smoothed over it.
+With nothing in the bracket that is solved for, the derivative is a pulse of no width and an error:
+write a narrow pulse, `exp(-((x - a)/w)**2/2)/(w*sqrt(2*pi))`, or, where the pulse makes a flux
+jump, the step into its bracket, `(u_x + heaviside(x - a))_x`. In `observations.of` no flux is made:
+declare one more unknown and state its equation.
+
 | where | what a formula may name |
 |---|---|
 | `constants` | constants stated before it |

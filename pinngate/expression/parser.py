@@ -99,7 +99,7 @@ def _shift(node: Expression, by: int) -> Expression:
         case Binary():
             return Binary(node.operator, _shift(node.left, by), _shift(node.right, by))
         case Call():
-            return Call(node.function, _shift(node.argument, by))
+            return Call(node.function, _shift(node.argument, by), node.offset + by)
         case Applied():
             return replace(node, arguments=tuple(_shift(a, by) for a in node.arguments))
     return node
@@ -142,7 +142,7 @@ class _Reader:
                 hint = "write powers with **, as in x**2"
                 raise self.refused(node, "'^' is not an operator", hint=hint)
             case ast.Attribute(value=inner, attr=axes) if self.is_derivative(node):
-                return Call("_" + axes, self.read(inner))
+                return Call("_" + axes, self.read(inner), self.place(node)[0])
             case ast.Call(func=ast.Name(id=name)):
                 return self.call(node, name)
         offset, length = self.place(node)
@@ -187,7 +187,7 @@ class _Reader:
             )
         if len(node.args) != 1 or node.keywords:
             raise self.refused(node, f"{name} takes one argument", f"{name}(...)")
-        return Call(name, self.read(node.args[0]))
+        return Call(name, self.read(node.args[0]), self.place(node)[0])
 
     def check_count(self, node: ast.Call, own: OwnFunction) -> None:
         """Refuse another number of arguments than the function takes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from pinngate.expression.own_function import OwnFunction
 
@@ -45,15 +45,20 @@ class Binary:
     right: Expression
 
 
+NOWHERE = -1
+
+
 @dataclass(frozen=True)
 class Call:
     """One of `FUNCTIONS` applied to one argument.
 
-    Or, until `problem.expand_derivatives` carries it out, the derivative ``_xy`` of a bracket.
+    Or, until `brackets.BracketDerivatives` carries it out, the derivative ``_xy`` of a bracket.
+    `offset` is its place in the text, `NOWHERE` of what no text holds.
     """
 
     function: str
     argument: Expression
+    offset: int = field(default=NOWHERE, compare=False)
 
 
 @dataclass(frozen=True)
@@ -165,7 +170,7 @@ def rebuild(expression: Expression, change: Callable[[Expression], Expression]) 
             left, right = change(expression.left), change(expression.right)
             return combine[expression.operator](left, right)
         case Call():
-            return Call(expression.function, change(expression.argument))
+            return replace(expression, argument=change(expression.argument))
         case Applied():
             arguments = tuple(change(argument) for argument in expression.arguments)
             return Applied(expression.function, arguments, expression.by)

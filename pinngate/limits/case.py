@@ -85,6 +85,9 @@ def case_of(
         "a coefficient that varies with the axes has no finite number of unknowns": bool(
             problem.coefficient_fields
         ),
+        "a step inside a bracket that is differentiated has no tangent equations here": bool(
+            problem.fluxes
+        ),
         "there are no observations": not observations,
         "some observations are not of a field at points": not all(
             data.is_of_field for data in observations

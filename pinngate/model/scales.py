@@ -39,22 +39,24 @@ Place = Plane | BoundaryPart
 
 
 def field_scales(problem: Problem, observations: Sequence[ObservationSet]) -> dict[str, FieldScale]:
-    """Return size and centre of every unknown.
+    """Return size and centre of every unknown and every flux.
 
     From data: median and spread between the quartiles, so that outliers do not set the scale.
     Without data: the size at which the field balances the largest other term of a condition or an
-    equation, such as p ~ u² in p_x + u u_x = 0; size 1 where nothing tells.
+    equation, such as p ~ u² in p_x + u u_x = 0; size 1 where nothing tells. Of a flux the equation
+    that defines it goes first.
     """
     found: dict[str, FieldScale] = {}
     for unknown in problem.unknowns:
         scale = _scale_of_data(problem, observations, unknown)
         if scale is not None:
             found[unknown] = scale
-    for _ in problem.unknowns:
-        for unknown in problem.unknowns:
-            if unknown not in found and (size := _balanced_size(problem, unknown, found)):
-                found[unknown] = FieldScale(size)
-    return {unknown: found.get(unknown, FieldScale()) for unknown in problem.unknowns}
+    fields = problem.solved_fields
+    for _ in fields:
+        for field in fields:
+            if field not in found and (size := _balanced_size(problem, field, found)):
+                found[field] = FieldScale(size)
+    return {field: found.get(field, FieldScale()) for field in fields}
 
 
 def _scale_of_data(
@@ -110,11 +112,16 @@ def _as_field(problem: Problem, observed: ObservationSet, unknown: str) -> Array
 
 def _balanced_size(problem: Problem, unknown: str, known: Scales) -> float:
     """Return the size of a field at which it balances what is known; 0 where nothing tells."""
+    definition = [
+        _balance(problem, f.equation.residual, unknown, known)
+        for f in problem.fluxes
+        if f.name == unknown
+    ]
     conditions = [
         _balance(problem, c.residual, unknown, known, c.where) for c in problem.conditions
     ]
-    equations = [_balance(problem, e.residual, unknown, known) for e in problem.equations]
-    for sizes in (conditions, equations):
+    equations = [_balance(problem, e.residual, unknown, known) for e in problem.solved_equations]
+    for sizes in (definition, conditions, equations):
         told = [size for size in sizes if 0 < size < math.inf]
         if told:
             return max(told)
@@ -174,7 +181,7 @@ def _term_sizes(
 
 def _unknown_derivatives(problem: Problem, residual: Expression) -> dict[str, Derivative]:
     found = problem.derivatives(residual)
-    return {name: d for name, d in found.items() if d.field in problem.unknowns}
+    return {name: d for name, d in found.items() if d.field in problem.solved_fields}
 
 
 def _derivative_size(problem: Problem, derivative: Derivative, scales: Scales) -> float:
@@ -225,8 +232,7 @@ def natural_size(problem: Problem, coefficient: str, scales: Scales) -> float:
     The least over the equations and conditions that hold it; 1 where none tells.
     """
     told = []
-    stated = [e.residual for e in problem.equations] + [c.residual for c in problem.conditions]
-    for residual in stated:
+    for residual in problem.solved_residuals:
         if coefficient not in names(residual):
             continue
         derivatives = _unknown_derivatives(problem, residual)

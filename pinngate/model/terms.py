@@ -61,7 +61,7 @@ class Batch:
 def problem_terms(
     problem: Problem, observed: Sequence[str | Expression], scales: Scales | None = None
 ) -> list[Term]:
-    """Return the terms of a problem: equations, conditions, then one for each observation set.
+    """Return the terms: equations, those of fluxes, conditions, one for each observation set.
 
     Args:
         problem: the problem.
@@ -76,11 +76,13 @@ def problem_terms(
     unit = common_size(scales) if scales else 1.0
     quantities = [Name(seen) if isinstance(seen, str) else seen for seen in observed]
 
-    def term(kind: Kind, k: int, stated: Expression) -> Term:
+    def term(kind: Kind, k: int, stated: Expression, called: str = "") -> Term:
         size = characteristic_size(problem, stated, scales)
-        return Term(f"{kind}_{k}", kind, searched(problem, stated), size / unit)
+        return Term(f"{called or kind}_{k}", kind, searched(problem, stated), size / unit)
 
     terms = [term("equation", k, e.residual) for k, e in enumerate(problem.equations, 1)]
+    fluxes = enumerate(problem.fluxes, 1)
+    terms += [term("equation", k, f.equation.residual, "flux") for k, f in fluxes]
     terms += [term("condition", k, c.residual) for k, c in enumerate(problem.conditions, 1)]
     terms += [
         Term(

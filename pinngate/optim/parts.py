@@ -18,7 +18,8 @@ from pinngate.inference.noise_model import NoiseModel, tried
 from pinngate.inference.uncertainty import Uncertainty
 from pinngate.linear.memory_plan import MemoryPlan
 from pinngate.model.coefficients import Coefficients
-from pinngate.model.networks import JointNetwork, Network
+from pinngate.model.flux_network import joined
+from pinngate.model.networks import Network
 from pinngate.model.own_network import OwnNetwork
 from pinngate.model.residuals import ResidualModel
 from pinngate.model.scales import natural_size
@@ -56,29 +57,41 @@ class Parts:
         Where the caller brought one, it is that, with the weights that it came with.
         """
         problem = self.problem
-        seed = torch_seed(problem.solve.seed, f"initialisation{label}")
-        domain = list(problem.domain.values())
-        surroundings: dict[str, Any] = {
-            "is_periodic": [a in problem.periodic for a in problem.axes],
-            "output_scale": [scale.size for scale in self.batches.scales.values()],
-            "output_shift": [scale.centre for scale in self.batches.scales.values()],
+        parts: list[Network] = []
+        if self.own_network is None:
+            parts.append(self._field_network(problem.solved_fields, options, label))
+        else:
+            domain, surroundings = list(problem.domain.values()), self._around(problem.unknowns)
+            parts.append(OwnNetwork(self.own_network, domain, problem.axes, **surroundings))
+        has_fluxes = self.own_network is not None and bool(problem.hidden)
+        if has_fluxes:
+            narrow = COEFFICIENT_NETWORKS[len(problem.axes)]
+            parts.append(self._field_network(problem.hidden, narrow, f"{label}/fluxes"))
+        parts += [self._coefficient_network(f, label) for f in problem.coefficient_fields]
+        return joined(parts, has_fluxes=has_fluxes).to(self.batches.device)
+
+    def _field_network(
+        self, fields: tuple[str, ...], options: NetworkOptions | None, label: str
+    ) -> Network:
+        """Return a network of some fields with random weights."""
+        seed = torch_seed(self.problem.solve.seed, f"initialisation{label}")
+        return Network(
+            list(self.problem.domain.values()),
+            len(fields),
+            options or NetworkOptions(),
+            generator=torch.Generator().manual_seed(seed),
+            **self._around(fields),
+        )
+
+    def _around(self, fields: tuple[str, ...]) -> dict[str, Any]:
+        """Return what is known around a network of some fields: periods, sizes and type."""
+        scales = [self.batches.scales[name] for name in fields]
+        return {
+            "is_periodic": [a in self.problem.periodic for a in self.problem.axes],
+            "output_scale": [scale.size for scale in scales],
+            "output_shift": [scale.centre for scale in scales],
             "dtype": self.batches.dtype,
         }
-        network: Network
-        if self.own_network is not None:
-            network = OwnNetwork(self.own_network, domain, problem.axes, **surroundings)
-        else:
-            network = Network(
-                domain,
-                len(problem.unknowns),
-                options or NetworkOptions(),
-                generator=torch.Generator().manual_seed(seed),
-                **surroundings,
-            )
-        if problem.coefficient_fields:
-            fields = [self._coefficient_network(f, label) for f in problem.coefficient_fields]
-            network = JointNetwork([network, *fields])
-        return network.to(self.batches.device)
 
     def _coefficient_network(self, field: CoefficientField, label: str) -> Network:
         """Return the network of a coefficient field; it starts at the initial value everywhere."""

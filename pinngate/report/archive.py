@@ -248,7 +248,7 @@ def _read_solution(path: Path, problem: Problem) -> dict[str, NDArray[np.float64
             arrays = {name: np.asarray(file[name], dtype=np.float64) for name in file.files}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} cannot be read: {error}") from None
-    absent = [name for name in (*problem.axes, *problem.outputs) if name not in arrays]
+    absent = [name for name in (*problem.axes, *problem.shown_outputs) if name not in arrays]
     if absent:
         raise InputError(
             f"{path} lacks {', '.join(absent)}",

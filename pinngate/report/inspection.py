@@ -1,7 +1,9 @@
 """What `pinngate check` says: the problem as understood, and whether its truth solves it.
 
 An analytic truth is put into every equation and condition, its derivatives taken exactly; the
-largest residual is reported relative to the size of the terms it is made of. Nothing is trained.
+largest residual is reported relative to the size of the terms it is made of. Where the inside of a
+bracket with a step became a flux, its derivative is right on both sides only, so that it has to be
+continuous as well. Nothing is trained.
 """
 
 from __future__ import annotations
@@ -12,12 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from pinngate.errors import InputError
-from pinngate.expression import Expression, evaluate, names, substitute
+from pinngate.expression import Binary, Expression, evaluate, names, substitute
 from pinngate.expression.printing import to_text
 from pinngate.geometry.region import Region
 from pinngate.model.channels.plan import Plan, plan_channels
 from pinngate.statement.coefficient_fields import searched, with_true_fields
 from pinngate.statement.derivatives import differentiated
+from pinngate.statement.kinks import kink_places, kinks_of, oblique_kinks
 from pinngate.statement.problem import (
     BoundaryPart,
     Coefficient,
@@ -25,11 +28,14 @@ from pinngate.statement.problem import (
     Plane,
     Problem,
     SyntheticObservations,
+    changed,
     label_of,
 )
 
 NUM_CHECKED = 2000
 TOLERANCE = 1e-6  # relative; exact derivatives leave rounding alone, so anything larger is an error
+MOST_SHOWN = 8  # kinks on an axis
+NEXT_TO = 1e-9  # of an axis: the distance from a step at which a flux is compared
 
 
 @dataclass(frozen=True)
@@ -58,12 +64,15 @@ def verify_truth(problem: Problem) -> list[Finding]:
     constants: dict[str, float] = dict(problem.constants) | problem.true_coefficients()
     random = np.random.default_rng(0)
     findings = []
+    known = _with_fluxes(problem, truth.fields) if truth.fields else {}
     for equation in problem.equations if truth.fields else ():
         points = _points(problem, random, None)
-        residual = _relative_residual(problem, equation.residual, truth.fields, constants, points)
+        residual = _relative_residual(problem, equation.residual, known, constants, points)
         findings.append(Finding(equation.text, residual))
+    if truth.fields:
+        findings += _continuity(changed(problem, constants=constants), known)
     for condition in problem.conditions:
-        fields = truth.fields or _fields_at(problem, condition.where, truth.clean)
+        fields = known or _fields_at(problem, condition.where, truth.clean)
         if fields:
             points = _points(problem, random, condition.where)
             try:
@@ -74,6 +83,65 @@ def verify_truth(problem: Problem) -> list[Finding]:
                 continue
             findings.append(Finding(f"{condition.text} at {condition.where}", residual))
     return findings
+
+
+def _with_fluxes(problem: Problem, fields: Mapping[str, Expression]) -> dict[str, Expression]:
+    """Return the true fields with the fluxes that they make."""
+    known = dict(fields)
+    for flux in problem.fluxes:
+        known[flux.name] = _inserted(problem, flux.inside, known)
+    return known
+
+
+def _inserted(
+    problem: Problem, expression: Expression, fields: Mapping[str, Expression]
+) -> Expression:
+    return substitute(expression, _true_derivatives(problem, expression, fields))
+
+
+def _true_derivatives(
+    problem: Problem, expression: Expression, fields: Mapping[str, Expression]
+) -> dict[str, Expression]:
+    """Return the formula of every field and derivative that an expression names."""
+    return {
+        name: differentiated(fields[derivative.field], problem.axes, derivative.orders)
+        for name, derivative in problem.derivatives(expression).items()
+    }
+
+
+def _continuity(problem: Problem, fields: Mapping[str, Expression]) -> Iterator[Finding]:
+    """Yield whether each flux is continuous where it is differentiated across a step."""
+    for flux in problem.fluxes:
+        formula = fields[flux.name]
+        along = _differentiated_along(problem, flux.name)
+        for axis, places in kinks_of(problem, [formula]).items():
+            for place in places if axis in along else ():
+                jump = _relative_jump(problem, formula, axis, place)
+                yield Finding(f"{to_text(flux.inside)} continuous at {axis} = {place:g}", jump)
+
+
+def _differentiated_along(problem: Problem, field: str) -> set[str]:
+    return {
+        axis
+        for residual in problem.solved_residuals
+        for derivative in problem.derivatives(residual).values()
+        if derivative.field == field
+        for axis, order in zip(problem.axes, derivative.orders, strict=True)
+        if order
+    }
+
+
+def _relative_jump(problem: Problem, formula: Expression, axis: str, place: float) -> float:
+    """Return the largest jump of a formula at a place of one axis, over its largest value."""
+    points = {**problem.constants, **_points(problem, np.random.default_rng(0), None)}
+    low, high = problem.domain[axis]
+    step = NEXT_TO * (high - low)
+    before, after = (
+        evaluate(formula, {**points, axis: np.full_like(points[axis], place + side * step)}, np)
+        for side in (-1, 1)
+    )
+    size = float(np.max(np.abs(evaluate(formula, points, np))))
+    return float(np.max(np.abs(after - before))) / (size or 1.0)
 
 
 def _fields_at(
@@ -123,10 +191,7 @@ def _relative_residual(
     constants: Mapping[str, float],
     points: Mapping[str, np.ndarray],
 ) -> float:
-    inserted = {
-        name: differentiated(fields[derivative.field], problem.axes, derivative.orders)
-        for name, derivative in problem.derivatives(residual).items()
-    }
+    inserted = _true_derivatives(problem, residual, fields)
     total = np.abs(evaluate(substitute(residual, inserted), {**constants, **points}, np))
     everywhere = {**constants, **_points(problem, np.random.default_rng(0), None)}
     sizes = [np.max(np.abs(evaluate(e, everywhere, np))) for e in inserted.values()]
@@ -178,6 +243,30 @@ def _bounds(c: Coefficient | CoefficientField) -> str:
 def _equations(problem: Problem) -> Iterator[str]:
     for equation in problem.equations:
         yield equation.text if "=" in equation.text else f"{equation.text} = 0"
+    definitions = [flux.equation.residual for flux in problem.fluxes]
+    for residual in problem.solved_residuals:
+        fields = {d.field for d in problem.derivatives(residual).values()}
+        if fields & set(problem.hidden) and residual not in definitions:
+            yield f"solved as {_sides(residual)}"
+    for flux in problem.fluxes:
+        yield f"with {flux.equation.text}"
+
+
+def _sides(residual: Expression) -> str:
+    """Return a residual left − right as the equation that it comes from."""
+    if isinstance(residual, Binary) and residual.operator == "-":
+        return f"{to_text(residual.left)} = {to_text(residual.right)}"
+    return f"{to_text(residual)} = 0"
+
+
+def _kinks(problem: Problem) -> Iterator[str]:
+    for axis, places in kink_places(problem).items():
+        shown = [f"{place:g}" for place in places[:MOST_SHOWN]]
+        if shown:
+            more = f", … {len(places)} in all" if len(places) > MOST_SHOWN else ""
+            yield f"at {axis} = {', '.join(shown)}{more}"
+    for argument in oblique_kinks(problem):
+        yield f"where {to_text(argument)} = 0"
 
 
 def _channels(problem: Problem) -> Iterator[str]:
@@ -234,6 +323,7 @@ _SECTIONS: tuple[tuple[str, Callable[[Problem], Iterator[str]]], ...] = (
     ("constants", _constants),
     ("estimate", _estimated),
     ("equations", _equations),
+    ("kinks", _kinks),
     ("channels", _channels),
     ("conditions", _conditions),
     ("observations", _observations),
@@ -244,13 +334,13 @@ _SECTIONS: tuple[tuple[str, Callable[[Problem], Iterator[str]]], ...] = (
 
 def _plan(problem: Problem) -> Plan:
     """Return the channels that the equations need."""
-    residuals = [searched(problem, e.residual) for e in problem.equations]
+    residuals = [searched(problem, e.residual) for e in problem.solved_equations]
     estimated = [c.name for c in problem.coefficients]
     return plan_channels(residuals, problem.outputs, problem.axes, estimated)
 
 
 def _expressions(problem: Problem) -> Iterator[Expression]:
-    yield from (e.residual for e in problem.equations)
+    yield from (e.residual for e in problem.solved_equations)
     yield from (c.residual for c in problem.conditions)
     yield from (o.quantity for o in problem.observations if o.quantity is not None)
     if problem.truth is not None:

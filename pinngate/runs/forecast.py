@@ -62,11 +62,11 @@ def _size(
     *,
     is_second_order: bool,
 ) -> Size:
-    collocation = len(problem.equations) * size_of_batch(options.collocation, problem.domain)
+    collocation = len(problem.solved_equations) * size_of_batch(options.collocation, problem.domain)
     num_observations = sum(len(made.values) for made in observations)
     smooth = free_initial_values(problem) if is_second_order else []
     others = _num_condition_points(problem) + num_observations + _num_smooth_rows(problem, smooth)
-    weights = network.num_weights(len(problem.axes), len(problem.unknowns))
+    weights = network.num_weights(len(problem.axes), len(problem.solved_fields))
     for field in problem.coefficient_fields:
         weights += COEFFICIENT_NETWORKS[len(field.over)].num_weights(len(field.over), 1)
     return Size(

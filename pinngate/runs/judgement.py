@@ -203,7 +203,8 @@ def deviations(
         return {}
     network = copy.deepcopy(session.stepper.network).double()
     std = posterior.std(network, torch.as_tensor(points, device=network.low.device)).cpu().numpy()
-    found = {f"{name}_std": std[:, k] for k, name in enumerate(session.problem.outputs)}
+    columns = dict(zip(session.problem.outputs, std.T, strict=True))
+    found = {f"{name}_std": columns[name] for name in session.problem.shown_outputs}
     if session.problem.coefficient_fields:
         outputs = session.outputs(points)
         for field in session.problem.coefficient_fields:

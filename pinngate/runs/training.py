@@ -96,13 +96,14 @@ class Session:
 
     def evaluate(self, points: np.ndarray, *, block: int = 65536) -> dict[str, np.ndarray]:
         """Return every unknown and coefficient field at the points: (n, axes) → name → (n,)."""
-        values = self.outputs(points, block=block)
+        found = self.outputs(points, block=block)
+        values = {name: found[name] for name in self.problem.shown_outputs}
         for varying in self.problem.coefficient_fields:
             values[varying.name] = values_and_slopes(varying, values[varying.name])[0]
         return values
 
     def outputs(self, points: np.ndarray, *, block: int = 65536) -> dict[str, np.ndarray]:
-        """Return what the network gives: fields, and the free variables of coefficient fields."""
+        """Return what the network gives: fields, fluxes, free variables of coefficient fields."""
         network = self.stepper.network
         parts = []
         with torch.no_grad():

@@ -44,8 +44,8 @@ def figure_of(solution: Solution, name: str | None = None) -> Figure:
             return fields.solution(archive.of_coefficient_field(varying), chosen)
     raise InputError(
         f"there is no field '{chosen}'",
-        expected=f"one of {', '.join(problem.outputs)}",
-        hint=nearest(chosen, problem.outputs),
+        expected=f"one of {', '.join(problem.shown_outputs)}",
+        hint=nearest(chosen, problem.shown_outputs),
     )
 
 

@@ -177,7 +177,7 @@ class Solution:
         with self._threads():
             drawn = joint_draws(self._posterior(), network, coefficients, at, num, generator)
         outputs = dict(zip(self.problem.outputs, drawn.outputs.unbind(-1), strict=True))
-        fields = {name: values.numpy() for name, values in outputs.items()}
+        fields = {name: outputs[name].numpy() for name in self.problem.shown_outputs}
         for varying in self.problem.coefficient_fields:
             fields[varying.name] = values_and_slopes(varying, fields[varying.name])[0]
         values = coefficients.values_at(drawn.raw).numpy()

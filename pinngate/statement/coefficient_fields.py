@@ -88,6 +88,9 @@ def with_true_fields(problem: Problem) -> Problem:
         problem,
         equations=tuple(map(known, problem.equations)),
         conditions=tuple(map(known, problem.conditions)),
+        fluxes=tuple(
+            replace(flux, inside=rewritten(problem, flux.inside, truths)) for flux in problem.fluxes
+        ),
         coefficient_fields=tuple(f for f in problem.coefficient_fields if f.truth is None),
     )
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pinngate.expression import Expression, names
+from pinngate.expression import Expression, Name, names, subtract
+from pinngate.expression.printing import to_text
 from pinngate.statement.derivatives import Derivative, parse_derivative
 from pinngate.statement.in_memory import InMemoryTable
 from pinngate.statement.measurement import Holdout, Mean, Table
@@ -52,6 +53,24 @@ class Equation:
 
     text: str
     residual: Expression
+
+
+@dataclass(frozen=True)
+class Flux:
+    """A field that nobody stated: the `inside` of a bracket whose derivative would lose a step.
+
+    It is solved for together with the unknowns, and no result shows it (`brackets`).
+    """
+
+    name: str
+    inside: Expression
+
+    @property
+    def equation(self) -> Equation:
+        """The equation that defines it."""
+        return Equation(
+            f"{self.name} = {to_text(self.inside)}", subtract(Name(self.name), self.inside)
+        )
 
 
 @dataclass(frozen=True)
@@ -186,7 +205,8 @@ class Truth:
 class Statement:
     """What a problem states.
 
-    `domain` maps axis names to (low, high) in the order in which arrays hold them.
+    `domain` maps axis names to (low, high) in the order in which arrays hold them. `equations` and
+    `conditions` may name the `fluxes` that stand for brackets of theirs; their texts do not.
     With a `geometry`, the domain is a box around it and everything holds inside it only. Every
     array of points in the package has shape (points, axes) with columns in that order.
     """
@@ -209,6 +229,7 @@ class Statement:
     source: str = ""
     units: dict[str, str] = field(default_factory=dict)
     functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict, compare=False)
+    fluxes: tuple[Flux, ...] = ()
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -231,8 +252,34 @@ class Statement:
         return tuple(f"n_{axis}" for axis in self.space_axes) if self.geometry else ()
 
     @property
+    def hidden(self) -> tuple[str, ...]:
+        """Names of the fluxes: fields that are solved for and never shown."""
+        return tuple(flux.name for flux in self.fluxes)
+
+    @property
+    def solved_fields(self) -> tuple[str, ...]:
+        """The unknowns, then the fluxes."""
+        return (*self.unknowns, *self.hidden)
+
+    @property
+    def solved_equations(self) -> tuple[Equation, ...]:
+        """The equations that were stated, then those that define the fluxes."""
+        return (*self.equations, *(flux.equation for flux in self.fluxes))
+
+    @property
+    def solved_residuals(self) -> tuple[Expression, ...]:
+        """The residuals of those equations, then those of the conditions."""
+        equations = (equation.residual for equation in self.solved_equations)
+        return (*equations, *(condition.residual for condition in self.conditions))
+
+    @property
     def outputs(self) -> tuple[str, ...]:
-        """What a network gives: the unknowns, then the coefficients that vary with the axes."""
+        """What a network gives: unknowns, fluxes, then the coefficients that vary with the axes."""
+        return (*self.solved_fields, *(f.name for f in self.coefficient_fields))
+
+    @property
+    def shown_outputs(self) -> tuple[str, ...]:
+        """The outputs that results show: all but the fluxes."""
         return (*self.unknowns, *(f.name for f in self.coefficient_fields))
 
     def derivatives(self, expression: Expression) -> dict[str, Derivative]:

@@ -6,14 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pinngate.expression import (
-    Call,
     Expression,
     Name,
     add,
     differentiate,
     multiply,
     names,
-    rebuild,
     substitute,
 )
 
@@ -98,19 +96,3 @@ def total_derivative(
         following = Name(derivative_name(Derivative(derivative.field, orders), axes))
         total = add(total, multiply(differentiate(expression, name), following))
     return total
-
-
-def expand_derivatives(
-    expression: Expression,
-    outputs: tuple[str, ...],
-    axes: tuple[str, ...],
-    over: Mapping[str, tuple[str, ...]],
-) -> Expression:
-    """Carry out the derivatives of brackets, ``(a*u_x)_x → a_x*u_x + a*u_xx``; as above."""
-    expanded = rebuild(expression, lambda e: expand_derivatives(e, outputs, axes, over))
-    if isinstance(expanded, Call) and expanded.function.startswith("_"):
-        inner = canonical(expanded.argument, outputs, axes)
-        for axis in expanded.function[1:]:
-            inner = total_derivative(inner, axis, outputs, axes, over)
-        return inner
-    return expanded

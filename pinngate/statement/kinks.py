@@ -1,3 +1,165 @@
-def kink_places(problem):
-    known = {"pk-infusion": {"t": (1., 8., 9., 16., 17.)}, "pulse-one": {"t": (8., 9.)}}
-    return known.get(problem.name, {})
+"""Kinks and jumps whose place is written in a problem.
+
+heaviside(g), sign(g) and abs(g) change where g changes its sign. With g a function of one axis and
+of constants the places are known before anything is solved: exactly, −b/c, where g = c·x + b; else
+from the sign of g on a grid, each change bisected to the last digit. The grid is made finer until
+three in a row find as many changes, so that a train of pulses loses none. A change that is gone
+within `REACH` on both sides is none: g only touches zero there, up to rounding. Source of bisection
+on the sign alone, which needs no continuous g: R. P. Brent, Algorithms for Minimization without
+Derivatives (1973), chapter 4. Cost: up to `MOST_CELLS` values of each nonlinear g.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pinngate.errors import InputError
+from pinngate.expression import (
+    CONSTANTS,
+    Expression,
+    Number,
+    coefficients_of,
+    constant_value,
+    evaluate,
+    names,
+    substitute,
+)
+from pinngate.statement.problem import Plane, Problem
+from pinngate.statement.steps import BENDS, STEPS, calls_of
+
+Array = NDArray[np.float64]
+Bounds = tuple[float, float]
+
+# cells of the grids: primes, so that no period that people write divides the distance of nodes
+CELLS = (4099, 8209, 16411, 32771, 65537, 131101, 262147)
+MOST_CELLS = CELLS[-1]
+NUM_HALVINGS = 60  # a cell of a 4,000th of an axis to less than the last digit of a double
+REACH = 1e-7  # of an axis; the false roots of a double root written out, (x - a)**2, are 1e-8 apart
+SAME = 1e-9  # of an axis: places nearer to each other, or to an end, are one
+
+
+def kink_places(problem: Problem) -> dict[str, tuple[float, ...]]:
+    """Return the places of kinks and jumps strictly inside the domain: axis → sorted places.
+
+    Every axis has an entry. Arguments that name a field or an estimated coefficient are left out,
+    and of a condition on a plane counts what is on the plane.
+    """
+    return kinks_of(problem, _formulas(problem))
+
+
+def kinks_of(problem: Problem, formulas: Iterable[Expression]) -> dict[str, tuple[float, ...]]:
+    """Return the same of some formulas in the axes and constants of a problem."""
+    found: dict[str, list[float]] = {axis: [] for axis in problem.axes}
+    for argument in _arguments(formulas):
+        named = _named(problem, argument)
+        if len(named) == 1 and (axis := next(iter(named))) in problem.domain:
+            found[axis] += sign_changes(problem, argument, axis)
+    return {axis: tuple(_distinct(places, problem.domain[axis])) for axis, places in found.items()}
+
+
+def oblique_kinks(problem: Problem) -> tuple[Expression, ...]:
+    """Return the arguments g whose zeros no tensor grid follows, each once.
+
+    They depend on several axes, or on one and on estimated coefficients.
+    """
+    estimated = {c.name for c in problem.coefficients}
+    return tuple(
+        argument
+        for argument in _arguments(_formulas(problem))
+        if len(named := _named(problem, argument)) > 1
+        and named <= {*problem.axes, *estimated}
+        and named & set(problem.axes)
+    )
+
+
+def sign_changes(problem: Problem, argument: Expression, axis: str) -> list[float]:
+    """Return where an expression in one axis changes its sign, strictly inside the domain."""
+    low, high = problem.domain[axis]
+    linear, rest = coefficients_of(argument, {axis})
+    if axis in linear and axis not in names(rest):
+        places = _root(problem, linear[axis], rest)
+    else:
+        places = _bisected(_function(problem, argument, axis), (low, high))
+    gap = SAME * (high - low)
+    return [place for place in places if low + gap < place < high - gap]
+
+
+def _arguments(formulas: Iterable[Expression]) -> list[Expression]:
+    """Return what heaviside, sign and abs are applied to, each once."""
+    calls = (call for formula in formulas for call in calls_of(formula, STEPS + BENDS))
+    return list(dict.fromkeys(call.argument for call in calls))
+
+
+def _formulas(problem: Problem) -> Iterator[Expression]:
+    """Yield what is solved, what is given, on a plane as it is there, and what sensors see."""
+    yield from (equation.residual for equation in problem.solved_equations)
+    for condition in problem.conditions:
+        where = condition.where
+        on = {where.axis: Number(where.value)} if isinstance(where, Plane) else {}
+        yield substitute(condition.residual, on)
+    yield from (o.quantity for o in problem.observations if o.quantity is not None)
+
+
+def _named(problem: Problem, argument: Expression) -> set[str]:
+    """Return the names in an argument whose values are not known."""
+    return set(names(argument)) - set(problem.constants) - set(CONSTANTS)
+
+
+def _root(problem: Problem, slope: Expression, rest: Expression) -> list[float]:
+    try:
+        c, b = (constant_value(e, problem.constants) for e in (slope, rest))
+        return [-b / c + 0.0]  # no negative zero
+    except (InputError, ZeroDivisionError):
+        return []
+
+
+def _function(problem: Problem, argument: Expression, axis: str) -> Callable[[Array], Array]:
+    """Return sign(g) as a function of places (n,), NaN where g has no value."""
+
+    def sign(places: Array) -> Array:
+        with np.errstate(all="ignore"):
+            values = evaluate(argument, {**problem.constants, axis: places}, np)
+        return np.broadcast_to(np.sign(np.asarray(values, dtype=np.float64)), places.shape)
+
+    return sign
+
+
+def _bisected(sign: Callable[[Array], Array], bounds: Bounds) -> list[float]:
+    low, high = bounds
+    left, right = _brackets(sign, bounds)
+    before = sign(left)
+    for _ in range(NUM_HALVINGS):
+        middle = (left + right) / 2
+        is_left = sign(middle) == before
+        left, right = np.where(is_left, middle, left), np.where(is_left, right, middle)
+    places, reach = (left + right) / 2, REACH * (high - low)
+    one, other = sign(places - reach), sign(places + reach)
+    return places[(one != other) & ~np.isnan(one + other)].tolist()
+
+
+def _brackets(sign: Callable[[Array], Array], bounds: Bounds) -> tuple[Array, Array]:
+    """Return the ends (n,) and (n,) of the cells in which the sign changes."""
+    counts: list[int] = []
+    for cells in CELLS:
+        nodes = np.linspace(*bounds, cells + 1)
+        signs = sign(nodes)
+        at = np.flatnonzero(signs[1:] != signs[:-1])
+        at = at[~np.isnan(signs[at] + signs[at + 1])]
+        counts.append(len(at))
+        if len(counts) > 2 and len(set(counts[-3:])) == 1:
+            break
+    return nodes[at], nodes[at + 1]
+
+
+def _distinct(places: list[float], bounds: Bounds) -> Iterator[float]:
+    gap, last = SAME * (bounds[1] - bounds[0]), -np.inf
+    for place in sorted(places):
+        if place - last > gap:
+            yield place
+        last = place
+
+
+__all__ = ["kink_places", "kinks_of", "oblique_kinks", "sign_changes"]

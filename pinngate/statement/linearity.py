@@ -10,7 +10,7 @@ from pinngate.statement.problem import Problem
 
 def has_linear_equations(problem: Problem) -> bool:
     """Whether every equation is linear in the fields and their derivatives."""
-    return _are_linear(problem, (equation.residual for equation in problem.equations))
+    return _are_linear(problem, (equation.residual for equation in problem.solved_equations))
 
 
 def is_linear(problem: Problem) -> bool:

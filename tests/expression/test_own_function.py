@@ -22,7 +22,7 @@ from pinngate.expression import (
     substitute,
 )
 from pinngate.expression.printing import to_text
-from pinngate.statement.derivatives import expand_derivatives
+from pinngate.statement.brackets import Brackets
 
 DOUBLE = torch.float64
 
@@ -104,8 +104,9 @@ def test_a_tree_with_it_is_walked_like_any_other() -> None:
 
 def test_derivatives_of_brackets_use_the_chain_rule() -> None:
     bracket = parse("(mixed(u, x)*u_x)_x", FUNCTIONS)
-    found = expand_derivatives(bracket, ("u",), ("x",), {})
-    text = expand_derivatives(parse(f"(({TWIN.format(a='u', b='x')})*u_x)_x"), ("u",), ("x",), {})
+    brackets = Brackets(("u",), ("x",))
+    found = brackets.expanded(bracket)
+    text = brackets.expanded(parse(f"(({TWIN.format(a='u', b='x')})*u_x)_x"))
     known = values() | {"u_x": values()["k"], "u_xx": values()["k"] ** 2}
     torch.testing.assert_close(evaluate(found, known, torch), evaluate(text, known, torch))
 

@@ -23,6 +23,7 @@ from pinngate.model.residuals import ResidualModel
 from pinngate.model.terms import Batch, problem_terms
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.report.inspection import verify_truth
+from pinngate.statement.brackets import Brackets
 from pinngate.statement.coefficient_fields import (
     ends_of,
     searched,
@@ -31,7 +32,7 @@ from pinngate.statement.coefficient_fields import (
     values_and_slopes,
     with_true_fields,
 )
-from pinngate.statement.derivatives import expand_derivatives, parse_derivative
+from pinngate.statement.derivatives import parse_derivative
 from pinngate.statement.options import NetworkOptions
 from pinngate.statement.problem import CoefficientField, Problem
 
@@ -251,7 +252,7 @@ def test_a_run_starts_at_the_initial_value_everywhere() -> None:
 )
 def test_the_derivative_of_a_bracket_is_carried_out(typed: str, written: str) -> None:
     axes, over = ("x", "t"), {"k": ("x",)}
-    expanded = expand_derivatives(parse_equation(typed), ("u", "a", "k"), axes, over)
+    expanded = Brackets(("u", "a", "k"), axes, over).expanded(parse_equation(typed))
     expected = parse_equation(written)
     values = {name: 0.3 + 0.1 * k for k, name in enumerate(sorted(names(expanded)))}
     found = evaluate(expanded, values, np)

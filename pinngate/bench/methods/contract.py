@@ -31,7 +31,7 @@ class NotApplicable(Exception):  # noqa: N818 - an outcome, not a fault
 
 
 def require_plain(problem: Problem) -> None:
-    """Refuse what only our own methods know: geometries, and coefficients that vary.
+    """Refuse what only our own methods know: geometries, coefficients that vary, steps in brackets.
 
     Raises:
         NotApplicable: saying which.
@@ -40,6 +40,8 @@ def require_plain(problem: Problem) -> None:
         raise NotApplicable("it is for boxes")
     if problem.coefficient_fields:
         raise NotApplicable("it has no coefficients that vary with the axes")
+    if problem.fluxes:
+        raise NotApplicable("it has no steps inside brackets that are differentiated")
 
 
 class Course:

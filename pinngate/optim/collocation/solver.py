@@ -19,7 +19,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pinngate.errors import SolveError
@@ -43,6 +45,7 @@ from pinngate.model.networks import Network
 from pinngate.optim.collocation.spaces import (
     Resolution,
     coarsening_errors,
+    finer,
     first_resolution,
     refined,
     space,
@@ -54,6 +57,8 @@ from pinngate.optim.gauss_newton.trust_region import descend
 from pinngate.optim.parts import Parts
 from pinngate.points.nodes import node_batches
 from pinngate.statement.linearity import is_linear
+
+Array = NDArray[np.float64]
 
 FIRST_WEIGHT = 1e-3  # of the physics beside its reference: the data alone
 STIFF = 30.0  # goal of the weight beside reference noise over noise: slack below a tenth of it
@@ -288,7 +293,7 @@ class Collocation:
         """Refine while the data alone are fitted better, then let the physics in."""
         if self.best is None or stage.risk < WORTHWHILE * self.best.risk:
             self.best = self.last = stage
-            if self._refine(dict.fromkeys(self.resolution, 1.0)):
+            if self._change(finer(self.parts.problem, self.resolution)):
                 return
         self.soft = self.last = self.best
         self._restore(self.soft)
@@ -323,9 +328,9 @@ class Collocation:
             if self.has_refined:
                 return False
             self.has_refined = True
-            return self._refine(self._resolution_errors(is_of_derivatives=True))
-        errors = self._resolution_errors()
-        return max(errors.values()) > self._allowed(stage) and self._refine(errors)
+            return self._refine(self._missed(is_of_derivatives=True))
+        errors = self._missed()
+        return _total(errors) > self._allowed(stage) and self._refine(errors)
 
     def _allowed(self, stage: Stage) -> float:
         """Return what a coarser basis may miss: a part of the statistical error."""
@@ -335,14 +340,14 @@ class Collocation:
         """At the goal: refine while a coarser basis could not hold the same field."""
         before, self.last = self.last, stage
         self.weight.accepted = self.weight.value
-        errors = self._resolution_errors()
+        errors = self._missed()
         is_lost = self.soft is not None and is_worse(stage.errors, self.soft.errors)
         is_hopeful = not self.is_exact or stage.risk < WORTHWHILE * before.risk
         self.is_exact = True
         is_strained = stage.misfit * self.weight.value**2 > STRAINED * stage.risk
-        is_unresolved = is_strained or max(errors.values()) > self._allowed(stage)
+        is_unresolved = is_strained or _total(errors) > self._allowed(stage)
         if is_strained:
-            errors = self._resolution_errors(is_of_derivatives=True)
+            errors = self._missed(is_of_derivatives=True)
         if (is_unresolved or is_lost) and is_hopeful and self._refine(errors):
             return
         self._finish(stage, is_lost)
@@ -408,18 +413,20 @@ class Collocation:
         goal = STIFF * self.options.reference_noise / max(noise, 1e-300)
         self.weight.goal = max(self.weight.value if self.is_linear else self.weight.accepted, min(LARGEST_GOAL, goal))
 
-    def _resolution_errors(self, *, is_of_derivatives: bool = False) -> dict[str, float]:
-        """Return for each axis what a coarser basis along it would miss, in the fields' size."""
+    def _missed(self, *, is_of_derivatives: bool = False) -> dict[str, Array]:
+        """Return what coarser bases would miss, by axis and interval, in the fields' size."""
         basis = self.network.networks[0]
         return coarsening_errors(self.parts.problem, self.resolution, basis, is_of_derivatives)
 
-    def _refine(self, errors: Mapping[str, float]) -> bool:
+    def _refine(self, missed: Mapping[str, Array]) -> bool:
         """Refine the basis where it is not resolved; return whether there was room."""
-        finer = refined(self.resolution, errors)
-        made = space(self.parts.problem, finer, self.scales)
+        return self._change(refined(self.resolution, missed))
+
+    def _change(self, resolution: Resolution) -> bool:
+        made = space(self.parts.problem, resolution, self.scales)
         if made.num_parameters > MOST_FUNCTIONS * len(self.parts.problem.unknowns):
             return False
-        self._rebuild(finer)
+        self._rebuild(resolution)
         return True
 
     def _learn_sizes(self) -> None:
@@ -452,3 +459,8 @@ class Collocation:
         assign(self.network, self.coefficients, stage.theta)
         self.ridge = stage.ridge
         self.noise.load_state_dict(stage.noise)
+
+
+def _total(missed: Mapping[str, Array]) -> float:
+    """Return the root mean square of what the worst axis misses."""
+    return math.sqrt(max(float(own.sum()) for own in missed.values()))

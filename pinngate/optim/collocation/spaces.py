@@ -22,8 +22,8 @@ from pinngate.statement.problem import Plane, Problem
 
 Array = NDArray[np.float64]
 
-Resolution = Mapping[str, int]
-"""Intervals of each axis, or wave numbers where it is periodic."""
+Resolution = Mapping[str, "tuple[float, ...] | int"]
+"""Breaks of each axis scaled to [−1, 1], or wave numbers where it is periodic."""
 
 FIRST = {1: 12, 2: 8, 3: 4, 4: 3}  # by the number of axes
 FIRST_COEFFICIENT = 6
@@ -31,7 +31,7 @@ GROWTH = 1.6
 MOST_FIRST = 100  # intervals; noise-like sources are not followed
 NUM_SEEN = 512  # places at which a source is looked at
 SOURCE = 1e-3  # of its size, that may be missed of a source
-SHARE = 0.1  # of the largest tail: an axis with less is resolved
+MARKED = 0.7  # of what is missed, made up by the intervals that are halved
 NEAREST = 0.3  # intervals between a kink and another break
 
 
@@ -41,17 +41,34 @@ def first_resolution(problem: Problem, coefficients: Coefficients) -> Resolution
     Every residual is taken with the fields at zero; along each axis the functions must hold what is
     left of it.
     """
-    found = {}
+    found: dict[str, tuple[float, ...] | int] = {}
     stated = [(e.residual, None) for e in problem.equations]
     stated += [(c.residual, c.where) for c in problem.conditions]
     for axis in problem.axes:
         count = FIRST[len(problem.axes)]
-        sources = [s for s in (_source(problem, coefficients, r, w, axis) for r, w in stated)]
-        for values in sources:
+        for residual, where in stated:
+            values = _source(problem, coefficients, residual, where, axis)
             while count < MOST_FIRST and _misses(problem, axis, count, values):
                 count = math.ceil(GROWTH * count)
-        found[axis] = count
+        found[axis] = evenly(problem, axis, count)
     return found
+
+
+def evenly(problem: Problem, axis: str, count: int) -> tuple[float, ...] | int:
+    """Return even breaks of an axis, one at every kink."""
+    if axis in problem.periodic:
+        return count
+    gap = NEAREST * 2 / count
+    places = kinks(problem, axis)
+    even = np.linspace(-1, 1, count + 1)
+    inner = [float(b) for b in even[1:-1] if all(abs(b - p) > gap for p in places)]
+    return tuple(sorted([-1.0, *inner, *places, 1.0]))
+
+
+def kinks(problem: Problem, axis: str) -> list[float]:
+    """Return the places of kinks on the axis scaled to [−1, 1]."""
+    low, high = problem.domain[axis]
+    return [(2 * k - low - high) / (high - low) for k in kink_places(problem).get(axis, ())]
 
 
 def _source(
@@ -86,29 +103,56 @@ def _misses(problem: Problem, axis: str, count: int, values: Array) -> bool:
     size = float(np.ptp(values))
     if size == 0.0:
         return False
-    functions = axis_functions(problem, axis, count)
+    functions = axis_functions(problem, axis, evenly(problem, axis, count))
     x = -1 + 2 * (np.arange(NUM_SEEN) + 0.5) / NUM_SEEN
     rows = functions.values(x, 0)
     missed = values - rows @ np.linalg.lstsq(rows, values, rcond=None)[0]
     return float(np.sqrt(np.mean(missed**2))) > SOURCE * size
 
 
-def refined(resolution: Resolution, errors: Mapping[str, float]) -> Resolution:
-    """Return more intervals along the axes that are resolved least."""
-    least = SHARE * max(errors.values())
+def finer(problem: Problem, resolution: Resolution) -> Resolution:
+    """Return more intervals along every axis."""
     return {
-        axis: math.ceil(GROWTH * count) if errors[axis] >= least else count
-        for axis, count in resolution.items()
+        axis: evenly(problem, axis, math.ceil(GROWTH * _num_intervals(breaks)))
+        for axis, breaks in resolution.items()
     }
+
+
+def refined(resolution: Resolution, missed: Mapping[str, Array]) -> Resolution:
+    """Halve the intervals that miss most: the fewest that make up `MARKED` of the total.
+
+    W. Dörfler, SIAM J. Numer. Anal. 33, 1996. A periodic axis gets more wave numbers as a whole.
+    """
+    energies = [(e, axis, k) for axis, own in missed.items() for k, e in enumerate(own)]
+    energies.sort(reverse=True)
+    total, marked = sum(e for e, _, _ in energies), set()
+    found = 0.0
+    for energy, axis, k in energies:
+        if found >= MARKED * total:
+            break
+        found += energy
+        marked.add((axis, k))
+    made: dict[str, tuple[float, ...] | int] = {}
+    for axis, breaks in resolution.items():
+        if isinstance(breaks, int):
+            made[axis] = math.ceil(GROWTH * breaks) if (axis, 0) in marked else breaks
+            continue
+        halves = [
+            (breaks[k] + breaks[k + 1]) / 2
+            for k in range(len(breaks) - 1)
+            if (axis, k) in marked
+        ]
+        made[axis] = tuple(sorted([*breaks, *halves]))
+    return made
 
 
 def coarsening_errors(
     problem: Problem, resolution: Resolution, basis: TensorBasis, is_of_derivatives: bool = False
-) -> dict[str, float]:
-    """Return for each axis the root mean square of what a coarser one would miss.
+) -> dict[str, Array]:
+    """Return for each interval of each axis the mean square of what a coarser axis would miss.
 
     The fields, or their highest derivatives as a part of themselves, are projected along one axis
-    at a time onto the functions of the resolution before; the finer ones miss less by orders of
+    at a time onto functions with every other break; the finer ones miss less by orders of
     magnitude.
     """
     nodes = [functions.nodes() for functions in basis.axes]
@@ -118,40 +162,59 @@ def coarsening_errors(
         indexing="ij",
     )
     points = torch.as_tensor(np.stack([g.ravel() for g in grid], 1))
+    weights = basis.layers[0].weight.detach()
     found = {}
-    for place, (axis, count) in enumerate(resolution.items()):
+    for place, (axis, breaks) in enumerate(resolution.items()):
         order = highest_order(problem, axis) if is_of_derivatives else 0
         orders = tuple(order * (k == place) for k in range(len(nodes)))
-        weights = basis.layers[0].weight.detach()
         values = (basis.products(points, orders) @ weights.T).numpy()
         values = values.reshape(*grid[0].shape, -1)
-        functions = axis_functions(problem, axis, max(1, round(count / GROWTH)))
+        functions = axis_functions(problem, axis, _coarser(problem, axis, breaks))
         x, w = nodes[place]
         root = np.sqrt(w)[:, None]
         own = np.moveaxis(values, place, 0).reshape(len(x), -1)
-        rows = root * functions.values(x, 0)
-        coefficients = np.linalg.lstsq(rows, root * own, rcond=None)[0]
-        missed = own - functions.values(x, 0) @ coefficients
-        size = float(np.sqrt(np.mean(own**2))) if is_of_derivatives else 1.0
-        found[axis] = float(np.sqrt(np.mean(missed**2))) / max(size, 1e-300)
+        seen = functions.values(x, 0)
+        coefficients = np.linalg.lstsq(root * seen, root * own, rcond=None)[0]
+        square = np.mean((own - seen @ coefficients) ** 2, axis=1) * w / 2
+        if is_of_derivatives:
+            square = square / max(float(np.sum(np.mean(own**2, axis=1) * w / 2)), 1e-300)
+        if isinstance(breaks, int):
+            found[axis] = np.array([square.sum()])
+        else:
+            place_of = np.clip(np.searchsorted(breaks, x) - 1, 0, len(breaks) - 2)
+            found[axis] = np.bincount(place_of, square, len(breaks) - 1)
     return found
 
 
-def axis_functions(problem: Problem, axis: str, count: int) -> AxisFunctions:
+def _num_intervals(breaks: tuple[float, ...] | int) -> int:
+    return breaks if isinstance(breaks, int) else len(breaks) - 1
+
+
+def _coarser(
+    problem: Problem, axis: str, breaks: tuple[float, ...] | int
+) -> tuple[float, ...] | int:
+    if isinstance(breaks, int):
+        return max(1, round(breaks / GROWTH))
+    held = set(kinks(problem, axis))
+    inner = [b for k, b in enumerate(breaks[1:-1]) if k % 2 or b in held]
+    return (-1.0, *inner, 1.0)
+
+
+def axis_functions(
+    problem: Problem, axis: str, breaks: tuple[float, ...] | int
+) -> AxisFunctions:
     """Return the functions of an axis at a resolution, with a knot wherever a kink is."""
-    if axis in problem.periodic:
-        return Trigonometric(2 * count + 1)
-    low, high = problem.domain[axis]
-    places = [(2 * k - low - high) / (high - low) for k in kink_places(problem).get(axis, ())]
+    if isinstance(breaks, int):
+        return Trigonometric(2 * breaks + 1)
     order = highest_order(problem, axis)
-    return Splines(_breaks(count, places), {place: order - 1 for place in places})
+    return Splines(breaks, dict.fromkeys(kinks(problem, axis), order - 1))
 
 
 def space(problem: Problem, resolution: Resolution, scales: Scales) -> Network:
     """Return the trial space: the fields' basis, and one for each coefficient field."""
     fields = TensorBasis(
         list(problem.domain.values()),
-        [axis_functions(problem, axis, count) for axis, count in resolution.items()],
+        [axis_functions(problem, axis, breaks) for axis, breaks in resolution.items()],
         len(problem.unknowns),
         is_full=len(problem.axes) <= 2,
         output_scale=[scales[u].size for u in problem.unknowns],
@@ -160,7 +223,7 @@ def space(problem: Problem, resolution: Resolution, scales: Scales) -> Network:
     others = [
         TensorBasis(
             [problem.domain[a] for a in varying.over],
-            [axis_functions(problem, a, FIRST_COEFFICIENT) for a in varying.over],
+            [axis_functions(problem, a, evenly(problem, a, FIRST_COEFFICIENT)) for a in varying.over],
             1,
             columns=[problem.axes.index(a) for a in varying.over],
         )
@@ -180,8 +243,3 @@ def highest_order(problem: Problem, axis: str) -> int:
     return max(orders, default=0)
 
 
-def _breaks(count: int, places: list[float]) -> list[float]:
-    even = np.linspace(-1, 1, count + 1)
-    gap = NEAREST * 2 / count
-    inner = [b for b in even[1:-1] if all(abs(b - p) > gap for p in places)]
-    return sorted([-1.0, *inner, *places, 1.0])

@@ -50,14 +50,14 @@ def build(
     observations = build_observations(scope, file.observations)
     residuals = [item.residual for item in equations] + [item.residual for item in conditions]
     residuals += [item.quantity for item in observations if item.quantity is not None]
+    residuals += [flux.inside for flux in scope.fluxes]
     _require_used(scope, [*(c.name for c in coefficients), *(f.name for f in fields)], residuals)
     truth = build_truth(scope, file, coefficients, equations)
     fields = field_truths(scope, file, coefficients, fields, truth)
     if truth == Truth():
         truth = None  # it stated coefficient fields alone, which know their truth themselves
     _require_truth(scope, file.observations, truth)
-    if geometry is not None:
-        _refuse_solver(scope, truth)
+    _refuse_solver(scope, truth, has_geometry=geometry is not None)
     statement = Statement(
         name=file.name,
         domain=scope.domain,
@@ -77,6 +77,7 @@ def build(
         source=file.source.strip(),
         units=_units(scope, file.units),
         functions=dict(scope.functions),
+        fluxes=tuple(scope.fluxes),
     )
     if not observations:
         require_determined(source, statement)
@@ -89,7 +90,8 @@ def _equations(scope: Scope, texts: Sequence[str]) -> tuple[Equation, ...]:
         Equation(" ".join(text.split()), scope.residual(text, ("equations", i), "an equation"))
         for i, text in enumerate(texts)
     )
-    found = {name for equation in equations for name in scope.fields_in(equation.residual)}
+    residuals = [*(item.residual for item in equations), *(flux.inside for flux in scope.fluxes)]
+    found = {name for residual in residuals for name in scope.fields_in(residual)}
     for i, unknown in enumerate(scope.unknowns):
         if unknown not in found:
             raise InputError(
@@ -132,15 +134,24 @@ def _require_truth(
             )
 
 
-def _refuse_solver(scope: Scope, truth: Truth | None) -> None:
-    """Refuse a computed truth inside a geometry."""
-    if truth is not None and truth.solver is not None:
-        raise InputError(
-            "the reference solvers know boxes only, and the problem states a geometry",
-            span=scope.source.span(("truth", "solver")),
-            expected="a formula for each unknown, or a file with values on a grid of the "
-            "whole domain",
-        )
+def _refuse_solver(scope: Scope, truth: Truth | None, *, has_geometry: bool) -> None:
+    """Refuse a computed truth inside a geometry, and of brackets that hold steps."""
+    obstacles = {
+        "the reference solvers know boxes only, and the problem states a geometry": has_geometry,
+        "the reference solvers know no steps inside brackets that are differentiated": bool(
+            scope.fluxes
+        ),
+    }
+    if truth is None or truth.solver is None:
+        return
+    for what, holds in obstacles.items():
+        if holds:
+            raise InputError(
+                what,
+                span=scope.source.span(("truth", "solver")),
+                expected="a formula for each unknown, or a file with values on a grid of the "
+                "whole domain",
+            )
 
 
 def _units(scope: Scope, stated: dict[str, str]) -> dict[str, str]:

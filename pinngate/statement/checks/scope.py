@@ -10,6 +10,7 @@ import keyword
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +27,14 @@ from pinngate.expression import (
     parse,
     parse_equation,
 )
+from pinngate.statement.brackets import Brackets
 from pinngate.statement.checks.data_files import data_file
 from pinngate.statement.checks.source import Place, Source
-from pinngate.statement.components import Plane
+from pinngate.statement.components import Flux, Plane
 from pinngate.statement.derivatives import (
     MAX_ORDER,
     Derivative,
     canonical,
-    expand_derivatives,
     parse_derivative,
 )
 
@@ -70,6 +71,7 @@ class Scope:
     declared: dict[str, str] = field(default_factory=dict)
     files: dict[Path, Span] = field(default_factory=dict)
     functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    fluxes: list[Flux] = field(default_factory=list)
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -147,11 +149,12 @@ class Scope:
             if is_equation:
                 return parse_equation(line, self.functions)
             self._check_brackets(expression := parse(line, self.functions), place)
-            return expand_derivatives(expression, (), self.axes, {})
+            return Brackets((), self.axes).expanded(expression)
         except ExpressionError as error:
-            raise self._locate(error, place) from None
+            raise self.locate(error, place) from None
 
-    def _locate(self, error: ExpressionError, place: Place) -> InputError:
+    def locate(self, error: ExpressionError, place: Place) -> InputError:
+        """Return the error at its place in the file."""
         return InputError(
             error.what,
             span=self.source.within(place, error.offset, error.length),
@@ -182,7 +185,7 @@ class Scope:
             return constant_value(expression, self.constants)
         except ExpressionError as error:
             whole = ExpressionError(error.what, hint=error.hint, length=len(str(text)))
-            raise self._locate(whole, place) from None
+            raise self.locate(whole, place) from None
         except (TypeError, AttributeError):  # a function of a complex intermediate value
             raise InputError(
                 "the expression has no finite real value", span=self.source.span(place)
@@ -251,14 +254,16 @@ class Scope:
 
         Raises:
             InputError: it does not parse, names what is not declared, or a derivative of an order
-                above four, or holds no field at all.
+                above four or of a step, or holds no field at all.
         """
         typed = self._parsed(text, place, is_equation=True)
         self._check_brackets(typed, place)
-        expression = expand_derivatives(typed, self.outputs, self.axes, self.over)
+        further = tuple(further)
+        expression, fluxes = _expanded(self, typed, place, context, further)
         others = [*self.axes, *self.constants, *self.coefficients, *further]
         has_field = False
-        found = names(expression) | names(typed)
+        is_solved = partial(parse_derivative, unknowns=fluxes, axes=self.axes)
+        found = {n: k for n, k in names(expression).items() if not is_solved(n)} | names(typed)
         for name, offset in sorted(found.items(), key=lambda item: item[1]):
             derivative = parse_derivative(name, self.outputs, self.axes)
             if derivative is None:
@@ -281,7 +286,7 @@ class Scope:
                 expected=f"the unknowns are {', '.join(self.unknowns)}",
             )
         try:
-            return canonical(expression, self.outputs, self.axes)
+            return canonical(expression, (*self.outputs, *fluxes), self.axes)
         except RecursionError:
             raise InputError(
                 "the formula is nested too deeply", span=self.source.span(place)
@@ -342,6 +347,25 @@ class Scope:
             expected=expected,
             hint=hint,
         )
+
+
+def _expanded(
+    scope: Scope, typed: Expression, place: Place, context: str, local: tuple[str, ...]
+) -> tuple[Expression, tuple[str, ...]]:
+    """Carry out the derivatives of brackets; with the names of all fluxes so far.
+
+    Raises:
+        InputError: one loses a step that no flux can carry; for observations there is none, nor
+            for a bracket with `local` names, such as the normal.
+    """
+    taken = [*scope.declared, *scope.functions]
+    fluxes = None if context == "an observation" else scope.fluxes
+    brackets = Brackets(scope.outputs, scope.axes, scope.over, fluxes, taken, frozenset(local))
+    try:
+        expression = brackets.expanded(typed)
+    except ExpressionError as error:
+        raise scope.locate(error, place) from None
+    return expression, tuple(flux.name for flux in scope.fluxes)
 
 
 def _nearest_derivative(stem: str, letters: str, axes: tuple[str, ...]) -> str:

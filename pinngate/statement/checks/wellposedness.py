@@ -111,7 +111,7 @@ def require_determined(source: Source, stated: Statement) -> None:
     has_conditions = bool(stated.conditions or stated.periodic)
     span = source.key(("conditions",) if has_conditions else ("equations",))
     what = "nothing determines this problem: it has no observations and "
-    needed = needed_conditions(stated.equations, stated.unknowns, stated.axes)
+    needed = needed_conditions(stated.solved_equations, stated.solved_fields, stated.axes)
     if needed is None:
         raise InputError(
             f"{what}{len(stated.equations)} equation(s) for {len(stated.unknowns)} unknowns",
