@@ -37,7 +37,7 @@ from pinngate.linear.linearisation import Linearisation, linearise
 from pinngate.linear.system import LinearisedSystem, RidgeFit
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.residuals import ResidualModel
-from pinngate.model.row_weights import RowWeights
+from pinngate.model.row_weights import ROW, RowWeights
 from pinngate.model.scales import FieldScale
 from pinngate.model.terms import Batch, Term, problem_terms
 from pinngate.optim.collocation.continuation import Continuation, is_worse
@@ -55,13 +55,14 @@ from pinngate.optim.gauss_newton.iterate import coefficient_row
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 from pinngate.optim.gauss_newton.trust_region import descend
 from pinngate.optim.parts import Parts
+from pinngate.points.adaptation import arc_length
 from pinngate.points.nodes import node_batches
 from pinngate.statement.linearity import is_linear
 
 Array = NDArray[np.float64]
 
 FIRST_WEIGHT = 1e-3  # of the physics beside its reference: the data alone
-STIFF = 30.0  # goal of the weight beside reference noise over noise: slack below a tenth of it
+STIFF = 60.0  # goal of the weight beside reference noise over noise: slack below a hundredth of it
 LARGEST_GOAL = 1e6  # beyond, rounding takes over
 SCANNED = 18  # half decades on either side
 RELEASED_LATE = 0.5  # weight of the physics up to which coefficients are held
@@ -69,7 +70,7 @@ LEAST_DAMPING = 1e-3  # of the ridge
 RIDGES = 3  # a decade
 DECADES = 25  # below the largest eigenvalue
 RESTING = 0.01  # difference of actual and foreseen risk at which a stage has come to rest
-MOST_IN_STAGE = 6  # iterations; a stage that needs more took too large a step
+MOST_IN_STAGE = 20  # iterations; a stage that needs more took too large a step
 MOST_FUNCTIONS = 1500  # times fields: beyond, a step takes seconds
 STRAINED = 0.1  # weighted misfit of the physics over the risk, from which it matters
 FALLS = 0.5  # what is left of the misfit after a step that the space can follow
@@ -125,9 +126,8 @@ class Collocation:
         self.best: Stage | None = None
         self.last: Stage | None = None
         self.soft: Stage | None = None
-        import os
-        self.starts = ["scan"]
-        self.release = float(os.environ.get("REL", "0.5"))
+        self.starts = ["late", "scan"]
+        self.release = 0.0
         self.is_exact = self.is_lost = self.has_refined = self.is_settled = False
         self.reason: str | None = None
         self.last_score = self.last_lookahead = math.inf
@@ -143,7 +143,8 @@ class Collocation:
         self.model = ResidualModel(problem_terms(problem, observed, self.scales), problem)
         fields = self.network.networks[0]
         functions = dict(zip(problem.axes, fields.axes, strict=True))
-        self.batches = node_batches(source, functions, len(fields.members))
+        self.plain_batches = node_batches(source, functions, len(fields.members))
+        self.batches = dict(self.plain_batches)
         self.trial = Trial(self.model, self.network, self.coefficients)
         self.anchor = flatten(self.network, self.coefficients)[: self.network.num_parameters] * 0
 
@@ -204,6 +205,8 @@ class Collocation:
         self.iteration += 1
         if self.reason is None and self.iteration >= self.options.max_iterations:
             self.reason = f"the limit of {self.options.max_iterations} iterations is reached"
+            if self.best is not None:
+                self._restore(self.best)
         return row
 
     def _choose_ridge(self, line: Linearisation) -> RidgeFit:
@@ -279,9 +282,23 @@ class Collocation:
         assign(self.network, self.coefficients, theta if step.delta is None else moved(step.delta))
         return step.gain
 
+    def _weigh_nodes(self) -> None:
+        """Measure the physics in units of the local slope, as `pinngate.points.adaptation` says."""
+        fields = self.network.networks[0]
+        for name in dict.fromkeys(n for n in self.batches if n not in self.noise.models):
+            plain = self.plain_batches[name]
+            slope = arc_length(fields, plain.points.flatten(0, -2)).view(plain.points.shape[:-1])
+            slope = slope if plain.node_weights is None else slope.mean(1)
+            row = plain.columns.get(ROW, torch.ones_like(slope)) / slope
+            self.batches[name] = Batch(
+                plain.points, {**plain.columns, ROW: row}, plain.node_weights
+            )
+
     def _end_stage(self, stage: Stage) -> None:
         """Go on to stiffer physics, to a finer basis, back, or stop."""
         self.in_stage = 0
+        if len(self.parts.problem.axes) > 1:
+            self._weigh_nodes()
         if self.weight.accepted == 0.0 and not self.is_linear:
             self._grow_on_data(stage)
         elif self.weight.is_at_goal:
@@ -300,7 +317,7 @@ class Collocation:
         self.weight.accept()
 
     def _accept(self, stage: Stage) -> None:
-        before, self.last = self.last, stage
+        before, self.last = self.last or stage, stage
         self._see_whether_settled(stage, before)
         if self.weight.accepted > self.release and not self.is_settled and self._meet_misfit(stage, before):
             return
@@ -342,7 +359,9 @@ class Collocation:
         self.weight.accepted = self.weight.value
         errors = self._missed()
         is_lost = self.soft is not None and is_worse(stage.errors, self.soft.errors)
-        is_hopeful = not self.is_exact or stage.risk < WORTHWHILE * before.risk
+        is_hopeful = not self.is_exact or before is None or (
+            stage.risk < WORTHWHILE * before.risk or stage.misfit < FALLS * before.misfit
+        )
         self.is_exact = True
         is_strained = stage.misfit * self.weight.value**2 > STRAINED * stage.risk
         is_unresolved = is_strained or _total(errors) > self._allowed(stage)
@@ -424,7 +443,7 @@ class Collocation:
 
     def _change(self, resolution: Resolution) -> bool:
         made = space(self.parts.problem, resolution, self.scales)
-        if made.num_parameters > MOST_FUNCTIONS * len(self.parts.problem.unknowns):
+        if made.num_parameters > MOST_FUNCTIONS * len(self.parts.problem.solved_fields):
             return False
         self._rebuild(resolution)
         return True
@@ -434,7 +453,7 @@ class Collocation:
         seen = {o.of for o in self.parts.batches.sets if o.is_of_field}
         values = self.network(self.batches[self.parts.batches.equation_names[0]].points).detach()
         grown = {}
-        for k, name in enumerate(self.parts.problem.unknowns):
+        for k, name in enumerate(self.parts.problem.solved_fields):
             size = float(values[:, k].square().mean().sqrt())
             ratio = size / self.scales[name].size
             if name not in seen and size > 0 and max(ratio, 1 / ratio) > KNOWN_SIZE:

@@ -42,7 +42,7 @@ def first_resolution(problem: Problem, coefficients: Coefficients) -> Resolution
     left of it.
     """
     found: dict[str, tuple[float, ...] | int] = {}
-    stated = [(e.residual, None) for e in problem.equations]
+    stated = [(e.residual, None) for e in problem.solved_equations]
     stated += [(c.residual, c.where) for c in problem.conditions]
     for axis in problem.axes:
         count = FIRST[len(problem.axes)]
@@ -103,7 +103,11 @@ def _misses(problem: Problem, axis: str, count: int, values: Array) -> bool:
     size = float(np.ptp(values))
     if size == 0.0:
         return False
-    functions = axis_functions(problem, axis, evenly(problem, axis, count))
+    breaks = evenly(problem, axis, count)
+    if isinstance(breaks, int):
+        functions: AxisFunctions = Trigonometric(2 * breaks + 1)
+    else:
+        functions = Splines(breaks, dict.fromkeys(kinks(problem, axis), -1))
     x = -1 + 2 * (np.arange(NUM_SEEN) + 0.5) / NUM_SEEN
     rows = functions.values(x, 0)
     missed = values - rows @ np.linalg.lstsq(rows, values, rcond=None)[0]
@@ -215,10 +219,10 @@ def space(problem: Problem, resolution: Resolution, scales: Scales) -> Network:
     fields = TensorBasis(
         list(problem.domain.values()),
         [axis_functions(problem, axis, breaks) for axis, breaks in resolution.items()],
-        len(problem.unknowns),
+        len(problem.solved_fields),
         is_full=len(problem.axes) <= 2,
-        output_scale=[scales[u].size for u in problem.unknowns],
-        output_shift=[scales[u].centre for u in problem.unknowns],
+        output_scale=[scales[u].size for u in problem.solved_fields],
+        output_shift=[scales[u].centre for u in problem.solved_fields],
     )
     others = [
         TensorBasis(
@@ -237,7 +241,7 @@ def highest_order(problem: Problem, axis: str) -> int:
     place = problem.axes.index(axis)
     orders = [
         derivative.orders[place]
-        for equation in problem.equations
+        for equation in problem.solved_equations
         for derivative in problem.derivatives(equation.residual).values()
     ]
     return max(orders, default=0)
