@@ -16,12 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from pinngate.linear.effort import TILE
-from pinngate.linear.jacobian import Batches, jacobian, row_weights
+from pinngate.linear.jacobian import Batches, jacobian, row_weights, write_rows
 from pinngate.linear.products import Block, Products
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
@@ -33,11 +34,17 @@ from pinngate.model.tiles import TermEvaluation, Tile
 
 @dataclass
 class _Piece:
-    """Points linearised together, from `offset` of their term on; `kept` holds their factors."""
+    """Points of one term, or of all equations, from `offset` on; `kept` holds their factors."""
 
+    name: str
     batches: dict[str, Batch]
     offset: int
     kept: list[Block] | None = None
+
+    def only(self, rows: Tensor) -> _Piece:
+        """Return some of the points."""
+        own = {self.name: self.batches[self.name].take(rows)}
+        return _Piece(self.name, self.batches | own, 0)
 
 
 class LinearisedRows:
@@ -92,7 +99,7 @@ class LinearisedRows:
             if name in shared:
                 continue
             for start in range(0, len(batch), tile):
-                yield _Piece({**empty, name: batch.take(slice(start, start + tile))}, start)
+                yield _Piece(name, {**empty, name: batch.take(slice(start, start + tile))}, start)
 
     def _linearise(self, cache_bytes: float) -> None:
         left = cache_bytes
@@ -162,6 +169,33 @@ class LinearisedRows:
         """Return A v and Aᵀ A v in one pass, (N, m) and (P, m)."""
         return self._products.passed(v, None, is_gram=True)
 
+    def written(self) -> Iterator[tuple[slice, Tensor]]:
+        """Yield all rows of A, a few at a time, (k, P), in an array that the next ones overwrite."""
+        return self._products.written()
+
+    def some(self, places: Tensor) -> Iterator[tuple[slice, Tensor]]:
+        """Yield some observation rows of A in tiles; only their points are propagated.
+
+        Args:
+            places: among all rows, increasing, (k,).
+
+        Yields:
+            A slice of `places`, and the rows there, (j, P).
+        """
+        for piece in self._pieces:
+            begin = self.slices[piece.name].start + piece.offset
+            ends = places.new_tensor([begin, begin + len(piece.batches[piece.name])])
+            first, last = torch.searchsorted(places, ends).tolist()
+            if first == last:
+                continue
+            own = places[first:last]
+            for part in self._sweep(piece.only(own - begin)):
+                for e, _, factors in part.backward(partial(_scaled, self.scale[own])):
+                    rows = slice(first + e.start, first + e.start + len(e.residual))
+                    written = self.scale.new_empty(len(e.residual), self.num_weights)
+                    write_rows(self.network, factors, written)
+                    yield rows, written
+
     def row_squares(self, rows: slice) -> Tensor:
         """Return ‖a_n‖² of rows of A, (n,). Cost: N·C²·width a layer."""
         squares = self.scale.new_empty(self.shape[0])
@@ -204,6 +238,10 @@ class LinearisedRows:
             factor = (sizes[name] / len(chosen[name])) ** 0.5
             found[weights.slices[term.name]] *= (factor * own)[:, None]
         return found
+
+
+def _scaled(scale: Tensor, evaluation: TermEvaluation) -> Tensor:
+    return scale[evaluation.start : evaluation.start + len(evaluation.residual)]
 
 
 def _num_bytes(blocks: list[Block]) -> int:

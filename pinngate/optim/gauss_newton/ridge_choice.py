@@ -35,7 +35,7 @@ class RidgeChoice:
             return system.fits([self.ridge], b)[0]
         factor = self.options.ridge_factor
         ridges = [self.ridge * factor ** (k / STEPS) for k in range(-STEPS, STEPS + 1)]
-        fit = min(system.fits(ridges, b), key=lambda f: f.risk)
+        fit = system.best_fit(ridges, b)
         is_resting = fit.ridge not in (ridges[0], ridges[-1])
         self.next_scan = iteration + (self.options.scan_pause if is_resting else 1)
         self.ridge = max(fit.ridge, LEAST_RIDGE)
