@@ -101,7 +101,7 @@ class Products:
         self._hold(sides.moments)
 
     def written(self) -> Iterator[tuple[slice, Tensor]]:
-        """Yield all rows of A, a few at a time, (k, P), in an array that the next ones overwrite."""
+        """Yield all rows of A in turn, (k, P) each, in an array that the next overwrite."""
         size = max(1, MAX_WRITTEN // self.num_weights)
         buffer: Tensor | None = None
         for block in self.blocks():

@@ -170,7 +170,7 @@ class LinearisedRows:
         return self._products.passed(v, None, is_gram=True)
 
     def written(self) -> Iterator[tuple[slice, Tensor]]:
-        """Yield all rows of A, a few at a time, (k, P), in an array that the next ones overwrite."""
+        """Yield all rows of A in turn, (k, P) each, in an array that the next overwrite."""
         return self._products.written()
 
     def some(self, places: Tensor) -> Iterator[tuple[slice, Tensor]]:
