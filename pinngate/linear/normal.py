@@ -9,10 +9,11 @@ K > 0 or not,
     `apply`, `minimiser`              1 each, N P operations
     `fits`, however many ridges       2: Aᵀb, then the leverages, n P² operations (2 n P² where
                                       decomposed)
-    `best_fit`                        4: the risks of all ridges, then the fit at the best one
+    `best_fit`                        3: the risks of all ridges, then the fit at the best one
     `unshrunk`                        2, over the rows of the group alone
 
-so that a Gauss–Newton step takes about ten, two or three of which cost P² a row. Memory: a tile of
+where Aᵀb of the last b is kept, so that a Gauss–Newton step takes about ten, two or three of which
+cost P² a row. Memory: a tile of
 rows, P² a few times, and some numbers a row. Source of the sums: any text on normal equations; what
 they lose of the condition number is what `dense` loses where N > P, which solves them, too.
 """
@@ -45,6 +46,7 @@ class TiledColumns(GramColumns):
 
     def __init__(self, rows: LinearisedRows, num_unpenalised: int, observed: slice) -> None:
         self.rows = rows
+        self._last: tuple[Tensor, int, Tensor] | None = None
         shape = (rows.shape[0], rows.num_weights)
         super().__init__(shape, rows.unpenalised[:, :num_unpenalised], observed, is_dual=False)
 
@@ -62,10 +64,12 @@ class TiledColumns(GramColumns):
         return gram
 
     def reduce(self, x: Tensor) -> Tensor:
-        """Return Aᵀ x. Cost: one pass."""
+        """Return Aᵀ x. Cost: one pass, none for the vector that was given last."""
         if x.ndim == 2:
             return self.rows.adjoint(x) if x.shape[1] else x.new_empty(self.num_penalised, 0)
-        return self.rows.adjoint(x[:, None])[:, 0]
+        if self._last is None or self._last[0] is not x or self._last[1] != x._version:
+            self._last = x, x._version, self.rows.adjoint(x[:, None])[:, 0]
+        return self._last[2]
 
     def weights(self, found: Tensor) -> Tensor:
         """Return what was found: M lives where the weights do."""

@@ -14,6 +14,7 @@ form costs as many products a vector as there are channels. Stands between the r
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -52,8 +53,8 @@ class LinearisedRows:
 
     Args:
         model: the terms.
-        network: P weights; must not change between products, for factors outside the cache are
-            computed from it.
+        network: P weights. Factors outside the cache are computed from a copy of it, so that it
+            may move on to the next iterate.
         coefficients: K unknown coefficients, the last columns.
         batches: points of every term.
         weights: of the rows; roots of the noise come by `scale_rows`.
@@ -79,7 +80,8 @@ class LinearisedRows:
         cache_bytes: float = 2e9,
         tile: int = TILE,
     ) -> None:
-        self.model, self.network, self.coefficients = model, network, coefficients
+        self.model = model
+        self.network, self.coefficients = copy.deepcopy((network, coefficients))
         self.slices = weights.slices
         self.batches = {n: batches[n] for n in self.slices if n in batches}
         num_rows = weights.num_rows
@@ -89,7 +91,7 @@ class LinearisedRows:
         self.residual = network.low.new_empty(num_rows)
         self.unpenalised = network.low.new_empty(num_rows, num_unpenalised)
         self._pieces = list(self._cut(tile))
-        self._products = Products(network, num_rows, self._all_blocks)
+        self._products = Products(self.network, num_rows, self._all_blocks)
         self._linearise(cache_bytes)
 
     def _cut(self, tile: int) -> Iterator[_Piece]:
