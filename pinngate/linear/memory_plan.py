@@ -124,12 +124,12 @@ def normal_memory(size: Size) -> int:
 
     Some numbers a row; then the Gram matrix four times during its decomposition, or six arrays of
     its size where a posterior meets correlated residuals; beside it the propagation of one tile and
-    three times its rows written out.
+    five times what is written out of its rows.
     """
     rows, columns = max(size.num_rows, size.num_posterior_rows), size.num_parameters
     tile = min(rows, DENSE_TILE)
-    written = 3 * min(tile * columns, MAX_WRITTEN)
-    return LIBRARY + NUMBER * (PER_ROW * rows + 6 * columns**2 + size.tile(tile) + written)
+    tiles = 3 * tile * size.per_point + 5 * min(tile * columns, MAX_WRITTEN)
+    return LIBRARY + NUMBER * (PER_ROW * rows + 6 * columns**2 + tiles)
 
 
 def _is_tall(size: Size) -> bool:

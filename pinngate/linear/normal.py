@@ -59,7 +59,7 @@ class TiledColumns(GramColumns):
     def gram(self) -> Tensor:
         """Return AᵀA, right in its lower triangle. Cost: one pass."""
         gram = self.unpenalised.new_zeros(self.num_penalised, self.num_penalised)
-        for _, written in self.rows.written():
+        for _, written in self.rows.products.written():
             add_lower_gram(gram, written)
         return gram
 
@@ -77,7 +77,7 @@ class TiledColumns(GramColumns):
 
     def tiles(self) -> Iterator[tuple[slice, Tensor]]:
         """Yield the observation rows, a tile at a time. Cost: one pass."""
-        for places, written in self.rows.written():
+        for places, written in self.rows.products.written():
             if places.start >= self.observed.start:
                 yield places, written
 

@@ -65,6 +65,7 @@ class LinearisedRows:
         residual: weighted residuals (N,), in the rows of the dense `jacobian`.
         unpenalised: C (N, K), weighted.
         slices: rows of each term.
+        products: with A, and its rows written out.
 
     Cost: one propagation forward and backward; 2·N·C·P operations a product, C channels.
     """
@@ -90,18 +91,9 @@ class LinearisedRows:
         self.scale = weights.factors(network.low)
         self.residual = network.low.new_empty(num_rows)
         self.unpenalised = network.low.new_empty(num_rows, num_unpenalised)
-        self._pieces = list(self._cut(tile))
-        self._products = Products(self.network, num_rows, self._all_blocks)
+        self._pieces = list(_cut(model, self.batches, tile))
+        self.products = Products(self.network, num_rows, self._all_blocks)
         self._linearise(cache_bytes)
-
-    def _cut(self, tile: int) -> Iterator[_Piece]:
-        shared = [t.name for t in self.model.terms if t.kind == "equation"][1:]
-        empty = {name: b.take(slice(0, 0)) for name, b in self.batches.items()}
-        for name, batch in self.batches.items():
-            if name in shared:
-                continue
-            for start in range(0, len(batch), tile):
-                yield _Piece(name, {**empty, name: batch.take(slice(start, start + tile))}, start)
 
     def _linearise(self, cache_bytes: float) -> None:
         left = cache_bytes
@@ -161,19 +153,15 @@ class LinearisedRows:
 
     def forward(self, v: Tensor) -> Tensor:
         """Return A v for v (P, m): (N, m)."""
-        return self._products.passed(v, None)[0]
+        return self.products.passed(v, None)[0]
 
     def adjoint(self, y: Tensor) -> Tensor:
         """Return Aᵀ y for y (N, m): (P, m)."""
-        return self._products.passed(None, y)[1]
+        return self.products.passed(None, y)[1]
 
     def gram(self, v: Tensor) -> tuple[Tensor, Tensor]:
         """Return A v and Aᵀ A v in one pass, (N, m) and (P, m)."""
-        return self._products.passed(v, None, is_gram=True)
-
-    def written(self) -> Iterator[tuple[slice, Tensor]]:
-        """Yield all rows of A in turn, (k, P) each, in an array that the next overwrite."""
-        return self._products.written()
+        return self.products.passed(v, None, is_gram=True)
 
     def some(self, places: Tensor) -> Iterator[tuple[slice, Tensor]]:
         """Yield some observation rows of A in tiles; only their points are propagated.
@@ -240,6 +228,16 @@ class LinearisedRows:
             factor = (sizes[name] / len(chosen[name])) ** 0.5
             found[weights.slices[term.name]] *= (factor * own)[:, None]
         return found
+
+
+def _cut(model: ResidualModel, batches: Batches, tile: int) -> Iterator[_Piece]:
+    shared = [t.name for t in model.terms if t.kind == "equation"][1:]
+    empty = {name: b.take(slice(0, 0)) for name, b in batches.items()}
+    for name, batch in batches.items():
+        if name in shared:
+            continue
+        for start in range(0, len(batch), tile):
+            yield _Piece(name, {**empty, name: batch.take(slice(start, start + tile))}, start)
 
 
 def _scaled(scale: Tensor, evaluation: TermEvaluation) -> Tensor:
