@@ -302,6 +302,7 @@ given in Python (`docs/extending.md`).
 
 _AFTER: dict[type[Section], str] = {
     PartSection: _GEOMETRY,
+    ObservationSection: _OBSERVATIONS,
     TruthSection: _TRUTH,
     SolveSection: _SOLVE,
 }
