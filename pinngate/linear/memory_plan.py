@@ -20,7 +20,7 @@ LIBRARY = 50_000_000  # bytes that the libraries take at their first products an
 LARGE = 1 << 28  # bytes of J; a smaller one is held, for making its rows anew takes longer
 TALL = 4  # rows a weight from which P² is small beside J
 MOST_WEIGHTS = 4096  # of normal equations, N P² operations a step and P³ a choice of the ridge
-PER_ROW = 24  # numbers: points in two orders, residuals, target, weights, leverages, transients
+PER_ROW = 48  # numbers: points in two orders, residuals, target, weights, leverages, transients
 LEAST_RANK = 64  # a smaller basis leaves conjugate gradients with hundreds of passes
 
 
@@ -123,12 +123,13 @@ def normal_memory(size: Size) -> int:
     """Return the bytes of the form that holds JᵀJ, and J never.
 
     Some numbers a row; then the Gram matrix four times during its decomposition, or six arrays of
-    its size where a posterior meets correlated residuals; beside it the propagation of one tile and
-    five times what is written out of its rows.
+    its size where a posterior meets correlated residuals; beside it the propagation of one tile,
+    twice over for what the allocator keeps of the one before, and five times what is written out of
+    its rows.
     """
     rows, columns = max(size.num_rows, size.num_posterior_rows), size.num_parameters
     tile = min(rows, DENSE_TILE)
-    tiles = 3 * tile * size.per_point + 5 * min(tile * columns, MAX_WRITTEN)
+    tiles = 7 * tile * size.per_point + 5 * min(tile * columns, MAX_WRITTEN)
     return LIBRARY + NUMBER * (PER_ROW * rows + 6 * columns**2 + tiles)
 
 

@@ -281,8 +281,7 @@ def test_nothing_of_the_size_of_the_jacobian_is_ever_allocated(monkeypatch) -> N
     assert sizes[NormalForm()] < 3 * 3160 * 10 < sizes[DenseForm()]
 
 
-def test_all_of_a_million_rows_is_linear_in_memory() -> None:
-    """Ten times the rows take the same transient memory, but for vectors of the rows."""
+def test_more_rows_take_more_tiles_and_no_larger_ones() -> None:
     largest = []
     for count in (1000, 8000):
         setting = NoisyHeat(SMALL, num_observations=count, is_initial=False)
