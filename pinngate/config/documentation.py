@@ -272,9 +272,9 @@ stands for a missing value (`nan`, `NA`) is an error unless `missing` states it,
 that is no finite number in a column of an axis or of a standard deviation. The count is told by
 `pinngate check` and in the report. Censored values have no notation: leave them out.
 
-Files of any length are read in blocks. Of more than `max_rows` values a subset is fitted: the
-domain is cut into cells, which in turn give one of their values each, drawn at random from the
-seed.
+Files of any length are read in blocks, and every value is fitted; time grows with their number,
+memory hardly does. Where `max_rows` is stated and values are more, a subset is fitted: the domain
+is cut into cells, which in turn give one of their values each, drawn at random from the seed.
 
 Held-out values take no part in the fit. The mean of their squared residuals stands beside the
 leave-one-out risk, which promises just that, in the report, on the command line and in
@@ -302,6 +302,7 @@ given in Python (`docs/extending.md`).
 
 _AFTER: dict[type[Section], str] = {
     PartSection: _GEOMETRY,
+    ObservationSection: _OBSERVATIONS,
     TruthSection: _TRUTH,
     SolveSection: _SOLVE,
 }

@@ -2,8 +2,8 @@
 
 `collect` turns the observations that a problem states into `ObservationSet`s, the only data that
 training sees. Noise comes from its own random stream, so that a seed gives the same data whatever
-optimizer, network or collocation is used with it; so do the values that are held out and, of very
-many, those that are fitted.
+optimizer, network or collocation is used with it; so do the values that are held out and,
+where `max_rows` is stated, those that are fitted.
 """
 
 from __future__ import annotations
@@ -257,10 +257,10 @@ def _measured(
     return _noting_equal_values(_thinned(made, stated.table.max_rows, seed))
 
 
-def _thinned(whole: ObservationSet, most: int, seed: int) -> ObservationSet:
-    """Keep at most so many of the values, and say so."""
+def _thinned(whole: ObservationSet, most: int | None, seed: int) -> ObservationSet:
+    """Keep at most so many of the values where that is stated, and say so."""
     total = len(whole.values)
-    if total <= most:
+    if most is None or total <= most:
         return whole
     chosen = stratified_subset(whole.points, most, generator(seed, whole.name + "/subset"))
     note = (

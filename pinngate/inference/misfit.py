@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pinngate.data.replicates import by_place
+
 LEVEL = 0.01  # a fit is called wrong where noise alone would do this once in a hundred runs
 FEW = 5  # fewer repeated measurements than that know too little of their scatter
 CLEAR = 1.05  # and off by more than a standard deviation is ever known to
@@ -97,8 +99,8 @@ def _against_replicates(
 
     rows = np.isfinite(columns["residual"])
     points = np.column_stack([columns[axis][rows] for axis in axes])
-    _, group, count = np.unique(points, axis=0, return_inverse=True, return_counts=True)
-    group, r = group.reshape(-1), columns["residual"][rows]
+    group, count = by_place(points)
+    r = columns["residual"][rows]
     mean = np.bincount(group, weights=r) / count
     pure, lack = np.sum((r - mean[group]) ** 2), np.sum(mean[group] ** 2)
     free_pure = r.size - count.size

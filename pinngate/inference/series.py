@@ -17,6 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pinngate.data.replicates import by_place
+
 Array = NDArray[np.float64]
 Labels = NDArray[np.intp]
 MOST_SERIES = 20  # beyond, places are a field of sensors whose misfits are alike too
@@ -70,9 +72,8 @@ def groups_of(points: Array, sets: Labels, time: int | None) -> tuple[Labels, st
     if n < 2 * LEAST_LENGTH:
         return None
     space = points if time is None else np.delete(points, time, axis=1)
-    _, labels = np.unique(np.column_stack([sets, space]), axis=0, return_inverse=True)
-    labels = labels.reshape(-1).astype(np.intp)
-    count = int(labels.max()) + 1
+    labels, sizes = by_place(np.column_stack([sets, space]))
+    count = len(sizes)
     if 2 <= count <= MOST_SERIES and n >= LEAST_LENGTH * count:
         return labels, "series"
     halvings = min(NUM_HALVINGS, int(math.log2(n / LEAST_LENGTH)))

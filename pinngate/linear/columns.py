@@ -1,11 +1,14 @@
-"""The Jacobian's columns and where their Gram matrix lives: in the smaller of two forms.
+"""The columns of a Jacobian whose Gram matrix is formed, in the smaller of two forms.
 
 With M = gram + α I and T_A the residual operator of the penalised columns A (N, P) alone:
 dual form (N ≤ P) gram = A Aᵀ, T_A = α M⁻¹; normal form gram = AᵀA, T_A = I − A M⁻¹ Aᵀ.
+`JacobianColumns` holds A; `normal.TiledColumns` makes its rows anew, a tile at a time.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import Literal
 
 import torch
@@ -16,49 +19,47 @@ from pinngate.linear.gram import lower_gram, solve_gram
 Form = Literal["auto", "dual", "normal"]
 
 
-class JacobianColumns:
-    """A and C of a dense Jacobian; `found` stands for M⁻¹ `reduce(x)`.
+class GramColumns(ABC):
+    """A and C; `found` stands for M⁻¹ `reduce(x)`.
 
     Args:
-        jacobian: (N, P + K), the unpenalised columns last.
-        num_unpenalised: K.
+        shape: N and P.
+        unpenalised: C (N, K).
         observed: the rows that are observations.
-        form: which Gram matrix to use; ``auto`` takes the smaller.
+        is_dual: which form.
 
     Attributes:
-        penalised: A (N, P).
-        unpenalised: C (N, K).
         reduced: C where M lives, (m, K).
         products: CᵀC (K, K).
-        is_dual: which form.
     """
 
     def __init__(
-        self, jacobian: Tensor, num_unpenalised: int, observed: slice, form: Form = "auto"
+        self, shape: tuple[int, int], unpenalised: Tensor, observed: slice, *, is_dual: bool
     ) -> None:
-        num_rows, num_columns = jacobian.shape
-        num_penalised = num_columns - num_unpenalised
-        self.jacobian, self.observed = jacobian, observed
-        self.penalised, self.unpenalised = jacobian[:, :num_penalised], jacobian[:, num_penalised:]
-        self.is_dual = form == "dual" or (form == "auto" and num_rows <= num_penalised)
-        self.reduced = self.reduce(self.unpenalised)
-        self.products = self.unpenalised.T @ self.unpenalised
+        self.num_rows, self.num_penalised = shape
+        self.unpenalised, self.observed, self.is_dual = unpenalised, observed, is_dual
+        self.reduced = self.reduce(unpenalised)
+        self.products = unpenalised.T @ unpenalised
 
+    @abstractmethod
+    def apply(self, change: Tensor) -> Tensor:
+        """Return A v for a change v (P,), A v + C c for one of (P + K,): (N,)."""
+
+    @abstractmethod
     def gram(self) -> Tensor:
         """Return A Aᵀ or AᵀA, right in its lower triangle."""
-        return lower_gram(self.penalised.T if self.is_dual else self.penalised)
 
+    @abstractmethod
     def reduce(self, x: Tensor) -> Tensor:
         """Return x (N, …) where M lives: x itself (dual) or Aᵀ x (normal)."""
-        return x if self.is_dual else self.penalised.T @ x
 
+    @abstractmethod
     def weights(self, found: Tensor) -> Tensor:
         """Return (AᵀA + αI)⁻¹ Aᵀ x (P, …)."""
-        return self.penalised.T @ found if self.is_dual else found
 
-    def residual(self, ridge: float, x: Tensor, found: Tensor) -> Tensor:
-        """Return T_A x (N, …): what the penalised columns cannot explain."""
-        return ridge * found if self.is_dual else x - self.penalised @ found
+    @abstractmethod
+    def tiles(self) -> Iterator[tuple[slice, Tensor]]:
+        """Yield the observation rows of A, (k, P), and their places among all rows."""
 
     def schur(self, ridge: float, found: Tensor, plain: Tensor) -> Tensor:
         """Return Cᵀ T_A x from Cᵀ x (`plain`)."""
@@ -80,3 +81,55 @@ class JacobianColumns:
         gram = self.schur(ridge, by_column, self.products)
         gram = gram + damping * torch.eye(len(gram), dtype=b.dtype, device=b.device)
         return -solve_gram(gram, self.schur(ridge, found, self.unpenalised.T @ b))
+
+
+class JacobianColumns(GramColumns):
+    """Those of a Jacobian that is formed.
+
+    Args:
+        jacobian: (N, P + K), the unpenalised columns last.
+        num_unpenalised: K.
+        observed: the rows that are observations.
+        form: which Gram matrix to use; ``auto`` takes the smaller.
+
+    Attributes:
+        penalised: A (N, P).
+    """
+
+    def __init__(
+        self, jacobian: Tensor, num_unpenalised: int, observed: slice, form: Form = "auto"
+    ) -> None:
+        num_rows, num_columns = jacobian.shape
+        num_penalised = num_columns - num_unpenalised
+        self.jacobian, self.penalised = jacobian, jacobian[:, :num_penalised]
+        super().__init__(
+            (num_rows, num_penalised),
+            jacobian[:, num_penalised:],
+            observed,
+            is_dual=form == "dual" or (form == "auto" and num_rows <= num_penalised),
+        )
+
+    def apply(self, change: Tensor) -> Tensor:
+        """Return A v or A v + C c."""
+        is_of_weights = len(change) == self.num_penalised
+        return (self.penalised if is_of_weights else self.jacobian) @ change
+
+    def gram(self) -> Tensor:
+        """Return A Aᵀ or AᵀA, right in its lower triangle."""
+        return lower_gram(self.penalised.T if self.is_dual else self.penalised)
+
+    def reduce(self, x: Tensor) -> Tensor:
+        """Return x itself (dual) or Aᵀ x (normal)."""
+        return x if self.is_dual else self.penalised.T @ x
+
+    def weights(self, found: Tensor) -> Tensor:
+        """Return (AᵀA + αI)⁻¹ Aᵀ x (P, …)."""
+        return self.penalised.T @ found if self.is_dual else found
+
+    def tiles(self) -> Iterator[tuple[slice, Tensor]]:
+        """Yield all observation rows at once."""
+        yield self.observed, self.penalised[self.observed]
+
+    def residual(self, ridge: float, x: Tensor, found: Tensor) -> Tensor:
+        """Return T_A x (N, …): what the penalised columns cannot explain."""
+        return ridge * found if self.is_dual else x - self.penalised @ found

@@ -1,10 +1,11 @@
-"""How much work and memory the matrix-free form may spend; plain numbers that need no torch."""
+"""How much work and memory a Jacobian that is not formed may take; plain numbers without torch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 TILE = 1024  # points linearised at once: bounds what lies outside the cache
+MAX_WRITTEN = 1 << 21  # numbers in the rows of J written out at once: 16 MiB
 
 
 @dataclass(frozen=True)

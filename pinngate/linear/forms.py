@@ -1,4 +1,4 @@
-"""The two forms of a linearisation: its Jacobian formed, or never.
+"""The forms of a linearisation: its Jacobian formed, its normal equations alone, or neither.
 
 `memory_plan` chooses between them before a solver is built; the solver and everything after it see
 `LinearisedSystem` alone.
@@ -17,12 +17,15 @@ from pinngate.linear.factored import FactoredSystem
 from pinngate.linear.effort import MatrixFreeOptions
 from pinngate.linear.jacobian import Batches, jacobian
 from pinngate.linear.matrix_free import MatrixFreeSystem
+from pinngate.linear.memory_plan import MemoryPlan
+from pinngate.linear.normal import NormalSystem
 from pinngate.linear.rows import LinearisedRows
 from pinngate.linear.system import LinearisedSystem
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
 from pinngate.model.residuals import ResidualModel
 from pinngate.model.row_weights import RowWeights
+from pinngate.model.terms import TILE
 
 
 class Trial(NamedTuple):
@@ -58,12 +61,12 @@ class Form(Protocol):
 
     @property
     def is_formed(self) -> bool:
-        """Whether J is there: further solves on its rows are then cheap beside forming it."""
+        """Whether a Gram matrix is there: further solves are then cheap beside forming it."""
 
     def rows(self, trial: Trial, batches: Batches, weights: RowWeights) -> Rows:
         """Linearise at the present weights."""
 
-    def to_state(self) -> dict[str, Any] | None:
+    def to_state(self) -> dict[str, Any]:
         """Return plain values, for `form_of`."""
 
 
@@ -83,9 +86,9 @@ class DenseForm:
         found = jacobian(*trial, batches, weights)
         return DenseRows(*found, trial.network.num_parameters, self.is_factored)
 
-    def to_state(self) -> None:
-        """Return nothing: there is nothing to choose."""
-        return None
+    def to_state(self) -> dict[str, Any]:
+        """Return its name: there is nothing to choose."""
+        return {"form": "dense"}
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,40 @@ class DenseRows:
 
 
 @dataclass(frozen=True)
+class NormalForm:
+    """JᵀJ is formed, and J never: P² numbers, rows made anew in each pass over the points."""
+
+    is_formed: bool = True
+
+    def rows(self, trial: Trial, batches: Batches, weights: RowWeights) -> Rows:
+        """Return the rows, none of their factors kept."""
+        return NormalRows(LinearisedRows(*trial, batches, weights, cache_bytes=0.0, tile=TILE))
+
+    def to_state(self) -> dict[str, Any]:
+        """Return its name: there is nothing to choose."""
+        return {"form": "normal"}
+
+
+@dataclass(frozen=True)
+class NormalRows:
+    """J as an operator."""
+
+    operator: LinearisedRows
+
+    @property
+    def residual(self) -> Tensor:
+        """r (N,)."""
+        return self.operator.residual
+
+    def system(
+        self, roots: Tensor, num_unpenalised: int, observed: slice, ridge: float
+    ) -> LinearisedSystem:
+        """Return a `NormalSystem`; every ridge is met alike."""
+        self.operator.scale_rows(roots)
+        return NormalSystem(self.operator, num_unpenalised, observed)
+
+
+@dataclass(frozen=True)
 class MatrixFreeForm:
     """J is never formed: products with it take a pass over the points."""
 
@@ -120,8 +157,8 @@ class MatrixFreeForm:
         return MatrixFreeRows(made, self.work)
 
     def to_state(self) -> dict[str, Any]:
-        """Return how much work and memory."""
-        return asdict(self.work)
+        """Return its name, and how much work and memory."""
+        return {"form": "matrix-free", **asdict(self.work)}
 
 
 @dataclass(frozen=True)
@@ -144,6 +181,14 @@ class MatrixFreeRows:
         return MatrixFreeSystem(self.operator, num_unpenalised, observed, ridge, self.work)
 
 
-def form_of(state: Mapping[str, Any] | None) -> Form:
+def form_of(state: Mapping[str, Any]) -> Form:
     """Return the form that `to_state` was asked of."""
-    return DenseForm() if state is None else MatrixFreeForm(MatrixFreeOptions(**state))
+    work = {key: value for key, value in state.items() if key != "form"}
+    if state["form"] == "matrix-free":
+        return MatrixFreeForm(MatrixFreeOptions(**work))
+    return NormalForm() if state["form"] == "normal" else DenseForm()
+
+
+def planned(plan: MemoryPlan) -> Form:
+    """Return the form that a plan of memory has chosen."""
+    return form_of({"form": plan.form, **({} if plan.work is None else asdict(plan.work))})

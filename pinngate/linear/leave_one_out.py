@@ -1,13 +1,16 @@
-"""Exact leave-one-out residuals of a dense ridge fit: from a Cholesky factor or the eigenbasis."""
+"""Exact leave-one-out residuals of a ridge fit: from a Cholesky factor or the eigenbasis.
+
+The observation rows come in tiles, all at once where the Jacobian is formed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
-from pinngate.linear.columns import JacobianColumns
+from pinngate.linear.columns import GramColumns
 from pinngate.linear.gram import solve_gram
 from pinngate.linear.inverses import CholeskyInverse, SpectralInverse
 from pinngate.linear.system import RidgeFit
@@ -16,65 +19,84 @@ LEAST_DISTANCE = 1e-12  # of 1 − h, positive in exact arithmetic: a leverage o
 
 
 def fit_by_factor(
-    columns: JacobianColumns, inverse: CholeskyInverse, ridge: float, b: Tensor
+    columns: GramColumns, inverse: CholeskyInverse, ridge: float, b: Tensor
 ) -> RidgeFit:
     """Return the fit of b (N,) at one ridge. Cost: n m² for the leverages."""
     observed = columns.observed
     found = inverse.inverse(ridge, columns.reduce(b))
     by_column = inverse.inverse(ridge, columns.reduced)
     factor = inverse.factor(ridge)
+    gram = columns.schur(ridge, by_column, columns.products)
+    moment = columns.schur(ridge, found, columns.unpenalised.T @ b)
     if columns.is_dual:
         diagonal = ridge * torch.cholesky_inverse(factor).diagonal()[observed]
         residual, t_c = ridge * found[observed], ridge * by_column[observed]
-    else:
-        rows = columns.penalised[observed]
+        return _fit(ridge, diagonal, residual, t_c, gram, moment)
+    parts = []
+    for places, rows in columns.tiles():
         whitened = torch.linalg.solve_triangular(factor, rows.T, upper=False)
         diagonal = 1 - whitened.square().sum(0)
-        residual = b[observed] - rows @ found
-        t_c = columns.unpenalised[observed] - rows @ by_column
-    gram = columns.schur(ridge, by_column, columns.products)
-    moment = columns.schur(ridge, found, columns.unpenalised.T @ b)
-    return _fit(ridge, diagonal, residual, t_c, gram, moment)
+        residual = b[places] - rows @ found
+        t_c = columns.unpenalised[places] - rows @ by_column
+        parts.append(_fit(ridge, diagonal, residual, t_c, gram, moment))
+    return joined(parts)
 
 
 def fits_by_spectrum(
-    columns: JacobianColumns,
+    columns: GramColumns,
     eigen: SpectralInverse,
-    rows: Tensor,
+    tiles: Iterable[tuple[slice, Tensor]],
     ridges: Sequence[float],
     b: Tensor,
-) -> list[RidgeFit]:
-    """Return the fit of b (N,) at each ridge. Cost: O(n m) for each.
+) -> Iterator[list[RidgeFit]]:
+    """Yield the fit of b (N,) at each ridge, seen from the observations of one tile.
 
     Args:
         columns: of the Jacobian.
         eigen: of their Gram matrix.
-        rows: what turns spectral coordinates into observation rows, (n, m).
+        tiles: places among all rows, and what turns spectral coordinates into those rows, (k, m).
         ridges: α of each.
         b: (N,).
+
+    Cost: O(n m) for each ridge.
     """
     alpha = torch.tensor(list(ridges), dtype=b.dtype, device=b.device)
     weights = 1 / (eigen.eigenvalues[:, None] + alpha)
     vb = eigen.vectors.T @ columns.reduce(b)
     vc = eigen.vectors.T @ columns.reduced
     by_column = weights[:, :, None] * vc[:, None]  # (m, ridges, K)
-    diagonals = rows.square() @ weights
-    residuals = rows @ (weights * vb[:, None])
-    images = (rows @ by_column.flatten(1)).unflatten(1, by_column.shape[1:])
     grams = torch.einsum("mk,mrl->rkl", vc, by_column)
     moments = torch.einsum("mrk,m->rk", by_column, vb)
     if columns.is_dual:
-        diagonals, residuals = alpha * diagonals, alpha * residuals
-        images, grams = alpha[:, None] * images, alpha[:, None, None] * grams
-        moments = alpha[:, None] * moments
+        grams, moments = alpha[:, None, None] * grams, alpha[:, None] * moments
     else:
-        diagonals, residuals = 1 - diagonals, b[columns.observed, None] - residuals
-        images = columns.unpenalised[columns.observed, None] - images
         grams, moments = columns.products - grams, columns.unpenalised.T @ b - moments
-    return [
-        _fit(ridge, diagonals[:, k], residuals[:, k], images[:, k], grams[k], moments[k])
-        for k, ridge in enumerate(ridges)
-    ]
+    for places, rows in tiles:
+        diagonals = rows.square() @ weights
+        residuals = rows @ (weights * vb[:, None])
+        images = (rows @ by_column.flatten(1)).unflatten(1, by_column.shape[1:])
+        if columns.is_dual:
+            diagonals, residuals = alpha * diagonals, alpha * residuals
+            images = alpha[:, None] * images
+        else:
+            diagonals, residuals = 1 - diagonals, b[places, None] - residuals
+            images = columns.unpenalised[places, None] - images
+        yield [
+            _fit(ridge, diagonals[:, k], residuals[:, k], images[:, k], grams[k], moments[k])
+            for k, ridge in enumerate(ridges)
+        ]
+
+
+def joined(parts: Sequence[RidgeFit]) -> RidgeFit:
+    """Return one fit, seen from the observations of all parts in turn."""
+    if len(parts) == 1:
+        return parts[0]
+    return RidgeFit(
+        parts[0].ridge,
+        torch.cat([part.residual for part in parts]),
+        torch.cat([part.leverage for part in parts]),
+        torch.cat([part.leave_one_out for part in parts]),
+    )
 
 
 def _fit(

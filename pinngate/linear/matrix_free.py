@@ -153,6 +153,10 @@ class MatrixFreeSystem:
                 self.leverage_error = float(error.square().mean().sqrt())
         return found
 
+    def best_fit(self, ridges: Sequence[float], b: Tensor) -> RidgeFit:
+        """Return the fit of least risk."""
+        return min(self.fits(ridges, b), key=lambda fit: fit.risk)
+
     def minimiser(self, ridge: float, b: Tensor, damping: float = 0.0) -> tuple[Tensor, Tensor]:
         """Return (v, c) that minimise ‖b + A v + C c‖² + ridge ‖v‖² + damping ‖c‖²."""
         given = torch.cat([b[:, None], self.unpenalised], 1)

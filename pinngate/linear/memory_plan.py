@@ -1,6 +1,6 @@
 """How much memory each form of the solver needs, and which form fits into a budget.
 
-Asked by `pinngate.optim.second_order` before anything is allocated or written. The formulas count
+Asked by `pinngate.optim` before anything is allocated or written. The formulas count
 the arrays that are alive together, in a step and in the posterior at the end; peaks measured in a
 process of its own stay below them (``tests/optim/test_memory.py``).
 """
@@ -8,18 +8,19 @@ process of its own stay below them (``tests/optim/test_memory.py``).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pinngate.errors import InputError
-from pinngate.linear.effort import TILE, MatrixFreeOptions
+from pinngate.linear.effort import MAX_WRITTEN, TILE, MatrixFreeOptions
 from pinngate.memory import rounded_text
 from pinngate.model.terms import TILE as DENSE_TILE
 
-if TYPE_CHECKING:
-    from pinngate.linear.forms import Form
-
 NUMBER = 8  # bytes of a double
 LIBRARY = 50_000_000  # bytes that the libraries take at their first products and decompositions
+LARGE = 1 << 28  # bytes of J; a smaller one is held, for making its rows anew takes longer
+TALL = 4  # rows a weight from which P² is small beside J
+MOST_WEIGHTS = 4096  # of normal equations, N P² operations a step and P³ a choice of the ridge
+PER_ROW = 48  # numbers: points in two orders, residuals, target, weights, leverages, transients
 LEAST_RANK = 64  # a smaller basis leaves conjugate gradients with hundreds of passes
 
 
@@ -59,26 +60,22 @@ class Size:
 class MemoryPlan:
     """The form that was chosen, and the bytes it needs beside the program itself.
 
-    `first-order` forms the Jacobian once, for the posterior; `work` belongs to `matrix-free`.
+    `work` belongs to `matrix-free`; where `is_first_order`, what is planned is the posterior alone.
     """
 
-    form: Literal["dense", "matrix-free", "first-order"]
+    form: Literal["dense", "normal", "matrix-free"]
     num_bytes: int
     work: MatrixFreeOptions | None = None
-
-    @property
-    def linear_form(self) -> Form:
-        """The form of the linearisation."""
-        from pinngate.linear.forms import DenseForm, MatrixFreeForm
-
-        return DenseForm() if self.work is None else MatrixFreeForm(self.work)
+    is_first_order: bool = False
 
     def describe(self) -> str:
         """Say what will run."""
+        if self.is_first_order:
+            return "for the uncertainty at the end; the steps need far less"
         if self.work is not None:
             return f"matrix-free: the Jacobian is not formed, rank at most {self.work.max_rank}"
-        if self.form == "first-order":
-            return "for the uncertainty at the end; the steps need far less"
+        if self.form == "normal":
+            return "normal equations: the Jacobian is made anew, some rows at a time"
         return "dense: the Jacobian is formed"
 
 
@@ -122,18 +119,50 @@ def matrix_free_memory(size: Size, work: MatrixFreeOptions | None = None) -> int
     return LIBRARY + cache + NUMBER * max(sampling, iterating)
 
 
-def choose_form(size: Size, budget: int) -> MemoryPlan:
-    """Return the form to run: dense where it fits, else matrix-free with what the budget allows.
+def normal_memory(size: Size) -> int:
+    """Return the bytes of the form that holds JᵀJ, and J never.
 
-    The matrix-free form gives up its cache first, which costs one propagation a pass, then rank,
-    which costs passes.
+    Some numbers a row; then the Gram matrix four times during its decomposition, or six arrays of
+    its size where a posterior meets correlated residuals; beside it the propagation of one tile,
+    twice over for what the allocator keeps of the one before, and five times what is written out of
+    its rows.
+    """
+    rows, columns = max(size.num_rows, size.num_posterior_rows), size.num_parameters
+    tile = min(rows, DENSE_TILE)
+    tiles = 7 * tile * size.per_point + 5 * min(tile * columns, MAX_WRITTEN)
+    return LIBRARY + NUMBER * (PER_ROW * rows + 6 * columns**2 + tiles)
+
+
+def _is_tall(size: Size) -> bool:
+    """Whether J is large and has many rows of not too many weights."""
+    rows, columns = size.num_posterior_rows, size.num_parameters
+    return columns <= MOST_WEIGHTS and rows >= TALL * columns and NUMBER * rows * columns > LARGE
+
+
+def plan_posterior(size: Size) -> MemoryPlan:
+    """Return the form of a posterior after first-order steps, whether it fits or not."""
+    if _is_tall(size):
+        return MemoryPlan("normal", normal_memory(size), is_first_order=True)
+    return MemoryPlan("dense", dense_posterior_memory(size), is_first_order=True)
+
+
+def choose_form(size: Size, budget: int) -> MemoryPlan:
+    """Return the form to run.
+
+    Dense where the Jacobian fits and is not both large and tall; else normal equations where
+    weights are few enough for them; else matrix-free with what the budget allows. The matrix-free
+    form gives up its cache first, which costs one propagation a pass, then rank, which costs
+    passes.
 
     Raises:
-        InputError: neither fits.
+        InputError: none fits.
     """
-    needed = dense_memory(size)
-    if needed <= budget:
-        return MemoryPlan("dense", needed)
+    dense, normal = dense_memory(size), normal_memory(size)
+    is_normal = normal <= budget and size.num_parameters <= min(MOST_WEIGHTS, size.num_rows)
+    if dense <= budget and not (is_normal and _is_tall(size)):
+        return MemoryPlan("dense", dense)
+    if is_normal:
+        return MemoryPlan("normal", normal)
     work = MatrixFreeOptions()
     while True:
         least = matrix_free_memory(size, replace(work, cache_bytes=0.0))

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pinngate.linear.effort import MAX_WRITTEN
 from pinngate.linear.jacobian import write_rows
 from pinngate.model.channels.propagate import LayerFactors
 from pinngate.model.networks import Network
 
-MAX_WRITTEN = 1 << 21  # numbers in the rows written out at once: 16 MiB
 MAX_FACTORED = 12  # most vectors for which the factored form is the faster (measured, 3 channels)
 
 
@@ -100,20 +100,27 @@ class Products:
                 _factored_adjoint(gradients, block.factors, sides.right(block.rows))
         self._hold(sides.moments)
 
-    def _written(self, sides: _Sides) -> None:
+    def written(self) -> Iterator[tuple[slice, Tensor]]:
+        """Yield all rows of A in turn, (k, P) each, in an array that the next overwrite."""
         size = max(1, MAX_WRITTEN // self.num_weights)
-        buffer = sides.images.new_empty(size, self.num_weights)
+        buffer: Tensor | None = None
         for block in self.blocks():
+            if buffer is None:
+                buffer = block.factors[0].adjoints.new_empty(size, self.num_weights)
             for begin in range(block.rows.start, block.rows.stop, size):
                 rows = slice(begin, min(begin + size, block.rows.stop))
                 own = slice(begin - block.rows.start, rows.stop - block.rows.start)
                 written = buffer[: rows.stop - rows.start]
                 factors = [LayerFactors(d[:, own], a[:, own]) for d, a in block.factors]
                 write_rows(self.network, factors, written)
-                if sides.vectors is not None:
-                    torch.mm(written, sides.vectors, out=sides.images[rows])
-                if sides.is_back:
-                    sides.moments.addmm_(sides.right(rows).T, written)
+                yield rows, written
+
+    def _written(self, sides: _Sides) -> None:
+        for rows, written in self.written():
+            if sides.vectors is not None:
+                torch.mm(written, sides.vectors, out=sides.images[rows])
+            if sides.is_back:
+                sides.moments.addmm_(sides.right(rows).T, written)
 
     def _split(self, vectors: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Return views (m, outputs, inputs) and (m, outputs) of vectors (m, P) for each layer."""

@@ -14,14 +14,16 @@ form costs as many products a vector as there are channels. Stands between the r
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from pinngate.linear.effort import TILE
-from pinngate.linear.jacobian import Batches, jacobian, row_weights
+from pinngate.linear.jacobian import Batches, jacobian, row_weights, write_rows
 from pinngate.linear.products import Block, Products
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
@@ -33,11 +35,17 @@ from pinngate.model.tiles import TermEvaluation, Tile
 
 @dataclass
 class _Piece:
-    """Points linearised together, from `offset` of their term on; `kept` holds their factors."""
+    """Points of one term, or of all equations, from `offset` on; `kept` holds their factors."""
 
+    name: str
     batches: dict[str, Batch]
     offset: int
     kept: list[Block] | None = None
+
+    def only(self, rows: Tensor) -> _Piece:
+        """Return some of the points."""
+        own = {self.name: self.batches[self.name].take(rows)}
+        return _Piece(self.name, self.batches | own, 0)
 
 
 class LinearisedRows:
@@ -45,8 +53,8 @@ class LinearisedRows:
 
     Args:
         model: the terms.
-        network: P weights; must not change between products, for factors outside the cache are
-            computed from it.
+        network: P weights. Factors outside the cache are computed from a copy of it, so that it
+            may move on to the next iterate.
         coefficients: K unknown coefficients, the last columns.
         batches: points of every term.
         weights: of the rows; roots of the noise come by `scale_rows`.
@@ -57,6 +65,7 @@ class LinearisedRows:
         residual: weighted residuals (N,), in the rows of the dense `jacobian`.
         unpenalised: C (N, K), weighted.
         slices: rows of each term.
+        products: with A, and its rows written out.
 
     Cost: one propagation forward and backward; 2·N·C·P operations a product, C channels.
     """
@@ -72,7 +81,8 @@ class LinearisedRows:
         cache_bytes: float = 2e9,
         tile: int = TILE,
     ) -> None:
-        self.model, self.network, self.coefficients = model, network, coefficients
+        self.model = model
+        self.network, self.coefficients = copy.deepcopy((network, coefficients))
         self.slices = weights.slices
         self.batches = {n: batches[n] for n in self.slices if n in batches}
         num_rows = weights.num_rows
@@ -81,18 +91,9 @@ class LinearisedRows:
         self.scale = weights.factors(network.low)
         self.residual = network.low.new_empty(num_rows)
         self.unpenalised = network.low.new_empty(num_rows, num_unpenalised)
-        self._pieces = list(self._cut(tile))
-        self._products = Products(network, num_rows, self._all_blocks)
+        self._pieces = list(_cut(model, self.batches, tile))
+        self.products = Products(self.network, num_rows, self._all_blocks)
         self._linearise(cache_bytes)
-
-    def _cut(self, tile: int) -> Iterator[_Piece]:
-        shared = [t.name for t in self.model.terms if t.kind == "equation"][1:]
-        empty = {name: b.take(slice(0, 0)) for name, b in self.batches.items()}
-        for name, batch in self.batches.items():
-            if name in shared:
-                continue
-            for start in range(0, len(batch), tile):
-                yield _Piece({**empty, name: batch.take(slice(start, start + tile))}, start)
 
     def _linearise(self, cache_bytes: float) -> None:
         left = cache_bytes
@@ -152,15 +153,38 @@ class LinearisedRows:
 
     def forward(self, v: Tensor) -> Tensor:
         """Return A v for v (P, m): (N, m)."""
-        return self._products.passed(v, None)[0]
+        return self.products.passed(v, None)[0]
 
     def adjoint(self, y: Tensor) -> Tensor:
         """Return Aᵀ y for y (N, m): (P, m)."""
-        return self._products.passed(None, y)[1]
+        return self.products.passed(None, y)[1]
 
     def gram(self, v: Tensor) -> tuple[Tensor, Tensor]:
         """Return A v and Aᵀ A v in one pass, (N, m) and (P, m)."""
-        return self._products.passed(v, None, is_gram=True)
+        return self.products.passed(v, None, is_gram=True)
+
+    def some(self, places: Tensor) -> Iterator[tuple[slice, Tensor]]:
+        """Yield some observation rows of A in tiles; only their points are propagated.
+
+        Args:
+            places: among all rows, increasing, (k,).
+
+        Yields:
+            A slice of `places`, and the rows there, (j, P).
+        """
+        for piece in self._pieces:
+            begin = self.slices[piece.name].start + piece.offset
+            ends = places.new_tensor([begin, begin + len(piece.batches[piece.name])])
+            first, last = torch.searchsorted(places, ends).tolist()
+            if first == last:
+                continue
+            own = places[first:last]
+            for part in self._sweep(piece.only(own - begin)):
+                for e, _, factors in part.backward(partial(_scaled, self.scale[own])):
+                    rows = slice(first + e.start, first + e.start + len(e.residual))
+                    written = self.scale.new_empty(len(e.residual), self.num_weights)
+                    write_rows(self.network, factors, written)
+                    yield rows, written
 
     def row_squares(self, rows: slice) -> Tensor:
         """Return ‖a_n‖² of rows of A, (n,). Cost: N·C²·width a layer."""
@@ -204,6 +228,20 @@ class LinearisedRows:
             factor = (sizes[name] / len(chosen[name])) ** 0.5
             found[weights.slices[term.name]] *= (factor * own)[:, None]
         return found
+
+
+def _cut(model: ResidualModel, batches: Batches, tile: int) -> Iterator[_Piece]:
+    shared = [t.name for t in model.terms if t.kind == "equation"][1:]
+    empty = {name: b.take(slice(0, 0)) for name, b in batches.items()}
+    for name, batch in batches.items():
+        if name in shared:
+            continue
+        for start in range(0, len(batch), tile):
+            yield _Piece(name, {**empty, name: batch.take(slice(start, start + tile))}, start)
+
+
+def _scaled(scale: Tensor, evaluation: TermEvaluation) -> Tensor:
+    return scale[evaluation.start : evaluation.start + len(evaluation.residual)]
 
 
 def _num_bytes(blocks: list[Block]) -> int:

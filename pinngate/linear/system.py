@@ -11,8 +11,8 @@ With M = A Aᵀ + α I the residual of the minimiser is T b,
 and the residual of row i in a fit that never saw row i is exactly (T b)_i / T_ii (Allen's PRESS;
 with unpenalised columns the identity of universal kriging, Dubrule 1983). Its mean square over the
 observation rows is the leave-one-out risk: noise variance plus squared error, without a validation
-set. `dense` forms A, `matrix_free` never does; `tests/linear/test_conformance.py` holds both to the
-same answers.
+set. `dense` forms A, `normal` AᵀA alone, `matrix_free` neither; `tests/linear/test_conformance.py`
+holds them to the same answers.
 """
 
 from __future__ import annotations
@@ -70,6 +70,9 @@ class LinearisedSystem(Protocol):
 
     def fits(self, ridges: Sequence[float], b: Tensor) -> list[RidgeFit]:
         """Return the fit of b (N,) at each ridge: residuals, leverages, leave-one-out residuals."""
+
+    def best_fit(self, ridges: Sequence[float], b: Tensor) -> RidgeFit:
+        """Return the one of `fits` that has the least leave-one-out risk."""
 
     def minimiser(self, ridge: float, b: Tensor, damping: float = 0.0) -> tuple[Tensor, Tensor]:
         """Return (v, c) that minimise ‖b + A v + C c‖² + ridge ‖v‖² + damping ‖c‖²."""

@@ -19,8 +19,8 @@ from pinngate.inference.kernel import KernelSpectrum, kernel_spectrum
 from pinngate.inference.linearised_fit import LinearisedFit, fit_at_weights
 from pinngate.inference.posterior import posterior_of
 from pinngate.inference.uncertainty import Uncertainty
-from pinngate.linear.forms import Trial
-from pinngate.linear.memory_plan import MemoryPlan, Size, dense_posterior_memory
+from pinngate.linear.forms import Trial, planned
+from pinngate.linear.memory_plan import MemoryPlan, Size, plan_posterior
 from pinngate.memory import budget, rounded_text
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
@@ -85,7 +85,7 @@ class LastIterate:
         return kernel_spectrum(self._linearised())
 
     def memory(self) -> MemoryPlan:
-        """Return what the Jacobian needs."""
+        """Return the form of the posterior and what it needs."""
         width, depth = self.network.width_and_depth
         size = Size(
             num_rows=self.batches.num_rows(),
@@ -96,7 +96,7 @@ class LastIterate:
             depth=depth,
             num_channels=self.model.num_channels,
         )
-        return MemoryPlan("first-order", dense_posterior_memory(size))
+        return plan_posterior(size)
 
     def _linearised(self) -> LinearisedFit:
         """Linearise, rows weighted so that their squares sum to n times the loss, n the data."""
@@ -111,4 +111,4 @@ class LastIterate:
         network = copy.deepcopy(self.network).double()
         coefficients = copy.deepcopy(self.coefficients).double()
         trial = Trial(self.model, network, coefficients)
-        return fit_at_weights(trial, batches, roots, self.anchor)
+        return fit_at_weights(trial, batches, roots, self.anchor, planned(self.memory()))

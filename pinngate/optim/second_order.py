@@ -19,7 +19,7 @@ from pinngate.errors import SolveError
 from pinngate.inference.averaging import reach
 from pinngate.inference.kernel import KernelSpectrum
 from pinngate.inference.uncertainty import Uncertainty
-from pinngate.linear.forms import Form, form_of
+from pinngate.linear.forms import Form, form_of, planned
 from pinngate.linear.memory_plan import MemoryPlan, Size, choose_form
 from pinngate.memory import budget
 from pinngate.model.coefficients import Coefficients
@@ -74,7 +74,7 @@ class SecondOrder:
         self.options = options
         self.plans = {name: self._plan(self._network(name)) for name in self.networks}
         self.solvers = {
-            name: self._solver(name, plan.linear_form) for name, plan in self.plans.items()
+            name: self._solver(name, planned(plan)) for name, plan in self.plans.items()
         }
         problem, num_observations = parts.problem, parts.batches.num_points()["observations"]
         is_averaging = is_linear(problem)

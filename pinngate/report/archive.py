@@ -11,8 +11,9 @@ import csv
 import json
 import math
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from pinngate.errors import InputError
 from pinngate.expression.parser import NONE, Functions
 from pinngate.statement.problem import CoefficientField, Problem, changed
 
+BLOCK = 1 << 14  # rows of a table that are text at once
 _TEXT_COLUMNS = {"set", "of"}
 _NEEDED = ("problem.yaml", "metrics.json", "history.csv", "solution.npz")
 Table = dict[str, NDArray[Any]]
@@ -209,25 +211,42 @@ def _read_json(path: Path) -> dict[str, Any]:
 def _read_csv(path: Path, required: list[str]) -> Table:
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            header, *rows = csv.reader(file)
+            reader = csv.reader(file)
+            header = next(reader, None)
+            if header is None:
+                raise ValueError("it is empty")
+            absent = [name for name in required if name not in header]
+            if absent:
+                raise InputError(
+                    f"{path} lacks the column {', '.join(absent)}",
+                    expected=f"a header with {', '.join(required)}",
+                )
+            blocks = list(_blocks(path, header, reader))
     except (ValueError, OSError, csv.Error) as error:
         raise InputError(f"{path} cannot be read: {error}") from None
-    absent = [name for name in required if name not in header]
-    if absent:
-        raise InputError(
-            f"{path} lacks the column {', '.join(absent)}",
-            expected=f"a header with {', '.join(required)}",
-        )
-    for number, row in enumerate(rows, start=2):
-        if len(row) != len(header):
-            raise InputError(f"{path}:{number}: {len(row)} values under {len(header)} columns")
-    return {name: _column(path, name, [row[k] for row in rows]) for k, name in enumerate(header)}
+    return {name: np.concatenate(parts) for name, *parts in zip(header, *blocks, strict=True)}
 
 
-def _column(path: Path, name: str, cells: list[str]) -> NDArray[Any]:
+def _blocks(
+    path: Path, header: list[str], reader: Iterator[list[str]]
+) -> Iterator[list[NDArray[Any]]]:
+    """Yield the columns of some rows at a time, one block at least: text takes much memory."""
+    line = 2
+    while rows := list(islice(reader, BLOCK)):
+        for number, row in enumerate(rows, start=line):
+            if len(row) != len(header):
+                raise InputError(f"{path}:{number}: {len(row)} values under {len(header)} columns")
+        yield [_column(path, n, [row[k] for row in rows], line) for k, n in enumerate(header)]
+        line += len(rows)
+    if line == 2:
+        yield [_column(path, name, [], line) for name in header]
+
+
+def _column(path: Path, name: str, cells: list[str], line: int) -> NDArray[Any]:
+    """Return the cells of one column, the first on a line of the file."""
     if name in _TEXT_COLUMNS:
         return np.array(cells, dtype=str)
-    numbers = [_float(cell, path, line, name) for line, cell in enumerate(cells, start=2)]
+    numbers = [_float(cell, path, number, name) for number, cell in enumerate(cells, start=line)]
     return np.array(numbers, dtype=np.float64)
 
 

@@ -18,6 +18,7 @@ from pinngate.report.archive import RunArchive
 from pinngate.report.notation import significant, with_unit
 from pinngate.report.style import CLASSICAL, ESTIMATE, INK, label, legend, new_figure, open_frame
 
+_MAX_DOTS = 20_000  # values drawn one by one: more are one blot, and each costs time
 _REACH = 5.0  # half-width of the histogram in standard deviations of the noise
 
 
@@ -70,15 +71,25 @@ def _draw_agreement(plot: Axes, data: _Residuals, seen: str) -> None:
     plot.fill_between(ends, ends - half, ends + half, color=CLASSICAL, alpha=0.12, lw=0, label=band)
     plot.plot(ends, ends, color=INK, lw=1, label="observed = fitted")
     size, alpha = (2, 0.35) if value.size > 300 else (3, 0.6)
-    plot.plot(fitted, value, ls="none", marker="o", ms=size, mew=0, color=ESTIMATE, alpha=alpha)
+    plot.plot(*_dots(data), ls="none", marker="o", ms=size, mew=0, color=ESTIMATE, alpha=alpha)
     # An outlier must not shrink the rest; those cut off are counted in the other panel.
     low, high = ends[0] - (_REACH + 0.5) * noise, ends[1] + (_REACH + 0.5) * noise
     pad = 0.2 * noise
     bottom, top = min(value.min(), ends[0] - half) - pad, max(value.max(), ends[1] + half) + pad
     plot.set_ylim(max(low, bottom), min(high, top))
-    label(plot, f"fitted {seen}", f"observed {seen}", f"{value.size:,} values")
+    drawn = f", {_MAX_DOTS:,} drawn" if value.size > _MAX_DOTS else ""
+    label(plot, f"fitted {seen}", f"observed {seen}", f"{value.size:,} values{drawn}")
     open_frame(plot)
     legend(plot, loc="best")
+
+
+def _dots(data: _Residuals) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return fitted and observed values to draw, some at random where they are very many."""
+    size = data.value.size
+    if size <= _MAX_DOTS:
+        return data.fitted, data.value
+    drawn = np.random.default_rng(0).choice(size, _MAX_DOTS, replace=False)
+    return data.fitted[drawn], data.value[drawn]
 
 
 def _draw_histogram(plot: Axes, data: _Residuals) -> None:

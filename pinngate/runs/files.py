@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import math
 import os
 import platform
 import shutil
@@ -12,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +22,8 @@ from pinngate import config
 from pinngate.errors import InputError
 from pinngate.statement.in_memory import InMemoryTable
 from pinngate.statement.problem import Problem
+
+BLOCK = 1 << 14  # rows of a table that are text at once
 
 
 def prepare(folder: Path, problem: Problem) -> None:
@@ -142,14 +144,20 @@ def write_csv(path: Path, columns: Mapping[str, np.ndarray]) -> None:
     with part.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(columns)
-        for row in zip(*columns.values(), strict=True):
-            writer.writerow([_cell(value) for value in row])
+        num_rows = max((len(values) for values in columns.values()), default=0)
+        for start in range(0, num_rows, BLOCK):
+            block = [_cells(values[start : start + BLOCK]) for values in columns.values()]
+            writer.writerows(zip(*block, strict=True))
     os.replace(part, path)
 
 
-def _cell(value: Any) -> str:
+def _cells(values: np.ndarray) -> list[str]:
+    return [_cell(value) for value in values.tolist()]
+
+
+def _cell(value: str | float) -> str:
     if isinstance(value, str):
         return value
-    if not np.isfinite(value):
+    if not math.isfinite(value):
         return ""
     return str(int(value)) if float(value).is_integer() else repr(float(value))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from pinngate.data.observations import ObservationSet
 from pinngate.expression import Expression
-from pinngate.linear.memory_plan import MemoryPlan, Size, choose_form, dense_posterior_memory
+from pinngate.linear.memory_plan import MemoryPlan, Size, choose_form, plan_posterior
 from pinngate.memory import budget
 from pinngate.model.channels.plan import plan_channels
 from pinngate.model.terms import problem_terms
@@ -44,7 +44,7 @@ def memory_of_a_run(problem: Problem, observations: Sequence[ObservationSet]) ->
         return max(plans, key=lambda plan: plan.num_bytes)
     (network,) = _networks(options)
     size = _size(problem, observations, options, network, is_second_order=False)
-    return MemoryPlan("first-order", dense_posterior_memory(size))
+    return plan_posterior(size)
 
 
 def _networks(options: OptimizerOptions) -> list[NetworkOptions]:

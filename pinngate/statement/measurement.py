@@ -12,8 +12,6 @@ from pathlib import Path
 
 from pinngate.statement.in_memory import InMemoryTable
 
-MAX_ROWS = 5000  # values of one set that are fitted: each costs a row of the Jacobian
-
 
 @dataclass(frozen=True)
 class Mean:
@@ -37,12 +35,13 @@ class Table:
     Attributes:
         columns: the file's name for what pinngate calls otherwise: axes, ``value`` and ``std``.
         missing: cells that stand for "not measured", as text; empty cells always do.
-        max_rows: most values that are fitted; more are thinned to a stratified subset.
+        max_rows: most values that are fitted; more are thinned to a stratified subset. All where
+            it is None.
     """
 
     columns: Mapping[str, str]
     missing: tuple[str, ...] = ()
-    max_rows: int = MAX_ROWS
+    max_rows: int | None = None
 
 
 @dataclass(frozen=True)
@@ -53,4 +52,4 @@ class Holdout:
     file: Path | InMemoryTable | None = None
 
 
-__all__ = ["MAX_ROWS", "Holdout", "Mean", "Table"]
+__all__ = ["Holdout", "Mean", "Table"]

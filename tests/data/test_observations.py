@@ -321,7 +321,17 @@ def test_held_out_values_are_apart_and_drawn_by_their_own_stream(tmp_path: Path)
     assert (data.values[0], data.held_out.values[0]) == (1, 2)
 
 
-def test_a_large_file_is_thinned_with_a_warning(
+def test_every_value_of_a_large_file_counts_by_default(tmp_path: Path) -> None:
+    path = tmp_path / "large.npz"
+    random = np.random.default_rng(0)
+    values = random.normal(size=60_000)
+    np.savez(path, x=random.uniform(0, 1, 60_000), t=random.uniform(0, 2, 60_000), u=values)
+    data = read(path)
+    np.testing.assert_array_equal(data.values, values)
+    assert data.notes == ()
+
+
+def test_a_large_file_is_thinned_with_a_warning_where_that_is_stated(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "large.npz"

@@ -1,4 +1,4 @@
-"""Both forms of a linearised system against plain algebra with the whole Jacobian."""
+"""All forms of a linearised system against plain algebra with the whole Jacobian."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pinngate.linear.dense import DenseSystem
 from pinngate.linear.effort import MatrixFreeOptions
-from pinngate.linear.forms import DenseForm, Form, MatrixFreeForm, Trial, form_of
+from pinngate.linear.forms import DenseForm, Form, MatrixFreeForm, NormalForm, Trial, form_of
 from pinngate.linear.jacobian import jacobian
 from pinngate.linear.linearisation import Linearisation, linearise
 from pinngate.statement.options import NetworkOptions
@@ -22,7 +22,11 @@ NUM_OBSERVED = 40
 WORK = MatrixFreeOptions(
     num_probes=NUM_OBSERVED, smallest=1e-6, risk_tolerance=1e-11, step_tolerance=1e-11
 )
-FORMS = {"dense": DenseForm(), "matrix-free": MatrixFreeForm(WORK)}
+FORMS = {
+    "dense": DenseForm(),
+    "normal": NormalForm(),
+    "matrix-free": MatrixFreeForm(WORK),
+}
 RIDGE = 0.2
 ROOTS = {"plain": None, "weighted": lambda plain, _: 1.5 + torch.sin(torch.arange(len(plain)))}
 

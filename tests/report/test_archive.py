@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from pinngate.errors import InputError
+from pinngate.report import archive as archive_module
 from pinngate.report import read
+from pinngate.runs import files
 from tests.report.conftest import heat
 
 
@@ -106,3 +108,35 @@ def test_an_interrupted_run_is_told_how_to_finish(run_folder: Path) -> None:
     with pytest.raises(InputError) as caught:
         read(run_folder)
     assert f"pinngate resume {run_folder}" in str(caught.value)
+
+
+def test_tables_of_any_length_are_written_and_read_in_blocks(
+    run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, text = read(run_folder), (run_folder / "observations.csv").read_text(encoding="utf-8")
+    monkeypatch.setattr(archive_module, "BLOCK", 7)
+    monkeypatch.setattr(files, "BLOCK", 11)
+    again = read(run_folder)
+    assert list(again.observations) == list(whole.observations)
+    for name, values in whole.observations.items():
+        np.testing.assert_array_equal(again.observations[name], values)
+    columns = {
+        "set": np.array(["a", "b", "a"] * 9, dtype=object),
+        "x": np.array([0.1, -3.0, np.nan] * 9),
+        "y": np.array([1e300, np.inf, 1 / 3] * 9),
+    }
+    files.write_csv(run_folder / "made.csv", columns)
+    rows = ["set,x,y", *["a,0.1,", "b,-3,", "a,,0.3333333333333333"] * 9]
+    rows[1::3] = [f"a,0.1,{int(1e300)}"] * 9
+    assert (run_folder / "made.csv").read_text(encoding="utf-8").split() == rows
+    damaged = text.splitlines()
+    damaged[40] += ",1"
+    (run_folder / "observations.csv").write_text("\n".join(damaged), encoding="utf-8")
+    with pytest.raises(InputError, match=r"observations\.csv:41: "):
+        read(run_folder)
+
+
+def test_a_table_without_rows_is_read(run_folder: Path) -> None:
+    header = (run_folder / "history.csv").read_text(encoding="utf-8").splitlines()[0]
+    (run_folder / "history.csv").write_text(header + "\n", encoding="utf-8")
+    assert all(values.shape == (0,) for values in read(run_folder).history.values())

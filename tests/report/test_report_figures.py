@@ -268,3 +268,15 @@ def test_very_many_observations_are_thinned(make_archive: Make) -> None:
     plot = figures_of(replace(archive, observations=many))["solution"].axes[0]
     (dots,) = [c for c in plot.collections if isinstance(c, PathCollection)]
     assert len(dots.get_offsets()) == 1000
+
+
+def test_a_fit_draws_some_of_very_many_values_and_says_so(make_archive: Make) -> None:
+    archive = make_archive("heat")
+    many = {name: np.resize(v, 30_000) for name, v in archive.observations.items()}
+    left, right = figures_of(replace(archive, observations=many))["fit"].axes
+    assert "30,000 values, 20,000 drawn" in left.get_title(loc="left")
+    assert max(len(line.get_xdata()) for line in left.lines) == 20_000
+    area = sum(bar.get_height() * bar.get_width() for bar in right.patches)
+    few = figures_of(archive)["fit"].axes[1]
+    # the histogram holds all of them
+    assert area == pytest.approx(sum(b.get_height() * b.get_width() for b in few.patches))

@@ -33,16 +33,12 @@ class RidgeChoice:
         """Return the fit of b (N,) at the ridge of least risk nearby, and move there."""
         if iteration < self.next_scan and system.is_definite(self.ridge):
             return system.fits([self.ridge], b)[0]
-        if self.options.is_global:
-            top = float(system.factors[1][0])**2
-            ridges = [top * 10 ** (-k / 3) for k in range(0, 75)]
-        else:
-            factor = self.options.ridge_factor
-            ridges = [self.ridge * factor ** (k / STEPS) for k in range(-STEPS, STEPS + 1)]
-        fit = min(system.fits(ridges, b), key=lambda f: f.risk)
+        factor = self.options.ridge_factor
+        ridges = [self.ridge * factor ** (k / STEPS) for k in range(-STEPS, STEPS + 1)]
+        fit = system.best_fit(ridges, b)
         is_resting = fit.ridge not in (ridges[0], ridges[-1])
         self.next_scan = iteration + (self.options.scan_pause if is_resting else 1)
-        self.ridge = fit.ridge if self.options.is_global else max(fit.ridge, LEAST_RIDGE)
+        self.ridge = max(fit.ridge, LEAST_RIDGE)
         return fit
 
     def state_dict(self) -> dict[str, Any]:

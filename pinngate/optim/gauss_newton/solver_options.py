@@ -69,4 +69,3 @@ class GaussNewtonOptions:
     creeping: float = 1.05
     is_robust: bool = True
     is_accelerated: bool = True
-    is_global: bool = False

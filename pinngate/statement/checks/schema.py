@@ -23,7 +23,6 @@ from pydantic import (
 
 from pinngate.memory import parse_size
 from pinngate.statement.arrays import GivenValues
-from pinngate.statement.measurement import MAX_ROWS
 from pinngate.statement.options import AUTO, MEANINGS, RACE
 
 
@@ -310,10 +309,10 @@ class ObservationSection(Section):
         description="measured: cells that stand for a value that was not measured, such as "
         "`[nan, NA, -999]`; an empty cell always does",
     )
-    max_rows: PositiveInteger = Field(
-        MAX_ROWS,
+    max_rows: PositiveInteger | None = Field(
+        None,
         description="measured: most values that are fitted; of more, a subset is drawn that is "
-        "spread evenly over the domain, with a warning",
+        "spread evenly over the domain, with a warning. By default every value counts",
     )
     mean: MeanSection | None = Field(None, description="the sensor sees a mean of `of`, see below")
     holdout: (
