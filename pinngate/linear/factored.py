@@ -16,11 +16,11 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from pinngate.linear.freed import freed
 from pinngate.linear.gram import solve_gram
 from pinngate.linear.leave_one_out import LEAST_DISTANCE
 from pinngate.linear.system import RidgeFit
 
-LEAST_FREEDOM = 1e-3  # of a direction in a group of observations, so that 1/T_gg stays bounded
 NEGLIGIBLE = 1e-14  # singular values below this fraction of the largest are rounding
 
 
@@ -139,6 +139,10 @@ class FactoredSystem:
             found.append(RidgeFit(float(ridge), residual, 1 - diagonal, residual / diagonal))
         return found
 
+    def best_fit(self, ridges: Sequence[float], b: Tensor) -> RidgeFit:
+        """Return the fit of least risk."""
+        return min(self.fits(ridges, b), key=lambda fit: fit.risk)
+
     def spectrum(self, b: Tensor) -> tuple[Tensor, Tensor]:
         """Return λ_j = s_j², largest first, and (u_jᵀ b)²."""
         u, s, _ = self.factors
@@ -164,5 +168,4 @@ class FactoredSystem:
             mixed = outside[self.observed][rows] + own @ (left[:, None] * inside)
             gram = self._schur(ridge, self.unpenalised)
             block = block - mixed @ solve_gram(gram, mixed.T)
-        values, vectors = torch.linalg.eigh((block + block.T) / 2)
-        return vectors @ ((vectors.T @ residuals) * values.clamp_min(LEAST_FREEDOM).rsqrt())
+        return freed(block, residuals)

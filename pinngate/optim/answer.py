@@ -14,8 +14,7 @@ from pinngate.inference.uncertainty import Uncertainty
 from pinngate.model.networks import Network, averaged
 from pinngate.model.terms import Batch
 from pinngate.optim.gauss_newton.last_fit import gauss_newton_fit, gauss_newton_posterior
-from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
-from pinngate.optim.race import Race
+from pinngate.optim.race import Candidate, Race
 
 
 class Answer:
@@ -93,5 +92,5 @@ class Answer:
         return kernel_spectrum(gauss_newton_fit(self.solvers[self.chosen], batches))
 
 
-def _can_be_averaged(solver: PopulationRiskGaussNewton) -> bool:
+def _can_be_averaged(solver: Candidate) -> bool:
     return solver.network.is_shallow and solver.stopping.best is not None and solver.form.is_formed

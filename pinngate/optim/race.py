@@ -1,6 +1,8 @@
 """The race of candidate networks: who is at work, who goes on, who wins.
 
-Three divisions. The small networks, one sine layer each, are fast and enough for linear problems,
+Where a problem has one axis the first division is a spline basis (`collocation`), which ends near
+a direct fit through a solver; networks follow only where it breaks down or cannot hold the
+equations. Then three divisions of networks. The small networks, one sine layer each, are fast and enough for linear problems,
 where the deep ones follow only if the best small network cannot satisfy data and physics together,
 which its own misfit of the physics tells. With a nonlinear equation or unknown coefficients the
 deep ones always follow, after one round of the small. The spare ones, fresh networks warmed up by
@@ -17,15 +19,24 @@ iterations.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from scipy.special import fdtri
+from torch import Tensor
 
 from pinngate.data.replicates import PureError
 from pinngate.errors import SolveError
 from pinngate.optim.divisions import Division
-from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
-from pinngate.optim.gauss_newton.stopping import EXACT
+from pinngate.linear.forms import Form
+from pinngate.linear.linearisation import Linearisation
+from pinngate.linear.system import LinearisedSystem
+from pinngate.model.coefficients import Coefficients
+from pinngate.model.networks import Network
+from pinngate.model.residuals import ResidualModel
+from pinngate.model.terms import Batch
+from pinngate.optim.gauss_newton.data_noise import DataNoise
+from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
+from pinngate.optim.gauss_newton.stopping import EXACT, Stopping
 
 HEAT = 20  # iterations of a round: 12 of ramp and 8 at full weight
 TIE = 0.01  # the risk above the best within which two networks are as good as the same
@@ -34,6 +45,55 @@ STRAINED = 0.03  # share of the physics in the score above which deep networks a
 HOPELESS = 0.2  # share above which they are tried at once, after the first round of the small ones
 FLAWLESS = 1e-12  # score, with no noise at all, that no other network is asked to better
 STUCK = 0.01  # level of the test whether risk and repeated measurements disagree
+
+
+class Candidate(Protocol):
+    """What the race and the answer ask of a solver, of networks and of a basis alike."""
+
+    network: Network
+    coefficients: Coefficients
+    noise: DataNoise
+    model: ResidualModel
+    form: Form
+    options: GaussNewtonOptions
+    reason: str | None
+    iteration: int
+    unit: float
+    last_score: float
+    last_lookahead: float
+
+    @property
+    def ridge(self) -> float:
+        """The ridge of the answer."""
+
+    @property
+    def score(self) -> float:
+        """Risk and misfit of the physics of the best iterate, in units of the fields."""
+
+    @property
+    def stopping(self) -> Stopping:
+        """The best iterate."""
+
+    def linearise(self, batches: Mapping[str, Batch]) -> Linearisation:
+        """Linearise at the present iterate."""
+
+    def step(self, batches: Mapping[str, Batch]) -> dict[str, float]:
+        """Do one iteration."""
+
+    def turn_robust(self) -> None:
+        """Judge the tails of the noise from now on."""
+
+    def finish(self) -> None:
+        """Leave the best iterate in network and coefficients."""
+
+    def coefficient_covariance(self, system: LinearisedSystem, variance: float) -> Tensor:
+        """Return the covariance of the raw coefficients."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything needed to go on."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state_dict`."""
 
 
 class Race:
@@ -56,7 +116,7 @@ class Race:
     def __init__(
         self,
         divisions: Sequence[Division],
-        solvers: Mapping[str, PopulationRiskGaussNewton],
+        solvers: Mapping[str, Candidate],
         *,
         is_demanding: bool,
         pure_error: PureError | None,

@@ -27,17 +27,19 @@ from pinngate.model.networks import Network
 from pinngate.model.residuals import ResidualModel
 from pinngate.model.terms import Batch
 from pinngate.optim.answer import Answer
+from pinngate.optim.collocation.solver import Collocation
 from pinngate.optim.divisions import Division
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 from pinngate.optim.gauss_newton.stopping import EXACT
 from pinngate.optim.parts import Parts
-from pinngate.optim.race import HEAT, TIE, Race
+from pinngate.optim.race import HEAT, TIE, Candidate, Race
 from pinngate.optim.warm_start import STEPS, WarmStart
 from pinngate.points.adaptation import arc_length
 from pinngate.points.batches import Monitor
 from pinngate.points.sampling import POSTERIOR_POINTS
 from pinngate.points.smoothness import Smoothness
+from pinngate.statement.options import RACE
 from pinngate.statement.linearity import has_linear_equations, is_linear
 
 logger = logging.getLogger(__name__)
@@ -45,6 +47,7 @@ logger = logging.getLogger(__name__)
 REDRAW = 2  # iterations on the same collocation points
 QUIET = 1e-5  # score below which they are kept twice as long: two do not reach the last digits
 MANY_WEIGHTS = 500  # from which a second thread is worth its waking
+BASIS = "basis"
 CONTENDER = 0.1  # share of the best network's from which others go on where they are averaged
 
 
@@ -71,11 +74,16 @@ class SecondOrder:
             [*parts.batches.terms, *self.smoothness.terms], parts.problem
         )
         self.networks = {name: n for d in divisions for name, n in d.networks.items()}
+        if _is_for_basis(parts):
+            divisions = (Division({BASIS: None}), *divisions)
         self.options = options
         self.plans = {name: self._plan(self._network(name)) for name in self.networks}
-        self.solvers = {
-            name: self._solver(name, planned(plan)) for name, plan in self.plans.items()
-        }
+        self.solvers: dict[str, Candidate] = {}
+        if BASIS in divisions[0].networks:
+            self.solvers[BASIS] = Collocation(parts, options)
+            self._tell_of_noise(self.solvers[BASIS])
+        for name, plan in self.plans.items():
+            self.solvers[name] = self._solver(name, planned(plan))
         problem, num_observations = parts.problem, parts.batches.num_points()["observations"]
         is_averaging = is_linear(problem)
         self.race = Race(
@@ -122,10 +130,14 @@ class SecondOrder:
         solver = PopulationRiskGaussNewton(
             self._model(network), network, parts.coefficients(), self.options, form
         )
-        stated = parts.batches.stated_stds()
-        solver.noise.stated = {name: std / solver.unit for name, std in stated.items()}
-        solver.noise.own = parts.own_noise()
+        self._tell_of_noise(solver)
         return solver
+
+    def _tell_of_noise(self, solver: Candidate) -> None:
+        """Let a solver know what is stated of the noise."""
+        stated = self.parts.batches.stated_stds()
+        solver.noise.stated = {name: std / solver.unit for name, std in stated.items()}
+        solver.noise.own = self.parts.own_noise()
 
     @property
     def num_threads(self) -> int | None:
@@ -282,8 +294,13 @@ class SecondOrder:
 
         Forms are those of the checkpoint unless a memory is stated: what is free may have changed.
         """
+        if BASIS not in state["solvers"] and BASIS in self.solvers:  # a run of an earlier version
+            del self.solvers[BASIS]
+            self.race.divisions = self.race.divisions[1:]
         if self.parts.problem.solve.max_memory is None:
             for name, form in state["work"].items():
+                if name == BASIS:
+                    continue
                 self.solvers[name] = self._solver(name, form_of(form))
         self.race.load_state_dict(state["race"])
         self.iteration, self.at_work = state["iteration"], state["at_work"]
@@ -296,3 +313,17 @@ class SecondOrder:
         self._batches = {name: Batch(**batch) for name, batch in state["batches"].items()}
         self.parts.batches.load_state_dict(state["drawn"])
         self.smoothness.load_state_dict(state["smoothness"])
+
+
+def _is_for_basis(parts: Parts) -> bool:
+    """Whether a tensor basis races: on one axis, where its cost is that of a direct fit."""
+    problem, batches = parts.problem, parts.batches
+    is_free = problem.solve.network == RACE and parts.own_network is None
+    return (
+        is_free
+        and len(problem.axes) == 1
+        and not problem.coefficient_fields
+        and batches.num_points()["observations"] > 0
+        and batches.dtype == torch.float64
+        and batches.device.type == "cpu"
+    )

@@ -1,9 +1,7 @@
-"""How the weight of the physics rises: accept, reject, and the factor of the next step.
+"""How the weight of the physics rises, and when leave-one-out errors are worse than others.
 
-A pure controller. A stage is one weight at which Gauss–Newton has come to rest. It is accepted
-where the leave-one-out errors of the observations are no worse than at the best accepted stage, by
-the paired difference of their squares: what the physics costs the fit beyond chance it must not
-cost. After an acceptance the factor grows, after a rejection it shrinks to its root.
+A pure controller: from the data alone the weight goes up by a common factor, stage by stage, until
+what it leaves free is a small part of the noise.
 """
 
 from __future__ import annotations
@@ -13,9 +11,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-FIRST_FACTOR = 4.0
-LARGEST_FACTOR = 32.0
-LEAST_FACTOR = 1.3  # below, another step gains nothing
+FACTOR = 4.0  # of one step; 1.5 to 4 lead to the same answers, larger ones leave the basin
 SIGNIFICANT = 2.0  # standard errors of the paired difference
 MATTERS = 0.5  # standard errors of the risk itself; a smaller rise is certain but of no account
 
@@ -25,32 +21,24 @@ class Continuation:
     """The weight λ of the physics, as a multiple of its reference.
 
     Attributes:
-        accepted: the last weight that was accepted, 0 before.
         value: the weight now tried.
         goal: at which the physics is exact to a small part of the noise.
-        factor: of the next step.
+        accepted: the last weight at which the fit came to rest, 0 before.
     """
 
     value: float
     goal: float
     accepted: float = 0.0
-    factor: float = FIRST_FACTOR
 
     @property
     def is_at_goal(self) -> bool:
         """Whether the weight now tried is the last one."""
         return self.value >= self.goal * (1 - 1e-9)
 
-    def accept(self) -> None:
+    def rise(self) -> None:
         """Go on to a larger weight."""
         self.accepted = self.value
-        self.value = min(self.goal, self.value * self.factor)
-
-    def reject(self) -> bool:
-        """Go back and on by a smaller factor; return whether that is still worth it."""
-        self.factor = math.sqrt(min(self.factor, self.value / max(self.accepted, 1e-300)))
-        self.value = self.accepted * self.factor
-        return self.accepted > 0 and self.factor > LEAST_FACTOR
+        self.value = min(self.goal, self.value * FACTOR)
 
 
 def is_worse(errors: Tensor, before: Tensor) -> bool:
@@ -61,10 +49,10 @@ def is_worse(errors: Tensor, before: Tensor) -> bool:
     """
     squares, reference = errors.square(), before.square()
     difference = squares - reference
-    root = math.sqrt(len(errors))
-    mean = float(difference.mean())
+    mean, root = float(difference.mean()), math.sqrt(len(errors))
     if not math.isfinite(mean):
         return True
-    paired = float(difference.std()) / root if len(errors) > 1 else 0.0
-    own = float(reference.std()) / root if len(errors) > 1 else float(reference.mean())
+    if len(errors) < 2:
+        return mean > 0
+    paired, own = float(difference.std()) / root, float(reference.std()) / root
     return mean > SIGNIFICANT * paired and mean > MATTERS * own

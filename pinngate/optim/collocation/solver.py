@@ -37,7 +37,7 @@ from pinngate.linear.linearisation import Linearisation, linearise
 from pinngate.linear.system import LinearisedSystem, RidgeFit
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.residuals import ResidualModel
-from pinngate.model.row_weights import ROW, RowWeights
+from pinngate.model.row_weights import RowWeights
 from pinngate.model.scales import FieldScale
 from pinngate.model.terms import Batch, Term, problem_terms
 from pinngate.optim.collocation.continuation import Continuation, is_worse
@@ -53,14 +53,15 @@ from pinngate.optim.collocation.spaces import (
 from pinngate.optim.gauss_newton.data_noise import DataNoise, Verdict
 from pinngate.optim.gauss_newton.iterate import coefficient_row
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
+from pinngate.optim.gauss_newton.stopping import Stopping
 from pinngate.optim.gauss_newton.trust_region import descend
 from pinngate.optim.parts import Parts
-from pinngate.points.adaptation import arc_length
 from pinngate.points.nodes import node_batches
 from pinngate.statement.linearity import is_linear
 
 Array = NDArray[np.float64]
 
+CONVERGED = "the equations hold exactly and the leave-one-out risk stopped falling"
 FIRST_WEIGHT = 1e-3  # of the physics beside its reference: the data alone
 STIFF = 60.0  # goal of the weight beside reference noise over noise: slack below a hundredth of it
 LARGEST_GOAL = 1e6  # beyond, rounding takes over
@@ -84,7 +85,6 @@ KNOWN_SIZE = 3.0  # factor by which a hidden field may differ from the size it i
 class Stage:
     """An accepted stage: everything needed to come back to it."""
 
-    network: Network
     resolution: Resolution
     scales: dict[str, FieldScale]
     theta: Tensor
@@ -95,6 +95,17 @@ class Stage:
     misfit: float
     dimension: float
     noise: dict[str, Any]
+
+    def to_state(self) -> dict[str, Any]:
+        """Return plain values and tensors."""
+        scales = {name: (f.size, f.centre) for name, f in self.scales.items()}
+        return {**vars(self), "resolution": dict(self.resolution), "scales": scales}
+
+    @classmethod
+    def of(cls, state: Mapping[str, Any]) -> Stage:
+        """Return the stage that `to_state` was asked of."""
+        scales = {name: FieldScale(*pair) for name, pair in state["scales"].items()}
+        return cls(**{**state, "scales": scales})
 
 
 class Collocation:
@@ -143,8 +154,7 @@ class Collocation:
         self.model = ResidualModel(problem_terms(problem, observed, self.scales), problem)
         fields = self.network.networks[0]
         functions = dict(zip(problem.axes, fields.axes, strict=True))
-        self.plain_batches = node_batches(source, functions, len(fields.members))
-        self.batches = dict(self.plain_batches)
+        self.batches = node_batches(source, functions, len(fields.members))
         self.trial = Trial(self.model, self.network, self.coefficients)
         self.anchor = flatten(self.network, self.coefficients)[: self.network.num_parameters] * 0
 
@@ -201,13 +211,21 @@ class Collocation:
         else:
             self.in_stage += 1
             row["gain_ratio"] = self._descend(line)
-            self.noise.update(line, fit, is_full=self.weight.is_at_goal)
+            verdict = self.noise.update(line, fit, is_full=self.weight.is_at_goal)
+            if verdict is Verdict.GAUSSIAN:
+                self.reason = CONVERGED
+            elif verdict is Verdict.HEAVY:
+                self._soften()
         self.iteration += 1
         if self.reason is None and self.iteration >= self.options.max_iterations:
             self.reason = f"the limit of {self.options.max_iterations} iterations is reached"
-            if self.best is not None:
-                self._restore(self.best)
         return row
+
+    def _soften(self) -> None:
+        """Begin anew with the noise as it was found: outliers had hidden what the fit missed."""
+        self.weight = Continuation(FIRST_WEIGHT, self.weight.goal)
+        self.best = self.last = self.soft = None
+        self.in_stage, self.is_exact, self.is_settled = 0, False, False
 
     def _choose_ridge(self, line: Linearisation) -> RidgeFit:
         """Return the fit at the ridge of least risk, scanned at the beginning of each stage."""
@@ -215,9 +233,9 @@ class Collocation:
             return line.system.fits([self.ridge], line.target)[0]
         top = float(line.system.spectrum(line.target)[0][0])
         coarse = [top * 10.0**-k for k in range(DECADES)]
-        fit = min(line.system.fits(coarse, line.target), key=lambda f: f.risk)
+        fit = line.system.best_fit(coarse, line.target)
         fine = [fit.ridge * 10 ** (k / RIDGES) for k in range(1 - RIDGES, RIDGES)]
-        fit = min(line.system.fits(fine, line.target), key=lambda f: f.risk)
+        fit = line.system.best_fit(fine, line.target)
         self.ridge = fit.ridge
         return fit
 
@@ -282,23 +300,9 @@ class Collocation:
         assign(self.network, self.coefficients, theta if step.delta is None else moved(step.delta))
         return step.gain
 
-    def _weigh_nodes(self) -> None:
-        """Measure the physics in units of the local slope, as `pinngate.points.adaptation` says."""
-        fields = self.network.networks[0]
-        for name in dict.fromkeys(n for n in self.batches if n not in self.noise.models):
-            plain = self.plain_batches[name]
-            slope = arc_length(fields, plain.points.flatten(0, -2)).view(plain.points.shape[:-1])
-            slope = slope if plain.node_weights is None else slope.mean(1)
-            row = plain.columns.get(ROW, torch.ones_like(slope)) / slope
-            self.batches[name] = Batch(
-                plain.points, {**plain.columns, ROW: row}, plain.node_weights
-            )
-
     def _end_stage(self, stage: Stage) -> None:
         """Go on to stiffer physics, to a finer basis, back, or stop."""
         self.in_stage = 0
-        if len(self.parts.problem.axes) > 1:
-            self._weigh_nodes()
         if self.weight.accepted == 0.0 and not self.is_linear:
             self._grow_on_data(stage)
         elif self.weight.is_at_goal:
@@ -314,7 +318,7 @@ class Collocation:
                 return
         self.soft = self.last = self.best
         self._restore(self.soft)
-        self.weight.accept()
+        self.weight.rise()
 
     def _accept(self, stage: Stage) -> None:
         before, self.last = self.last or stage, stage
@@ -322,12 +326,12 @@ class Collocation:
         if self.weight.accepted > self.release and not self.is_settled and self._meet_misfit(stage, before):
             return
         self.has_refined = False
-        self.weight.accept()
+        self.weight.rise()
         self._learn_sizes()
 
     def _see_whether_settled(self, stage: Stage, before: Stage) -> None:
         """A refinement that changed nothing at the data is the last one while the weight rises."""
-        if stage.network is not before.network and stage.weight == before.weight:
+        if stage.resolution != before.resolution and stage.weight == before.weight:
             change = float((stage.errors - before.errors).square().mean().sqrt())
             self.is_settled = change < self._allowed(stage)
 
@@ -375,11 +379,14 @@ class Collocation:
         """Start again where the data alone were fitted far better; else the least risk wins."""
         if self.best is None or self.best is self.soft or stage.risk < self.best.risk:
             self.best, self.is_lost = stage, is_lost
-        if is_lost and self.coefficients.names and self.starts:
+        if is_lost and self.coefficients.names and self.starts and self.soft is not None:
             self._start_again(self.starts.pop(0))
             return
         self._restore(self.best)
-        self.reason = "the equations hold exactly and the leave-one-out risk stopped falling"
+        if self.options.is_robust and not self.noise.is_judging:
+            self.turn_robust()
+            return
+        self.reason = CONVERGED
 
     def _start_again(self, start: str) -> None:
         self._restore(self.soft)
@@ -387,7 +394,7 @@ class Collocation:
         self.is_exact, self.last, self.damping = False, self.soft, 0.0
         self.has_refined = self.is_settled = False
         self.release = RELEASED_LATE if start == "late" else 0.0
-        self.weight.accept()
+        self.weight.rise()
         if start == "scan":
             self._scan()
 
@@ -412,7 +419,6 @@ class Collocation:
         self, line: Linearisation, fit: RidgeFit, errors: Tensor, risk: float, misfit: float
     ) -> Stage:
         return Stage(
-            self.network,
             self.resolution,
             dict(self.scales),
             flatten(self.network, self.coefficients),
@@ -471,13 +477,94 @@ class Collocation:
             new.fit_to(old, self.batches[self.parts.batches.equation_names[0]].points)
 
     def _restore(self, stage: Stage) -> None:
-        if self.network is not stage.network:
-            self.resolution, self.scales = stage.resolution, dict(stage.scales)
-            self._build()
-        self.trial = Trial(self.model, self.network, self.coefficients)
+        self.resolution, self.scales = stage.resolution, dict(stage.scales)
+        self._build()
         assign(self.network, self.coefficients, stage.theta)
         self.ridge = stage.ridge
         self.noise.load_state_dict(stage.noise)
+
+    @property
+    def score(self) -> float:
+        """Risk and misfit of the physics of the best stage, in units of the fields.
+
+        Infinite while the physics rises: softer stages do not compare with networks.
+        """
+        has_come = self.best is not None and self.best is not self.soft
+        return self.best.risk + self.best.misfit if has_come else math.inf
+
+    @property
+    def stopping(self) -> Stopping:
+        """The best stage, as the race asks for it."""
+        found = Stopping(self.options)
+        if self.best is not None and self.score < math.inf:
+            found.best = {
+                "score": self.score,
+                "risk": self.best.risk * self.unit**2,
+                "physics": self.best.weight,
+                "dimension": self.best.dimension,
+                "iteration": self.iteration,
+            }
+        return found
+
+    def finish(self) -> None:
+        """Put the best stage back into the network and the coefficients."""
+        if self.best is not None:
+            self._restore(self.best)
+
+    def turn_robust(self) -> None:
+        """Judge the tails of the noise from now on."""
+        self.noise.judge_tails()
+
+    def coefficient_covariance(self, system: LinearisedSystem, variance: float) -> Tensor:
+        """Return the covariance of the raw coefficients (K, K)."""
+        return variance * system.unpenalised_covariance(self.ridge)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything needed to go on: tensors, numbers, strings and containers of them."""
+        stages = {name: getattr(self, name) for name in STAGES}
+        return {
+            "theta": flatten(self.network, self.coefficients),
+            "resolution": dict(self.resolution),
+            "scales": {name: (f.size, f.centre) for name, f in self.scales.items()},
+            "weight": dict(vars(self.weight)),
+            "noise": self.noise.state_dict(),
+            "starts": list(self.starts),
+            "stages": {n: None if x is None else x.to_state() for n, x in stages.items()},
+            **{name: getattr(self, name) for name in PLAIN_STATE},
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state_dict`; the following iterations are bitwise the same."""
+        self.resolution = dict(state["resolution"])
+        self.scales = {name: FieldScale(*pair) for name, pair in state["scales"].items()}
+        self._build()
+        assign(self.network, self.coefficients, state["theta"])
+        self.weight = Continuation(**state["weight"])
+        self.noise.load_state_dict(state["noise"])
+        self.starts = list(state["starts"])
+        for name, stage in state["stages"].items():
+            setattr(self, name, None if stage is None else Stage.of(stage))
+        if self.best is not None and self.soft is not None and self.best.weight == self.soft.weight:
+            self.best = self.soft
+        for name in PLAIN_STATE:
+            setattr(self, name, state[name])
+
+
+STAGES = ("best", "last", "soft")
+PLAIN_STATE = (
+    "ridge",
+    "damping",
+    "iteration",
+    "in_stage",
+    "release",
+    "is_exact",
+    "is_lost",
+    "has_refined",
+    "is_settled",
+    "reason",
+    "last_score",
+    "last_lookahead",
+)
 
 
 def _total(missed: Mapping[str, Array]) -> float:

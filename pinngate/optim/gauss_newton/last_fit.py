@@ -6,10 +6,10 @@ from pinngate.inference.linearised_fit import LinearisedFit, observed_places
 from pinngate.inference.posterior import Posterior, posterior_of
 from pinngate.linear.jacobian import Batches
 from pinngate.linear.linearisation import Linearisation
-from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
+from pinngate.optim.race import Candidate
 
 
-def gauss_newton_fit(solver: PopulationRiskGaussNewton, batches: Batches) -> LinearisedFit:
+def gauss_newton_fit(solver: Candidate, batches: Batches) -> LinearisedFit:
     """Return the last linearisation of a solver (call `finish` first).
 
     Args:
@@ -20,14 +20,14 @@ def gauss_newton_fit(solver: PopulationRiskGaussNewton, batches: Batches) -> Lin
     """
     line = solver.linearise(batches)
     line.system.decompose()
-    fit = line.system.fits([solver.ridges.ridge], line.target)[0]
+    fit = line.system.fits([solver.ridge], line.target)[0]
     places = observed_places(solver.model, batches)
     efficiency = robust_factor(solver, line)
     return LinearisedFit(line.system, line.target, line.observed, fit, efficiency, *places)
 
 
 def gauss_newton_posterior(
-    solver: PopulationRiskGaussNewton, batches: Batches, stated_std: float | None = None
+    solver: Candidate, batches: Batches, stated_std: float | None = None
 ) -> Posterior:
     """Return the posterior at a solver's present iterate (call `finish` first).
 
@@ -43,7 +43,7 @@ def gauss_newton_posterior(
     return posterior
 
 
-def robust_factor(solver: PopulationRiskGaussNewton, line: Linearisation) -> float:
+def robust_factor(solver: Candidate, line: Linearisation) -> float:
     """Return the sandwich's correction of Σ ω r² for reweighted rows; 1 for Gaussian noise.
 
     An M-estimator with ψ(r) = ω(r) r has the variance mean(ψ²)/mean(ψ')² per observation, against

@@ -296,6 +296,11 @@ class PopulationRiskGaussNewton:
         return self.one_step.covariance(raw, system, self.ridges.ridge, variance)
 
     @property
+    def ridge(self) -> float:
+        """The present ridge α."""
+        return self.ridges.ridge
+
+    @property
     def score(self) -> float:
         """Risk and physics misfit in units of the fields: of the best iterate at full weight.
 
