@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, Protocol
 from torch import Tensor
 
 from pinngate.linear.dense import DenseSystem
-from pinngate.linear.factored import FactoredSystem
 from pinngate.linear.effort import MatrixFreeOptions
+from pinngate.linear.factored import FactoredSystem
 from pinngate.linear.jacobian import Batches, jacobian
 from pinngate.linear.matrix_free import MatrixFreeSystem
 from pinngate.linear.memory_plan import MemoryPlan

@@ -29,12 +29,11 @@ DEGREE = 7  # of splines: derivatives up to the fourth, and three orders of conv
 class AxisFunctions(Protocol):
     """Functions ψ_j of one axis."""
 
-    @property
-    def frequencies(self) -> Array:
-        """ω_j ≥ 0 on the axis scaled to [−1, 1], (m,), not decreasing."""
+    frequencies: Array
+    """ω_j ≥ 0 on the axis scaled to [−1, 1], (m,), not decreasing."""
 
     def values(self, points: Array, order: int) -> Array:
-        """Return the derivatives of an order at points (N,) of the axis scaled to [−1, 1]: (N, m)."""
+        """Return derivatives of an order at points (N,) of the axis on [−1, 1]: (N, m)."""
 
     def nodes(self) -> tuple[Array, Array]:
         """Return places that see every function, and the weights of their quadrature."""
@@ -53,6 +52,7 @@ class Trigonometric:
         self.frequencies = np.pi * np.concatenate([[0.0], pairs])
 
     def values(self, points: Array, order: int) -> Array:
+        """Return derivatives of an order at points (N,): (N, m)."""
         k = np.arange(1, self.highest + 1)
         angle = np.pi * np.outer(points, k) + order * np.pi / 2
         growth = (np.pi * k) ** order
@@ -61,6 +61,7 @@ class Trigonometric:
         return np.concatenate([constant, pairs.reshape(len(points), -1)], 1)
 
     def nodes(self) -> tuple[Array, Array]:
+        """Return even places, and their weights."""
         count = 3 * self.highest + 2
         return -1 + 2 * (np.arange(count) + 0.5) / count, np.full(count, 2 / count)
 
@@ -103,7 +104,9 @@ class Splines:
         return points.ravel(), (half[:, None] * w).ravel()
 
     def values(self, points: Array, order: int) -> Array:
-        return self.splines(np.clip(points, -1, 1), nu=order) @ self.modes
+        """Return derivatives of an order at points (N,): (N, m)."""
+        found: Array = self.splines(np.clip(points, -1, 1), nu=order) @ self.modes
+        return found
 
     def nodes(self) -> tuple[Array, Array]:
         """Return Gauss points between the breaks, about one and a half for each function."""

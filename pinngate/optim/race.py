@@ -2,12 +2,13 @@
 
 Where a problem has one axis the first division is a spline basis (`collocation`), which ends near
 a direct fit through a solver; networks follow only where it breaks down or cannot hold the
-equations. Then three divisions of networks. The small networks, one sine layer each, are fast and enough for linear problems,
-where the deep ones follow only if the best small network cannot satisfy data and physics together,
-which its own misfit of the physics tells. With a nonlinear equation or unknown coefficients the
-deep ones always follow, after one round of the small. The spare ones, fresh networks warmed up by
-Adam (`warm_start`), are for the case that the others are stuck: unable to satisfy data and physics
-together, far above the scatter of repeated measurements, or behind a network that was left early.
+equations. Then three divisions of networks. The small ones, one sine layer each, are fast and
+enough for linear problems, where the deep ones follow only if the best small network cannot satisfy
+data and physics together, which its own misfit of the physics tells. With a nonlinear equation or
+unknown coefficients the deep ones always follow, after one round of the small. The spare ones,
+fresh networks warmed up by Adam (`warm_start`), are for the case that the others are stuck: unable
+to satisfy data and physics together, far above the scatter of repeated measurements, or behind a
+network that was left early.
 
 Within a division the race is by successive halving: every candidate runs one heat, enough for the
 ramp of the physics and some iterations at its full weight; then, round by round, the better half
@@ -26,7 +27,6 @@ from torch import Tensor
 
 from pinngate.data.replicates import PureError
 from pinngate.errors import SolveError
-from pinngate.optim.divisions import Division
 from pinngate.linear.forms import Form
 from pinngate.linear.linearisation import Linearisation
 from pinngate.linear.system import LinearisedSystem
@@ -34,6 +34,7 @@ from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
 from pinngate.model.residuals import ResidualModel
 from pinngate.model.terms import Batch
+from pinngate.optim.divisions import Division
 from pinngate.optim.gauss_newton.data_noise import DataNoise
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 from pinngate.optim.gauss_newton.stopping import EXACT, Stopping

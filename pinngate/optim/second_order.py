@@ -27,7 +27,7 @@ from pinngate.model.networks import Network
 from pinngate.model.residuals import ResidualModel
 from pinngate.model.terms import Batch
 from pinngate.optim.answer import Answer
-from pinngate.optim.collocation.solver import Collocation
+from pinngate.optim.collocation.basis_solver import Collocation
 from pinngate.optim.divisions import Division
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
@@ -39,8 +39,8 @@ from pinngate.points.adaptation import arc_length
 from pinngate.points.batches import Monitor
 from pinngate.points.sampling import POSTERIOR_POINTS
 from pinngate.points.smoothness import Smoothness
-from pinngate.statement.options import RACE
 from pinngate.statement.linearity import has_linear_equations, is_linear
+from pinngate.statement.options import RACE
 
 logger = logging.getLogger(__name__)
 
@@ -172,6 +172,8 @@ class SecondOrder:
     def has_converged(self) -> bool:
         """Whether the winner stopped before its limit of iterations, or has nothing to gain."""
         solver = self.solvers[self.at_work]
+        if isinstance(solver, Collocation):
+            return self.race.winner is not None and solver.is_exact
         is_within = solver.iteration < solver.options.max_iterations or solver.score < EXACT
         return self.race.winner is not None and is_within
 
@@ -198,7 +200,7 @@ class SecondOrder:
                 other.turn_robust()  # weighted risks and plain ones do not compare
         self.race.count()
 
-    def _iterate(self, solver: PopulationRiskGaussNewton) -> dict[str, float]:
+    def _iterate(self, solver: Candidate) -> dict[str, float]:
         period = REDRAW if solver.last_score > QUIET else 2 * REDRAW
         if self.race.in_heat % period == 0 and self.iteration > 0:
             self._draw()

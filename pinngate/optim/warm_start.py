@@ -15,6 +15,7 @@ import torch
 from pinngate.optim.first_order import FirstOrder, FirstOrderOptions
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.optim.parts import Parts
+from pinngate.optim.race import Candidate
 
 STEPS = 300  # of Adam; freed every stuck run of nonlinear-source, other numbers were not tried
 STEPS_AN_ITERATION = 30  # of the race, so that it can be watched and interrupted
@@ -32,7 +33,7 @@ class WarmStart:
     Cost: `STEPS` gradients of all terms.
     """
 
-    def __init__(self, parts: Parts, solver: PopulationRiskGaussNewton) -> None:
+    def __init__(self, parts: Parts, solver: Candidate) -> None:
         self.solver = solver
         self.adam = FirstOrder(
             parts.model,
@@ -56,7 +57,7 @@ class WarmStart:
         """
         for _ in range(STEPS_AN_ITERATION):
             self.adam.step()
-        if self.is_over:
+        if self.is_over and isinstance(self.solver, PopulationRiskGaussNewton):
             self.solver.physics.skip_ramp()
         return self.adam.log_row()
 

@@ -11,10 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from pinngate.expression import Expression, evaluate
-from pinngate.model.coefficients import Coefficients
-
 from pinngate.model.axis_functions import AxisFunctions, Splines, Trigonometric
 from pinngate.model.bases import TensorBasis
+from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import JointNetwork, Network
 from pinngate.model.scales import Scales
 from pinngate.statement.kinks import kink_places
@@ -42,7 +41,7 @@ def first_resolution(problem: Problem, coefficients: Coefficients) -> Resolution
     left of it.
     """
     found: dict[str, tuple[float, ...] | int] = {}
-    stated = [(e.residual, None) for e in problem.solved_equations]
+    stated: list[tuple[Expression, object]] = [(e.residual, None) for e in problem.solved_equations]
     stated += [(c.residual, c.where) for c in problem.conditions]
     for axis in problem.axes:
         count = FIRST[len(problem.axes)]
@@ -142,9 +141,7 @@ def refined(resolution: Resolution, missed: Mapping[str, Array]) -> Resolution:
             made[axis] = math.ceil(GROWTH * breaks) if (axis, 0) in marked else breaks
             continue
         halves = [
-            (breaks[k] + breaks[k + 1]) / 2
-            for k in range(len(breaks) - 1)
-            if (axis, k) in marked
+            (breaks[k] + breaks[k + 1]) / 2 for k in range(len(breaks) - 1) if (axis, k) in marked
         ]
         made[axis] = tuple(sorted([*breaks, *halves]))
     return made
@@ -159,14 +156,14 @@ def coarsening_errors(
     at a time onto functions with every other break; the finer ones miss less by orders of
     magnitude.
     """
-    nodes = [functions.nodes() for functions in basis.axes]
+    nodes = [functions.nodes() for functions in basis.functions]
     lows, highs = basis.low.numpy(), basis.high.numpy()
     grid = np.meshgrid(
         *[lo + (hi - lo) * (x + 1) / 2 for (x, _), lo, hi in zip(nodes, lows, highs, strict=True)],
         indexing="ij",
     )
     points = torch.as_tensor(np.stack([g.ravel() for g in grid], 1))
-    weights = basis.layers[0].weight.detach()
+    weights = basis.layer.weight.detach()
     found = {}
     for place, (axis, breaks) in enumerate(resolution.items()):
         order = highest_order(problem, axis) if is_of_derivatives else 0
@@ -204,9 +201,7 @@ def _coarser(
     return (-1.0, *inner, 1.0)
 
 
-def axis_functions(
-    problem: Problem, axis: str, breaks: tuple[float, ...] | int
-) -> AxisFunctions:
+def axis_functions(problem: Problem, axis: str, breaks: tuple[float, ...] | int) -> AxisFunctions:
     """Return the functions of an axis at a resolution, with a knot wherever a kink is."""
     if isinstance(breaks, int):
         return Trigonometric(2 * breaks + 1)
@@ -227,7 +222,10 @@ def space(problem: Problem, resolution: Resolution, scales: Scales) -> Network:
     others = [
         TensorBasis(
             [problem.domain[a] for a in varying.over],
-            [axis_functions(problem, a, evenly(problem, a, FIRST_COEFFICIENT)) for a in varying.over],
+            [
+                axis_functions(problem, a, evenly(problem, a, FIRST_COEFFICIENT))
+                for a in varying.over
+            ],
             1,
             columns=[problem.axes.index(a) for a in varying.over],
         )
@@ -245,5 +243,3 @@ def highest_order(problem: Problem, axis: str) -> int:
         for derivative in problem.derivatives(equation.residual).values()
     ]
     return max(orders, default=0)
-
-

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,8 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pinngate.errors import SolveError
-from pinngate.linear.forms import DenseForm, Trial
+from pinngate.linear.forms import DenseForm, Form, Trial
 from pinngate.linear.jacobian import (
     Batches,
     assign,
@@ -35,13 +34,13 @@ from pinngate.linear.jacobian import (
 )
 from pinngate.linear.linearisation import Linearisation, linearise
 from pinngate.linear.system import LinearisedSystem, RidgeFit
+from pinngate.model.bases import TensorBasis
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.residuals import ResidualModel
 from pinngate.model.row_weights import RowWeights
 from pinngate.model.scales import FieldScale
-from pinngate.model.terms import Batch, Term, problem_terms
+from pinngate.model.terms import Term, problem_terms
 from pinngate.optim.collocation.continuation import Continuation, is_worse
-from pinngate.model.networks import Network
 from pinngate.optim.collocation.spaces import (
     Resolution,
     coarsening_errors,
@@ -56,7 +55,7 @@ from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 from pinngate.optim.gauss_newton.stopping import Stopping
 from pinngate.optim.gauss_newton.trust_region import descend
 from pinngate.optim.parts import Parts
-from pinngate.points.nodes import node_batches
+from pinngate.points.basis_nodes import node_batches
 from pinngate.statement.linearity import is_linear
 
 Array = NDArray[np.float64]
@@ -123,7 +122,7 @@ class Collocation:
 
     def __init__(self, parts: Parts, options: GaussNewtonOptions) -> None:
         self.parts, self.options = parts, options
-        self.form = DenseForm(is_factored=True)
+        self.form: Form = DenseForm(is_factored=True)
         self.scales = dict(parts.batches.scales)
         self.coefficients: Coefficients = parts.coefficients()
         self.is_linear = is_linear(parts.problem)
@@ -133,11 +132,11 @@ class Collocation:
         first = FIRST_WEIGHT if not self.is_linear else goal
         self.weight = Continuation(first, goal)
         self.ridge, self.damping = 0.0, 0.0
-        self.iteration = self.in_stage = 0
+        self.iteration = self.in_stage = self.begun = 0
         self.best: Stage | None = None
         self.last: Stage | None = None
         self.soft: Stage | None = None
-        self.starts = ["late", "scan"]
+        self.starts = ["scan", "late"]
         self.release = 0.0
         self.is_exact = self.is_lost = self.has_refined = self.is_settled = False
         self.reason: str | None = None
@@ -152,11 +151,19 @@ class Collocation:
         self.network = space(problem, self.resolution, self.scales)
         observed = [o.expression for o in source.sets]
         self.model = ResidualModel(problem_terms(problem, observed, self.scales), problem)
-        fields = self.network.networks[0]
-        functions = dict(zip(problem.axes, fields.axes, strict=True))
+        fields = self.fields
+        functions = dict(zip(problem.axes, fields.functions, strict=True))
         self.batches = node_batches(source, functions, len(fields.members))
         self.trial = Trial(self.model, self.network, self.coefficients)
         self.anchor = flatten(self.network, self.coefficients)[: self.network.num_parameters] * 0
+
+    @property
+    def fields(self) -> TensorBasis:
+        """The basis of the fields, beside those of coefficients that vary."""
+        first = self.network.networks[0]
+        if not isinstance(first, TensorBasis):
+            raise TypeError("a space is made of bases")
+        return first
 
     def row_weights(self, batches: Batches) -> RowWeights:
         """Return the weights of the rows, in units of the fields' size."""
@@ -217,9 +224,19 @@ class Collocation:
             elif verdict is Verdict.HEAVY:
                 self._soften()
         self.iteration += 1
-        if self.reason is None and self.iteration >= self.options.max_iterations:
-            self.reason = f"the limit of {self.options.max_iterations} iterations is reached"
+        if self.reason is None and self.iteration - self.begun >= self.options.max_iterations:
+            self._end_of_patience()
         return row
+
+    def _end_of_patience(self) -> None:
+        """Start again where that was not tried; else the best stage is the answer."""
+        if self.coefficients.names and self.starts and self.soft is not None:
+            self._start_again(self.starts.pop(0), self.soft)
+        elif self.score < math.inf:
+            self.finish()
+            self.reason = CONVERGED
+        else:
+            self.reason = f"the limit of {self.options.max_iterations} iterations is reached"
 
     def _soften(self) -> None:
         """Begin anew with the noise as it was found: outliers had hidden what the fit missed."""
@@ -323,7 +340,11 @@ class Collocation:
     def _accept(self, stage: Stage) -> None:
         before, self.last = self.last or stage, stage
         self._see_whether_settled(stage, before)
-        if self.weight.accepted > self.release and not self.is_settled and self._meet_misfit(stage, before):
+        if (
+            self.weight.accepted > self.release
+            and not self.is_settled
+            and self._meet_misfit(stage, before)
+        ):
             return
         self.has_refined = False
         self.weight.rise()
@@ -363,8 +384,10 @@ class Collocation:
         self.weight.accepted = self.weight.value
         errors = self._missed()
         is_lost = self.soft is not None and is_worse(stage.errors, self.soft.errors)
-        is_hopeful = not self.is_exact or before is None or (
-            stage.risk < WORTHWHILE * before.risk or stage.misfit < FALLS * before.misfit
+        is_hopeful = (
+            not self.is_exact
+            or before is None
+            or (stage.risk < WORTHWHILE * before.risk or stage.misfit < FALLS * before.misfit)
         )
         self.is_exact = True
         is_strained = stage.misfit * self.weight.value**2 > STRAINED * stage.risk
@@ -380,7 +403,7 @@ class Collocation:
         if self.best is None or self.best is self.soft or stage.risk < self.best.risk:
             self.best, self.is_lost = stage, is_lost
         if is_lost and self.coefficients.names and self.starts and self.soft is not None:
-            self._start_again(self.starts.pop(0))
+            self._start_again(self.starts.pop(0), self.soft)
             return
         self._restore(self.best)
         if self.options.is_robust and not self.noise.is_judging:
@@ -388,10 +411,12 @@ class Collocation:
             return
         self.reason = CONVERGED
 
-    def _start_again(self, start: str) -> None:
-        self._restore(self.soft)
+    def _start_again(self, start: str, soft: Stage) -> None:
+        """Begin once more from the fit to the data alone, with coefficients found otherwise."""
+        self._restore(soft)
+        self.begun, self.in_stage = self.iteration, 0
         self.weight = Continuation(FIRST_WEIGHT, self.weight.goal)
-        self.is_exact, self.last, self.damping = False, self.soft, 0.0
+        self.is_exact, self.last, self.damping = False, soft, 0.0
         self.has_refined = self.is_settled = False
         self.release = RELEASED_LATE if start == "late" else 0.0
         self.weight.rise()
@@ -436,12 +461,15 @@ class Collocation:
         found = math.sqrt(float(line.observed.square().sum()) / freedom)
         noise = found if self.soft is None else min(found, math.sqrt(self.soft.risk))
         goal = STIFF * self.options.reference_noise / max(noise, 1e-300)
-        self.weight.goal = max(self.weight.value if self.is_linear else self.weight.accepted, min(LARGEST_GOAL, goal))
+        self.weight.goal = max(
+            self.weight.value if self.is_linear else self.weight.accepted, min(LARGEST_GOAL, goal)
+        )
 
     def _missed(self, *, is_of_derivatives: bool = False) -> dict[str, Array]:
         """Return what coarser bases would miss, by axis and interval, in the fields' size."""
-        basis = self.network.networks[0]
-        return coarsening_errors(self.parts.problem, self.resolution, basis, is_of_derivatives)
+        return coarsening_errors(
+            self.parts.problem, self.resolution, self.fields, is_of_derivatives
+        )
 
     def _refine(self, missed: Mapping[str, Array]) -> bool:
         """Refine the basis where it is not resolved; return whether there was room."""
@@ -474,7 +502,8 @@ class Collocation:
         self.resolution = resolution
         self._build()
         for old, new in zip(before.networks, self.network.networks, strict=True):
-            new.fit_to(old, self.batches[self.parts.batches.equation_names[0]].points)
+            if isinstance(new, TensorBasis):
+                new.fit_to(old, self.batches[self.parts.batches.equation_names[0]].points)
 
     def _restore(self, stage: Stage) -> None:
         self.resolution, self.scales = stage.resolution, dict(stage.scales)
@@ -489,8 +518,9 @@ class Collocation:
 
         Infinite while the physics rises: softer stages do not compare with networks.
         """
-        has_come = self.best is not None and self.best is not self.soft
-        return self.best.risk + self.best.misfit if has_come else math.inf
+        if self.best is None or self.best is self.soft:
+            return math.inf
+        return self.best.risk + self.best.misfit
 
     @property
     def stopping(self) -> Stopping:
@@ -556,6 +586,7 @@ PLAIN_STATE = (
     "damping",
     "iteration",
     "in_stage",
+    "begun",
     "release",
     "is_exact",
     "is_lost",

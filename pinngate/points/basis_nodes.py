@@ -20,7 +20,7 @@ from pinngate.model.row_weights import ROW
 from pinngate.model.terms import Batch
 from pinngate.points.batches import BatchSource
 from pinngate.points.sampling import SobolSampler
-from pinngate.statement.problem import Plane, Problem
+from pinngate.statement.problem import Plane
 
 Array = NDArray[np.float64]
 
@@ -76,7 +76,7 @@ def _nodes(
         weights.append(w / 2)
     points = _product(columns)
     weight = np.prod(_product(weights), axis=1)
-    keep = source.region.inside(points) if source.region.inside else np.ones(len(points), bool)
+    keep = source.region.inside(points)
     points, weight = points[keep], weight[keep]
     row = np.sqrt(weight / weight.mean())
     return Batch(
