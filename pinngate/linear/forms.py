@@ -87,8 +87,8 @@ class DenseForm:
         return DenseRows(*found, trial.network.num_parameters, self.is_factored)
 
     def to_state(self) -> dict[str, Any]:
-        """Return its name: there is nothing to choose."""
-        return {"form": "dense"}
+        """Return its name, and which of its two kinds it is."""
+        return {"form": "factored" if self.is_factored else "dense"}
 
 
 @dataclass(frozen=True)
@@ -181,12 +181,18 @@ class MatrixFreeRows:
         return MatrixFreeSystem(self.operator, num_unpenalised, observed, ridge, self.work)
 
 
-def form_of(state: Mapping[str, Any]) -> Form:
-    """Return the form that `to_state` was asked of."""
+def form_of(state: Mapping[str, Any] | None) -> Form:
+    """Return the form that `to_state` was asked of; earlier versions wrote None for dense."""
+    if state is None:
+        return DenseForm()
+    if "form" not in state:
+        return MatrixFreeForm(MatrixFreeOptions(**state))
     work = {key: value for key, value in state.items() if key != "form"}
     if state["form"] == "matrix-free":
         return MatrixFreeForm(MatrixFreeOptions(**work))
-    return NormalForm() if state["form"] == "normal" else DenseForm()
+    if state["form"] == "normal":
+        return NormalForm()
+    return DenseForm(is_factored=state["form"] == "factored")
 
 
 def planned(plan: MemoryPlan) -> Form:

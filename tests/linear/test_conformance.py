@@ -24,6 +24,7 @@ WORK = MatrixFreeOptions(
 )
 FORMS = {
     "dense": DenseForm(),
+    "factored": DenseForm(is_factored=True),
     "normal": NormalForm(),
     "matrix-free": MatrixFreeForm(WORK),
 }

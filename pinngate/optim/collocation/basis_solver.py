@@ -24,6 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pinngate.inference.series import correlation
 from pinngate.linear.forms import DenseForm, Form, Trial
 from pinngate.linear.jacobian import (
     Batches,
@@ -328,14 +329,31 @@ class Collocation:
             self._accept(stage)
 
     def _grow_on_data(self, stage: Stage) -> None:
-        """Refine while the data alone are fitted better, then let the physics in."""
-        if self.best is None or stage.risk < WORTHWHILE * self.best.risk:
+        """Refine while the data alone are fitted better, then let the physics in.
+
+        A record of many periods is met by none of the first bases: as long as the errors of
+        neighbouring values are alike, a finer one has something to find.
+        """
+        is_better = self.best is None or stage.risk < WORTHWHILE * self.best.risk
+        if self.best is None or is_better:
             self.best = self.last = stage
-            if self._change(finer(self.parts.problem, self.resolution)):
-                return
+        if (is_better or self._is_missing_signal(stage)) and self._change(
+            finer(self.parts.problem, self.resolution)
+        ):
+            return
         self.soft = self.last = self.best
         self._restore(self.soft)
         self.weight.rise()
+
+    def _is_missing_signal(self, stage: Stage) -> bool:
+        """Whether leave-one-out errors of neighbours are correlated and values are left to tell."""
+        sets = self.parts.batches.sets
+        points = np.concatenate([o.points for o in sets])
+        labels = np.repeat(np.arange(len(sets)), [len(o.points) for o in sets])
+        if self.network.num_parameters > len(self.fields.output_scale) * len(np.unique(points)):
+            return False
+        found = correlation(points, stage.errors.numpy(), labels, labels, "series", 0)
+        return found is not None and found.is_clear
 
     def _accept(self, stage: Stage) -> None:
         before, self.last = self.last or stage, stage
