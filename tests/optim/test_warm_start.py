@@ -10,6 +10,7 @@ import torch
 
 from pinngate.config import catalog, load
 from pinngate.optim.divisions import DIVISIONS
+from pinngate.optim.second_order import BASIS
 from pinngate.optim.warm_start import STEPS, STEPS_AN_ITERATION
 from pinngate.points.grid import evaluation_grid
 from pinngate.runs.metrics import relative_l2
@@ -19,8 +20,15 @@ SEED = 3  # with which no network leaves the plateau from its random weights
 
 
 def stuck(*overrides: str, seed: int = SEED) -> Session:
+    """Return a session of networks alone: the basis, which is not stuck, has left the race."""
     path = catalog.resolve("nonlinear-source")
-    return begin(load(path, overrides=[f"solve.seed={seed}", *overrides]))
+    session = begin(load(path, overrides=[f"solve.seed={seed}", *overrides]))
+    stepper, race = session.stepper, session.stepper.race
+    if stepper.solvers.pop(BASIS, None) is not None:
+        race.divisions = race.divisions[1:]
+        race.alive = list(race.divisions[0].networks)
+        stepper.at_work = race.at_work
+    return session
 
 
 def warm_up(session: Session, iterations: int) -> None:
@@ -99,3 +107,12 @@ def test_a_loss_that_runs_off_takes_the_network_out(monkeypatch: pytest.MonkeyPa
     session.stepper.step()
     assert session.stepper.race.failed == [name]
     assert session.stepper.race.at_work == other
+
+
+def test_the_basis_needs_no_warm_start_there() -> None:
+    path = catalog.resolve("nonlinear-source")
+    session = begin(load(path, overrides=[f"solve.seed={SEED}"]))
+    train(session)
+    assert session.stepper.at_work == BASIS
+    x = evaluation_grid(session.problem).points
+    assert relative_l2(session.evaluate(x)["u"], session.reference(x)["u"]) < 0.1

@@ -139,7 +139,8 @@ class Collocation:
         self.soft: Stage | None = None
         self.starts = ["scan", "late"]
         self.release = 0.0
-        self.is_exact = self.is_lost = self.has_refined = self.is_settled = False
+        self.is_exact = self.is_lost = self.has_answer = False
+        self.has_refined = self.is_settled = False
         self.reason: str | None = None
         self.last_score = self.last_lookahead = math.inf
         self.resolution = first_resolution(parts.problem, self.coefficients)
@@ -243,7 +244,7 @@ class Collocation:
         """Begin anew with the noise as it was found: outliers had hidden what the fit missed."""
         self.weight = Continuation(FIRST_WEIGHT, self.weight.goal)
         self.best = self.last = self.soft = None
-        self.in_stage, self.is_exact, self.is_settled = 0, False, False
+        self.in_stage, self.is_exact, self.has_answer, self.is_settled = 0, False, False, False
 
     def _choose_ridge(self, line: Linearisation) -> RidgeFit:
         """Return the fit at the ridge of least risk, scanned at the beginning of each stage."""
@@ -419,7 +420,7 @@ class Collocation:
     def _finish(self, stage: Stage, is_lost: bool) -> None:
         """Start again where the data alone were fitted far better; else the least risk wins."""
         if self.best is None or self.best is self.soft or stage.risk < self.best.risk:
-            self.best, self.is_lost = stage, is_lost
+            self.best, self.is_lost, self.has_answer = stage, is_lost, True
         if is_lost and self.coefficients.names and self.starts and self.soft is not None:
             self._start_again(self.starts.pop(0), self.soft)
             return
@@ -536,7 +537,7 @@ class Collocation:
 
         Infinite while the physics rises: softer stages do not compare with networks.
         """
-        if self.best is None or self.best is self.soft:
+        if self.best is None or not self.has_answer:
             return math.inf
         return self.best.risk + self.best.misfit
 
@@ -608,6 +609,7 @@ PLAIN_STATE = (
     "release",
     "is_exact",
     "is_lost",
+    "has_answer",
     "has_refined",
     "is_settled",
     "reason",
