@@ -62,6 +62,7 @@ from pinngate.statement.linearity import is_linear
 Array = NDArray[np.float64]
 
 CONVERGED = "the equations hold exactly and the leave-one-out risk stopped falling"
+LOST = "the equations hold exactly, and without them the data would be fitted clearly better"
 FIRST_WEIGHT = 1e-3  # of the physics beside its reference: the data alone
 STIFF = 60.0  # goal of the weight beside reference noise over noise: slack below a hundredth of it
 LARGEST_GOAL = 1e6  # beyond, rounding takes over
@@ -222,7 +223,7 @@ class Collocation:
             row["gain_ratio"] = self._descend(line)
             verdict = self.noise.update(line, fit, is_full=self.weight.is_at_goal)
             if verdict is Verdict.GAUSSIAN:
-                self.reason = CONVERGED
+                self.reason = LOST if self.is_lost else CONVERGED
             elif verdict is Verdict.HEAVY:
                 self._soften()
         self.iteration += 1
@@ -236,7 +237,7 @@ class Collocation:
             self._start_again(self.starts.pop(0), self.soft)
         elif self.score < math.inf:
             self.finish()
-            self.reason = CONVERGED
+            self.reason = LOST if self.is_lost else CONVERGED
         else:
             self.reason = f"the limit of {self.options.max_iterations} iterations is reached"
 
@@ -428,7 +429,7 @@ class Collocation:
         if self.options.is_robust and not self.noise.is_judging:
             self.turn_robust()
             return
-        self.reason = CONVERGED
+        self.reason = LOST if self.is_lost else CONVERGED
 
     def _start_again(self, start: str, soft: Stage) -> None:
         """Begin once more from the fit to the data alone, with coefficients found otherwise."""
