@@ -64,7 +64,7 @@ Array = NDArray[np.float64]
 CONVERGED = "the equations hold exactly and the leave-one-out risk stopped falling"
 LOST = "the equations hold exactly, and without them the data would be fitted clearly better"
 FIRST_WEIGHT = 1e-3  # of the physics beside its reference: the data alone
-STIFF = 60.0  # goal of the weight beside reference noise over noise: slack below a hundredth of it
+STIFF = 60.0  # goal of the weight beside reference noise over noise: slack a small part of it
 LARGEST_GOAL = 1e6  # beyond, rounding takes over
 SCANNED = 18  # half decades on either side
 RELEASED_LATE = 0.5  # weight of the physics up to which coefficients are held
@@ -78,7 +78,7 @@ STRAINED = 0.1  # weighted misfit of the physics over the risk, from which it ma
 FALLS = 0.5  # what is left of the misfit after a step that the space can follow
 WORTHWHILE = 0.95  # of the risk, that a finer basis must come below
 FREE = 0.25  # of the functions, beyond which a fit fills its space
-UNRESOLVED = 0.1  # of the statistical error, that the last third of the functions may carry
+UNRESOLVED = 0.1  # of the statistical error, that a coarser basis may miss
 KNOWN_SIZE = 3.0  # factor by which a hidden field may differ from the size it is given
 
 
@@ -425,7 +425,7 @@ class Collocation:
         if is_lost and self.coefficients.names and self.starts and self.soft is not None:
             self._start_again(self.starts.pop(0), self.soft)
             return
-        self._restore(self.best)
+        self.finish()
         if self.options.is_robust and not self.noise.is_judging:
             self.turn_robust()
             return
@@ -560,6 +560,9 @@ class Collocation:
         """Put the best stage back into the network and the coefficients."""
         if self.best is not None:
             self._restore(self.best)
+            if self.has_answer:  # a start that came to nothing may have left a softer weight
+                self.weight.value = self.weight.accepted = self.best.weight
+                self.release, self.is_exact = 0.0, True
 
     def turn_robust(self) -> None:
         """Judge the tails of the noise from now on."""

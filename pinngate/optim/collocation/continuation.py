@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-FACTOR = 4.0  # of one step; 1.5 to 4 lead to the same answers, larger ones leave the basin
+FACTOR = 4.0  # of one step; other factors were not compared
 SIGNIFICANT = 2.0  # standard errors of the paired difference
 MATTERS = 0.5  # standard errors of the risk itself; a smaller rise is certain but of no account
 
