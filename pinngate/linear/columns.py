@@ -43,7 +43,7 @@ class GramColumns(ABC):
 
     @abstractmethod
     def apply(self, change: Tensor) -> Tensor:
-        """Return A v for a change v (P,), A v + C c for one of (P + K,): (N,)."""
+        """Return A v for v (P, …), A v + C c for a change of (P + K,): (N, …)."""
 
     @abstractmethod
     def gram(self) -> Tensor:
@@ -60,6 +60,18 @@ class GramColumns(ABC):
     @abstractmethod
     def tiles(self) -> Iterator[tuple[slice, Tensor]]:
         """Yield the observation rows of A, (k, P), and their places among all rows."""
+
+    @abstractmethod
+    def triangle(self) -> Tensor:
+        """Return R with Rᵀ R = AᵀA, from a QR factorisation, (min(N, P), P)."""
+
+    @abstractmethod
+    def row_squares(self, rows: slice) -> Tensor:
+        """Return ‖a_i‖² of some rows of A, (n,)."""
+
+    @abstractmethod
+    def rows_at(self, places: Tensor) -> Tensor:
+        """Return some rows of A, (k, P), by their places among all of them."""
 
     def schur(self, ridge: float, found: Tensor, plain: Tensor) -> Tensor:
         """Return Cᵀ T_A x from Cᵀ x (`plain`)."""
@@ -129,6 +141,18 @@ class JacobianColumns(GramColumns):
     def tiles(self) -> Iterator[tuple[slice, Tensor]]:
         """Yield all observation rows at once."""
         yield self.observed, self.penalised[self.observed]
+
+    def triangle(self) -> Tensor:
+        """Return R of all rows at once."""
+        return torch.linalg.qr(self.penalised, mode="r").R
+
+    def row_squares(self, rows: slice) -> Tensor:
+        """Return ‖a_i‖² of some rows of A, (n,)."""
+        return self.penalised[rows].square().sum(1)
+
+    def rows_at(self, places: Tensor) -> Tensor:
+        """Return some rows of A, (k, P)."""
+        return self.penalised[places]
 
     def residual(self, ridge: float, x: Tensor, found: Tensor) -> Tensor:
         """Return T_A x (N, …): what the penalised columns cannot explain."""

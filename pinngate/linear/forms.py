@@ -12,13 +12,14 @@ from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor
 
+from pinngate.linear.columns import JacobianColumns
 from pinngate.linear.dense import DenseSystem
 from pinngate.linear.effort import MatrixFreeOptions
 from pinngate.linear.factored import FactoredSystem
 from pinngate.linear.jacobian import Batches, jacobian
 from pinngate.linear.matrix_free import MatrixFreeSystem
 from pinngate.linear.memory_plan import MemoryPlan
-from pinngate.linear.normal import NormalSystem
+from pinngate.linear.normal import NormalSystem, TiledColumns
 from pinngate.linear.rows import LinearisedRows
 from pinngate.linear.system import LinearisedSystem
 from pinngate.model.coefficients import Coefficients
@@ -106,23 +107,30 @@ class DenseRows:
         """Return a `DenseSystem`; every ridge is met alike."""
         self.jacobian.mul_(roots[:, None])
         columns = self.jacobian[:, : self.num_weights + num_unpenalised]
-        kind = FactoredSystem if self.is_factored else DenseSystem
-        return kind(columns, num_unpenalised, observed)
+        if self.is_factored:
+            return FactoredSystem(JacobianColumns(columns, num_unpenalised, observed, "normal"))
+        return DenseSystem(columns, num_unpenalised, observed)
 
 
 @dataclass(frozen=True)
 class NormalForm:
-    """JᵀJ is formed, and J never: P² numbers, rows made anew in each pass over the points."""
+    """J is never held: P² numbers, rows made anew in each pass over the points.
+
+    Attributes:
+        is_factored: whether the triangle of J is formed, for stiff physics; else JᵀJ.
+    """
 
     is_formed: bool = True
+    is_factored: bool = False
 
     def rows(self, trial: Trial, batches: Batches, weights: RowWeights) -> Rows:
         """Return the rows, none of their factors kept."""
-        return NormalRows(LinearisedRows(*trial, batches, weights, cache_bytes=0.0, tile=TILE))
+        made = LinearisedRows(*trial, batches, weights, cache_bytes=0.0, tile=TILE)
+        return NormalRows(made, self.is_factored)
 
     def to_state(self) -> dict[str, Any]:
-        """Return its name: there is nothing to choose."""
-        return {"form": "normal"}
+        """Return its name, and which of its two kinds it is."""
+        return {"form": "normal-factored" if self.is_factored else "normal"}
 
 
 @dataclass(frozen=True)
@@ -130,6 +138,7 @@ class NormalRows:
     """J as an operator."""
 
     operator: LinearisedRows
+    is_factored: bool = False
 
     @property
     def residual(self) -> Tensor:
@@ -139,8 +148,10 @@ class NormalRows:
     def system(
         self, roots: Tensor, num_unpenalised: int, observed: slice, ridge: float
     ) -> LinearisedSystem:
-        """Return a `NormalSystem`; every ridge is met alike."""
+        """Return a system of tiled columns; every ridge is met alike."""
         self.operator.scale_rows(roots)
+        if self.is_factored:
+            return FactoredSystem(TiledColumns(self.operator, num_unpenalised, observed))
         return NormalSystem(self.operator, num_unpenalised, observed)
 
 
@@ -190,8 +201,8 @@ def form_of(state: Mapping[str, Any] | None) -> Form:
     work = {key: value for key, value in state.items() if key != "form"}
     if state["form"] == "matrix-free":
         return MatrixFreeForm(MatrixFreeOptions(**work))
-    if state["form"] == "normal":
-        return NormalForm()
+    if state["form"] in ("normal", "normal-factored"):
+        return NormalForm(is_factored=state["form"] == "normal-factored")
     return DenseForm(is_factored=state["form"] == "factored")
 
 

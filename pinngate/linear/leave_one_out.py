@@ -31,14 +31,14 @@ def fit_by_factor(
     if columns.is_dual:
         diagonal = ridge * torch.cholesky_inverse(factor).diagonal()[observed]
         residual, t_c = ridge * found[observed], ridge * by_column[observed]
-        return _fit(ridge, diagonal, residual, t_c, gram, moment)
+        return left_out(ridge, diagonal, residual, t_c, gram, moment)
     parts = []
     for places, rows in columns.tiles():
         whitened = torch.linalg.solve_triangular(factor, rows.T, upper=False)
         diagonal = 1 - whitened.square().sum(0)
         residual = b[places] - rows @ found
         t_c = columns.unpenalised[places] - rows @ by_column
-        parts.append(_fit(ridge, diagonal, residual, t_c, gram, moment))
+        parts.append(left_out(ridge, diagonal, residual, t_c, gram, moment))
     return joined(parts)
 
 
@@ -82,7 +82,7 @@ def fits_by_spectrum(
             diagonals, residuals = 1 - diagonals, b[places, None] - residuals
             images = columns.unpenalised[places, None] - images
         yield [
-            _fit(ridge, diagonals[:, k], residuals[:, k], images[:, k], grams[k], moments[k])
+            left_out(ridge, diagonals[:, k], residuals[:, k], images[:, k], grams[k], moments[k])
             for k, ridge in enumerate(ridges)
         ]
 
@@ -99,7 +99,7 @@ def joined(parts: Sequence[RidgeFit]) -> RidgeFit:
     )
 
 
-def _fit(
+def left_out(
     ridge: float, diagonal: Tensor, residual: Tensor, t_c: Tensor, gram: Tensor, moment: Tensor
 ) -> RidgeFit:
     """Return the fit with the unpenalised columns taken into account.

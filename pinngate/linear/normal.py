@@ -52,6 +52,8 @@ class TiledColumns(GramColumns):
 
     def apply(self, change: Tensor) -> Tensor:
         """Return A v or A v + C c. Cost: one pass."""
+        if change.ndim == 2:
+            return self.rows.forward(change)
         product = self.rows.forward(change[: self.num_penalised, None])[:, 0]
         c = change[self.num_penalised :]
         return product + self.unpenalised @ c if len(c) else product
@@ -80,6 +82,28 @@ class TiledColumns(GramColumns):
         for places, written in self.rows.products.written():
             if places.start >= self.observed.start:
                 yield places, written
+
+    def triangle(self) -> Tensor:
+        """Return R, one tile below the other. Cost: one pass, 2 N P² operations."""
+        found, waiting = self.unpenalised.new_empty(0, self.num_penalised), []
+        for _, written in self.rows.products.written():
+            waiting.append(written.clone())
+            if sum(len(w) for w in waiting) >= self.num_penalised:
+                found = torch.linalg.qr(torch.cat([found, *waiting]), mode="r").R
+                waiting = []
+        return torch.linalg.qr(torch.cat([found, *waiting]), mode="r").R if waiting else found
+
+    def row_squares(self, rows: slice) -> Tensor:
+        """Return ‖a_i‖² of some rows of A, (n,). Cost: one pass."""
+        return self.rows.row_squares(rows)
+
+    def rows_at(self, places: Tensor) -> Tensor:
+        """Return some rows of A, (k, P); only their points are propagated."""
+        ordered = places.sort()
+        found = self.unpenalised.new_empty(len(places), self.num_penalised)
+        for part, rows in self.rows.some(ordered.values):
+            found[ordered.indices[part]] = rows
+        return found
 
 
 class NormalSystem(GramSystem[TiledColumns]):
@@ -114,7 +138,7 @@ class NormalSystem(GramSystem[TiledColumns]):
 
     def row_squares(self, rows: slice) -> Tensor:
         """Return ‖a_i‖² of some rows of A, (n,). Cost: one pass."""
-        return self.columns.rows.row_squares(rows)
+        return self.columns.row_squares(rows)
 
     def unshrunk(self, ridge: float, rows: Tensor, residuals: Tensor) -> Tensor:
         """Return T_gg^(−1/2) r_g, (k,). Cost: k P² operations and P³."""

@@ -26,6 +26,7 @@ FORMS = {
     "dense": DenseForm(),
     "factored": DenseForm(is_factored=True),
     "normal": NormalForm(),
+    "normal-factored": NormalForm(is_factored=True),
     "matrix-free": MatrixFreeForm(WORK),
 }
 RIDGE = 0.2
