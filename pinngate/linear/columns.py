@@ -71,7 +71,11 @@ class GramColumns(ABC):
 
     @abstractmethod
     def rows_at(self, places: Tensor) -> Tensor:
-        """Return some rows of A, (k, P), by their places among all of them."""
+        """Return some observation rows of A, (k, P), by their places among all rows."""
+
+    @abstractmethod
+    def unobserved(self) -> Tensor:
+        """Return the rows of A that are no observations, (N − n, P)."""
 
     def schur(self, ridge: float, found: Tensor, plain: Tensor) -> Tensor:
         """Return Cᵀ T_A x from Cᵀ x (`plain`)."""
@@ -153,6 +157,10 @@ class JacobianColumns(GramColumns):
     def rows_at(self, places: Tensor) -> Tensor:
         """Return some rows of A, (k, P)."""
         return self.penalised[places]
+
+    def unobserved(self) -> Tensor:
+        """Return the rows before the observations, (N − n, P)."""
+        return self.penalised[: self.observed.start]
 
     def residual(self, ridge: float, x: Tensor, found: Tensor) -> Tensor:
         """Return T_A x (N, …): what the penalised columns cannot explain."""

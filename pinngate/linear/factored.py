@@ -14,7 +14,7 @@ held or made anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 import torch
@@ -27,6 +27,7 @@ from pinngate.linear.leave_one_out import joined, left_out
 from pinngate.linear.system import RidgeFit
 
 NEGLIGIBLE = 1e-14  # singular values below this fraction of the largest are rounding
+MOST_KEPT = 50_000_000  # numbers of U, 400 MB, that are kept between questions
 CORRECTIONS = 2  # of the seminormal equations: each gains as many digits as the condition leaves
 
 
@@ -42,6 +43,7 @@ class FactoredSystem:
 
     def __init__(self, columns: GramColumns) -> None:
         self.columns, self.observed = columns, columns.observed
+        self._kept: list[tuple[slice, Tensor]] | None = None
 
     @cached_property
     def factors(self) -> tuple[Tensor, Tensor]:
@@ -129,7 +131,7 @@ class FactoredSystem:
         return [joined(parts) for parts in zip(*self._fits_by_tile(ridges, b), strict=True)]
 
     def _fits_by_tile(self, ridges: Sequence[float], b: Tensor) -> Iterator[list[RidgeFit]]:
-        s, v = self.factors
+        s, _ = self.factors
         inside, outside = self._coordinates(b)
         own, beyond = self._columns
         alpha = torch.tensor(list(ridges), dtype=b.dtype, device=b.device)
@@ -137,9 +139,7 @@ class FactoredSystem:
         by_column = left[:, :, None] * own[:, None]
         grams = [self._schur(ridge, own, beyond) for ridge in ridges]
         moments = [self._schur(ridge, inside, outside) for ridge in ridges]
-        back = v / s
-        for places, rows in self.columns.tiles():
-            u = rows @ back
+        for places, u in self._observed_vectors():
             diagonals = 1 - u.square() @ (1 - left)
             residuals = outside[places, None] + u @ (left * inside[:, None])
             images = (u @ by_column.flatten(1)).unflatten(1, by_column.shape[1:])
@@ -148,6 +148,17 @@ class FactoredSystem:
                 left_out(ridge, diagonals[:, k], residuals[:, k], images[:, k], *terms)
                 for k, (ridge, *terms) in enumerate(zip(ridges, grams, moments, strict=True))
             ]
+
+    def _observed_vectors(self) -> Iterable[tuple[slice, Tensor]]:
+        """Yield the observation rows of U in tiles; they are kept where they are few."""
+        s, v = self.factors
+        if self._kept is not None:
+            return self._kept
+        made = ((places, rows @ (v / s)) for places, rows in self.columns.tiles())
+        if (self.observed.stop - self.observed.start) * len(s) > MOST_KEPT:
+            return made
+        self._kept = list(made)
+        return self._kept
 
     def best_fit(self, ridges: Sequence[float], b: Tensor) -> RidgeFit:
         """Return the fit of least risk; the others leave nothing but their risks."""

@@ -13,8 +13,10 @@ import torch
 from torch import Tensor
 
 from pinngate.errors import SolveError
+from pinngate.linear.factored import FactoredSystem
 from pinngate.linear.forms import Form, Trial
 from pinngate.linear.jacobian import Batches, flatten
+from pinngate.linear.mixing import MixedColumns, Mixing
 from pinngate.linear.system import LinearisedSystem
 from pinngate.model.row_weights import RowWeights
 
@@ -27,7 +29,7 @@ class Linearisation:
 
     Attributes:
         weights: of the rows, roots of the noise included.
-        plain: residuals without those roots, (N,).
+        plain: residuals without those roots, not mixed, (N,).
         residual: r (N,).
         target: b = r − A (w − w₀) (N,): the ridge fit of b is measured from the centre.
         offset: w − w₀, (P,).
@@ -57,6 +59,7 @@ def linearise(
     ridge: float = 1.0,
     noise_roots: NoiseRoots | None = None,
     has_coefficients: bool = True,
+    mixing: Mixing | None = None,
 ) -> Linearisation:
     """Linearise all residuals at the present weights.
 
@@ -69,6 +72,7 @@ def linearise(
         ridge: about which ridges the system will be asked.
         noise_roots: plain residuals (N,) and weights → roots of the noise (N,); ones by default.
         has_coefficients: whether the coefficients move too.
+        mixing: F on the rows that are no observations, for a form that is factored.
 
     Raises:
         SolveError: a residual is not finite.
@@ -84,6 +88,9 @@ def linearise(
     residual = weights.weighted(plain)
     num_free = trial.coefficients.raw.numel() if has_coefficients else 0
     system = rows.system(roots, num_free, weights.observed, ridge)
+    if mixing is not None and isinstance(system, FactoredSystem):
+        residual = mixing(residual)
+        system = FactoredSystem(MixedColumns(system.columns, mixing))
     offset = flatten(trial.network, trial.coefficients)[: len(anchor)] - anchor
     target = residual - system.apply(offset)
     return Linearisation(weights, plain, residual, target, offset, system)

@@ -98,11 +98,19 @@ class TiledColumns(GramColumns):
         return self.rows.row_squares(rows)
 
     def rows_at(self, places: Tensor) -> Tensor:
-        """Return some rows of A, (k, P); only their points are propagated."""
+        """Return some observation rows of A, (k, P); only their points are propagated."""
         ordered = places.sort()
         found = self.unpenalised.new_empty(len(places), self.num_penalised)
         for part, rows in self.rows.some(ordered.values):
             found[ordered.indices[part]] = rows
+        return found
+
+    def unobserved(self) -> Tensor:
+        """Return the rows that are no observations, (N − n, P). Cost: one pass."""
+        found = self.unpenalised.new_empty(self.observed.start, self.num_penalised)
+        for places, rows in self.rows.products.written():
+            if places.start < self.observed.start:
+                found[places] = rows
         return found
 
 

@@ -93,6 +93,14 @@ class RowWeights:
         """Return the same weights with roots (N,) of the noise."""
         return replace(self, roots=roots)
 
+    def are_equal(self, other: RowWeights) -> bool:
+        """Whether every row has the same weight in both, roots included."""
+        if self.by_term != other.by_term or self.slices != other.slices:
+            return False
+        if self.roots is None or other.roots is None:
+            return self.roots is other.roots
+        return bool((self.roots == other.roots).all())
+
     def unweighted(self, name: str, plain: Tensor, unit: float = 1.0) -> Tensor:
         """Return a term's residuals in units of `unit` from rows (N,) that carry its weight."""
         return plain[self.slices[name]] / (self.by_term[name] * unit)

@@ -41,13 +41,16 @@ from pinngate.model.residuals import ResidualModel
 from pinngate.model.row_weights import RowWeights
 from pinngate.model.scales import FieldScale
 from pinngate.model.terms import Term, problem_terms
-from pinngate.optim.collocation.continuation import Continuation, is_worse
+from pinngate.optim.collocation.continuation import FACTOR, Continuation, is_worse
+from pinngate.optim.collocation.resolved import Resolved
 from pinngate.optim.collocation.spaces import (
     Resolution,
+    by_interval,
     coarsening_errors,
     finer,
     first_resolution,
     refined,
+    resolved_parts,
     space,
 )
 from pinngate.optim.gauss_newton.data_noise import DataNoise, Verdict
@@ -73,12 +76,13 @@ RIDGES = 3  # a decade
 DECADES = 25  # below the largest eigenvalue
 RESTING = 0.01  # difference of actual and foreseen risk at which a stage has come to rest
 MOST_IN_STAGE = 20  # iterations; a stage that needs more took too large a step
-MOST_FUNCTIONS = 1500  # times fields: beyond, a step takes seconds
-STRAINED = 0.1  # weighted misfit of the physics over the risk, from which it matters
+MOST_FUNCTIONS = 2500  # times fields: beyond, a step takes seconds
+UNRESOLVED_WEIGHT = 0.1  # most of the weight of what the basis cannot do away with
+STRAINED = 1e-3  # weighted misfit of the physics over the risk, from which it matters
 FALLS = 0.5  # what is left of the misfit after a step that the space can follow
-WORTHWHILE = 0.95  # of the risk, that a finer basis must come below
+MOST_VAIN = 2  # refinements at the goal that come to nothing
 FREE = 0.25  # of the functions, beyond which a fit fills its space
-UNRESOLVED = 0.1  # of the statistical error, that a coarser basis may miss
+UNRESOLVED = 0.3  # of the statistical error, by which a finer basis may change the fit
 KNOWN_SIZE = 3.0  # factor by which a hidden field may differ from the size it is given
 
 
@@ -96,6 +100,11 @@ class Stage:
     misfit: float
     dimension: float
     noise: dict[str, Any]
+
+    @property
+    def score(self) -> float:
+        """Risk and misfit, in units of the fields."""
+        return self.risk + self.misfit
 
     def to_state(self) -> dict[str, Any]:
         """Return plain values and tensors."""
@@ -130,9 +139,7 @@ class Collocation:
         self.is_linear = is_linear(parts.problem)
         names = [t.name for t in parts.batches.terms if t.kind == "observation"]
         self.noise = DataNoise(names)
-        goal = LARGEST_GOAL if not self.is_linear else STIFF * self.options.reference_noise
-        first = FIRST_WEIGHT if not self.is_linear else goal
-        self.weight = Continuation(first, goal)
+        self.weight = Continuation(FIRST_WEIGHT, LARGEST_GOAL)
         self.ridge, self.damping = 0.0, 0.0
         self.iteration = self.in_stage = self.begun = 0
         self.best: Stage | None = None
@@ -141,6 +148,7 @@ class Collocation:
         self.starts = ["scan", "late"]
         self.release = 0.0
         self.is_exact = self.is_lost = self.has_answer = False
+        self.num_vain = 0
         self.has_refined = self.is_settled = False
         self.reason: str | None = None
         self.last_score = self.last_lookahead = math.inf
@@ -158,6 +166,11 @@ class Collocation:
         functions = dict(zip(problem.axes, fields.functions, strict=True))
         self.batches = node_batches(source, functions, len(fields.members))
         self.trial = Trial(self.model, self.network, self.coefficients)
+        self.kept: Linearisation | None = None
+        slices = row_weights(self.model, self.batches, {}).slices
+        num_rows = {name: rows.stop - rows.start for name, rows in slices.items()}
+        resolved = resolved_parts(problem, fields, self.model.terms, num_rows)
+        self.resolved = [(slices[name], axes) for name, axes in resolved.items()]
         self.anchor = flatten(self.network, self.coefficients)[: self.network.num_parameters] * 0
 
     @property
@@ -184,20 +197,43 @@ class Collocation:
             weight = self.options.equation_weight * self.weight.value
         return weight * math.sqrt(num_observations / count) / unit
 
+    @property
+    def mixing(self) -> Resolved:
+        """What weighs the resolved part of the physics at the present weight."""
+        return Resolved(self.resolved, min(1.0, UNRESOLVED_WEIGHT / self.weight.value))
+
     def linearise(self, batches: Batches) -> Linearisation:
         """Linearise at the present iterate, at the nodes and with the data of `batches`."""
         data = {n: b for n, b in batches.items() if n in self.noise.models}
         own = {**self.batches, **data}
-        return linearise(
+        weights = self.row_weights(own)
+        if self.is_linear and self.kept is not None and batches is self.batches:
+            plain = weighted_residuals(*self.trial, own, weights)
+            rooted = weights.with_roots(self.noise.row_roots(plain, weights))
+            if rooted.are_equal(self.kept.weights):
+                return self._moved(self.kept.system, rooted, plain)
+        found = linearise(
             self.form,
             self.trial,
             own,
-            self.row_weights(own),
+            weights,
             self.anchor,
             ridge=self.ridge,
             noise_roots=self.noise.row_roots,
             has_coefficients=self.weight.accepted > self.release,
+            mixing=self.mixing,
         )
+        self.kept = found if batches is self.batches else None
+        return found
+
+    def _moved(
+        self, system: LinearisedSystem, weights: RowWeights, plain: Tensor
+    ) -> Linearisation:
+        """Return the linearisation at other weights of a linear problem, whose J is the same."""
+        residual = self.mixing(weights.weighted(plain))
+        offset = flatten(self.network, self.coefficients)[: len(self.anchor)] - self.anchor
+        target = residual - system.apply(offset)
+        return Linearisation(weights, plain, residual, target, offset, system)
 
     def step(self, batches: Batches) -> dict[str, float]:
         """Do one iteration and return its row of the log.
@@ -249,7 +285,8 @@ class Collocation:
 
     def _choose_ridge(self, line: Linearisation) -> RidgeFit:
         """Return the fit at the ridge of least risk, scanned at the beginning of each stage."""
-        if self.in_stage > 1 and self.ridge > 0:
+        most = 0 if self.is_linear else 1
+        if self.in_stage > most and self.ridge > 0:
             return line.system.fits([self.ridge], line.target)[0]
         top = float(line.system.spectrum(line.target)[0][0])
         coarse = [top * 10.0**-k for k in range(DECADES)]
@@ -267,7 +304,7 @@ class Collocation:
                 value = self.weight.value
                 weight = max(1.0, value) if term.kind == "condition" else value
                 rows = line.weights.slices[term.name]
-                total += float(line.residual[rows].square().sum()) / weight**2
+                total += float(line.plain[rows].square().sum()) / weight**2
         return total / len(line.observed)
 
     def _log_row(
@@ -302,9 +339,8 @@ class Collocation:
 
         def residuals(delta: Tensor) -> Tensor:
             assign(self.network, self.coefficients, moved(delta))
-            return line.weights.weighted(
-                weighted_residuals(*self.trial, self.batches, line.weights)
-            )
+            plain = weighted_residuals(*self.trial, self.batches, line.weights)
+            return self.mixing(line.weights.weighted(plain))
 
         step = descend(
             residuals,
@@ -323,7 +359,7 @@ class Collocation:
     def _end_stage(self, stage: Stage) -> None:
         """Go on to stiffer physics, to a finer basis, back, or stop."""
         self.in_stage = 0
-        if self.weight.accepted == 0.0 and not self.is_linear:
+        if self.weight.accepted == 0.0:
             self._grow_on_data(stage)
         elif self.weight.is_at_goal:
             self._finish_or_refine(stage)
@@ -336,25 +372,36 @@ class Collocation:
         A record of many periods is met by none of the first bases: as long as the errors of
         neighbouring values are alike, a finer one has something to find.
         """
-        is_better = self.best is None or stage.risk < WORTHWHILE * self.best.risk
-        if self.best is None or is_better:
+        is_better = self.best is None or is_worse(self.best.errors, stage.errors)
+        if is_better:
             self.best = self.last = stage
-        if (is_better or self._is_missing_signal(stage)) and self._change(
-            finer(self.parts.problem, self.resolution)
-        ):
+        if (is_better or self._is_missing_signal(stage)) and self._change(self._grown(stage)):
             return
         self.soft = self.last = self.best
         self._restore(self.soft)
-        self.weight.rise()
+        self._stiffen()
+
+    def _grown(self, stage: Stage) -> Resolution:
+        """Return more intervals along the axes on which the data fill those that there are."""
+        totals = {axis: math.sqrt(float(own.sum())) for axis, own in self._missed().items()}
+        grown = [axis for axis, total in totals.items() if total > self._allowed(stage)]
+        return finer(self.parts.problem, self.resolution, grown or list(totals))
+
+    def _stiffen(self) -> None:
+        """Raise the weight: of a linear problem, at once to its goal."""
+        self.weight.rise(math.inf if self.is_linear else FACTOR)
 
     def _is_missing_signal(self, stage: Stage) -> bool:
         """Whether leave-one-out errors of neighbours are correlated and values are left to tell."""
         sets = self.parts.batches.sets
         points = np.concatenate([o.points for o in sets])
         labels = np.repeat(np.arange(len(sets)), [len(o.points) for o in sets])
-        if self.network.num_parameters > len(self.fields.output_scale) * len(np.unique(points)):
+        num_places = len(np.unique(points, axis=0))
+        if self.network.num_parameters > len(self.fields.output_scale) * num_places:
             return False
-        found = correlation(points, stage.errors.numpy(), labels, labels, "series", 0)
+        is_series = points.shape[1] == 1
+        kind, time = ("series", 0) if is_series else ("blocks", None)
+        found = correlation(points, stage.errors.numpy(), labels, labels, kind, time)
         return found is not None and found.is_clear
 
     def _accept(self, stage: Stage) -> None:
@@ -367,7 +414,7 @@ class Collocation:
         ):
             return
         self.has_refined = False
-        self.weight.rise()
+        self._stiffen()
         self._learn_sizes()
 
     def _see_whether_settled(self, stage: Stage, before: Stage) -> None:
@@ -384,13 +431,13 @@ class Collocation:
         """
         if stage.dimension > FREE * self.network.num_parameters:
             return False
-        is_strained = stage.misfit * self.weight.value**2 > STRAINED * stage.risk
+        is_strained = stage.misfit * min(1.0, self.weight.value) ** 2 > STRAINED * stage.risk
         is_left = is_strained and stage.misfit > FALLS * before.misfit
         if is_left:
             if self.has_refined:
                 return False
             self.has_refined = True
-            return self._refine(self._missed(is_of_derivatives=True))
+            return self._refine(self._left_over())
         errors = self._missed()
         return _total(errors) > self._allowed(stage) and self._refine(errors)
 
@@ -399,29 +446,23 @@ class Collocation:
         return UNRESOLVED * math.sqrt(stage.risk * stage.dimension / len(stage.errors))
 
     def _finish_or_refine(self, stage: Stage) -> None:
-        """At the goal: refine while a coarser basis could not hold the same field."""
-        before, self.last = self.last, stage
+        """At the goal: refine until that changes nothing and nothing of the physics is left over."""
+        self._see_whether_settled(stage, self.last or stage)
+        self.last = stage
         self.weight.accepted = self.weight.value
-        errors = self._missed()
-        is_lost = self.soft is not None and is_worse(stage.errors, self.soft.errors)
-        is_hopeful = (
-            not self.is_exact
-            or before is None
-            or (stage.risk < WORTHWHILE * before.risk or stage.misfit < FALLS * before.misfit)
-        )
         self.is_exact = True
-        is_strained = stage.misfit * self.weight.value**2 > STRAINED * stage.risk
-        is_unresolved = is_strained or _total(errors) > self._allowed(stage)
-        if is_strained:
-            errors = self._missed(is_of_derivatives=True)
-        if (is_unresolved or is_lost) and is_hopeful and self._refine(errors):
+        is_lost = self.soft is not None and is_worse(stage.errors, self.soft.errors)
+        self.num_vain += 1
+        if self.best is None or not self.has_answer or stage.score < self.best.score:
+            self.best, self.is_lost, self.has_answer, self.num_vain = stage, is_lost, True, 0
+        is_strained = stage.misfit > STRAINED * stage.risk
+        is_hopeful = self.num_vain < MOST_VAIN
+        if (is_strained or is_lost or not self.is_settled) and is_hopeful and self._refine(self._left_over()):
             return
-        self._finish(stage, is_lost)
+        self._finish(is_lost)
 
-    def _finish(self, stage: Stage, is_lost: bool) -> None:
-        """Start again where the data alone were fitted far better; else the least risk wins."""
-        if self.best is None or self.best is self.soft or stage.risk < self.best.risk:
-            self.best, self.is_lost, self.has_answer = stage, is_lost, True
+    def _finish(self, is_lost: bool) -> None:
+        """Start again where the data alone were fitted far better; else the least score wins."""
         if is_lost and self.coefficients.names and self.starts and self.soft is not None:
             self._start_again(self.starts.pop(0), self.soft)
             return
@@ -436,10 +477,10 @@ class Collocation:
         self._restore(soft)
         self.begun, self.in_stage = self.iteration, 0
         self.weight = Continuation(FIRST_WEIGHT, self.weight.goal)
-        self.is_exact, self.last, self.damping = False, soft, 0.0
+        self.is_exact, self.last, self.damping, self.num_vain = False, soft, 0.0, 0
         self.has_refined = self.is_settled = False
         self.release = RELEASED_LATE if start == "late" else 0.0
-        self.weight.rise()
+        self._stiffen()
         if start == "scan":
             self._scan()
 
@@ -481,15 +522,20 @@ class Collocation:
         found = math.sqrt(float(line.observed.square().sum()) / freedom)
         noise = found if self.soft is None else min(found, math.sqrt(self.soft.risk))
         goal = STIFF * self.options.reference_noise / max(noise, 1e-300)
-        self.weight.goal = max(
-            self.weight.value if self.is_linear else self.weight.accepted, min(LARGEST_GOAL, goal)
-        )
+        self.weight.goal = max(self.weight.accepted, min(LARGEST_GOAL, goal))
 
-    def _missed(self, *, is_of_derivatives: bool = False) -> dict[str, Array]:
+    def _missed(self) -> dict[str, Array]:
         """Return what coarser bases would miss, by axis and interval, in the fields' size."""
-        return coarsening_errors(
-            self.parts.problem, self.resolution, self.fields, is_of_derivatives
-        )
+        return coarsening_errors(self.parts.problem, self.resolution, self.fields)
+
+    def _left_over(self) -> dict[str, Array]:
+        """Return by axis and interval what of the physics the basis cannot do away with."""
+        problem = self.parts.problem
+        if not self.resolved:
+            return coarsening_errors(problem, self.resolution, self.fields, is_of_derivatives=True)
+        weights = self.row_weights(self.batches)
+        found = self.mixing.left_over(weighted_residuals(*self.trial, self.batches, weights))
+        return by_interval(self.resolution, self.fields, found)
 
     def _refine(self, missed: Mapping[str, Array]) -> bool:
         """Refine the basis where it is not resolved; return whether there was room."""
@@ -540,7 +586,7 @@ class Collocation:
         """
         if self.best is None or not self.has_answer:
             return math.inf
-        return self.best.risk + self.best.misfit
+        return self.best.score
 
     @property
     def stopping(self) -> Stopping:
@@ -610,6 +656,7 @@ PLAIN_STATE = (
     "iteration",
     "in_stage",
     "begun",
+    "num_vain",
     "release",
     "is_exact",
     "is_lost",

@@ -35,10 +35,10 @@ class Continuation:
         """Whether the weight now tried is the last one."""
         return self.value >= self.goal * (1 - 1e-9)
 
-    def rise(self) -> None:
+    def rise(self, factor: float = FACTOR) -> None:
         """Go on to a larger weight."""
         self.accepted = self.value
-        self.value = min(self.goal, self.value * FACTOR)
+        self.value = min(self.goal, self.value * factor)
 
 
 def is_worse(errors: Tensor, before: Tensor) -> bool:

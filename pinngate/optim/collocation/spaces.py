@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from pinngate.expression import Expression, evaluate
 from pinngate.model.axis_functions import AxisFunctions, Splines, Trigonometric
@@ -16,6 +17,8 @@ from pinngate.model.bases import TensorBasis
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import JointNetwork, Network
 from pinngate.model.scales import Scales
+from pinngate.model.terms import Term
+from pinngate.optim.collocation.resolved import resolved_on
 from pinngate.statement.kinks import kink_places
 from pinngate.statement.problem import Plane, Problem
 
@@ -113,12 +116,13 @@ def _misses(problem: Problem, axis: str, count: int, values: Array) -> bool:
     return float(np.sqrt(np.mean(missed**2))) > SOURCE * size
 
 
-def finer(problem: Problem, resolution: Resolution) -> Resolution:
-    """Return more intervals along every axis."""
-    return {
-        axis: evenly(problem, axis, math.ceil(GROWTH * _num_intervals(breaks)))
-        for axis, breaks in resolution.items()
+def finer(problem: Problem, resolution: Resolution, axes: Collection[str]) -> Resolution:
+    """Return more intervals along some axes."""
+    grown = {
+        axis: evenly(problem, axis, math.ceil(GROWTH * _num_intervals(resolution[axis])))
+        for axis in axes
     }
+    return {**resolution, **grown}
 
 
 def refined(resolution: Resolution, missed: Mapping[str, Array]) -> Resolution:
@@ -187,6 +191,21 @@ def coarsening_errors(
     return found
 
 
+def by_interval(
+    resolution: Resolution, basis: TensorBasis, energies: Mapping[str, Tensor]
+) -> dict[str, Array]:
+    """Return sums over the nodes of each interval of each axis; of a periodic axis over all."""
+    found = {}
+    for (axis, breaks), functions in zip(resolution.items(), basis.functions, strict=True):
+        own = energies[axis].numpy() if axis in energies else np.zeros(len(functions.nodes()[0]))
+        if isinstance(breaks, int):
+            found[axis] = np.array([own.sum()])
+        else:
+            place = np.searchsorted(breaks, functions.nodes()[0]) - 1
+            found[axis] = np.bincount(np.clip(place, 0, len(breaks) - 2), own, len(breaks) - 1)
+    return found
+
+
 def _num_intervals(breaks: tuple[float, ...] | int) -> int:
     return breaks if isinstance(breaks, int) else len(breaks) - 1
 
@@ -234,12 +253,43 @@ def space(problem: Problem, resolution: Resolution, scales: Scales) -> Network:
     return JointNetwork([fields, *others]) if others else fields
 
 
-def highest_order(problem: Problem, axis: str) -> int:
-    """Return the highest derivative along an axis in the equations."""
+def highest_order(problem: Problem, axis: str, residual: Expression | None = None) -> int:
+    """Return the highest derivative along an axis in a residual, or in all equations."""
     place = problem.axes.index(axis)
+    equations = [e.residual for e in problem.solved_equations]
     orders = [
         derivative.orders[place]
-        for equation in problem.solved_equations
-        for derivative in problem.derivatives(equation.residual).values()
+        for stated in (equations if residual is None else [residual])
+        for derivative in problem.derivatives(stated).values()
     ]
     return max(orders, default=0)
+
+
+def resolved_parts(
+    problem: Problem, fields: TensorBasis, terms: Sequence[Term], num_rows: Mapping[str, int]
+) -> dict[str, dict[str, Tensor]]:
+    """Return Ψ of each axis for every equation and condition whose nodes are a whole product.
+
+    Args:
+        problem: the problem.
+        fields: the basis of the fields.
+        terms: of the residuals, in the order of their rows.
+        num_rows: of each term.
+    """
+    functions = dict(zip(problem.axes, fields.functions, strict=True))
+    planes = {f"condition_{k}": c.where for k, c in enumerate(problem.conditions, 1)}
+    found = {}
+    for term in terms:
+        plane = planes.get(term.name)
+        if term.kind == "observation" or (plane is not None and not isinstance(plane, Plane)):
+            continue
+        axes = {}
+        for axis, own in functions.items():
+            if plane is not None and axis == plane.axis:
+                axes[axis] = torch.ones(1, 1, dtype=torch.float64)
+                continue
+            order = 0 if plane is not None else highest_order(problem, axis, term.residual)
+            axes[axis] = resolved_on(own, order)
+        if math.prod(len(psi) for psi in axes.values()) == num_rows[term.name]:
+            found[term.name] = axes
+    return found

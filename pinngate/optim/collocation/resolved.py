@@ -1,0 +1,81 @@
+"""The part of a residual that a tensor basis can be asked to do away with.
+
+Derivatives of order m along an axis map n functions of the axis onto n − m. A field of Π n_a
+functions can meet an equation on the products of those, Π (n_a − m_a) combinations of its residual
+(Petrov–Galerkin), and keeps as many degrees of freedom as the equation has data on the boundary.
+What is left of the residual is not resolved: driven to zero by a weight, it would take the solution
+with it long before its own error matters. So the weight of exact physics falls on the resolved
+part,
+
+    F r = ρ r + (1 − ρ) Π_a Q_a r,   Q_a = Ψ_a Ψ_aᵀ
+
+with Ψ_a the derivatives of order m_a of the functions of the axis, orthonormal on its nodes, and ρ
+the weight of the physics at the reference beside its present one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pinngate.model.axis_functions import AxisFunctions
+
+RANK = 1e-10  # of the largest singular value: below, a derivative is that of a polynomial
+
+
+def resolved_on(functions: AxisFunctions, order: int) -> Tensor:
+    """Return Ψ (nodes, n − order) of an axis: an orthonormal basis of derivatives on its nodes."""
+    points, weights = functions.nodes()
+    growth = np.maximum(functions.frequencies, 1.0) ** order
+    rows = np.sqrt(weights)[:, None] * functions.values(points, order) / growth
+    u, s, _ = np.linalg.svd(rows, full_matrices=False)
+    return torch.as_tensor(np.ascontiguousarray(u[:, s > RANK * s[0]]))
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """F, on the rows of an equation or condition each.
+
+    Attributes:
+        parts: rows, and Ψ_a of each axis, the last one varying fastest.
+        ratio: ρ.
+    """
+
+    parts: Sequence[tuple[slice, Mapping[str, Tensor]]]
+    ratio: float
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return F x for rows x (N, …)."""
+        if self.ratio >= 1:
+            return x
+        found = x.clone()
+        for rows, axes in self.parts:
+            own = x[rows]
+            found[rows] = self.ratio * own + (1 - self.ratio) * _projected(own, axes)
+        return found
+
+    def left_over(self, x: Tensor) -> dict[str, Tensor]:
+        """Return Σ ((1 − Q_a) x)² of rows x (N,) at each node of each axis, (nodes,)."""
+        found: dict[str, Tensor] = {}
+        for rows, axes in self.parts:
+            values = x[rows].reshape([len(psi) for psi in axes.values()])
+            for place, (axis, psi) in enumerate(axes.items()):
+                along = values.movedim(place, 0).reshape(len(psi), -1)
+                square = (along - psi @ (psi.T @ along)).square().sum(1)
+                if len(square) > 1:
+                    found[axis] = found[axis] + square if axis in found else square
+        return found
+
+
+def _projected(x: Tensor, axes: Mapping[str, Tensor]) -> Tensor:
+    """Return the resolved part of x (Π nodes, …)."""
+    found = x.reshape(*(len(psi) for psi in axes.values()), -1)
+    for place, psi in enumerate(axes.values()):
+        found = torch.tensordot(psi.T, found, dims=([1], [place])).movedim(0, place)
+    for place, psi in enumerate(axes.values()):
+        found = torch.tensordot(psi, found, dims=([1], [place])).movedim(0, place)
+    return found.reshape(x.shape)
