@@ -24,7 +24,7 @@ from pinngate.reference.symmetry import Continuation, continuation
 from pinngate.statement.problem import Problem
 
 TARGET = 1e-8
-DECAYED = 1e-9
+DECAYED = 0.1  # of the tolerance: largest share of the highest modes
 ALGEBRAIC = 0.2  # a tail that falls by less on doubling belongs to data that are not smooth
 MODES = (64, 8192)
 STEPS = (64, 32768)
@@ -40,6 +40,7 @@ def solve(
     coefficients: Mapping[str, float] | None = None,
     num_points: int | None = None,
     tolerance: float = TARGET,
+    max_points: int = MODES[1],
 ) -> Reference:
     """Integrate a problem by Fourier series and ETDRK4.
 
@@ -50,8 +51,10 @@ def solve(
             taken from conditions at the initial time.
         coefficients: values of the estimated coefficients, by default the true ones.
         num_points: grid points of one period (of the reflected field, where it is); by default as
-            many as the spectrum needs, up to 8192.
-        tolerance: relative change on halving the time step at which refinement stops.
+            many as the spectrum needs, up to `max_points`.
+        tolerance: relative change on halving the time step at which refinement stops; modes are
+            added until the highest have a tenth of it.
+        max_points: most grid points where their number is not given.
 
     Returns:
         The fields as splines of fifth degree through the refined grid; the estimate is the larger
@@ -62,7 +65,8 @@ def solve(
         SolveError: the solution is not resolved with the largest number of modes or steps.
     """
     system = evolution(problem, coefficients)
-    run, change = _refined(system, continuation(system), initial, num_points, tolerance)
+    limits = (num_points, num_points) if num_points else (MODES[0], max_points)
+    run, change = _refined(system, continuation(system), initial, limits, tolerance)
     estimate = max(change, run.tail)
     if not estimate < 1e-3:
         raise SolveError(
@@ -81,17 +85,26 @@ def _refined(
     system: Evolution,
     line: Continuation,
     initial: Mapping[str, Initial],
-    num_points: int | None,
+    limits: tuple[int, int],
     tolerance: float,
 ) -> tuple[_Run, float]:
-    """Return the last run and what halving the step changed, infinite where that is unknown."""
-    num_modes, num_steps = num_points or MODES[0], STEPS[0]
-    is_resolved, tail = num_points is not None, np.inf
+    """Return the last run and what halving the step changed, infinite where that is unknown.
+
+    Args:
+        system: the problem in evolution form.
+        line: how its fields continue.
+        initial: data at the initial time.
+        limits: fewest and most grid points.
+        tolerance: as in `solve`.
+    """
+    num_modes, num_steps = limits[0], STEPS[0]
+    is_resolved, tail = False, np.inf
     previous: _Run | None = None
     while True:
         run = _Run(system, line, initial, num_modes, num_steps)
         if run.is_finite and not is_resolved:
-            is_resolved, tail = run.is_resolved(tail), run.tail
+            is_resolved = run.is_resolved(tail, DECAYED * tolerance) or 2 * num_modes > limits[1]
+            tail = run.tail
             if not is_resolved:
                 num_modes *= 2
                 continue
@@ -145,10 +158,10 @@ class _Run:
         shares = moduli[:, cut:].max(axis=1) / np.where(largest > 0, largest, 1.0)
         return float(shares.max())
 
-    def is_resolved(self, coarser_tail: float) -> bool:
+    def is_resolved(self, coarser_tail: float, decayed: float) -> bool:
         """Tell whether more modes would not help: none is missing, or the decay is algebraic."""
         is_algebraic = coarser_tail < 1e-4 and self.tail > ALGEBRAIC * coarser_tail
-        return self.tail < DECAYED or is_algebraic or self.num_modes >= MODES[1]
+        return self.tail < decayed or is_algebraic
 
     def change_from(self, coarser: _Run | None) -> float:
         """Return the estimated error from a run with half the steps; infinite without one."""
