@@ -1,8 +1,8 @@
 """Generalised cross-validation: how much to smooth, from the noisy data alone.
 
-Shared by both splines of the classical baseline. Sources: P. Craven, G. Wahba, Numerische Mathematik
-31 (1979) 377; G. Wahba, Y. Wang, Statistics & Probability Letters 25 (1995) 105, for its false
-minimum next to interpolation.
+Shared by both splines of the classical baseline. Sources: P. Craven, G. Wahba, Numerische
+Mathematik 31 (1979) 377; G. Wahba, Y. Wang, Statistics & Probability Letters 25 (1995) 105, for the
+false minimum next to interpolation.
 """
 
 from __future__ import annotations
