@@ -1,7 +1,8 @@
 """The classical baseline: spline smoothing of the data, then the reference solver.
 
-Last step of `pinngate.classical`. With a noisy initial condition: cubic smoothing spline
-(generalised cross-validation), then finite differences, or a spectral solver on periodic domains.
+Last step of `pinngate.classical`. With noisy initial conditions: a cubic smoothing spline of
+each field (generalised cross-validation), then a spectral solver where the fields continue
+periodically, else finite differences.
 With data scattered over the domain instead: a thin-plate spline of the data alone, which ignores
 the equation. Coefficients are not estimated: a regression on derivatives of the smoothed field
 (second derivatives of a thin-plate spline are singular at the data) is no fair baseline.
@@ -23,7 +24,7 @@ from pinngate.errors import InputError, SolveError
 from pinngate.expression import coefficients_of, evaluate, names
 from pinngate.limits.linearised_equation import time_orders
 from pinngate.statement.derivatives import Derivative, derivative_name
-from pinngate.statement.problem import Condition, Plane, Problem
+from pinngate.statement.problem import Condition, Problem
 
 if TYPE_CHECKING:
     from pinngate.data.observations import ObservationSet
@@ -32,9 +33,11 @@ Array = NDArray[np.float64]
 Initial = Callable[[dict[str, Array]], Array]
 Smoother = Callable[[Problem, str, Sequence["ObservationSet"]], Initial]
 
-# points of the spectral solver along an axis: the coefficients of a cubic spline fall as k⁻⁴, so
-# that more would only chase the kinks of its third derivative
-NUM_WAVES = 256
+# of the solvers, relative: far below the errors that noise leaves
+TOLERANCE = 1e-5
+# the coefficients of a cubic spline fall as k⁻⁴: more would only chase its kinks
+MAX_WAVES = 2048
+SAME_TIME = 1e-9  # of the duration, as far as points may lie outside the domain
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +65,9 @@ def classical(
     The spline of a noisy initial condition passes exactly through the boundary values that the
     problem states for the initial time (an analyst uses what is known, and the solver then starts
     from data that agree with its boundary conditions) and is periodic where the problem is. Only
-    the observations at the initial time enter; exact initial data are used as they are.
+    the observations at the initial time enter, in as many sets as there are; fields whose initial
+    data are stated exactly are used as they are. Formulas of fields that were observed do not
+    count.
 
     Args:
         problem: the problem; its truth is never read.
@@ -93,17 +98,16 @@ def _solve(
     problem: Problem, fields: dict[str, Initial]
 ) -> tuple[Callable[[Array], dict[str, Array]], str]:
     # the solvers are loaded only where one runs: they are heavy
-    from pinngate.reference import finite_difference
+    from pinngate.reference import finite_difference, runge_kutta, spectral
 
-    if set(problem.space_axes) <= set(problem.periodic):
-        from pinngate.reference import spectral
-
-        try:
-            solution = spectral.solve(problem, fields, num_points=NUM_WAVES)
-            return solution, "spectral solver"
-        except (InputError, SolveError) as reason:
-            logger.info("no spectral solution of %s: %s", problem.name, reason)
-    return finite_difference.solve(problem, fields), "finite differences"
+    if not problem.space_axes:
+        return runge_kutta.solve(problem, fields), "Runge-Kutta method"
+    try:
+        waves = spectral.solve(problem, fields, tolerance=TOLERANCE, max_points=MAX_WAVES)
+        return waves, "spectral solver"
+    except (InputError, SolveError) as reason:
+        logger.info("no spectral solution of %s: %s", problem.name, reason)
+    return finite_difference.solve(problem, fields, target=TOLERANCE), "finite differences"
 
 
 def _initial_data(
@@ -112,21 +116,29 @@ def _initial_data(
     """Return a function for every initial datum; None where one is neither known nor observed."""
     if not _is_solvable(problem):
         return None
-    start = Plane("t", problem.domain["t"][0])
-    at_start = [data for data in observations if data.where == start]
+    start = problem.domain["t"][0]
+    at_start = [data for data in observations if _is_initial(problem, data)]
     fields: dict[str, Initial] = {}
     is_smoothed = False
     for f, order, name in _initial_names(problem):
-        exact = _exact(problem, "t", start.value, name)
+        exact = _exact(problem, "t", start, name)
         seen = [data for data in at_start if data.of == f and order == 0]
         if exact is not None:
             fields[name] = exact
-        elif seen:
+        elif seen and problem.space_axes:
             fields[name] = smooth(problem, f, seen)
             is_smoothed = True
         else:
+            logger.info("%s at t = %g is neither stated nor observed over space", name, start)
             return None
     return fields, is_smoothed
+
+
+def _is_initial(problem: Problem, data: ObservationSet) -> bool:
+    """Tell whether all values are of the initial time, stated so or, in a file, by their points."""
+    start, end = problem.domain["t"]
+    times = data.points[:, problem.axes.index("t")]
+    return bool((np.abs(times - start) <= SAME_TIME * (end - start)).all())
 
 
 def _is_solvable(problem: Problem) -> bool:

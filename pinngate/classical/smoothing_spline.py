@@ -69,7 +69,8 @@ class _Penalised:
     def best_smoothing(self) -> float:
         """Return λ by cross-validation, from leaving all to only what no roughness penalises."""
         positive = self.singular[self.singular > 1e-9 * self.singular[0]]
-        return least_score(self.score, 1e-3 / positive[0] ** 2, 1e3 / positive[-1] ** 2)
+        lowest, highest = 1e-3 / positive[0] ** 2, 1e3 / positive[-1] ** 2
+        return least_score(self.score, self.trace, len(self.singular), lowest, highest)
 
     def score(self, smoothing: float) -> float:
         misfit = np.sum((self.rotated_data - self.coordinates(smoothing)) ** 2)

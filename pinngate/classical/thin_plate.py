@@ -89,17 +89,20 @@ def thin_plate(
     data = root * values
     rotated = vectors.T @ (inner.T @ data)
 
+    def trace(lam: float) -> float:
+        return num_polynomials + float(np.sum(eigenvalues / (eigenvalues + lam)))
+
     def score(lam: float) -> float:
         shrink = lam / (eigenvalues + lam)
         return float(n * np.sum((shrink * rotated) ** 2) / np.sum(shrink) ** 2)
 
     if smoothing is None:
-        smoothing = least_score(score, 1e-10 * eigenvalues[-1], 1e3 * eigenvalues[-1])
+        largest = eigenvalues[-1]
+        smoothing = least_score(score, trace, n, 1e-10 * largest, 1e3 * largest)
     weights = inner @ (vectors @ (rotated / (eigenvalues + smoothing)))
     remainder = orthogonal[:, :num_polynomials].T @ (data - kernel @ weights)
     polynomial = scipy.linalg.solve_triangular(triangular[:num_polynomials], remainder)
-    trace = num_polynomials + float(np.sum(eigenvalues / (eigenvalues + smoothing)))
-    return ThinPlate(centres, root * weights, polynomial, low, span, smoothing, trace)
+    return ThinPlate(centres, root * weights, polynomial, low, span, smoothing, trace(smoothing))
 
 
 def _kernel(a: Array, b: Array) -> Array:

@@ -284,9 +284,8 @@ leave-one-out risk, which promises just that, in the report, on the command line
 _TRUTH = """\
 The formulas of `truth` may use the axes, the constants, and those coefficients whose true values
 are stated. With `solver` the domain needs the axis `t`, and the formulas in `clean` hold at its
-start. `finite-difference` takes one or two space axes, `spectral` up to three, periodic or with
-fields (or slopes) zero at the ends, `cole-hopf` Burgers' equation, `runge-kutta` problems in `t`
-alone.
+start. `finite-difference` takes one or two space axes, `spectral` one, periodic or with fields (or
+slopes) zero at the ends, `cole-hopf` Burgers' equation, `runge-kutta` problems in `t` alone.
 """
 
 _SOLVE = f"""\

@@ -56,6 +56,7 @@ def solve(
     *,
     coefficients: Mapping[str, float] | None = None,
     num_points: int | None = None,
+    target: float = TARGET,
     rtol: float = 1e-8,
     atol: float | None = None,
 ) -> Reference:
@@ -67,8 +68,9 @@ def solve(
             ``{axis: coordinates}``; what is missing is taken from conditions at the initial time.
         coefficients: values of the estimated coefficients, by default the true ones.
         num_points: points along each space axis; by default grids are doubled until the estimated
-            relative error is below 1e-6 or the finest grid is reached (1601 points, 81 in two
+            relative error is below `target` or the finest grid is reached (1601 points, 81 in two
             axes). The estimate always compares with coarser grids.
+        target: estimated relative error at which grids are fine enough.
         rtol: relative tolerance of the integration in time.
         atol: absolute one, in units of each component's size (`_sizes`), by default 1e-2 `rtol`.
 
@@ -82,7 +84,7 @@ def solve(
     system = evolution(problem, coefficients)
     levels = _levels(system, num_points)
     tables = _tables(system, initial, levels, _Tolerance(rtol, atol))
-    finest, estimate = _settled(tables, TARGET if num_points is None else 0.0)
+    finest, estimate = _settled(tables, target if num_points is None else 0.0)
     along = " along each axis" if len(problem.space_axes) > 1 else ""
     method = f"finite differences, {finest.num_points} points{along}"
     if estimate is not None:

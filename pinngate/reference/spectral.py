@@ -3,7 +3,8 @@
 For evolution equations in one periodic space axis, and for those whose fields or slopes vanish at
 both ends (continued by reflection). The linear part with constant coefficients is exact; the rest
 is evaluated at the grid points with the 2/3 rule against aliasing. The number of modes is doubled
-until the spectrum has decayed, then the number of steps until two of them agree. Source:
+until the spectrum has decayed, then the number of steps until two of them agree. The data are
+sampled far more finely than they are carried on, so that kinks fold nothing back. Source:
 `exponential`; S. A. Orszag, J. Atmos. Sci. 28 (1971) 1074 for the 2/3 rule.
 """
 
@@ -24,9 +25,10 @@ from pinngate.reference.symmetry import Continuation, continuation
 from pinngate.statement.problem import Problem
 
 TARGET = 1e-8
-DECAYED = 1e-9
+DECAYED = 0.1  # of the tolerance: largest share of the highest modes
 ALGEBRAIC = 0.2  # a tail that falls by less on doubling belongs to data that are not smooth
 MODES = (64, 8192)
+SAMPLES = 32768  # of the initial data, whose folded modes would fall only as its square
 STEPS = (64, 32768)
 MAX_TIMES = 1024  # of the table
 MARGIN = 8  # nodes repeated beyond the ends
@@ -40,6 +42,7 @@ def solve(
     coefficients: Mapping[str, float] | None = None,
     num_points: int | None = None,
     tolerance: float = TARGET,
+    max_points: int = MODES[1],
 ) -> Reference:
     """Integrate a problem by Fourier series and ETDRK4.
 
@@ -50,8 +53,10 @@ def solve(
             taken from conditions at the initial time.
         coefficients: values of the estimated coefficients, by default the true ones.
         num_points: grid points of one period (of the reflected field, where it is); by default as
-            many as the spectrum needs, up to 8192.
-        tolerance: relative change on halving the time step at which refinement stops.
+            many as the spectrum needs, up to `max_points`.
+        tolerance: relative change on halving the time step at which refinement stops; modes are
+            added until the highest have a tenth of it.
+        max_points: most grid points where their number is not given.
 
     Returns:
         The fields as splines of fifth degree through the refined grid; the estimate is the larger
@@ -62,7 +67,8 @@ def solve(
         SolveError: the solution is not resolved with the largest number of modes or steps.
     """
     system = evolution(problem, coefficients)
-    run, change = _refined(system, continuation(system), initial, num_points, tolerance)
+    limits = (num_points, num_points) if num_points else (MODES[0], max_points)
+    run, change = _refined(system, continuation(system), initial, limits, tolerance)
     estimate = max(change, run.tail)
     if not estimate < 1e-3:
         raise SolveError(
@@ -81,17 +87,28 @@ def _refined(
     system: Evolution,
     line: Continuation,
     initial: Mapping[str, Initial],
-    num_points: int | None,
+    limits: tuple[int, int],
     tolerance: float,
 ) -> tuple[_Run, float]:
-    """Return the last run and what halving the step changed, infinite where that is unknown."""
-    num_modes, num_steps = num_points or MODES[0], STEPS[0]
-    is_resolved, tail = num_points is not None, np.inf
+    """Return the last run and what halving the step changed, infinite where that is unknown.
+
+    Args:
+        system: the problem in evolution form.
+        line: how its fields continue.
+        initial: data at the initial time.
+        limits: fewest and most grid points.
+        tolerance: as in `solve`.
+    """
+    num_modes, num_steps = limits[0], STEPS[0]
+    count = max(SAMPLES, 2 * limits[1])
+    start = np.fft.rfft(np.stack(line.state(system, initial, count))) / count
+    is_resolved, tail = False, np.inf
     previous: _Run | None = None
     while True:
-        run = _Run(system, line, initial, num_modes, num_steps)
+        run = _Run(system, line, start, num_modes, num_steps)
         if run.is_finite and not is_resolved:
-            is_resolved, tail = run.is_resolved(tail), run.tail
+            is_resolved = run.is_resolved(tail, DECAYED * tolerance) or 2 * num_modes > limits[1]
+            tail = run.tail
             if not is_resolved:
                 num_modes *= 2
                 continue
@@ -103,13 +120,13 @@ def _refined(
 
 
 class _Run:
-    """One integration and, on first use, its table."""
+    """One integration from a spectrum (components, waves) and, on first use, its table."""
 
     def __init__(
         self,
         system: Evolution,
         line: Continuation,
-        initial: Mapping[str, Initial],
+        start: Spectrum,
         num_modes: int,
         num_steps: int,
     ) -> None:
@@ -122,7 +139,7 @@ class _Run:
         low, high = system.problem.domain["t"]
         stride = max(1, num_steps // MAX_TIMES)
         scheme = scheme_coefficients(linear, (high - low) / num_steps)
-        state = np.fft.rfft(np.stack(line.state(system, initial, num_modes))) * self._kept
+        state = num_modes * start[:, : len(self._waves)] * self._kept
         stored = [state]
         with np.errstate(all="ignore"):
             for i in range(num_steps):
@@ -145,10 +162,10 @@ class _Run:
         shares = moduli[:, cut:].max(axis=1) / np.where(largest > 0, largest, 1.0)
         return float(shares.max())
 
-    def is_resolved(self, coarser_tail: float) -> bool:
+    def is_resolved(self, coarser_tail: float, decayed: float) -> bool:
         """Tell whether more modes would not help: none is missing, or the decay is algebraic."""
         is_algebraic = coarser_tail < 1e-4 and self.tail > ALGEBRAIC * coarser_tail
-        return self.tail < DECAYED or is_algebraic or self.num_modes >= MODES[1]
+        return self.tail < decayed or is_algebraic
 
     def change_from(self, coarser: _Run | None) -> float:
         """Return the estimated error from a run with half the steps; infinite without one."""

@@ -237,8 +237,8 @@ def initial_data(problem, truth, sigma, seed, count=200):
 
 
 CASES = [
-    (HEAT, heat_truth, "smoothing spline + finite differences"),
-    (WAVE, wave_truth, "smoothing spline + finite differences"),
+    (HEAT, heat_truth, "smoothing spline + spectral solver"),
+    (WAVE, wave_truth, "smoothing spline + spectral solver"),
     (RING, ring_truth, "smoothing spline + spectral solver"),
 ]
 
