@@ -222,7 +222,7 @@ class Race:
     def _finish(self) -> None:
         """Let the best of all candidates win, or run on where it was left for others."""
         if not self.sound:
-            raise SolveError(f"every network failed: {self.solvers[self.failed[-1]].reason}")
+            raise SolveError(f"every network failed: {self.solvers[self.failed[0]].reason}")
         best = min(self.sound, key=lambda n: self.solvers[n].score)
         if self.solvers[best].reason is None:
             self.alive = [best]

@@ -26,7 +26,7 @@ from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
 from pinngate.model.residuals import ResidualModel
 from pinngate.model.terms import Batch
-from pinngate.optim.answer import Answer
+from pinngate.optim.answer import SINGULAR, Answer
 from pinngate.optim.collocation.basis_solver import Collocation
 from pinngate.optim.divisions import Division
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
@@ -189,8 +189,9 @@ class SecondOrder:
         try:
             self.row = self.warm_starts[name].step() if is_warming else self._iterate(solver)
         except (SolveError, torch.linalg.LinAlgError) as error:
-            logger.info("candidate %s is out: %s", name, error)
-            self.race.fail(name, str(error))
+            reason = str(error) if isinstance(error, SolveError) else f"{SINGULAR} ({error})"
+            logger.info("candidate %s is out: %s", name, reason)
+            self.race.fail(name, reason)
         self.row["candidate"] = float(list(self.solvers).index(name))
         self.iteration += 1
         if is_warming and solver.reason is None:
