@@ -69,12 +69,15 @@ class SecondOrder:
         warm: Collection[str] | None = None,
     ) -> None:
         self.parts = parts
+        self.divisions, self.mechanisms = divisions, options.mechanisms
         self.smoothness = self._smoothness(parts.problem.solve.seed)
         self.smooth_model = ResidualModel(
             [*parts.batches.terms, *self.smoothness.terms], parts.problem
         )
+        if not self.mechanisms.spare:
+            divisions = [d for d in divisions if not d.is_spare]
         self.networks = {name: n for d in divisions for name, n in d.networks.items()}
-        if _is_for_basis(parts):
+        if self.mechanisms.basis and _is_for_basis(parts):
             divisions = (Division({BASIS: None}), *divisions)
         self.options = options
         self.plans = {name: self._plan(self._network(name)) for name in self.networks}
@@ -85,7 +88,7 @@ class SecondOrder:
         for name, plan in self.plans.items():
             self.solvers[name] = self._solver(name, planned(plan))
         problem, num_observations = parts.problem, parts.batches.num_points()["observations"]
-        is_averaging = is_linear(problem)
+        is_averaging = self.mechanisms.averaging and is_linear(problem)
         self.race = Race(
             divisions,
             self.solvers,
@@ -107,7 +110,8 @@ class SecondOrder:
         return self.parts.network(self.networks[name], f"/{name}")
 
     def _model(self, network: Network) -> ResidualModel:
-        return self.parts.model if network.is_shallow else self.smooth_model
+        is_smoothed = self.mechanisms.smoothness and not network.is_shallow
+        return self.smooth_model if is_smoothed else self.parts.model
 
     def _plan(self, network: Network) -> MemoryPlan:
         """Choose between the solver that forms the Jacobian and the one that does not."""
@@ -203,6 +207,7 @@ class SecondOrder:
 
     def _iterate(self, solver: Candidate) -> dict[str, float]:
         period = REDRAW if solver.last_score > QUIET else 2 * REDRAW
+        period = period if self.mechanisms.redraw else 1
         if self.race.in_heat % period == 0 and self.iteration > 0:
             self._draw()
         return solver.step(self._batches)
@@ -230,8 +235,8 @@ class SecondOrder:
 
     def _monitor(self) -> Monitor | None:
         """Return what collocation follows where coefficients are estimated: the present fields."""
-        has_coefficients = bool(self.parts.problem.coefficients)
-        return partial(arc_length, self.network) if has_coefficients else None
+        is_adaptive = bool(self.parts.problem.coefficients) and self.mechanisms.adaptation
+        return partial(arc_length, self.network) if is_adaptive else None
 
     def log_row(self) -> dict[str, float]:
         """Return the last iteration's figures."""

@@ -106,7 +106,8 @@ class PopulationRiskGaussNewton:
         self.one_step = OneStep(self.options.patience)
         self.last_score = math.inf
         self.last_lookahead = math.inf
-        self.noise = DataNoise([t.name for t in self.observation_terms])
+        names = [t.name for t in self.observation_terms]
+        self.noise = DataNoise(names, is_balanced=self.options.mechanisms.balance)
         self.physics = PhysicsWeight(self.options, has_coefficients=bool(coefficients.names))
         self.smoothing = {t.name: FIRST_SMOOTHING for t in model.terms if t.kind == "prior"}
         self.stopping = Stopping(self.options)
@@ -219,6 +220,7 @@ class PopulationRiskGaussNewton:
         )
         # far above the linearised minimiser the iteration creeps: it has not converged
         is_creeping = risk > options.creeping * row["lookahead_risk"]
+        is_creeping = is_creeping and options.mechanisms.creeping
         if stopping.is_stale(is_creeping):
             if options.is_robust and not self.noise.is_judging and not is_creeping:
                 self.turn_robust()
@@ -244,7 +246,7 @@ class PopulationRiskGaussNewton:
             line.offset,
             ridge=self.ridges.ridge,
             damping=self.damping,
-            is_accelerated=self.options.is_accelerated and self.form.is_formed,
+            is_accelerated=self.options.mechanisms.acceleration and self.form.is_formed,
         )
         self.damping = step.damping
         assign(self.network, self.coefficients, theta if step.delta is None else moved(step.delta))
@@ -286,7 +288,7 @@ class PopulationRiskGaussNewton:
             self.smoothing = dict(best["smoothing"])
             self.physics.value = best["physics"]
         steps = self.one_step.agreeing(self.coefficients.raw)
-        if steps is not None:
+        if steps is not None and self.options.mechanisms.one_step:
             with torch.no_grad():
                 self.coefficients.raw.copy_(steps.mean(0))
 
