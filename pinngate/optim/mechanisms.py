@@ -25,15 +25,22 @@ class Mechanisms:
         balance: sets of observations weigh by their noise, found as the physics rises.
         basis: on one axis a spline basis races before the networks.
         creeping: patience is tripled while the iterate is far from the linearised minimiser.
+        foresight: beside the best, candidates go on that foresee to be significantly better.
         following: the weight of the physics waits until the iterate follows.
         one_step: coefficients are the mean of undersmoothed linearised minimisers.
+        quiet_points: collocation points are kept twice as long where the last digits count.
         ramp: the weight of the physics rises from a small part of itself.
         redraw: collocation points serve for several iterations; off, for one.
+        replicates: other networks are tried where repeated measurements contradict the risk.
         robust: tails of the noise are judged, and outliers lose weight.
         scan_pause: a ridge at rest serves for several iterations.
         smoothness: of initial values that nothing but data tell, a prior for deep networks.
         spare: fresh networks, warmed up by Adam, where the others are stuck.
         stiffening: quieter data get stiffer physics.
+        strain: other networks are tried where data and physics are not met together.
+        ties: where networks are averaged, those about as good as the best go on.
+        undersmoothing: the minimisers of `one_step` are taken at a tenth of the ridge.
+        worthwhile: where next to nothing is left to gain, only a fall by a fifth counts.
     """
 
     acceleration: bool = True
@@ -44,14 +51,21 @@ class Mechanisms:
     basis: bool = True
     creeping: bool = True
     following: bool = True
+    foresight: bool = True
     one_step: bool = True
+    quiet_points: bool = True
     ramp: bool = True
     redraw: bool = True
+    replicates: bool = True
     robust: bool = True
     scan_pause: bool = True
     smoothness: bool = True
     spare: bool = True
     stiffening: bool = True
+    strain: bool = True
+    ties: bool = True
+    undersmoothing: bool = True
+    worthwhile: bool = True
 
     def without(self, names: Iterable[str]) -> Mechanisms:
         """Return the same with some switched off.

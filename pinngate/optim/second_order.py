@@ -33,7 +33,7 @@ from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 from pinngate.optim.gauss_newton.stopping import EXACT
 from pinngate.optim.parts import Parts
-from pinngate.optim.race import HEAT, TIE, Candidate, Race
+from pinngate.optim.race import HEAT, Candidate, Race
 from pinngate.optim.warm_start import STEPS, WarmStart
 from pinngate.points.adaptation import arc_length
 from pinngate.points.batches import Monitor
@@ -89,13 +89,15 @@ class SecondOrder:
             self.solvers[name] = self._solver(name, planned(plan))
         problem, num_observations = parts.problem, parts.batches.num_points()["observations"]
         is_averaging = self.mechanisms.averaging and is_linear(problem)
+        is_tying = self.mechanisms.ties and is_averaging
         self.race = Race(
             divisions,
             self.solvers,
             is_demanding=bool(problem.coefficients) or not has_linear_equations(problem),
             pure_error=parts.batches.pure_error(),
             num_observations=num_observations,
-            tie=max(TIE, reach(num_observations, CONTENDER)) if is_averaging else TIE,
+            tie=reach(num_observations, CONTENDER) if is_tying else 0.0,
+            mechanisms=self.mechanisms,
         )
         self.answer = Answer(self.race, is_averaging=is_averaging)
         self.iteration = 0
@@ -206,8 +208,8 @@ class SecondOrder:
         self.race.count()
 
     def _iterate(self, solver: Candidate) -> dict[str, float]:
-        period = REDRAW if solver.last_score > QUIET else 2 * REDRAW
-        period = period if self.mechanisms.redraw else 1
+        is_quiet = self.mechanisms.quiet_points and solver.last_score <= QUIET
+        period = (2 if is_quiet else 1) * (REDRAW if self.mechanisms.redraw else 1)
         if self.race.in_heat % period == 0 and self.iteration > 0:
             self._draw()
         return solver.step(self._batches)

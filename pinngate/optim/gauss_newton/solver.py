@@ -39,7 +39,7 @@ from pinngate.optim.gauss_newton.iterate import (
     misfit_of,
     variance_of,
 )
-from pinngate.optim.gauss_newton.one_step import OneStep
+from pinngate.optim.gauss_newton.one_step import UNDERSMOOTHING, OneStep
 from pinngate.optim.gauss_newton.physics_weight import PhysicsWeight
 from pinngate.optim.gauss_newton.ridge_choice import RidgeChoice
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
@@ -103,7 +103,8 @@ class PopulationRiskGaussNewton:
         self.ridges = RidgeChoice(self.options)
         self.damping = self.options.damping
         self.iteration = 0
-        self.one_step = OneStep(self.options.patience)
+        smoothing = UNDERSMOOTHING if self.options.mechanisms.undersmoothing else 1.0
+        self.one_step = OneStep(self.options.patience, smoothing)
         self.last_score = math.inf
         self.last_lookahead = math.inf
         names = [t.name for t in self.observation_terms]
@@ -162,7 +163,7 @@ class PopulationRiskGaussNewton:
         if self.physics.is_released and self.physics.is_full and self.coefficients.names:
             raw = self.coefficients.raw.detach()
             self.one_step.record(raw, line.system, self.ridges.ridge, line.target)
-        self._judge(figures, row)
+        self._judge(figures, row, line.observed / (1 - fit.leverage))
         row["gain_ratio"] = self._descend(batches, line)
         self._update_noise(line, fit)
         self._smooth(line, fit)
@@ -198,7 +199,7 @@ class PopulationRiskGaussNewton:
             relative = line.weights.unweighted(name, line.plain, self.unit)
             self.smoothing[name] = strength(relative, variance, fit.effective_dimension)
 
-    def _judge(self, figures: Figures, row: Mapping[str, float]) -> None:
+    def _judge(self, figures: Figures, row: Mapping[str, float], errors: Tensor) -> None:
         """Keep the best iterate; stop, or turn robust, when neither risk nor score falls."""
         options, stopping = self.options, self.stopping
         if not self.physics.is_full:
@@ -213,6 +214,7 @@ class PopulationRiskGaussNewton:
                 "theta": flatten(self.network, self.coefficients),
                 "ridge": self.ridges.ridge,
                 "dimension": row["effective_dimension"],
+                "errors": errors.clone(),
                 "iteration": self.iteration,
                 "noise": self.noise.state_dict(),
                 "smoothing": dict(self.smoothing),
