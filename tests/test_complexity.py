@@ -39,7 +39,6 @@ EXCEPTIONS: dict[str, str] = {
     "optim.gauss_newton.trust_region.descend": "the numbers of one step",
     "optim.gauss_newton.solver.PopulationRiskGaussNewton": "to be parted with the race",
     "optim.population_risk_adam.PopulationRiskAdam.__init__": "the form of torch.optim",
-    "optim.race.Race": "to become a pure function over the standing of each candidate",
     "optim.second_order.SecondOrder": "to be parted with the race",
     "solution.solved.Solution": "what a caller may ask of a solution",
     "statement.problem.Problem.__init__": "one parameter for each key of a problem file",

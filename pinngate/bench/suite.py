@@ -72,6 +72,11 @@ class Suite:
         """Label of the method that all others are compared with."""
         return self.baseline or next(iter(self.methods))
 
+    @property
+    def is_ablation(self) -> bool:
+        """Whether its methods leave out one mechanism each."""
+        return any("without" in choice.options for choice in self.methods.values())
+
     def seeds_of(self, problem: str, choice: Choice) -> int:
         """Return how many seeds a method runs on a problem."""
         return choice.num_seeds or self.problem_seeds.get(problem, self.num_seeds)

@@ -3,7 +3,7 @@
 ``runs.csv`` holds every run, ``courses.csv`` the error against time, ``summary.csv`` one line for
 each problem, setting, method and field, ``coefficients.csv`` the same for unknown coefficients,
 ``comparisons.csv`` every method against the baseline and ``standing.csv`` the place of the baseline
-in every cell. ``summary.md`` is for reading.
+in every cell. ``summary.md`` is for reading, and for an ablation `ablation` has a table of its own.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pinngate import __version__
+from pinngate.bench.ablation import write_ablation
 from pinngate.bench.matrix import columns
 from pinngate.bench.measures import Row
 from pinngate.bench.standing import sentences, standing
@@ -143,13 +144,13 @@ def write_tables(suite: Suite, rows: Sequence[Row], folder: Path, command: str) 
         f"# {suite.name}",
         "",
         f"{version_line(command)} {ABOUT}",
-        *_markdown(FIELD_COLUMNS, tables.fields),
+        *markdown(FIELD_COLUMNS, tables.fields),
     ]
     if tables.coefficients:
-        lines += _markdown(COEFFICIENT_COLUMNS, tables.coefficients)
+        lines += markdown(COEFFICIENT_COLUMNS, tables.coefficients)
     if tables.comparisons:
         lines += ["", f"## Against {suite.reference}", "", ABOUT_COMPARISONS]
-        lines += _markdown(COMPARISON_COLUMNS, tables.comparisons)
+        lines += markdown(COMPARISON_COLUMNS, tables.comparisons)
     if len(suite.methods) > 1:
         places = standing(suite, tables)
         _write_csv(folder / "standing.csv", places)
@@ -157,6 +158,8 @@ def write_tables(suite: Suite, rows: Sequence[Row], folder: Path, command: str) 
     if tables.left_out:
         lines += ["", "## Not applicable", ""]
         lines += [f"- {r['method']} to {r['problem']}: {r['reason']}" for r in tables.left_out]
+    if suite.is_ablation:
+        write_ablation(suite, rows, folder, version_line(command))
     path = folder / "summary.md"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
@@ -166,13 +169,14 @@ def _rivalry(suite: Suite, tables: Tables, places: Sequence[Row]) -> list[str]:
     """Return where the methods stand and how soon they arrive."""
     return [
         *("", "## Standing", "", *(f"- {s}" for s in sentences(suite, places))),
-        *_markdown(STANDING_COLUMNS, places),
+        *markdown(STANDING_COLUMNS, places),
         *("", "## How soon", "", "Medians over the seeds that arrived."),
-        *_markdown(arrival_columns(suite), tables.fields),
+        *markdown(arrival_columns(suite), tables.fields),
     ]
 
 
-def _markdown(shown: Sequence[tuple[str, str]], rows: Sequence[Row]) -> list[str]:
+def markdown(shown: Sequence[tuple[str, str]], rows: Sequence[Row]) -> list[str]:
+    """Return the lines of a table of (title, key of a row)."""
     lines = ["", "| " + " | ".join(title for title, _ in shown) + " |", "|---" * len(shown) + "|"]
     return lines + ["| " + " | ".join(text(row, key) for _, key in shown) + " |" for row in rows]
 

@@ -18,6 +18,7 @@ from pinngate.linear.forms import Form, Trial
 from pinngate.linear.jacobian import Batches, flatten
 from pinngate.linear.mixing import MixedColumns, Mixing
 from pinngate.linear.system import LinearisedSystem
+from pinngate.model.faults import fault
 from pinngate.model.row_weights import RowWeights
 
 NoiseRoots = Callable[[Tensor, RowWeights], Tensor]
@@ -75,14 +76,14 @@ def linearise(
         mixing: F on the rows that are no observations, for a form that is factored.
 
     Raises:
-        SolveError: a residual is not finite.
+        SolveError: a residual is not finite; the message names its term and the part at fault.
 
     Cost: one forward and one backward propagation for each term and point.
     """
     rows = form.rows(trial, batches, weights)
     plain = rows.residual
     if not bool(torch.isfinite(plain).all()):
-        raise SolveError("the residuals are not finite")
+        raise SolveError(f"the residuals are not finite: {fault(*trial, batches)}")
     roots = torch.ones_like(plain) if noise_roots is None else noise_roots(plain, weights)
     weights = weights.with_roots(roots)
     residual = weights.weighted(plain)

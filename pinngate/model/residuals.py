@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from pinngate.expression import Expression
 from pinngate.model.channels.plan import Plan, plan_channels
@@ -22,7 +23,7 @@ from pinngate.statement.problem import Problem
 
 
 @dataclass(frozen=True)
-class _Block:
+class Block:
     """Terms that share a plan; equations share their points too."""
 
     plan: Plan
@@ -88,31 +89,38 @@ class ResidualModel:
         Cost: one forward propagation; the caller pays for each backward.
         """
         known = Known(self.constants, coefficients, self.axes)
+        for block, segments, points in self.pieces(batches, tile):
+            propagation = forward(network, block.plan, points, known.values)
+            evaluations = tuple(
+                evaluate_segment(s, block.plan, propagation, points, known) for s in segments
+            )
+            spans = tuple(s.span for s in segments)
+            yield Tile(propagation, evaluations, spans, block.is_shared)
+
+    def pieces(
+        self, batches: Mapping[str, Batch], tile: int = TILE
+    ) -> Iterator[tuple[Block, list[Segment], Tensor]]:
+        """Yield the points (n, axes) of every tile, with the terms that are evaluated on them."""
         for block in self.blocks:
             for segments in block.tiles(batches, tile):
                 if block.is_shared:
                     points = segments[0].batch.points
                 else:
                     points = torch.cat([s.batch.points.flatten(0, -2) for s in segments])
-                propagation = forward(network, block.plan, points, known.values)
-                evaluations = tuple(
-                    evaluate_segment(s, block.plan, propagation, points, known) for s in segments
-                )
-                spans = tuple(s.span for s in segments)
-                yield Tile(propagation, evaluations, spans, block.is_shared)
+                yield block, segments, points
 
 
 def _estimated(problem: Problem) -> tuple[str, ...]:
     return tuple(c.name for c in problem.coefficients)
 
 
-def _equation_block(equations: Sequence[Term], problem: Problem) -> _Block:
+def _equation_block(equations: Sequence[Term], problem: Problem) -> Block:
     residuals = [t.residual for t in equations]
     plan = plan_channels(residuals, problem.outputs, problem.axes, _estimated(problem))
-    return _Block(plan, tuple(equations), plan.residuals, True)
+    return Block(plan, tuple(equations), plan.residuals, True)
 
 
-def _blocks_by_channels(terms: Iterable[Term], problem: Problem) -> list[_Block]:
+def _blocks_by_channels(terms: Iterable[Term], problem: Problem) -> list[Block]:
     """Return one block for each set of channels that conditions, priors and observations need."""
     merged: dict[object, list[tuple[Term, Plan]]] = {}
     for term in terms:
@@ -130,11 +138,11 @@ def _blocks_by_channels(terms: Iterable[Term], problem: Problem) -> list[_Block]
         symbols = {name: place for plan in plans for name, place in plan.symbols.items()}
         residuals = tuple(plan.residuals[0] for plan in plans)
         joint = Plan(problem.axes, plans[0].derivatives, (), residuals, symbols)
-        blocks.append(_Block(joint, tuple(t for t, _ in group), residuals, False))
+        blocks.append(Block(joint, tuple(t for t, _ in group), residuals, False))
     return blocks
 
 
-def _packed(block: _Block, batches: Mapping[str, Batch], tile: int) -> Iterator[list[Segment]]:
+def _packed(block: Block, batches: Mapping[str, Batch], tile: int) -> Iterator[list[Segment]]:
     """Fill tiles with rows of one term after the other, a row's nodes together."""
     segments: list[Segment] = []
     room, begin = tile, 0

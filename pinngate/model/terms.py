@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from pinngate.expression import Expression, Name, subtract
+from pinngate.model.real_domain import kept_real
 from pinngate.model.scales import Scales, characteristic_size, common_size
 from pinngate.statement.coefficient_fields import searched
 from pinngate.statement.problem import Problem
@@ -70,15 +71,18 @@ def problem_terms(
 
     An observation's residual is ``seen − value``, the value a column of its batch. Every residual
     over its term's scale is in one unit, the root mean square of the fields' sizes, which is the
-    data's own unit where there is one field.
+    data's own unit where there is one field. Residuals are `kept_real`.
     """
     scales = scales or {}
     unit = common_size(scales) if scales else 1.0
     quantities = [Name(seen) if isinstance(seen, str) else seen for seen in observed]
 
+    def real(stated: Expression) -> Expression:
+        return kept_real(problem, searched(problem, stated), scales)
+
     def term(kind: Kind, k: int, stated: Expression, called: str = "") -> Term:
         size = characteristic_size(problem, stated, scales)
-        return Term(f"{called or kind}_{k}", kind, searched(problem, stated), size / unit)
+        return Term(f"{called or kind}_{k}", kind, real(stated), size / unit)
 
     terms = [term("equation", k, e.residual) for k, e in enumerate(problem.equations, 1)]
     fluxes = enumerate(problem.fluxes, 1)
@@ -88,7 +92,7 @@ def problem_terms(
         Term(
             f"observation_{k}",
             "observation",
-            subtract(searched(problem, seen), Name("@value")),
+            subtract(real(seen), Name("@value")),
             characteristic_size(problem, seen, scales) / unit,
         )
         for k, seen in enumerate(quantities, 1)

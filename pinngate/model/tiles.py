@@ -88,6 +88,19 @@ class Known:
         return self.values | {axis: points[:, i] for i, axis in enumerate(self.axes)}
 
 
+def named_values(
+    segment: Segment, plan: Plan, propagation: Propagation, points: Tensor, known: Known
+) -> tuple[dict[str, float | Tensor], dict[str, tuple[int, int]]]:
+    """Return the values by name at the nodes of a segment, (num_points,), and its own symbols.
+
+    Args: as of `evaluate_segment`.
+    """
+    present, span = names(segment.residual), segment.span
+    symbols = {name: place for name, place in plan.symbols.items() if name in present}
+    fields = {n: propagation.outputs[channel, span, f] for n, (channel, f) in symbols.items()}
+    return known.at(points[span]) | segment.columns | fields, symbols
+
+
 def evaluate_segment(
     segment: Segment, plan: Plan, propagation: Propagation, points: Tensor, known: Known
 ) -> TermEvaluation:
@@ -100,13 +113,10 @@ def evaluate_segment(
         points: of the tile, (n, axes).
         known: what else the residual names.
     """
-    residual, span, size = segment.residual, segment.span, segment.num_points
+    residual, size = segment.residual, segment.num_points
     present = names(residual)
     columns = segment.columns
-    values = known.at(points[span]) | columns
-    symbols = {name: place for name, place in plan.symbols.items() if name in present}
-    for name, (channel, f) in symbols.items():
-        values[name] = propagation.outputs[channel, span, f]
+    values, symbols = named_values(segment, plan, propagation, points, known)
 
     def column(expression: Expression) -> Tensor:
         value = evaluate(expression, values, torch)

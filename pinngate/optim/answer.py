@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
+
+from pinngate.errors import SolveError
 from pinngate.inference.averaging import AveragedPosterior, Member, shares
 from pinngate.inference.kernel import KernelSpectrum, kernel_spectrum
 from pinngate.inference.uncertainty import Uncertainty
@@ -15,6 +18,8 @@ from pinngate.model.networks import Network, averaged
 from pinngate.model.terms import Batch
 from pinngate.optim.gauss_newton.last_fit import gauss_newton_fit, gauss_newton_posterior
 from pinngate.optim.race import Candidate, Race
+
+SINGULAR = "its linearised problem is singular to rounding"
 
 
 class Answer:
@@ -76,15 +81,21 @@ class Answer:
         Args:
             batches: points of every term.
             stated_std: noise that the data state, in data units.
+
+        Raises:
+            SolveError: the linearised problem at the answer is singular to rounding.
         """
-        found = [
-            Member(
-                self.solvers[name].network,
-                share,
-                gauss_newton_posterior(self.solvers[name], batches, stated_std),
-            )
-            for name, share in self.members().items()
-        ]
+        try:
+            found = [
+                Member(
+                    self.solvers[name].network,
+                    share,
+                    gauss_newton_posterior(self.solvers[name], batches, stated_std),
+                )
+                for name, share in self.members().items()
+            ]
+        except torch.linalg.LinAlgError as error:
+            raise SolveError(f"the answer has no uncertainty, {SINGULAR} ({error})") from None
         return AveragedPosterior(found) if len(found) > 1 else found[0].posterior
 
     def kernel(self, batches: Mapping[str, Batch]) -> KernelSpectrum:

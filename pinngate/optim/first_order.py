@@ -180,8 +180,9 @@ class FirstOrder:
         """
         row = {name: float(value) for name, value in self.row.items()}
         if not math.isfinite(row["loss"]):
+            terms = [k.removeprefix("loss_") for k in row if not math.isfinite(row[k])]
             raise SolveError(
-                f"the loss is not finite at iteration {self.iteration}: "
+                f"the loss of {', '.join(terms[1:])} is not finite at iteration {self.iteration}: "
                 "a smaller solve.learning_rate may help"
             )
         opened = open_fraction(self.optimizer)

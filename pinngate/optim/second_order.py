@@ -26,14 +26,14 @@ from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
 from pinngate.model.residuals import ResidualModel
 from pinngate.model.terms import Batch
-from pinngate.optim.answer import Answer
+from pinngate.optim.answer import SINGULAR, Answer
 from pinngate.optim.collocation.basis_solver import Collocation
 from pinngate.optim.divisions import Division
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 from pinngate.optim.gauss_newton.stopping import EXACT
 from pinngate.optim.parts import Parts
-from pinngate.optim.race import HEAT, TIE, Candidate, Race
+from pinngate.optim.race import HEAT, Candidate, Race
 from pinngate.optim.warm_start import STEPS, WarmStart
 from pinngate.points.adaptation import arc_length
 from pinngate.points.batches import Monitor
@@ -69,12 +69,15 @@ class SecondOrder:
         warm: Collection[str] | None = None,
     ) -> None:
         self.parts = parts
+        self.divisions, self.mechanisms = divisions, options.mechanisms
         self.smoothness = self._smoothness(parts.problem.solve.seed)
         self.smooth_model = ResidualModel(
             [*parts.batches.terms, *self.smoothness.terms], parts.problem
         )
+        if not self.mechanisms.spare:
+            divisions = [d for d in divisions if not d.is_spare]
         self.networks = {name: n for d in divisions for name, n in d.networks.items()}
-        if _is_for_basis(parts):
+        if self.mechanisms.basis and _is_for_basis(parts):
             divisions = (Division({BASIS: None}), *divisions)
         self.options = options
         self.plans = {name: self._plan(self._network(name)) for name in self.networks}
@@ -85,14 +88,16 @@ class SecondOrder:
         for name, plan in self.plans.items():
             self.solvers[name] = self._solver(name, planned(plan))
         problem, num_observations = parts.problem, parts.batches.num_points()["observations"]
-        is_averaging = is_linear(problem)
+        is_averaging = self.mechanisms.averaging and is_linear(problem)
+        is_tying = self.mechanisms.ties and is_averaging
         self.race = Race(
             divisions,
             self.solvers,
             is_demanding=bool(problem.coefficients) or not has_linear_equations(problem),
             pure_error=parts.batches.pure_error(),
             num_observations=num_observations,
-            tie=max(TIE, reach(num_observations, CONTENDER)) if is_averaging else TIE,
+            tie=reach(num_observations, CONTENDER) if is_tying else 0.0,
+            mechanisms=self.mechanisms,
         )
         self.answer = Answer(self.race, is_averaging=is_averaging)
         self.iteration = 0
@@ -107,7 +112,8 @@ class SecondOrder:
         return self.parts.network(self.networks[name], f"/{name}")
 
     def _model(self, network: Network) -> ResidualModel:
-        return self.parts.model if network.is_shallow else self.smooth_model
+        is_smoothed = self.mechanisms.smoothness and not network.is_shallow
+        return self.smooth_model if is_smoothed else self.parts.model
 
     def _plan(self, network: Network) -> MemoryPlan:
         """Choose between the solver that forms the Jacobian and the one that does not."""
@@ -189,8 +195,9 @@ class SecondOrder:
         try:
             self.row = self.warm_starts[name].step() if is_warming else self._iterate(solver)
         except (SolveError, torch.linalg.LinAlgError) as error:
-            logger.info("candidate %s is out: %s", name, error)
-            self.race.fail(name, str(error))
+            reason = str(error) if isinstance(error, SolveError) else f"{SINGULAR} ({error})"
+            logger.info("candidate %s is out: %s", name, reason)
+            self.race.fail(name, reason)
         self.row["candidate"] = float(list(self.solvers).index(name))
         self.iteration += 1
         if is_warming and solver.reason is None:
@@ -201,7 +208,8 @@ class SecondOrder:
         self.race.count()
 
     def _iterate(self, solver: Candidate) -> dict[str, float]:
-        period = REDRAW if solver.last_score > QUIET else 2 * REDRAW
+        is_quiet = self.mechanisms.quiet_points and solver.last_score <= QUIET
+        period = (2 if is_quiet else 1) * (REDRAW if self.mechanisms.redraw else 1)
         if self.race.in_heat % period == 0 and self.iteration > 0:
             self._draw()
         return solver.step(self._batches)
@@ -229,8 +237,8 @@ class SecondOrder:
 
     def _monitor(self) -> Monitor | None:
         """Return what collocation follows where coefficients are estimated: the present fields."""
-        has_coefficients = bool(self.parts.problem.coefficients)
-        return partial(arc_length, self.network) if has_coefficients else None
+        is_adaptive = bool(self.parts.problem.coefficients) and self.mechanisms.adaptation
+        return partial(arc_length, self.network) if is_adaptive else None
 
     def log_row(self) -> dict[str, float]:
         """Return the last iteration's figures."""

@@ -21,6 +21,7 @@ from pinngate.linear.rows import LinearisedRows
 from pinngate.optim.gauss_newton.last_fit import gauss_newton_posterior
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
+from pinngate.optim.mechanisms import Mechanisms
 from pinngate.statement.options import NetworkOptions
 from pinngate.statement.problem import Coefficient
 from tests.noisy_heat import DOUBLE, SINES, NoisyHeat, solve
@@ -231,7 +232,7 @@ EXACT = MatrixFreeOptions(num_probes=60, risk_tolerance=1e-9, step_tolerance=1e-
 
 @pytest.mark.parametrize(("work", "num_outliers"), [(EXACT, 6), (MatrixFreeOptions(), 0)])
 def test_iterations_follow_those_of_the_dense_class(work, num_outliers):
-    options = GaussNewtonOptions(max_iterations=60, is_accelerated=False)
+    options = GaussNewtonOptions(max_iterations=60, mechanisms=Mechanisms(acceleration=False))
     settings = [
         heat(SINES, coefficients=KAPPA, num_outliers=num_outliers),
         heat(SINES, coefficients=KAPPA, num_outliers=num_outliers),

@@ -13,6 +13,7 @@ from pinngate.linear.jacobian import assign, flatten, jacobian, weighted_residua
 from pinngate.model.residuals import ResidualModel
 from pinngate.model.terms import problem_terms
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
+from pinngate.optim.mechanisms import Mechanisms
 from pinngate.statement.options import NetworkOptions
 from pinngate.statement.problem import Coefficient
 from tests.noisy_heat import SINES, NoisyHeat, solve, truth
@@ -104,7 +105,7 @@ def test_outliers_hardly_move_the_answer():
         for name in errors:
             num_outliers = 0 if name == "clean" else 20
             setting = NoisyHeat(seed=seed, num_outliers=num_outliers)
-            solver = setting.solver(is_robust=name != "plain")
+            solver = setting.solver(mechanisms=Mechanisms(robust=name != "plain"))
             solve(setting, solver)
             errors[name].append(setting.error())
             is_reweighted = solver.noise.models["observation_1"].is_heavy

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from pinngate import config
-from pinngate.optim.race import HOPELESS, Race
+from pinngate.errors import SolveError
+from pinngate.optim.best_arm import Arm
+from pinngate.optim.race import HEAT, Race
 from pinngate.runs.training import Session, begin
 
 FILE = """\
@@ -23,8 +26,8 @@ solve: {collocation: 32}
 """
 
 
-def _names(race: Race, division: int) -> list[str]:
-    return list(race.divisions[division].networks)
+def _arm(race: Race, name: str) -> Arm:
+    return next(arm for arm in race.standing().arms if arm.name == name)
 
 
 @pytest.fixture
@@ -46,15 +49,15 @@ def test_repeated_measurements_tell_their_noise(session: Session) -> None:
     assert found.std == pytest.approx(0.1, rel=0.3)
 
 
-def test_a_risk_far_above_repeated_measurements_calls_for_other_networks(session: Session) -> None:
+def test_a_risk_far_above_repeated_measurements_is_stuck(session: Session) -> None:
     race = session.stepper.race
-    name = next(iter(race.solvers))
+    name = race.at_work
     solver = race.solvers[name]
-    assert not race._is_stuck(name)
+    solver.iteration = 20
     for risk, is_stuck in ((0.01, False), (0.1, True)):
         # as good as it gets, no misfit of the physics
         solver.stopping.best = {"risk": risk, "score": risk, "dimension": 5.0}
-        assert race._is_stuck(name) is is_stuck
+        assert _arm(race, name).is_stuck is is_stuck
 
 
 def test_without_repeated_measurements_nothing_is_called_stuck(session: Session) -> None:
@@ -65,128 +68,72 @@ def test_without_repeated_measurements_nothing_is_called_stuck(session: Session)
     assert session.batches.pure_error() is None
 
 
-def test_spare_networks_are_for_failures_not_for_exact_data(session: Session) -> None:
-    """What the physics leaves of a score of nothing is no strain."""
+def test_the_table_tells_misfit_and_paired_uncertainty(session: Session) -> None:
+    """Errors that differ by a constant in one value of a hundred: paired, that is all there is."""
     race = session.stepper.race
-    name = _names(race, 1)[0]
-    solver = race.solvers[name]
-    race.division = 1
-    for size, is_strained in ((1e-3, True), (1e-8, False)):
-        risk = 0.1 * size * solver.unit**2
-        solver.stopping.best = {"risk": risk, "score": size, "dimension": 5.0}
-        solver.last_score = size
-        assert race._strain(name) == pytest.approx(0.9)
-        assert race._is_strained(name, HOPELESS) is is_strained
+    names = list(race.divisions[0].networks)[:2]
+    errors = torch.linspace(-1, 1, 100, dtype=torch.float64)
+    for name, score in zip(names, (0.5, 0.6), strict=True):
+        solver = race.solvers[name]
+        solver.iteration, solver.last_lookahead = 20, 0.3
+        solver.stopping.best = {"risk": 0.4 * solver.unit**2, "score": score, "dimension": 5.0}
+        solver.stopping.best["errors"] = errors
+        errors = errors.clone()
+        errors[0] = 0.0
+    best, other = (_arm(race, name) for name in names)
+    assert (best.score, best.foreseen, best.misfit) == (0.5, 0.3, pytest.approx(0.1))
+    assert best.uncertainty == 0.0
+    assert best.risk_error == pytest.approx(
+        float(torch.linspace(-1, 1, 100).square().std()) / 10, rel=0.01
+    )
+    assert other.uncertainty == pytest.approx(0.01, rel=0.02)
+    assert other.misfit == pytest.approx(0.2)
 
 
-def test_spare_networks_wait_for_a_solver_still_on_its_way(session: Session) -> None:
-    """Its physics has most of the score, but it foresees a far smaller risk."""
+def test_a_solver_below_full_physics_is_judged_by_what_it_foresees(session: Session) -> None:
     race = session.stepper.race
-    name = _names(race, 1)[0]
-    solver = race.solvers[name]
-    race.division, solver.last_score = 1, 1e-3
-    solver.stopping.best = {"risk": 1e-4 * solver.unit**2, "score": 1e-3, "dimension": 5.0}
-    for foreseen, is_strained in ((1e-4, True), (1e-6, False)):
-        solver.last_lookahead = foreseen
-        assert race._is_strained(name, HOPELESS) is is_strained
-    solver.reason = "the leave-one-out risk stopped falling"
-    assert race._is_strained(name, HOPELESS)
+    solver = race.solvers[race.at_work]
+    solver.iteration, solver.last_score, solver.last_lookahead = 20, 2.0, 0.5
+    assert _arm(race, race.at_work).misfit == 0.0
+    assert _arm(race, race.at_work).risk_error == pytest.approx(np.sqrt(2 / 60) * 0.5)
+    solver.reason = "the limit of iterations is reached"
+    assert _arm(race, race.at_work).misfit == 2.0
 
 
-def test_one_network_that_leaves_nothing_wanting_is_enough(session: Session) -> None:
+def test_turns_pass_on_after_a_heat_and_the_state_says_all(session: Session) -> None:
     race = session.stepper.race
-    name, other = _names(race, 0)[:2]
-    race.solvers[name].last_lookahead = 0.0
-    assert race._is_promising(name, 1e-3)
-    assert not race._is_promising(name, 1e-7)
-    race.division = 1
-    late = _names(race, 1)[0]
-    for solver, score in ((late, 1e-4), (other, 1e-8)):
-        race.solvers[solver].iteration, race.solvers[solver].last_score = 20, score
-    assert not race._is_behind(late)
-    assert not race._is_strained(late, HOPELESS)
+    first, second = list(race.divisions[0].networks)[:2]
+    for _ in range(HEAT):
+        assert race.at_work == first
+        race.solvers[first].iteration += 1
+        race.count()
+    assert (race.at_work, race.in_heat) == (second, 0)
+    state = race.state_dict()
+    race.at_work, race.in_heat = first, 7
+    race.load_state_dict(state)
+    assert (race.at_work, race.in_heat) == (second, 0)
 
 
-def test_nobody_is_asked_to_better_a_flawless_network(session: Session) -> None:
+def test_a_state_of_an_earlier_version_says_who_was_at_work(session: Session) -> None:
     race = session.stepper.race
-    small, late = _names(race, 0)[0], _names(race, 1)
-    solver = race.solvers[small]
-    # the physics has nearly all of the score, and there is next to no score
-    solver.stopping.best = {"risk": 0.0, "score": 1e-14, "dimension": 5.0}
-    solver.iteration = 20
-    assert not race._needs_others(small)
-    # a division that entered before is left, even in the middle of its way
-    race.division, race.alive = 1, list(late)
-    for name in late:
-        race.solvers[name].iteration, race.solvers[name].last_score = 20, 1e-3
-        race.solvers[name].last_lookahead = 1e-4
-    race._halve()
-    assert race.alive == [small]
-    solver.stopping.best["score"] = 1e-9
-    race.division, race.alive = 1, list(late)
-    race._halve()
-    assert race.alive == late
+    names = list(race.divisions[0].networks)
+    state = {"alive": names, "place": 2, "failed": [], "division": 0, "in_heat": 5, "winner": None}
+    race.load_state_dict(state)
+    assert (race.at_work, race.in_heat, race.winner) == (names[2], 5, None)
+    race.load_state_dict(state | {"winner": names[1], "place": 5})
+    assert race.at_work == race.winner == names[1]
 
 
-def test_ties_go_on_where_networks_are_averaged(session: Session) -> None:
-    """Sixty values: all within 4·ln(10)/60 of the least risk, 15 %; else within a hundredth."""
+def test_only_candidates_that_break_down_leave_the_race(session: Session) -> None:
     race = session.stepper.race
-    assert race.tie == pytest.approx(4 * np.log(10) / 60)
-    names = _names(race, 0)
-    for k, name in enumerate(names):
-        race.solvers[name].last_score = 1.0 + 0.06 * k
-        race.solvers[name].last_lookahead = 1.0
-        race.solvers[name].iteration = 20
-    race._halve()
-    assert race.alive == names[:3]
-    race.alive, race.tie = list(names), 0.01
-    race._halve()
-    assert race.alive == names[:2]
-
-
-def test_a_network_left_early_with_half_the_score_calls_for_others(session: Session) -> None:
-    race = session.stepper.race
-    early, late = _names(race, 0)[0], _names(race, 1)[0]
-    for score, is_behind in ((0.9, False), (0.4, True)):
-        race.solvers[early].last_score, race.solvers[late].last_score = score, 1.0
-        for name in (early, late):
-            race.solvers[name].iteration = 20
-        assert race._is_behind(late) is is_behind
-        assert not race._is_behind(early)
-
-
-def test_the_best_of_all_has_to_finish(session: Session) -> None:
-    """A network that was left for others runs on where those have not done better."""
-    race = session.stepper.race
-    early, late = _names(race, 0)[0], _names(race, 1)[0]
-    for name, score in ((early, 0.5), (late, 1.0)):
-        race.solvers[name].iteration, race.solvers[name].last_score = 20, score
-    race.solvers[late].reason = "the leave-one-out risk stopped falling"
-    race._finish()
-    assert race.winner is None
-    assert race.at_work == early
-    race.solvers[early].reason = "the leave-one-out risk stopped falling"
-    race._finish()
-    assert race.winner == early
-
-
-@pytest.mark.parametrize("is_demanding", [False, True])
-def test_a_network_that_is_taken_up_after_the_last_division_wins(
-    session: Session, is_demanding: bool
-) -> None:
-    race = session.stepper.race
-    early, last = _names(race, 0)[0], _names(race, 2)[0]
-    for name, score in ((early, 0.5), (last, 1.0)):
-        race.solvers[name].iteration, race.solvers[name].last_score = 20, score
-    race.is_demanding = is_demanding
-    race.division, race.alive = 2, _names(race, 2)
-    for name in race.alive:
-        race.solvers[name].reason = "the leave-one-out risk stopped falling"
-    race._halve()
-    assert (race.winner, race.at_work) == (None, early)
-    race.solvers[early].reason = "the leave-one-out risk stopped falling"
-    race._halve()
-    assert race.winner == early
+    names = list(race.solvers)
+    for name in names[:-1]:
+        race.fail(name, "no value")
+        race.count()
+    assert race.at_work == names[-1]
+    race.fail(names[-1], "no value either")
+    with pytest.raises(SolveError, match=r"every network failed: no value$"):
+        race.count()
 
 
 @pytest.mark.parametrize(("score", "kept"), [(1e-2, 2), (1e-7, 4)])

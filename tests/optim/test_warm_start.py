@@ -26,7 +26,7 @@ def stuck(*overrides: str, seed: int = SEED) -> Session:
     stepper, race = session.stepper, session.stepper.race
     if stepper.solvers.pop(BASIS, None) is not None:
         race.divisions = race.divisions[1:]
-        race.alive = list(race.divisions[0].networks)
+        race.at_work = next(iter(race.divisions[0].networks))
         stepper.at_work = race.at_work
     return session
 
@@ -34,7 +34,7 @@ def stuck(*overrides: str, seed: int = SEED) -> Session:
 def warm_up(session: Session, iterations: int) -> None:
     """Send the first spare network to work and take some iterations."""
     race = session.stepper.race
-    race.division, race.alive = len(race.divisions) - 1, list(race.spare)
+    race.division, race.at_work = len(race.divisions) - 1, race.spare[0]
     for _ in range(iterations):
         session.stepper.step()
 

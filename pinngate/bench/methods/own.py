@@ -1,8 +1,9 @@
 """Our optimizers as methods of a benchmark: the run that `pinngate run` makes, watched.
 
-Options are the keys of `solve`. Beside the registered optimizers there are two variants of
-Gauss–Newton on the same networks and points, which show what a part of it is worth: one with a
-fixed small ridge, without the leave-one-out choice, and one in which other networks start warm.
+Options are the keys of `solve`. Beside the registered optimizers there are variants of Gauss–Newton
+on the same networks and points, which show what a part of it is worth: one with a fixed small
+ridge, without the leave-one-out choice, one in which other networks start warm, and one without a
+mechanism.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ class _Stopped(Exception):  # noqa: N818 - leaves the training loop, never this 
 
 
 def _variant(task: Task) -> Outcome:
-    """Solve with a fixed `ridge`, or with a warm start by Adam for the networks named by `warm`."""
+    """Solve with a fixed `ridge`, other networks that start `warm`, or `without` a mechanism."""
 
     def change(session: Session) -> None:
         stepper = session.stepper
@@ -114,7 +115,9 @@ def _variant(task: Task) -> Outcome:
         options = stepper.options
         if "ridge" in task.options:
             options = replace(options, ridge=task.options["ridge"], ridge_factor=1.0)
-        divisions = stepper.race.divisions
+        if (without := task.options.get("without")) is not None:
+            options = replace(options, mechanisms=options.mechanisms.without([without]))
+        divisions = stepper.divisions
         deep = [name for division in divisions[1:] for name in division.networks]
         warm = {"none": [], "spare": None, "deep": deep}
         if (chosen := task.options.get("warm", "spare")) not in warm:
@@ -152,6 +155,14 @@ OWN = [
         "warm=deep for all deep ones, warm=none for none",
         _variant,
         {**solve_keys(SECOND_ORDER), "warm": "deep"},
+        partial(prepare, optimizer=SECOND_ORDER),
+    ),
+    Method(
+        "gauss-newton-without",
+        "optimizer",
+        "our Gauss–Newton without one of its mechanisms, as `pinngate.optim.mechanisms` names them",
+        _variant,
+        {**solve_keys(SECOND_ORDER), "without": None},
         partial(prepare, optimizer=SECOND_ORDER),
     ),
 ]

@@ -50,6 +50,7 @@ class DataNoise:
 
     Args:
         names: of the terms.
+        is_balanced: whether the sets' weights follow their noise.
 
     Attributes:
         models: Gaussian or with heavy tails, by term.
@@ -60,7 +61,8 @@ class DataNoise:
         num_refits: under full physics since then.
     """
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], *, is_balanced: bool = True) -> None:
+        self.is_balanced = is_balanced and len(names) > 1
         self.models: dict[str, NoiseModel] = {name: GaussianNoise() for name in names}
         self.precision = dict.fromkeys(names, 1.0)
         self.own: Mapping[str, NoiseModel] = {}
@@ -129,7 +131,7 @@ class DataNoise:
         had_heavy_tails = self.has_heavy_tails
         if is_refitted:
             self._refit(line.plain, fit, line.weights)
-        if len(self.models) > 1 and (is_refitted or not is_full):
+        if self.is_balanced and (is_refitted or not is_full):
             self._balance(line.plain, fit, line.weights)
         if not is_refitted:
             return None

@@ -27,13 +27,14 @@ class OneStep:
 
     Args:
         count: how many are kept.
+        undersmoothing: part of the field's ridge that coefficients are found at.
 
     Attributes:
         steps: raw coefficients (K,) of each, the latest last.
     """
 
-    def __init__(self, count: int) -> None:
-        self.count = count
+    def __init__(self, count: int, undersmoothing: float = UNDERSMOOTHING) -> None:
+        self.count, self.undersmoothing = count, undersmoothing
         self.steps: list[Tensor] = []
 
     def record(self, raw: Tensor, system: LinearisedSystem, ridge: float, b: Tensor) -> None:
@@ -45,7 +46,7 @@ class OneStep:
             ridge: α of the field.
             b: (N,).
         """
-        less = UNDERSMOOTHING * ridge
+        less = self.undersmoothing * ridge
         _, change = system.minimiser(less if system.is_definite(less) else ridge, b)
         self.steps.append(raw + change)
         del self.steps[: -self.count]
@@ -73,7 +74,7 @@ class OneStep:
         That of the undersmoothed fit, and what the draws of the collocation points leave in the
         mean.
         """
-        found: Tensor = variance * system.unpenalised_covariance(UNDERSMOOTHING * ridge)
+        found: Tensor = variance * system.unpenalised_covariance(self.undersmoothing * ridge)
         steps = self.agreeing(raw)
         if steps is not None and len(steps) > 1:
             found = found + torch.diag(steps.var(0) / len(steps))

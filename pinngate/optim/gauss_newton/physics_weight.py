@@ -31,6 +31,8 @@ class PhysicsWeight:
         self.stiffness = 1.0
         self.num_held = 0
         self.is_released = False
+        if not options.mechanisms.ramp:
+            self.skip_ramp()
         self.least_risk = math.inf
         self.is_capped = False
 
@@ -41,7 +43,7 @@ class PhysicsWeight:
 
     def stiffen(self, noise: float) -> None:
         """Let the end of the ramp follow the falling noise, given in units of the fields."""
-        if self.value < 0.9 or self.is_capped:
+        if self.value < 0.9 or self.is_capped or not self.options.mechanisms.stiffening:
             return
         wanted = self.options.reference_noise / max(noise, 1e-300)
         self.stiffness = max(self.stiffness, min(self.options.max_stiffness, wanted))
@@ -68,7 +70,7 @@ class PhysicsWeight:
             share: effective dimension over the number of observations.
         """
         following = 1 + share if self.has_coefficients else self.options.following
-        follows = risk <= following * lookahead
+        follows = risk <= following * lookahead or not self.options.mechanisms.following
         if self.is_released:
             follows = follows or risk <= NEGLIGIBLE * misfit
             self.least_risk = min(risk, self.least_risk)
@@ -77,7 +79,8 @@ class PhysicsWeight:
             self.num_held += 1
             return
         self.num_held = 0
-        if not follows and self.value >= 1.0 and risk > RISEN * self.least_risk:
+        has_cost = self.value >= 1.0 and risk > RISEN * self.least_risk
+        if not follows and has_cost and self.options.mechanisms.backing_off:
             self.value /= self.options.ramp
             self.stiffness, self.is_capped = self.value, True
             return

@@ -37,6 +37,7 @@ class RidgeChoice:
         ridges = [self.ridge * factor ** (k / STEPS) for k in range(-STEPS, STEPS + 1)]
         fit = system.best_fit(ridges, b)
         is_resting = fit.ridge not in (ridges[0], ridges[-1])
+        is_resting = is_resting and self.options.mechanisms.scan_pause
         self.next_scan = iteration + (self.options.scan_pause if is_resting else 1)
         self.ridge = max(fit.ridge, LEAST_RIDGE)
         return fit

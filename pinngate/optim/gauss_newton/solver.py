@@ -39,7 +39,7 @@ from pinngate.optim.gauss_newton.iterate import (
     misfit_of,
     variance_of,
 )
-from pinngate.optim.gauss_newton.one_step import OneStep
+from pinngate.optim.gauss_newton.one_step import UNDERSMOOTHING, OneStep
 from pinngate.optim.gauss_newton.physics_weight import PhysicsWeight
 from pinngate.optim.gauss_newton.ridge_choice import RidgeChoice
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
@@ -103,10 +103,12 @@ class PopulationRiskGaussNewton:
         self.ridges = RidgeChoice(self.options)
         self.damping = self.options.damping
         self.iteration = 0
-        self.one_step = OneStep(self.options.patience)
+        smoothing = UNDERSMOOTHING if self.options.mechanisms.undersmoothing else 1.0
+        self.one_step = OneStep(self.options.patience, smoothing)
         self.last_score = math.inf
         self.last_lookahead = math.inf
-        self.noise = DataNoise([t.name for t in self.observation_terms])
+        names = [t.name for t in self.observation_terms]
+        self.noise = DataNoise(names, is_balanced=self.options.mechanisms.balance)
         self.physics = PhysicsWeight(self.options, has_coefficients=bool(coefficients.names))
         self.smoothing = {t.name: FIRST_SMOOTHING for t in model.terms if t.kind == "prior"}
         self.stopping = Stopping(self.options)
@@ -161,7 +163,7 @@ class PopulationRiskGaussNewton:
         if self.physics.is_released and self.physics.is_full and self.coefficients.names:
             raw = self.coefficients.raw.detach()
             self.one_step.record(raw, line.system, self.ridges.ridge, line.target)
-        self._judge(figures, row)
+        self._judge(figures, row, line.observed / (1 - fit.leverage))
         row["gain_ratio"] = self._descend(batches, line)
         self._update_noise(line, fit)
         self._smooth(line, fit)
@@ -197,7 +199,7 @@ class PopulationRiskGaussNewton:
             relative = line.weights.unweighted(name, line.plain, self.unit)
             self.smoothing[name] = strength(relative, variance, fit.effective_dimension)
 
-    def _judge(self, figures: Figures, row: Mapping[str, float]) -> None:
+    def _judge(self, figures: Figures, row: Mapping[str, float], errors: Tensor) -> None:
         """Keep the best iterate; stop, or turn robust, when neither risk nor score falls."""
         options, stopping = self.options, self.stopping
         if not self.physics.is_full:
@@ -212,6 +214,7 @@ class PopulationRiskGaussNewton:
                 "theta": flatten(self.network, self.coefficients),
                 "ridge": self.ridges.ridge,
                 "dimension": row["effective_dimension"],
+                "errors": errors.clone(),
                 "iteration": self.iteration,
                 "noise": self.noise.state_dict(),
                 "smoothing": dict(self.smoothing),
@@ -219,6 +222,7 @@ class PopulationRiskGaussNewton:
         )
         # far above the linearised minimiser the iteration creeps: it has not converged
         is_creeping = risk > options.creeping * row["lookahead_risk"]
+        is_creeping = is_creeping and options.mechanisms.creeping
         if stopping.is_stale(is_creeping):
             if options.is_robust and not self.noise.is_judging and not is_creeping:
                 self.turn_robust()
@@ -244,7 +248,7 @@ class PopulationRiskGaussNewton:
             line.offset,
             ridge=self.ridges.ridge,
             damping=self.damping,
-            is_accelerated=self.options.is_accelerated and self.form.is_formed,
+            is_accelerated=self.options.mechanisms.acceleration and self.form.is_formed,
         )
         self.damping = step.damping
         assign(self.network, self.coefficients, theta if step.delta is None else moved(step.delta))
@@ -286,7 +290,7 @@ class PopulationRiskGaussNewton:
             self.smoothing = dict(best["smoothing"])
             self.physics.value = best["physics"]
         steps = self.one_step.agreeing(self.coefficients.raw)
-        if steps is not None:
+        if steps is not None and self.options.mechanisms.one_step:
             with torch.no_grad():
                 self.coefficients.raw.copy_(steps.mean(0))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pinngate.optim.mechanisms import ALL, Mechanisms
 from pinngate.statement.options import GaussNewtonSolveOptions
 
 DECLARED = GaussNewtonSolveOptions()
@@ -45,10 +46,7 @@ class GaussNewtonOptions:
             the inverse Burgers problem needed 81.
         creeping: actual over look-ahead risk above which the iteration has not converged and its
             patience is tripled; converged runs agree to a tenth of a percent.
-        is_robust: whether to fit a Student-t noise model and reweight observations where the data
-            have heavy tails. Gaussian data keep weights of one exactly.
-        is_accelerated: whether steps are corrected for the curvature of the residuals
-            (`trust_region`); it spares the inverse Burgers problem half of its iterations.
+        mechanisms: which are on.
     """
 
     equation_weight: float = DECLARED.weights.equations
@@ -67,5 +65,9 @@ class GaussNewtonOptions:
     tolerance: float = 1e-3
     max_iterations: int = DECLARED.iterations
     creeping: float = 1.05
-    is_robust: bool = True
-    is_accelerated: bool = True
+    mechanisms: Mechanisms = ALL
+
+    @property
+    def is_robust(self) -> bool:
+        """Whether a noise model with heavy tails is tried; Gaussian data keep weights of one."""
+        return self.mechanisms.robust

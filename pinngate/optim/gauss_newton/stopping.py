@@ -51,7 +51,8 @@ class Stopping:
         """
         if self.best is not None and self.best["physics"] < 0.9 * physics:
             self.best, self.least_risk = None, math.inf
-        tolerance = WORTHWHILE if self.score < EXACT else self.options.tolerance
+        is_exact = self.score < EXACT and self.options.mechanisms.worthwhile
+        tolerance = WORTHWHILE if is_exact else self.options.tolerance
         falls = min(score / self.score, risk / self.least_risk) < 1 - tolerance
         self.num_stale = 0 if falls else self.num_stale + 1
         self.least_risk = min(risk, self.least_risk)
