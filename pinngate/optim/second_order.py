@@ -48,6 +48,8 @@ REDRAW = 2  # iterations on the same collocation points
 QUIET = 1e-5  # score below which they are kept twice as long: two do not reach the last digits
 MANY_WEIGHTS = 500  # from which a second thread is worth its waking
 BASIS = "basis"
+MOST_AXES = 2  # of a basis: on three, hard physics would need a product of ten thousand functions
+MANY_VALUES = 2000  # beyond, the least basis is cheaper than the least network
 CONTENDER = 0.1  # share of the best network's from which others go on where they are averaged
 
 
@@ -77,12 +79,13 @@ class SecondOrder:
         if not self.mechanisms.spare:
             divisions = [d for d in divisions if not d.is_spare]
         self.networks = {name: n for d in divisions for name, n in d.networks.items()}
-        if self.mechanisms.basis and _is_for_basis(parts):
-            divisions = (Division({BASIS: None}), *divisions)
+        is_for_basis = self.mechanisms.basis and _is_for_basis(parts)
+        if is_for_basis:
+            divisions = _with_basis(parts, divisions)
         self.options = options
         self.plans = {name: self._plan(self._network(name)) for name in self.networks}
         self.solvers: dict[str, Candidate] = {}
-        if BASIS in divisions[0].networks:
+        if is_for_basis:
             self.solvers[BASIS] = Collocation(parts, options)
             self._tell_of_noise(self.solvers[BASIS])
         for name, plan in self.plans.items():
@@ -306,7 +309,8 @@ class SecondOrder:
         """
         if BASIS not in state["solvers"] and BASIS in self.solvers:  # a run of an earlier version
             del self.solvers[BASIS]
-            self.race.divisions = self.race.divisions[1:]
+            divisions = [d for d in self.race.divisions if BASIS not in d.networks]
+            self.race.divisions = divisions
         if self.parts.problem.solve.max_memory is None:
             for name, form in state["work"].items():
                 if name == BASIS:
@@ -326,14 +330,26 @@ class SecondOrder:
 
 
 def _is_for_basis(parts: Parts) -> bool:
-    """Whether a tensor basis races: on one axis, where its cost is that of a direct fit."""
+    """Whether a tensor basis races: on one or two axes, where its products are few."""
     problem, batches = parts.problem, parts.batches
     is_free = problem.solve.network == RACE and parts.own_network is None
     return (
         is_free
-        and len(problem.axes) == 1
-        and not problem.coefficient_fields
+        and len(problem.axes) <= MOST_AXES
         and batches.num_points()["observations"] > 0
         and batches.dtype == torch.float64
         and batches.device.type == "cpu"
     )
+
+
+def _with_basis(parts: Parts, divisions: Sequence[Division]) -> tuple[Division, ...]:
+    """Return the divisions with that of the basis: first where it costs less than networks.
+
+    A mean over small networks solves a linear problem with few values in a second or two, and knows
+    smooth fields better than splines do; the basis follows where they do not fit.
+    """
+    problem, basis = parts.problem, Division({BASIS: None})
+    is_small = parts.batches.num_points()["observations"] < MANY_VALUES
+    if len(problem.axes) > 1 and is_linear(problem) and is_small:
+        return (*divisions[:1], basis, *divisions[1:])
+    return (basis, *divisions)

@@ -372,12 +372,13 @@ class Collocation:
         A record of many periods is met by none of the first bases: as long as the errors of
         neighbouring values are alike, a finer one has something to find.
         """
-        is_better = self.best is None or is_worse(self.best.errors, stage.errors)
-        if is_better:
-            self.best = self.last = stage
+        best = self.best
+        is_better = best is None or is_worse(best.errors, stage.errors)
+        if best is None or is_better:
+            self.best = self.last = best = stage
         if (is_better or self._is_missing_signal(stage)) and self._change(self._grown(stage)):
             return
-        self.soft = self.last = self.best
+        self.soft = self.last = self.best = best
         self._restore(self.soft)
         self._stiffen()
 
@@ -595,6 +596,7 @@ class Collocation:
         if self.best is not None and self.score < math.inf:
             found.best = {
                 "score": self.score,
+                "errors": self.best.errors,
                 "risk": self.best.risk * self.unit**2,
                 "physics": self.best.weight,
                 "dimension": self.best.dimension,
