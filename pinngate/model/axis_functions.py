@@ -62,7 +62,7 @@ class Trigonometric:
 
     def nodes(self) -> tuple[Array, Array]:
         """Return even places, and their weights."""
-        count = 3 * self.highest + 2
+        count = 4 * self.highest + 2
         return -1 + 2 * (np.arange(count) + 0.5) / count, np.full(count, 2 / count)
 
 
@@ -109,6 +109,6 @@ class Splines:
         return found
 
     def nodes(self) -> tuple[Array, Array]:
-        """Return Gauss points between the breaks, about one and a half for each function."""
+        """Return Gauss points between the breaks, about two for each function."""
         share = len(self.frequencies) / (len(self.breaks) - 1)
-        return self._gauss(math.ceil(1.5 * share))
+        return self._gauss(math.ceil(2 * share))

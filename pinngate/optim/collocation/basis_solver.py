@@ -41,7 +41,7 @@ from pinngate.model.residuals import ResidualModel
 from pinngate.model.row_weights import RowWeights
 from pinngate.model.scales import FieldScale
 from pinngate.model.terms import Term, problem_terms
-from pinngate.optim.collocation.continuation import FACTOR, Continuation, is_worse
+from pinngate.optim.collocation.continuation import Continuation, is_worse
 from pinngate.optim.collocation.resolved import Resolved
 from pinngate.optim.collocation.spaces import (
     Resolution,
@@ -79,7 +79,7 @@ MOST_IN_STAGE = 20  # iterations; a stage that needs more took too large a step
 MOST_FUNCTIONS = 2500  # times fields: beyond, a step takes seconds
 UNRESOLVED_WEIGHT = 0.1  # most of the weight of what the basis cannot do away with
 STRAINED = 1e-3  # weighted misfit of the physics over the risk, from which it matters
-FALLS = 0.5  # what is left of the misfit after a step that the space can follow
+MOSTLY = 0.5  # of the misfit, left over by a basis that is too coarse
 MOST_VAIN = 2  # refinements at the goal that come to nothing
 FREE = 0.25  # of the functions, beyond which a fit fills its space
 UNRESOLVED = 0.3  # of the statistical error, by which a finer basis may change the fit
@@ -149,7 +149,7 @@ class Collocation:
         self.release = 0.0
         self.is_exact = self.is_lost = self.has_answer = False
         self.num_vain = 0
-        self.has_refined = self.is_settled = False
+        self.is_settled = False
         self.reason: str | None = None
         self.last_score = self.last_lookahead = math.inf
         self.resolution = first_resolution(parts.problem, self.coefficients)
@@ -358,6 +358,7 @@ class Collocation:
 
     def _end_stage(self, stage: Stage) -> None:
         """Go on to stiffer physics, to a finer basis, back, or stop."""
+        self.weight.ease(self.in_stage)
         self.in_stage = 0
         if self.weight.accepted == 0.0:
             self._grow_on_data(stage)
@@ -390,7 +391,7 @@ class Collocation:
 
     def _stiffen(self) -> None:
         """Raise the weight: of a linear problem, at once to its goal."""
-        self.weight.rise(math.inf if self.is_linear else FACTOR)
+        self.weight.rise(math.inf if self.is_linear else self.weight.factor)
 
     def _is_missing_signal(self, stage: Stage) -> bool:
         """Whether leave-one-out errors of neighbours are correlated and values are left to tell."""
@@ -408,13 +409,8 @@ class Collocation:
     def _accept(self, stage: Stage) -> None:
         before, self.last = self.last or stage, stage
         self._see_whether_settled(stage, before)
-        if (
-            self.weight.accepted > self.release
-            and not self.is_settled
-            and self._meet_misfit(stage, before)
-        ):
+        if self.weight.accepted > self.release and not self.is_settled and self._meet_misfit(stage):
             return
-        self.has_refined = False
         self._stiffen()
         self._learn_sizes()
 
@@ -424,23 +420,27 @@ class Collocation:
             change = float((stage.errors - before.errors).square().mean().sqrt())
             self.is_settled = change < self._allowed(stage)
 
-    def _meet_misfit(self, stage: Stage, before: Stage) -> bool:
-        """Refine where the equations are met no better under a larger weight.
+    def _meet_misfit(self, stage: Stage) -> bool:
+        """Refine where most of what is unmet of the equations is left over, or values ask for it.
 
-        In a space that holds the solution the misfit falls with the weight; what is left is what
-        the space cannot follow.
+        The rest of the misfit falls as the weight rises.
         """
         if stage.dimension > FREE * self.network.num_parameters:
             return False
         is_strained = stage.misfit * min(1.0, self.weight.value) ** 2 > STRAINED * stage.risk
-        is_left = is_strained and stage.misfit > FALLS * before.misfit
-        if is_left:
-            if self.has_refined:
-                return False
-            self.has_refined = True
+        if is_strained and self._share_left_over() > MOSTLY:
             return self._refine(self._left_over())
         errors = self._missed()
         return _total(errors) > self._allowed(stage) and self._refine(errors)
+
+    def _share_left_over(self) -> float:
+        """Return the part of the physics' misfit that the basis cannot do away with."""
+        if not self.resolved:
+            return 1.0
+        weights = self.row_weights(self.batches)
+        rows = weighted_residuals(*self.trial, self.batches, weights)[: weights.observed.start]
+        rest = Resolved(self.resolved, 0.0)(rows)
+        return 1 - float(rest.square().sum() / rows.square().sum().clamp_min(1e-300))
 
     def _allowed(self, stage: Stage) -> float:
         """Return what a coarser basis may miss: a part of the statistical error."""
@@ -479,7 +479,7 @@ class Collocation:
         self.begun, self.in_stage = self.iteration, 0
         self.weight = Continuation(FIRST_WEIGHT, self.weight.goal)
         self.is_exact, self.last, self.damping, self.num_vain = False, soft, 0.0, 0
-        self.has_refined = self.is_settled = False
+        self.is_settled = False
         self.release = RELEASED_LATE if start == "late" else 0.0
         self._stiffen()
         if start == "scan":
@@ -663,7 +663,6 @@ PLAIN_STATE = (
     "is_exact",
     "is_lost",
     "has_answer",
-    "has_refined",
     "is_settled",
     "reason",
     "last_score",

@@ -1,6 +1,6 @@
 """How the weight of the physics rises, and when leave-one-out errors are worse than others.
 
-A pure controller: from the data alone the weight goes up by a common factor, stage by stage, until
+A pure controller: from the data alone the weight goes up stage by stage, faster where that is easy, until
 what it leaves free is a small part of the noise.
 """
 
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-FACTOR = 4.0  # of one step; other factors were not compared
+FACTOR = 4.0  # of the first step
+MOST_FACTOR = 64.0  # of one step
 SIGNIFICANT = 2.0  # standard errors of the paired difference
 MATTERS = 0.5  # standard errors of the risk itself; a smaller rise is certain but of no account
 
@@ -24,21 +25,27 @@ class Continuation:
         value: the weight now tried.
         goal: at which the physics is exact to a small part of the noise.
         accepted: the last weight at which the fit came to rest, 0 before.
+        factor: of the next step.
     """
 
     value: float
     goal: float
     accepted: float = 0.0
+    factor: float = FACTOR
 
     @property
     def is_at_goal(self) -> bool:
         """Whether the weight now tried is the last one."""
         return self.value >= self.goal * (1 - 1e-9)
 
-    def rise(self, factor: float = FACTOR) -> None:
+    def rise(self, factor: float) -> None:
         """Go on to a larger weight."""
         self.accepted = self.value
         self.value = min(self.goal, self.value * factor)
+
+    def ease(self, num_steps: int) -> None:
+        """Take larger steps where one iteration came to rest, the first one again where not."""
+        self.factor = min(self.factor * FACTOR, MOST_FACTOR) if num_steps <= 1 else FACTOR
 
 
 def is_worse(errors: Tensor, before: Tensor) -> bool:
