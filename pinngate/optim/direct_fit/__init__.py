@@ -1,0 +1,1 @@
+"""Direct fit through a solver: equations marched exactly, everything unknown found by least squares."""

@@ -1,0 +1,152 @@
+"""Damped Gauss–Newton steps through a model that may fail, with ridges chosen on the way.
+
+    (JᵀJ + Λ + λ diag(JᵀJ)) δ = −(Jᵀr + Λθ)
+
+Rows are in units of the noise; that of a set whose standard deviation is not stated follows its
+residuals. A step that the model cannot follow, or that does not lower ‖r‖² + θᵀΛθ, is taken again
+with more damping. Source: J. J. Moré, in Numerical Analysis (Dundee 1977). Between `ridge_choice` and
+`through_solver`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+
+from pinngate.optim.direct_fit.ridge_choice import Ridges
+
+Array = NDArray[np.float64]
+Model = Callable[[Array, bool], tuple[Array, Array] | None]
+"""θ, whether the Jacobian is wanted → residuals (n,) and ∂r/∂θ (n, P); None where it fails."""
+
+LONGEST = 1.5  # of a raw coefficient in one step: a factor of 4.5 where it is a logarithm
+SMALL = 3e-3  # predicted decrease of the loss, in squared units of the noise, that is none
+MOST_REJECTED = 12
+
+
+@dataclass(frozen=True)
+class Iterate:
+    """A place θ with what is known there, residuals in data units."""
+
+    theta: Array
+    residual: Array
+    jacobian: Array
+
+
+class NoiseScales:
+    """Standard deviations of all values; those of sets that state none follow the residuals.
+
+    Args:
+        parts: the values of each set.
+        stated: standard deviations (n,) of each set, or None.
+        sizes: where those start that are not stated.
+    """
+
+    def __init__(
+        self, parts: list[slice], stated: list[Array | None], sizes: list[float]
+    ) -> None:
+        self.parts, self.stated = parts, stated
+        self.values = np.ones(parts[-1].stop if parts else 0)
+        for part, std, size in zip(parts, stated, sizes, strict=True):
+            self.values[part] = size if std is None else std
+        self._least = [1e-9 * size for size in sizes]
+
+    def follow(self, residual: Array, leverage: Array | None = None) -> None:
+        """Take the root mean square of residuals (n,), freed of what the fit took from them."""
+        for part, std, least in zip(self.parts, self.stated, self._least, strict=True):
+            if std is None:
+                r = residual[part]
+                taken = 0.0 if leverage is None else float(leverage[part].sum())
+                count = max(len(r) - taken, 1.0)
+                self.values[part] = max(float(np.sqrt(np.square(r).sum() / count)), least)
+
+
+class LevenbergMarquardt:
+    """The search from one start.
+
+    Args:
+        model: what is fitted.
+        noise: of the values.
+        ridges: of the blocks of θ.
+        num_raw: the first numbers of θ, whose steps are limited.
+    """
+
+    def __init__(self, model: Model, noise: NoiseScales, ridges: Ridges, num_raw: int) -> None:
+        self.model, self.noise, self.ridges, self.num_raw = model, noise, ridges, num_raw
+        self.iterations = 0
+        self.has_converged = False
+
+    def run(self, theta: Array, max_iterations: int) -> Iterate | None:
+        """Return the last iterate, None where the model fails at the start."""
+        here = self.at(theta)
+        if here is None:
+            return None
+        damping, self.has_converged = 1e-3, False
+        for _ in range(max_iterations):
+            self.iterations += 1
+            self.noise.follow(here.residual)
+            self._choose(here)
+            following, damping, predicted = self._step(here, damping)
+            if following is None or predicted < SMALL:
+                self.has_converged = following is not None or predicted < 100 * SMALL
+                return following or here
+            here = following
+        return here
+
+    def at(self, theta: Array) -> Iterate | None:
+        """Return the iterate at θ."""
+        found = self.model(theta, True)
+        return None if found is None else Iterate(theta, *found)
+
+    def loss(self, residual: Array, theta: Array) -> float:
+        """Return ‖r‖² + θᵀΛθ."""
+        scaled = residual / self.noise.values
+        return float(scaled @ scaled + self.ridges.diagonal @ np.square(theta))
+
+    def _choose(self, here: Iterate) -> None:
+        std = self.noise.values
+        self.ridges.choose(here.jacobian / std[:, None], here.residual / std, here.theta)
+
+    def _step(self, here: Iterate, damping: float) -> tuple[Iterate | None, float, float]:
+        """Return the next iterate, None where there is none, the damping and what was promised."""
+        std, ridge = self.noise.values, self.ridges.diagonal
+        j, r = here.jacobian / std[:, None], here.residual / std
+        gram, slope = j.T @ j, j.T @ r + ridge * here.theta
+        size = np.maximum(gram.diagonal(), 1e-12 * gram.diagonal().max(initial=1e-300))
+        before, predicted = self.loss(here.residual, here.theta), np.inf
+        for _ in range(MOST_REJECTED):
+            change = _solved(gram + np.diag(ridge + damping * size), -slope)
+            longest = np.abs(change[: self.num_raw]).max(initial=0.0)
+            change = change * min(1.0, LONGEST / max(longest, 1e-300))
+            curved = change @ (gram @ change) + ridge @ np.square(change)
+            predicted = float(-2 * slope @ change - curved)
+            found = self.model(here.theta + change, False) if predicted > 0 else None
+            if found is not None:
+                gain = before - self.loss(found[0], here.theta + change)
+                if gain > 0 or predicted < SMALL:
+                    following = self.at(here.theta + change)
+                    if following is not None:
+                        is_good = gain > 0.5 * predicted
+                        damping = max(damping / 5, 1e-9) if is_good else damping
+                        return following, damping, predicted
+            if predicted < SMALL:
+                return here, damping, predicted
+            damping = max(4 * damping, 1e-4)
+        return None, damping, predicted
+
+
+def _solved(matrix: Array, right: Array) -> Array:
+    """Solve a symmetric system that is positive definite but for rounding."""
+    scale = 1 / np.sqrt(np.maximum(matrix.diagonal(), 1e-300))
+    scaled = scale[:, None] * matrix * scale
+    for jitter in (0.0, 1e-14, 1e-10, 1e-6):
+        try:
+            factor = cho_factor(scaled + jitter * np.eye(len(scaled)))
+            return np.asarray(scale * cho_solve(factor, scale * right))
+        except np.linalg.LinAlgError:
+            continue
+    return np.zeros_like(right)
