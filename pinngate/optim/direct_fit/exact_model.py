@@ -34,6 +34,7 @@ from pinngate.statement.kinks import kink_places
 
 Array = NDArray[np.float64]
 
+MOST_STEPS = 5000  # in time; then at most five times those of the last solution
 EARLY = 1e-5  # of the time axis: before that a solution does not place nodes
 
 
@@ -93,6 +94,7 @@ class ExactModel:
         kinks = kink_places(self.problem)
         self._stops = kinks["t"]
         self._fixed: list[float] = list(kinks.get(form.axis or "", ()))
+        self._most_steps = MOST_STEPS
         self.accuracy = 2 if form.is_degenerate or self._fixed else 4
         if form.axis is not None:
             self.domain = self.problem.domain[form.axis]
@@ -116,7 +118,9 @@ class ExactModel:
             return Resolution(Line(np.zeros(1)), tolerance)
         if self.is_periodic:
             return self._periodic(count, tolerance)
-        density = first_density(self.bounds, self.domain, self._probes)
+        density = first_density(
+            self.domain, self._probes, crowded=max(self.form.orders.values()) == 1
+        )
         return self._resolution(density, count, tolerance)
 
     def adapted_resolution(self, solution: Solution, count: int, tolerance: float) -> Resolution:
@@ -168,7 +172,9 @@ class ExactModel:
                 tangents if with_tangents else None,
                 self.problem.domain["t"],
                 self._stops,
+                self._most_steps,
             )
+        self._most_steps = min(MOST_STEPS, max(500, 5 * found.num_steps))
         return Solution(system, found)
 
     def fields(self, solution: Solution, theta: Array, points: Array) -> tuple[Array, Array]:

@@ -20,11 +20,11 @@ from scipy.linalg import cho_factor, cho_solve
 from pinngate.optim.direct_fit.ridge_choice import Ridges
 
 Array = NDArray[np.float64]
-Model = Callable[[Array, bool], tuple[Array, Array] | None]
-"""θ, whether the Jacobian is wanted → residuals (n,) and ∂r/∂θ (n, P); None where it fails."""
+Model = Callable[[Array], tuple[Array, Array] | None]
+"""θ → residuals (n,) and ∂r/∂θ (n, P); None where it fails."""
 
-LONGEST = 1.5  # of a raw coefficient in one step: a factor of 4.5 where it is a logarithm
-SMALL = 3e-3  # predicted decrease of the loss, in squared units of the noise, that is none
+MOST_CHOICES = 12  # of ridges in one run: then they stay, so that the search can come to an end
+SMALL = 0.01  # decrease of the loss, in squared units of the noise, that is none
 MOST_REJECTED = 12
 
 
@@ -72,11 +72,13 @@ class LevenbergMarquardt:
         model: what is fitted.
         noise: of the values.
         ridges: of the blocks of θ.
-        num_raw: the first numbers of θ, whose steps are limited.
+        length: of a change of θ, (P,) → a number, one for the longest that a step may have.
     """
 
-    def __init__(self, model: Model, noise: NoiseScales, ridges: Ridges, num_raw: int) -> None:
-        self.model, self.noise, self.ridges, self.num_raw = model, noise, ridges, num_raw
+    def __init__(
+        self, model: Model, noise: NoiseScales, ridges: Ridges, length: Callable[[Array], float]
+    ) -> None:
+        self.model, self.noise, self.ridges, self.length = model, noise, ridges, length
         self.iterations = 0
         self.has_converged = False
 
@@ -86,20 +88,26 @@ class LevenbergMarquardt:
         if here is None:
             return None
         damping, self.has_converged = 1e-3, False
-        for _ in range(max_iterations):
+        for k in range(max_iterations):
             self.iterations += 1
             self.noise.follow(here.residual)
-            self._choose(here)
-            following, damping, predicted = self._step(here, damping)
-            if following is None or predicted < SMALL:
-                self.has_converged = following is not None or predicted < 100 * SMALL
-                return following or here
+            if k < MOST_CHOICES:
+                self._choose(here)
+            following, damping, promised = self._step(here, damping)
+            if following is None:
+                self.has_converged = promised < 10 * SMALL
+                return here
+            gain = self.loss(here.residual, here.theta)
+            gain -= self.loss(following.residual, following.theta)
             here = following
+            if promised < SMALL or (gain < SMALL and promised < 10 * SMALL):
+                self.has_converged = True
+                return here
         return here
 
     def at(self, theta: Array) -> Iterate | None:
         """Return the iterate at θ."""
-        found = self.model(theta, True)
+        found = self.model(theta)
         return None if found is None else Iterate(theta, *found)
 
     def loss(self, residual: Array, theta: Array) -> float:
@@ -120,19 +128,15 @@ class LevenbergMarquardt:
         before, predicted = self.loss(here.residual, here.theta), np.inf
         for _ in range(MOST_REJECTED):
             change = _solved(gram + np.diag(ridge + damping * size), -slope)
-            longest = np.abs(change[: self.num_raw]).max(initial=0.0)
-            change = change * min(1.0, LONGEST / max(longest, 1e-300))
+            change = change / max(1.0, self.length(change))
             curved = change @ (gram @ change) + ridge @ np.square(change)
             predicted = float(-2 * slope @ change - curved)
-            found = self.model(here.theta + change, False) if predicted > 0 else None
-            if found is not None:
-                gain = before - self.loss(found[0], here.theta + change)
+            tried = self.at(here.theta + change) if predicted > 0 else None
+            if tried is not None:
+                gain = before - self.loss(tried.residual, tried.theta)
                 if gain > 0 or predicted < SMALL:
-                    following = self.at(here.theta + change)
-                    if following is not None:
-                        is_good = gain > 0.5 * predicted
-                        damping = max(damping / 5, 1e-9) if is_good else damping
-                        return following, damping, predicted
+                    is_good = gain > 0.5 * predicted
+                    return tried, max(damping / 5, 1e-9) if is_good else damping, predicted
             if predicted < SMALL:
                 return here, damping, predicted
             damping = max(4 * damping, 1e-4)

@@ -23,12 +23,20 @@ STEEPEST = 0.15  # change of the spacing from one interval to the next
 BEYOND = 30.0  # lengths of the domain, to which it goes on beyond an open end
 
 
-def first_density(bounds: tuple[float, float], domain: tuple[float, float], probes: Array) -> Array:
-    """Return a density at places (m,) between `bounds`, which may reach beyond the domain."""
+def first_density(domain: tuple[float, float], probes: Array, *, crowded: bool) -> Array:
+    """Return a density at places (m,), which may reach beyond the domain.
+
+    Args:
+        domain: its low and its high end.
+        probes: the places.
+        crowded: whether nodes crowd towards the ends.
+    """
     low, high = domain
     length = high - low
     outside = np.maximum(np.maximum(low - probes, probes - high), 0.0)
     even = 1 / (length + 3 * outside)
+    if not crowded:
+        return even
     ends = [np.abs(probes - end) for end in domain]
     return even + SHARE_OF_ENDS * sum(1 / (NEAR_END * length + d) for d in ends)
 

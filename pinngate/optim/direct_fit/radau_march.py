@@ -43,7 +43,6 @@ REAL = 3 + 3 ** (2 / 3) - 3 ** (1 / 3)  # the real eigenvalue of A⁻¹
 
 NO_LENGTH = 1e-12  # of the time axis: the step that makes a state consistent
 FIRST_STEP = 1e-6  # of the time axis
-MOST_STEPS = 5000
 MOST_NEWTON = 8
 NEWTON = 0.01  # of the tolerance
 GROWTH, SHRINKAGE, SAFETY = 6.0, 0.15, 0.9
@@ -169,7 +168,7 @@ class RadauMarch:
 
     def run(
         self, initial: Array, tangents: Array | None, bounds: tuple[float, float],
-        stops: Sequence[float],
+        stops: Sequence[float], most_steps: int,
     ) -> March:
         """Return the solution between two times.
 
@@ -178,6 +177,7 @@ class RadauMarch:
             tangents: ∂U/∂θ there, (N, P), or None for the solution alone.
             bounds: the times.
             stops: times between them at which a step has to end.
+            most_steps: more are a failure.
 
         Raises:
             MarchFailed: there is none.
@@ -195,7 +195,7 @@ class RadauMarch:
             t, h, self._last = low, NO_LENGTH * span, None
             is_first, rejected = True, False
             while t < high:
-                if len(ends) > MOST_STEPS:
+                if len(ends) > most_steps:
                     raise MarchFailed("the steps are too many")
                 is_last = t + 1.01 * h >= high
                 h = high - t if is_last else h

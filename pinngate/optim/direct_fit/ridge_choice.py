@@ -18,9 +18,10 @@ from pinngate.linear.system import RidgeFit
 
 Array = NDArray[np.float64]
 
-LADDER = 10.0 ** np.arange(-8.0, 8.5, 0.5)  # against rows in units of the noise
+LADDER = 1e-8, 1e8  # the least and the largest, against rows in units of the noise
 MOST_ROUNDS = 4
-FIRST = 1e-2
+NEAR = 10.0 ** np.arange(-1.0, 1.5, 0.5)  # how far a ridge moves at once
+BETTER = 0.998  # of the risk: a ridge that brings less is not worth the change
 
 
 class Ridges:
@@ -29,11 +30,12 @@ class Ridges:
     Args:
         blocks: parts of θ that carry a ridge, one after the other up to its end.
         num_free: numbers before them.
+        first: where the ridges start; strong ones lead through smooth functions.
     """
 
-    def __init__(self, blocks: Sequence[slice], num_free: int) -> None:
+    def __init__(self, blocks: Sequence[slice], num_free: int, first: Sequence[float]) -> None:
         self.blocks, self.num_free = tuple(blocks), num_free
-        self.values = np.full(len(self.blocks), FIRST)
+        self.values = np.array(first, dtype=float)
 
     @property
     def diagonal(self) -> Array:
@@ -48,36 +50,28 @@ class Ridges:
         return self._fit(jacobian, residual, theta, self.values)
 
     def choose(self, jacobian: Array, residual: Array, theta: Array) -> None:
-        """Take the ridges of least leave-one-out risk.
+        """Go towards the ridges of least leave-one-out risk, a factor of ten at most.
 
         Args:
             jacobian: of the residuals, in units of the noise, (n, P).
             residual: at θ, (n,).
             theta: where the problem is linearised, (P,).
 
-        Cost: a factorisation of n P² for each block and round.
+        Cost: a factorisation of n P² for each ridge that is tried.
         """
-        if not self.blocks:
-            return
+        first = self.values.copy()
+        least = self.fit(jacobian, residual, theta).risk if self.blocks else 0.0
         for _ in range(MOST_ROUNDS):
-            before = self.values.copy()
+            before = least
             for k in range(len(self.blocks)):
-                self.values[k] = self._best(jacobian, residual, theta, k)
-            if np.array_equal(before, self.values):
+                for value in np.clip(first[k] * NEAR, *LADDER):
+                    tried = self.values.copy()
+                    tried[k] = value
+                    risk = self._fit(jacobian, residual, theta, tried).risk
+                    if risk < BETTER * least:
+                        self.values, least = tried, risk
+            if least == before:
                 return
-
-    def _best(self, jacobian: Array, residual: Array, theta: Array, k: int) -> float:
-        if len(self.blocks) == 1:
-            system, b = self._system(jacobian, residual, theta, np.ones(1))
-            return float(system.best_fit(LADDER.tolist(), b).ridge)
-        near = self.values[k] * 10.0 ** np.arange(-2.0, 2.5, 0.5)
-        near = np.clip(near, LADDER[0], LADDER[-1])
-        risks = []
-        for value in near:
-            tried = self.values.copy()
-            tried[k] = value
-            risks.append(self._fit(jacobian, residual, theta, tried).risk)
-        return float(near[int(np.argmin(risks))])
 
     def _fit(self, jacobian: Array, residual: Array, theta: Array, values: Array) -> RidgeFit:
         system, b = self._system(jacobian, residual, theta, values)

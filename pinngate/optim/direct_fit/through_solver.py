@@ -36,8 +36,9 @@ Array = NDArray[np.float64]
 NUM_NODES = {2: 200, 4: 100}  # to begin with, by order of the differences
 MOST_NODES = 900
 TOLERANCE = 1e-4
-FINER_NODES, FINER_STEPS = 1.6, 0.1
-SHIFT = 0.2  # of a standard deviation: a solver's error beyond which it is refined
+FINER_NODES, FINER_STEPS = 1.6, 0.25
+SHIFT = 0.25  # of a standard deviation: a solver's error beyond which it is refined
+FUNCTION_RIDGE, STATE_RIDGE = 10.0, 0.1  # to begin with
 POOR = 0.5  # of the data's variance left unexplained: the start was bad
 DECADES = {1: 10.0, 2: 2.0}  # how far half-decades are searched, by number of coefficients
 
@@ -48,7 +49,7 @@ class SolverError:
 
     Attributes:
         values: largest change of what sensors read, in standard deviations of the noise.
-        shift: change of all unknowns together, √(δᵀC⁻¹δ), in standard deviations.
+        shift: of any coefficient, or of all unknowns in the mean, in their standard deviations.
     """
 
     values: float
@@ -159,15 +160,17 @@ class _Search:
         spreads = [float(np.std(d.values)) or float(np.abs(d.values).max()) or 1.0 for d in sets]
         self.noise = NoiseScales(parts, [data.std for data in sets], spreads)
         self._spreads = spreads
-        blocks = [block.part for block in self.unknowns.blocks]
-        self.ridges = Ridges(blocks, self.unknowns.num_free)
-        num_raw = len(coefficients.names)
-        self.steps = LevenbergMarquardt(self.residuals, self.noise, self.ridges, num_raw)
+        blocks, functions = self.unknowns.blocks, self.unknowns.functions
+        first = [FUNCTION_RIDGE if b.name in functions else STATE_RIDGE for b in blocks]
+        self.ridges = Ridges([b.part for b in blocks], self.unknowns.num_free, first)
+        self.steps = LevenbergMarquardt(
+            self.residuals, self.noise, self.ridges, self.unknowns.length
+        )
         count = NUM_NODES[self.model.accuracy]
         self.resolution = self.model.first_resolution(count, TOLERANCE)
         self.solution: Solution | None = None
 
-    def residuals(self, theta: Array, with_jacobian: bool) -> tuple[Array, Array] | None:
+    def residuals(self, theta: Array) -> tuple[Array, Array] | None:
         """Return read minus observed, and its Jacobian; None where there is no solution."""
         try:
             # tangents are asked for at once: most steps are taken
@@ -188,6 +191,7 @@ class _Search:
 
     def run(self, theta: Array) -> Iterate:
         """Return the best iterate on a resolution whose error is small."""
+        self._adapt(theta, self._count)
         found = self.steps.run(theta, self.max_iterations)
         if self._is_poor(found):
             found = self._scanned(theta, found)
@@ -209,7 +213,7 @@ class _Search:
 
     def _resolve(self, theta: Array) -> None:
         if self.solution is None or self._solved_at is not theta:
-            self.residuals(theta, True)
+            self.residuals(theta)
 
     def _is_poor(self, found: Iterate | None) -> bool:
         if found is None:
@@ -229,7 +233,7 @@ class _Search:
         for shift in itertools.product(half, repeat=len(coefficients)):
             tried = theta.copy()
             tried[self.unknowns.scalars] += shift
-            here = self.residuals(tried, False)
+            here = self.residuals(tried)
             if here is not None and (size := self._size(here[0])) < least:
                 best, least = tried, size
         if best is None or (found is not None and least >= self._size(found.residual)):
@@ -262,9 +266,12 @@ class _Search:
         """Return how far the change of the residuals moves the unknowns, in their deviations."""
         std = self.noise.values
         j = fine.jacobian / std[:, None]
-        moved = j.T @ ((fine.residual - coarse) / std)
+        slope = j.T @ ((fine.residual - coarse) / std)
         root = _root_of_covariance(j, self.ridges.diagonal)
-        return float(np.linalg.norm(root.T @ moved))
+        moved = root.T @ slope
+        each = np.abs(root @ moved) / np.maximum(np.linalg.norm(root, axis=1), 1e-300)
+        mean = np.linalg.norm(moved) / np.sqrt(max(1, len(moved)))
+        return float(max(mean, each[self.unknowns.scalars].max(initial=0.0)))
 
     def answer(self, found: Iterate, began: float) -> DirectFit:
         """Return the answer at an iterate."""

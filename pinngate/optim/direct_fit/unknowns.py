@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ Guess = Callable[[Array], Array]
 
 SMOOTHNESS = 2.0  # order of the Sobolev norm: that of a cubic smoothing spline
 NUM_BREAKS = {"initial": 33, "function": 17}
-INSIDE = 1e-9  # of the axis: initial values next to its ends, where conditions may disagree
+LONGEST = 1.5  # change of a coefficient's logarithm in one step: a factor of 4.5
 
 
 @dataclass(frozen=True)
@@ -73,12 +74,20 @@ class AxisBasis:
             values = values * ((np.abs(at) <= 1)[:, None] * (2 / (high - low)) ** order)
         return values * self.decay
 
+    @cached_property
+    def places(self) -> Array:
+        """Places that see every function, (n,)."""
+        low, high = self.bounds
+        return np.asarray(low + (high - low) * (self.functions.nodes()[0] + 1) / 2)
+
+    @cached_property
+    def on_nodes(self) -> Array:
+        """The functions at those places, (n, count)."""
+        return self(self.places)
+
     def fitted(self, values: Callable[[Array], Array]) -> Array:
         """Return the weights that come closest to a function of places (n,) → (n,)."""
-        nodes, _ = self.functions.nodes()
-        low, high = self.bounds
-        places = low + (high - low) * (nodes + 1) / 2
-        found, *_ = np.linalg.lstsq(self(places), values(places), rcond=1e-10)
+        found, *_ = np.linalg.lstsq(self.on_nodes, values(self.places), rcond=1e-10)
         return np.asarray(found)
 
 
@@ -184,6 +193,14 @@ class Unknowns:
         if self.form.axis is not None:
             columns[self.form.axis] = places
         return np.column_stack([columns[a] for a in self.problem.axes])
+
+    def length(self, change: Array) -> float:
+        """Return how long a change of θ (P,) is: one for the longest that a step may be."""
+        longest = np.abs(change[self.scalars]).max(initial=0.0)
+        for block in self.functions.values():
+            assert block.basis is not None
+            longest = max(longest, 2 * np.abs(block.basis.on_nodes @ change[block.part]).max())
+        return float(longest / LONGEST)
 
     def at(self, theta: Array) -> ParametersAt:
         """Return what formulas see of θ."""
