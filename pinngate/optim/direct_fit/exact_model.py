@@ -53,7 +53,7 @@ class Solution:
     system: SemiDiscrete
     march: March
 
-    def read(self, symbol: Symbol, points: Array) -> tuple[Array, Array | None]:
+    def read(self, symbol: Symbol, points: Array) -> tuple[Array, Array]:
         """Return a derivative of a state at points (m, axes), (m,), and ∂/∂θ of it (m, P).
 
         Cost: a sparse product with the tangents at all steps.
@@ -74,8 +74,6 @@ class Solution:
         shape = (len(points), len(self.march.states) * self.system.size)
         matrix = scipy.sparse.csr_array((weights.ravel(), columns.ravel(), starts), shape=shape)
         values = matrix @ self.march.states.ravel()
-        if self.march.tangents is None:
-            return values, None
         return values, np.asarray(matrix @ self.march.tangents.reshape(shape[1], -1))
 
 
@@ -86,6 +84,10 @@ class ExactModel:
         form: the rows.
         unknowns: what θ is.
         sizes: of the states, below whose thousandth errors do not count.
+
+    Attributes:
+        accuracy: order of the differences in space.
+        horizon: where a solution ends in time, the end of the domain but for parts of a record.
     """
 
     def __init__(self, form: MarchingForm, unknowns: Unknowns, sizes: Array) -> None:
@@ -94,6 +96,7 @@ class ExactModel:
         kinks = kink_places(self.problem)
         self._stops = kinks["t"]
         self._fixed: list[float] = list(kinks.get(form.axis or "", ()))
+        self.horizon = self.problem.domain["t"][1]
         self._most_steps = MOST_STEPS
         self.accuracy = 2 if form.is_degenerate or self._fixed else 4
         if form.axis is not None:
@@ -147,13 +150,14 @@ class ExactModel:
         nodes = np.linspace(low, high, count + 1)[:-1]
         return Resolution(Line(nodes, high - low), tolerance)
 
-    def solve(self, theta: Array, resolution: Resolution, *, with_tangents: bool) -> Solution:
-        """Return the solution at θ.
+    def solve(self, theta: Array, resolution: Resolution) -> Solution:
+        """Return the solution at θ with its tangents, up to `horizon`.
 
         Raises:
             MarchFailed: there is none.
         """
         parameters = self.unknowns.at(theta)
+        start, _ = self.problem.domain["t"]
         with np.errstate(all="ignore"):
             system = SemiDiscrete(
                 self.form, resolution.line, parameters, self.problem.constants, self.accuracy
@@ -169,9 +173,9 @@ class ExactModel:
             march = RadauMarch(system, resolution.tolerance, self.sizes)
             found = march.run(
                 initial,
-                tangents if with_tangents else None,
-                self.problem.domain["t"],
-                self._stops,
+                tangents,
+                (start, self.horizon),
+                [stop for stop in self._stops if stop < self.horizon],
                 self._most_steps,
             )
         self._most_steps = min(MOST_STEPS, max(500, 5 * found.num_steps))
@@ -183,7 +187,7 @@ class ExactModel:
         for f in self.problem.unknowns:
             value, slope = solution.read(Symbol(self.form.states.index((f, 0)), 0, False), points)
             values.append(value)
-            slopes.append(np.zeros((len(points), self.unknowns.count)) if slope is None else slope)
+            slopes.append(slope)
         for f in self.problem.coefficient_fields:
             places = points[:, self.problem.axes.index(f.over[0])]
             value, slope = self.unknowns.function_values(f.name, theta, places)
@@ -226,9 +230,7 @@ class ExactModel:
                 places = points[:, problem.axes.index(unknowns.over(found.field))]
                 seen[name] = unknowns.function_values(name, theta, places)
             else:
-                value, slope = solution.read(self.form.symbol_of(found), points)
-                assert slope is not None
-                seen[name] = value, slope
+                seen[name] = solution.read(self.form.symbol_of(found), points)
         known: dict[str, Any] = {**problem.constants}
         known |= {axis: points[:, k] for k, axis in enumerate(problem.axes)}
         known |= {name: value for name, (value, _) in seen.items()}

@@ -44,6 +44,9 @@ class NoiseScales:
         parts: the values of each set.
         stated: standard deviations (n,) of each set, or None.
         sizes: where those start that are not stated.
+
+    Attributes:
+        active: which values count, (n,); residuals of others are zero.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class NoiseScales:
         self.values = np.ones(parts[-1].stop if parts else 0)
         for part, std, size in zip(parts, stated, sizes, strict=True):
             self.values[part] = size if std is None else std
+        self.active = np.ones(len(self.values), dtype=bool)
         self._least = [1e-9 * size for size in sizes]
 
     def follow(self, residual: Array, leverage: Array | None = None) -> None:
@@ -61,7 +65,7 @@ class NoiseScales:
             if std is None:
                 r = residual[part]
                 taken = 0.0 if leverage is None else float(leverage[part].sum())
-                count = max(len(r) - taken, 1.0)
+                count = max(int(self.active[part].sum()) - taken, 1.0)
                 self.values[part] = max(float(np.sqrt(np.square(r).sum() / count)), least)
 
 

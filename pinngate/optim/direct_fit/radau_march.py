@@ -59,12 +59,12 @@ class March:
     Attributes:
         ends: t_0 … t_n, (n + 1,).
         states: U at t_0, then at the three stages of every step, (1 + 3n, N).
-        tangents: ∂U/∂θ there, (1 + 3n, N, P); None where they were not asked for.
+        tangents: ∂U/∂θ there, (1 + 3n, N, P).
     """
 
     ends: Array
     states: Array
-    tangents: Array | None
+    tangents: Array
 
     @property
     def num_steps(self) -> int:
@@ -167,14 +167,14 @@ class RadauMarch:
         self._floors = 1e-3 * floors
 
     def run(
-        self, initial: Array, tangents: Array | None, bounds: tuple[float, float],
+        self, initial: Array, tangents: Array, bounds: tuple[float, float],
         stops: Sequence[float], most_steps: int,
     ) -> March:
         """Return the solution between two times.
 
         Args:
             initial: U (N,) at the beginning.
-            tangents: ∂U/∂θ there, (N, P), or None for the solution alone.
+            tangents: ∂U/∂θ there, (N, P).
             bounds: the times.
             stops: times between them at which a step has to end.
             most_steps: more are a failure.
@@ -188,7 +188,7 @@ class RadauMarch:
         span = end - start
         self._largest = np.abs(initial[self._by_state]).max(axis=1)
         ends, states = [start], [initial[None]]
-        marched = [] if tangents is None else [tangents[None]]
+        marched = [tangents[None]]
         edges = [start, *stops, end]
         for low, high in zip(edges[:-1], edges[1:], strict=True):
             self._clip = low + 0.1 * NO_LENGTH * span, high - 0.1 * NO_LENGTH * span
@@ -209,8 +209,7 @@ class RadauMarch:
                         raise MarchFailed("the steps are too short")
                     continue
                 states.append(found.stages)
-                if tangents is not None:
-                    marched.append(self._tangents(t, h, states[-2][-1], marched[-1][-1], found))
+                marched.append(self._tangents(t, h, states[-2][-1], marched[-1][-1], found))
                 t = high if is_last else t + h
                 ends.append(t)
                 self._largest = np.maximum(self._largest, found.largest)
@@ -218,8 +217,7 @@ class RadauMarch:
                 growth = min(GROWTH, SAFETY * max(found.error, 1e-8) ** -0.25)
                 h = FIRST_STEP * span if is_first else h * (min(growth, 1.0) if rejected else growth)
                 is_first, rejected = False, False
-        joined = np.concatenate(states)
-        return March(np.array(ends), joined, np.concatenate(marched) if marched else None)
+        return March(np.array(ends), np.concatenate(states), np.concatenate(marched))
 
     def _step(self, t: float, h: float, u: Array, *, exact: bool) -> _Step | None:
         try:
