@@ -1,1 +1,1 @@
-"""Direct fit through a solver: equations marched exactly, everything unknown found by least squares."""
+"""Direct fit through a solver: equations hold exactly, what is unknown follows by least squares."""

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from pinngate.data.observations import ObservationSet
 from pinngate.data.quantities import mean_nodes
 from pinngate.expression import differentiate, evaluate, names
-from pinngate.optim.direct_fit.marching_form import MarchingForm, Symbol
+from pinngate.optim.direct_fit.marched_states import Symbol
+from pinngate.optim.direct_fit.marching_form import MarchingForm
 from pinngate.optim.direct_fit.node_density import (
     BEYOND,
     bending_density,
@@ -61,7 +62,7 @@ class Solution:
         form, line = self.system.form, self.system.line
         axes = form.problem.axes
         row, in_time = self.march.weights(points[:, axes.index("t")], int(symbol.is_rate))
-        numbers = self.system.numbers(symbol.state)
+        numbers = self.system.numbers[symbol.state]
         if form.axis is None:
             index, in_space = np.zeros((len(points), 1), np.intp), np.ones((len(points), 1))
         else:
@@ -98,7 +99,7 @@ class ExactModel:
         self._fixed: list[float] = list(kinks.get(form.axis or "", ()))
         self.horizon = self.problem.domain["t"][1]
         self._most_steps = MOST_STEPS
-        self.accuracy = 2 if form.is_degenerate or self._fixed else 4
+        self.accuracy = 2 if form.is_quasilinear or self._fixed else 4
         if form.axis is not None:
             self.domain = self.problem.domain[form.axis]
             length = self.domain[1] - self.domain[0]
@@ -122,7 +123,7 @@ class ExactModel:
         if self.is_periodic:
             return self._periodic(count, tolerance)
         density = first_density(
-            self.domain, self._probes, crowded=max(self.form.orders.values()) == 1
+            self.domain, self._probes, crowded=max(self.form.states.orders.values()) == 1
         )
         return self._resolution(density, count, tolerance)
 
@@ -134,16 +135,12 @@ class ExactModel:
         march, system = solution.march, solution.system
         late = march.ends[1:] - start > EARLY * (end - start)
         rows = march.states[3::3][late]
-        fields = [
-            rows[:, system.numbers(k)] for k, (_, j) in enumerate(self.form.states) if j == 0
-        ]
+        fields = [rows[:, system.numbers[k]] for k, (_, j) in enumerate(self.form.states.all) if j == 0]
         density = bending_density(system.line.nodes, fields, self._probes, self.domain)
         return self._resolution(density, count, tolerance)
 
     def _resolution(self, density: Array, count: int, tolerance: float) -> Resolution:
-        return Resolution(
-            Line(placed_nodes(density, self._probes, count, self._fixed)), tolerance
-        )
+        return Resolution(Line(placed_nodes(density, self._probes, count, self._fixed)), tolerance)
 
     def _periodic(self, count: int, tolerance: float) -> Resolution:
         low, high = self.domain
@@ -160,14 +157,14 @@ class ExactModel:
         start, _ = self.problem.domain["t"]
         with np.errstate(all="ignore"):
             system = SemiDiscrete(
-                self.form, resolution.line, parameters, self.problem.constants, self.accuracy
+                self.form, resolution.line, parameters, self.accuracy
             )
             values, slopes = self.unknowns.initial_state(theta, resolution.line.nodes)
             initial = np.zeros(system.size)
             tangents = np.zeros((system.size, self.unknowns.count))
             for k in range(system.num_states):
-                initial[system.numbers(k)] = values[k]
-                tangents[system.numbers(k)] = slopes[k]
+                initial[system.numbers[k]] = values[k]
+                tangents[system.numbers[k]] = slopes[k]
             if not np.isfinite(initial).all():
                 raise MarchFailed("the initial state is not finite")
             march = RadauMarch(system, resolution.tolerance, self.sizes)
@@ -185,12 +182,12 @@ class ExactModel:
         """Return unknowns, then coefficient functions, at points: (n, F), ∂/∂θ (n, F, P)."""
         values, slopes = [], []
         for f in self.problem.unknowns:
-            value, slope = solution.read(Symbol(self.form.states.index((f, 0)), 0, False), points)
+            value, slope = solution.read(Symbol(self.form.states.number(f, 0), 0, False), points)
             values.append(value)
             slopes.append(slope)
-        for f in self.problem.coefficient_fields:
-            places = points[:, self.problem.axes.index(f.over[0])]
-            value, slope = self.unknowns.function_values(f.name, theta, places)
+        for name in self.unknowns.functions:
+            places = points[:, self.problem.axes.index(self.unknowns.over(name))]
+            value, slope = self.unknowns.function_values(name, theta, places)
             values.append(value)
             slopes.append(slope)
         return np.stack(values, 1), np.stack(slopes, 1)
@@ -219,8 +216,9 @@ class ExactModel:
         for k, name in enumerate(unknowns.coefficients.names):
             row = np.zeros(unknowns.count)
             row[k] = slopes[k]
-            seen[name] = np.full(len(points), values[k]), np.broadcast_to(
-                row, (len(points), unknowns.count)
+            seen[name] = (
+                np.full(len(points), values[k]),
+                np.broadcast_to(row, (len(points), unknowns.count)),
             )
         for name in names(data.expression):
             found = parse_derivative(name, problem.outputs, problem.axes)
@@ -230,7 +228,7 @@ class ExactModel:
                 places = points[:, problem.axes.index(unknowns.over(found.field))]
                 seen[name] = unknowns.function_values(name, theta, places)
             else:
-                seen[name] = solution.read(self.form.symbol_of(found), points)
+                seen[name] = solution.read(self.form.states.symbol_of(found), points)
         known: dict[str, Any] = {**problem.constants}
         known |= {axis: points[:, k] for k, axis in enumerate(problem.axes)}
         known |= {name: value for name, (value, _) in seen.items()}

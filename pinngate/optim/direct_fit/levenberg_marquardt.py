@@ -4,7 +4,7 @@
 
 Rows are in units of the noise; that of a set whose standard deviation is not stated follows its
 residuals. A step that the model cannot follow, or that does not lower ‖r‖² + θᵀΛθ, is taken again
-with more damping. Source: J. J. Moré, in Numerical Analysis (Dundee 1977). Between `ridge_choice` and
+with more damping. Source: J. J. Moré, in Numerical Analysis (Dundee 1977). Between `block_ridges` and
 `through_solver`.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
-from pinngate.optim.direct_fit.ridge_choice import Ridges
+from pinngate.optim.direct_fit.block_ridges import Ridges
 
 Array = NDArray[np.float64]
 Model = Callable[[Array], tuple[Array, Array] | None]
@@ -49,9 +49,7 @@ class NoiseScales:
         active: which values count, (n,); residuals of others are zero.
     """
 
-    def __init__(
-        self, parts: list[slice], stated: list[Array | None], sizes: list[float]
-    ) -> None:
+    def __init__(self, parts: list[slice], stated: list[Array | None], sizes: list[float]) -> None:
         self.parts, self.stated = parts, stated
         self.values = np.ones(parts[-1].stop if parts else 0)
         for part, std, size in zip(parts, stated, sizes, strict=True):

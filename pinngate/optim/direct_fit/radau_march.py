@@ -163,12 +163,16 @@ class RadauMarch:
     def __init__(self, system: SemiDiscrete, tolerance: float, floors: Array) -> None:
         self.system, self.tolerance = system, tolerance
         self._bands = _Banded(system)
-        self._by_state = np.stack([system.numbers(k) for k in range(system.num_states)])
+        self._by_state = system.numbers
         self._floors = 1e-3 * floors
 
     def run(
-        self, initial: Array, tangents: Array, bounds: tuple[float, float],
-        stops: Sequence[float], most_steps: int,
+        self,
+        initial: Array,
+        tangents: Array,
+        bounds: tuple[float, float],
+        stops: Sequence[float],
+        most_steps: int,
     ) -> March:
         """Return the solution between two times.
 
@@ -201,8 +205,8 @@ class RadauMarch:
                 h = high - t if is_last else h
                 found = self._step(t, h, states[-1][-1], exact=is_first)
                 if found is None or (not is_first and found.error > 1):
-                    rate = SHRINKAGE if found is None else max(
-                        SHRINKAGE, SAFETY * found.error**-0.25
+                    rate = (
+                        SHRINKAGE if found is None else max(SHRINKAGE, SAFETY * found.error**-0.25)
                     )
                     h, rejected = h * rate, True
                     if h < NO_LENGTH * span:
@@ -215,7 +219,11 @@ class RadauMarch:
                 self._largest = np.maximum(self._largest, found.largest)
                 self._last = (h, np.concatenate([states[-2][-1:], found.stages]))
                 growth = min(GROWTH, SAFETY * max(found.error, 1e-8) ** -0.25)
-                h = FIRST_STEP * span if is_first else h * (min(growth, 1.0) if rejected else growth)
+                h = (
+                    FIRST_STEP * span
+                    if is_first
+                    else h * (min(growth, 1.0) if rejected else growth)
+                )
                 is_first, rejected = False, False
         return March(np.array(ends), np.concatenate(states), np.concatenate(marched))
 
@@ -236,7 +244,7 @@ class RadauMarch:
         stages = self._predicted(h, u)
         before = np.inf
         for _ in range(MOST_NEWTON):
-            rates = (stages - u) .T @ INVERSE.T / h
+            rates = (stages - u).T @ INVERSE.T / h
             linear = system.linearised(times, stages.T, rates)
             if not np.isfinite(linear.residual).all():
                 return None

@@ -1,82 +1,63 @@
 """The rows of a problem on nodes: residuals of states and rates, and their exact derivatives.
 
-Below `radau_march`. Everything that a row names is sampled at once by one sparse matrix, from
-differences on unequal nodes (`reference.stencils`), evaluated for all nodes and stages together, and
-differentiated symbolically, so that Jacobians and tangents are those of the discrete equations.
+Between `marching_form` and `radau_march`. All nodes and stages are evaluated together. Jacobians and
+tangents are those of the discrete equations, by the chain rule through the differences of brackets.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
-from pinngate.expression import ZERO, Expression, differentiate, evaluate, names
-from pinngate.optim.direct_fit.marching_form import Bracket, MarchingForm, Row, Symbol
-from pinngate.reference.stencils import Line, stencil_weights
+from pinngate.expression import Expression
+from pinngate.optim.direct_fit.marching_form import MarchingForm, Row
+from pinngate.optim.direct_fit.opened_brackets import Bracket
+from pinngate.optim.direct_fit.placed_formulas import (
+    Formula,
+    Parameters,
+    PlacedFormulas,
+    Sampled,
+)
+from pinngate.reference.stencils import Line
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
-
-
-class Parameters(Protocol):
-    """What is unknown, as functions of time and place that formulas name."""
-
-    count: int
-    """P, numbers in all."""
-
-    def values(self, name: str, t: Array, x: Array) -> Array | float | None:
-        """Return a name's values (places, times), None where it is not one of them."""
-
-    def slopes(self, name: str, t: Array, x: Array) -> tuple[slice, Array]:
-        """Return which numbers it depends on and its derivatives (places or 1, times or 1, k)."""
+Entries = tuple[Indices, Indices]
+Known = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class _Sampled:
-    """Where the samples of one name at some places stand, and the entries that made them."""
+class _Difference:
+    """∂x^order of a bracket at the places of a row: (m, width) places inside, and weights."""
 
-    part: slice
-    row: Indices
-    column: Indices
-    weight: Array
-    is_rate: bool
+    inside: Formula
+    index: Indices
+    weights: Array
+    matrix: scipy.sparse.csr_array
 
-
-@dataclass(frozen=True)
-class _Slope:
-    """∂(an expression)/∂(a name), unless it is zero."""
-
-    name: str
-    expression: Expression
+    def chained(self, sampled: Sampled) -> tuple[Indices, Array]:
+        """Return columns and weights (m, width, width of the sample) of both differences."""
+        weights = self.weights[:, :, None] * sampled.weights[self.index]
+        return sampled.columns[self.index], weights
 
 
 @dataclass(frozen=True)
-class _Formula:
-    """An expression at some places, with its slopes in symbols, brackets and parameters."""
+class _PlacedRow:
+    """A row with the numbers (m,) of the unknowns that it stands for."""
 
-    expression: Expression
-    place: str
-    in_symbols: tuple[_Slope, ...]
-    in_brackets: tuple[_Slope, ...]
-    in_parameters: tuple[_Slope, ...]
-
-
-@dataclass(frozen=True)
-class _Placed:
-    """A row with the numbers of the unknowns that it stands for."""
-
-    formula: _Formula
+    formula: Formula
     numbers: Indices
+    differences: Mapping[str, _Difference]
 
 
 @dataclass(frozen=True)
 class Linear:
-    """Residuals (N, s), entries of ∂R/∂U and ∂R/∂U' (entries, s), and ∂R/∂θ (N, s, P)."""
+    """Residuals (N, s), entries of ∂R/∂U and ∂R/∂U' (entries, s), and ∂R/∂θ (N, s, P) if wanted."""
 
     residual: Array
     by_state: Array
@@ -94,46 +75,35 @@ class SemiDiscrete:
         form: the rows.
         line: nodes of the space axis; one node for ordinary differential equations.
         parameters: what is unknown.
-        constants: known numbers.
         accuracy: order of the differences, 2 or 4.
 
     Attributes:
-        size: N, unknowns.
-        state_entries: (rows, columns) of `Linear.by_state`, sorted by row; `rate_entries` likewise.
+        numbers: of every state at every node, (S, n).
+        state_entries: rows and columns of `Linear.by_state`, sorted by row.
+        rate_entries: those of `Linear.by_rate`.
     """
 
     def __init__(
-        self,
-        form: MarchingForm,
-        line: Line,
-        parameters: Parameters,
-        constants: Mapping[str, float],
-        accuracy: int,
+        self, form: MarchingForm, line: Line, parameters: Parameters, accuracy: int
     ) -> None:
-        self.form, self.line, self.parameters, self.accuracy = form, line, parameters, accuracy
-        self.num_nodes, self.num_states = len(line.nodes), len(form.states)
-        self.size = self.num_nodes * self.num_states
-        self._constants = dict(constants)
-        self._places: dict[str, Array] = {}
-        self._samples: dict[tuple[str, str], _Sampled] = {}
-        self._blocks: list[scipy.sparse.csr_array] = []
-        self._num_samples = 0
-        n = self.num_nodes
-        fold = np.minimum(2 * np.arange(n), 2 * np.arange(n)[::-1] + 1)
-        self.position = fold if line.period is not None else np.arange(n)
-        middles = (line.nodes[1:] + line.nodes[:-1]) / 2
-        if line.period is not None:
-            last = (line.nodes[-1] + line.nodes[0] + line.period) / 2
-            middles = np.append(middles, last)
-        self._middles = Line(middles, line.period)
+        self.form, self.line, self._parameters = form, line, parameters
+        self.num_states, n = len(form.states.all), len(line.nodes)
+        folded = np.minimum(2 * np.arange(n), 2 * np.arange(n)[::-1] + 1)
+        position = np.arange(n) if line.period is None else folded
+        self.numbers = position * self.num_states + np.arange(self.num_states)[:, None]
+        self._formulas = PlacedFormulas(
+            form.states, line, self.numbers, parameters, form.problem.constants, accuracy
+        )
+        self._middles = Line(_middles(line), line.period)
         self._insides = {name: self._inside(b) for name, b in form.brackets.items()}
-        self._rows = self._placed_rows()
-        self._sampler = scipy.sparse.csr_array(scipy.sparse.vstack(self._blocks))
-        self._sort_entries()
+        self._rows = list(self._placed_rows())
+        entries = [self._sorted(self._entries(is_rate)) for is_rate in (False, True)]
+        (self._state_order, self.state_entries), (self._rate_order, self.rate_entries) = entries
 
-    def numbers(self, state: int) -> Indices:
-        """Return the number of a state at each node, (n,)."""
-        return self.position * self.num_states + state
+    @property
+    def size(self) -> int:
+        """N, unknowns."""
+        return self.numbers.size
 
     def linearised(
         self, t: Array, states: Array, rates: Array, *, with_parameters: bool = False
@@ -148,224 +118,134 @@ class SemiDiscrete:
 
         Cost: a pass through every formula and each of its slopes, on arrays (n, s).
         """
-        samples = self._sampler @ np.concatenate([states, rates])
-        s = len(t)
-        residual = np.zeros((self.size, s))
-        slopes = np.zeros((self.size, s, self.parameters.count)) if with_parameters else None
-        by_symbol, by_rate = [], []
-        insides = {}
-        for name, formula in self._insides.items():
-            known = self._known(formula, samples, t)
-            insides[name] = known
-        brackets = {
-            name: self._values(formula, insides[name], s) for name, formula in self._insides.items()
+        samples = self._formulas.sampler @ np.concatenate([states, rates])
+        inside = {
+            name: self._formulas.known(f, samples, t) for name, f in self._insides.items()
         }
+        brackets = {
+            name: f.at(f.expression, inside[name], len(t)) for name, f in self._insides.items()
+        }
+        residual = np.zeros(states.shape)
+        slopes = np.zeros((*states.shape, self._parameters.count)) if with_parameters else None
+        by_state: list[Array] = [np.empty((0, len(t)))]
+        by_rate: list[Array] = [np.empty((0, len(t)))]
         for row in self._rows:
-            formula = row.formula
-            known = self._known(formula, samples, t)
-            for slope in formula.in_brackets:
-                known[slope.name] = self._outer[slope.name, formula.place] @ brackets[slope.name]
-            for name in formula_brackets(formula) - known.keys():
-                known[name] = self._outer[name, formula.place] @ brackets[name]
-            residual[row.numbers] = self._values(formula, known, s)
-            for slope in formula.in_symbols:
-                c = self._at_places(slope.expression, known, formula.place, s)
-                entries = self._samples[formula.place, slope.name]
-                (by_rate if entries.is_rate else by_symbol).append(
-                    c[entries.row] * entries.weight[:, None]
-                )
+            known = self._formulas.known(row.formula, samples, t)
+            known |= {name: d.matrix @ brackets[name] for name, d in row.differences.items()}
+            residual[row.numbers] = row.formula.at(row.formula.expression, known, len(t))
+            for is_rate, values in self._values(row, known, inside, len(t)):
+                (by_rate if is_rate else by_state).append(values)
             if slopes is not None:
-                for slope in formula.in_parameters:
-                    columns, basis = self.parameters.slopes(
-                        slope.name, t, self._places[formula.place]
-                    )
-                    c = self._at_places(slope.expression, known, formula.place, s)
-                    slopes[row.numbers, :, columns] += c[:, :, None] * basis
-            for outer_slope in formula.in_brackets:
-                c = self._at_places(outer_slope.expression, known, formula.place, s)
-                inner, inside = self._insides[outer_slope.name], insides[outer_slope.name]
-                for slope in inner.in_symbols:
-                    d = self._at_places(slope.expression, inside, inner.place, s)
-                    outer, middle, weight = self._chained[
-                        outer_slope.name, formula.place, slope.name
-                    ]
-                    by_symbol.append(c[outer] * d[middle] * weight[:, None])
-                if slopes is None:
-                    continue
-                for slope in inner.in_parameters:
-                    columns, basis = self.parameters.slopes(
-                        slope.name, t, self._places[inner.place]
-                    )
-                    d = self._at_places(slope.expression, inside, inner.place, s)
-                    varied = d[:, :, None] * basis
-                    flat = self._outer[outer_slope.name, formula.place] @ varied.reshape(
-                        len(varied), -1
-                    )
-                    slopes[row.numbers, :, columns] += c[:, :, None] * flat.reshape(
-                        len(c), s, -1
-                    )
-        values = np.concatenate(by_symbol) if by_symbol else np.zeros((0, s))
-        rate_values = np.concatenate(by_rate) if by_rate else np.zeros((0, s))
-        return Linear(residual, values[self._state_order], rate_values[self._rate_order], slopes)
+                self._add_parameters(slopes, row, known, inside, t)
+        state_values, rate_values = np.concatenate(by_state), np.concatenate(by_rate)
+        return Linear(
+            residual, state_values[self._state_order], rate_values[self._rate_order], slopes
+        )
 
-    def _known(self, formula: _Formula, samples: Array, t: Array) -> dict[str, Any]:
-        known: dict[str, Any] = dict(self._constants)
-        x = self._places[formula.place]
-        known["t"] = t[None, :]
-        if self.form.axis is not None:
-            known[self.form.axis] = x[:, None]
-        for name in names(formula.expression):
-            if (formula.place, name) in self._samples:
-                known[name] = samples[self._samples[formula.place, name].part]
-            elif name not in known:
-                value = self.parameters.values(name, t, x)
-                if value is not None:
-                    known[name] = value
-        return known
+    def _values(
+        self, row: _PlacedRow, known: Known, inside: Mapping[str, Known], s: int
+    ) -> Iterator[tuple[bool, Array]]:
+        """Yield entries (…, s) of a row's Jacobian, in the order of `_row_entries`."""
+        formula = row.formula
+        for name, slope in formula.in_samples.items():
+            sampled = formula.samples[name]
+            c = formula.at(slope, known, s)
+            yield sampled.is_rate, (c[:, None] * sampled.weights[..., None]).reshape(-1, s)
+        for outer, slope in formula.in_brackets.items():
+            difference, c = row.differences[outer], formula.at(slope, known, s)
+            inner = difference.inside
+            for name, inner_slope in inner.in_samples.items():
+                _, weights = difference.chained(inner.samples[name])
+                d = inner.at(inner_slope, inside[outer], s)[difference.index]
+                product = c[:, None, None] * d[:, :, None] * weights[..., None]
+                yield False, product.reshape(-1, s)
 
-    def _values(self, formula: _Formula, known: Mapping[str, Any], s: int) -> Array:
-        return self._at_places(formula.expression, known, formula.place, s)
+    def _entries(self, is_rate: bool) -> Iterator[Entries]:
+        """Yield numbers of rows and columns of the Jacobian's entries."""
+        for row in self._rows:
+            for name in row.formula.in_samples:
+                sampled = row.formula.samples[name]
+                if sampled.is_rate == is_rate:
+                    yield _spread(row.numbers, sampled.columns)
+            for outer in row.formula.in_brackets if not is_rate else ():
+                difference = row.differences[outer]
+                for name in difference.inside.in_samples:
+                    columns, _ = difference.chained(difference.inside.samples[name])
+                    yield _spread(row.numbers, columns)
 
-    def _at_places(self, e: Expression, known: Mapping[str, Any], place: str, s: int) -> Array:
-        shape = (len(self._places[place]), s)
-        return np.broadcast_to(np.asarray(evaluate(e, known, np), dtype=float), shape)
+    @staticmethod
+    def _sorted(entries: Iterator[Entries]) -> tuple[Indices, Entries]:
+        """Return the order that sorts entries by row, and the entries in it."""
+        nothing = np.empty(0, np.intp)
+        rows, columns = (np.concatenate(a) for a in zip((nothing, nothing), *entries, strict=True))
+        order = np.argsort(rows, kind="stable")
+        return order, (rows[order], columns[order])
 
-    def _formula(self, expression: Expression, place: str) -> _Formula:
-        """Prepare an expression: its slopes, and samples of every symbol it names."""
-        groups: tuple[list[_Slope], list[_Slope], list[_Slope]] = ([], [], [])
-        for name in names(expression):
-            symbol = self.form.symbol(name)
-            if symbol is not None:
-                self._sample(place, name, symbol)
-            slope = differentiate(expression, name)
-            is_known = name in self._constants or name == self.form.axis or name == "t"
-            if slope == ZERO or (symbol is None and is_known):
-                continue
-            group = 0 if symbol is not None else 1 if name in self.form.brackets else 2
-            probe = np.zeros(1)
-            if group == 2 and self.parameters.values(name, probe, probe) is None:
-                continue
-            groups[group].append(_Slope(name, slope))
-        return _Formula(expression, place, *(tuple(g) for g in groups))
+    def _add_parameters(
+        self, slopes: Array, row: _PlacedRow, known: Known, inside: Mapping[str, Known], t: Array
+    ) -> None:
+        """Add a row's slopes in θ, those through its brackets too, to (N, s, P)."""
+        formula = row.formula
+        for name, slope in formula.in_parameters.items():
+            part, varied = self._varied(formula, name, slope, known, t)
+            slopes[row.numbers, :, part] += varied
+        for outer, slope in formula.in_brackets.items():
+            difference, c = row.differences[outer], formula.at(slope, known, len(t))
+            inner = difference.inside
+            for name, inner_slope in inner.in_parameters.items():
+                part, varied = self._varied(inner, name, inner_slope, inside[outer], t)
+                differed = difference.matrix @ varied.reshape(len(varied), -1)
+                slopes[row.numbers, :, part] += c[..., None] * differed.reshape(*c.shape, -1)
 
-    def _inside(self, bracket: Bracket) -> _Formula:
-        place = "middles" if bracket.is_staggered else "nodes"
-        self._places["middles"], self._places["nodes"] = self._middles.nodes, self.line.nodes
-        return self._formula(bracket.inside, place)
+    def _varied(
+        self, formula: Formula, name: str, slope: Expression, known: Known, t: Array
+    ) -> tuple[slice, Array]:
+        """Return a part of θ and ∂(formula)/∂ it through one name, (m, s, k)."""
+        part, basis = self._parameters.slopes(name, t, formula.places)
+        return part, formula.at(slope, known, len(t))[..., None] * basis
 
-    def _sample(self, place: str, name: str, symbol: Symbol) -> None:
-        if (place, name) in self._samples:
-            return
-        x = self._places[place]
-        index, weight = self._differences(self.line, x, symbol.order, place == "middles")
-        columns = self.numbers(symbol.state)[index]
-        rows = np.repeat(np.arange(len(x)), index.shape[1])
-        flat, weights = columns.ravel(), weight.ravel()
-        shift = self.size if symbol.is_rate else 0
-        shape = (len(x), 2 * self.size)
-        self._blocks.append(scipy.sparse.csr_array((weights, (rows, flat + shift)), shape=shape))
-        part = slice(self._num_samples, self._num_samples + len(x))
-        self._num_samples += len(x)
-        self._samples[place, name] = _Sampled(part, rows, flat, weights, symbol.is_rate)
+    def _inside(self, bracket: Bracket) -> Formula:
+        places = self._middles.nodes if bracket.is_staggered else self.line.nodes
+        return self._formulas.make(bracket.inside, places, is_staggered=bracket.is_staggered)
 
-    def _differences(
-        self, line: Line, at: Array, order: int, is_staggered: bool
-    ) -> tuple[Indices, Array]:
-        """Return indices and weights (m, width) of ∂^order, on nodes of `line` or between them."""
-        if is_staggered:
-            width = 2 * (order // 2) + self.accuracy
-        elif order == 0:
-            width = 1
-        else:
-            width = order - 1 + self.accuracy + (order + self.accuracy) % 2
-        index, offset = line.stencils(at, min(width, len(line.nodes)))
-        return index, stencil_weights(offset, order)
-
-    def _placed_rows(self) -> list[_Placed]:
-        taken: dict[int, list[int]] = {k: [] for k in range(self.num_states)}
-        placed = []
-        last = self.num_nodes - 1
+    def _placed_rows(self) -> Iterator[_PlacedRow]:
+        last = len(self.line.nodes) - 1
+        taken: list[list[int]] = [[] for _ in range(self.num_states)]
         for row in self.form.rows:
             if row.end is not None:
-                node = row.layer if row.end == 0 else last - row.layer
+                node = last - row.layer if row.end else row.layer
                 taken[row.state].append(node)
-                end = np.array([0 if row.end == 0 else last])
-                placed.append(self._place(row, f"end {row.end}", end, np.array([node])))
+                yield self._place(row, np.array([last * row.end]), np.array([node]))
         for row in self.form.rows:
             if row.end is None:
-                free = np.setdiff1d(np.arange(self.num_nodes), taken[row.state])
-                placed.append(self._place(row, f"row {row.state}", free, free))
-        self._chain(placed)
-        return placed
+                free = np.setdiff1d(np.arange(last + 1), taken[row.state])
+                yield self._place(row, free, free)
 
-    def _place(self, row: Row, place: str, at: Indices, nodes: Indices) -> _Placed:
-        self._places[place] = self.line.nodes[at]
-        return _Placed(self._formula(row.residual, place), self.numbers(row.state)[nodes])
+    def _place(self, row: Row, at: Indices, nodes: Indices) -> _PlacedRow:
+        places = self.line.nodes[at]
+        formula = self._formulas.make(row.residual, places, is_staggered=False)
+        found = {name: self._difference(name, places) for name in formula.in_brackets}
+        return _PlacedRow(formula, self.numbers[row.state][nodes], found)
 
-    def _chain(self, placed: list[_Placed]) -> None:
-        """Prepare the differences of brackets and the chain rule through them."""
-        self._outer: dict[tuple[str, str], scipy.sparse.csr_array] = {}
-        self._chained: dict[tuple[str, str, str], tuple[Indices, Indices, Array]] = {}
-        for row in placed:
-            place = row.formula.place
-            for name in formula_brackets(row.formula):
-                bracket = self.form.brackets[name]
-                line = self._middles if bracket.is_staggered else self.line
-                at = self._places[place]
-                index, weight = self._differences(line, at, bracket.order, bracket.is_staggered)
-                rows = np.repeat(np.arange(len(at)), index.shape[1])
-                entries = weight.ravel(), (rows, index.ravel())
-                shape = (len(at), len(line.nodes))
-                outer = scipy.sparse.csr_array(entries, shape=shape)
-                self._outer[name, place] = outer
-                for slope in self._insides[name].in_symbols:
-                    key = (name, place, slope.name)
-                    self._chained[key] = self._triples(outer, self._insides[name].place, slope)
-        self._entries_of(placed)
-
-    def _triples(
-        self, outer: scipy.sparse.csr_array, place: str, slope: _Slope
-    ) -> tuple[Indices, Indices, Array]:
-        """Return row, place inside and weight of every product of the two differences."""
-        sampled = self._samples[place, slope.name]
-        width = len(sampled.row) // len(self._places[place])
-        coo = outer.tocoo()
-        inner = coo.col[:, None] * width + np.arange(width)
-        weight = (coo.data[:, None] * sampled.weight[inner]).ravel()
-        return np.repeat(coo.row, width), np.repeat(coo.col, width), weight
-
-    def _entries_of(self, placed: list[_Placed]) -> None:
-        """Collect rows and columns in the order in which `linearised` makes the entries."""
-        found: dict[bool, list[tuple[Indices, Indices]]] = {False: [], True: []}
-        empty = np.empty(0, np.intp)
-        for row in placed:
-            formula = row.formula
-            for slope in formula.in_symbols:
-                s = self._samples[formula.place, slope.name]
-                found[s.is_rate].append((row.numbers[s.row], s.column))
-            for outer in formula.in_brackets:
-                inner = self._insides[outer.name]
-                for slope in inner.in_symbols:
-                    s = self._samples[inner.place, slope.name]
-                    width = len(s.row) // len(self._places[inner.place])
-                    rows, middles, _ = self._chained[outer.name, formula.place, slope.name]
-                    k = np.tile(np.arange(width), len(rows) // width)
-                    found[False].append((row.numbers[rows], s.column[middles * width + k]))
-        self._raw = {
-            key: (
-                np.concatenate([r for r, _ in pairs] or [empty]),
-                np.concatenate([c for _, c in pairs] or [empty]),
-            )
-            for key, pairs in found.items()
-        }
-
-    def _sort_entries(self) -> None:
-        orders = {key: np.argsort(rows, kind="stable") for key, (rows, _) in self._raw.items()}
-        self._state_order, self._rate_order = orders[False], orders[True]
-        self.state_entries = tuple(a[orders[False]] for a in self._raw[False])
-        self.rate_entries = tuple(a[orders[True]] for a in self._raw[True])
+    def _difference(self, name: str, places: Array) -> _Difference:
+        bracket = self.form.brackets[name]
+        line = self._middles if bracket.is_staggered else self.line
+        index, weights = self._formulas.differences(
+            line, places, bracket.order, is_staggered=bracket.is_staggered
+        )
+        starts = np.arange(len(places) + 1) * index.shape[1]
+        shape = (len(places), len(line.nodes))
+        matrix = scipy.sparse.csr_array((weights.ravel(), index.ravel(), starts), shape=shape)
+        return _Difference(self._insides[name], index, weights, matrix)
 
 
-def formula_brackets(formula: _Formula) -> set[str]:
-    """Return the brackets that a formula names."""
-    return {name for name in names(formula.expression) if name.startswith("bracket ")}
+def _middles(line: Line) -> Array:
+    middles = (line.nodes[1:] + line.nodes[:-1]) / 2
+    if line.period is None:
+        return middles
+    return np.append(middles, (line.nodes[-1] + line.nodes[0] + line.period) / 2)
+
+
+def _spread(rows: Indices, columns: Indices) -> Entries:
+    """Return rows (m,) beside columns (m, …), both flat."""
+    return np.repeat(rows, columns[0].size if len(columns) else 0), columns.ravel()

@@ -24,9 +24,9 @@ from pinngate.optim.direct_fit.levenberg_marquardt import (
     LevenbergMarquardt,
     NoiseScales,
 )
-from pinngate.optim.direct_fit.marching_form import CannotMarch
+from pinngate.optim.direct_fit.marched_states import CannotMarch
 from pinngate.optim.direct_fit.radau_march import MarchFailed
-from pinngate.optim.direct_fit.ridge_choice import Ridges
+from pinngate.optim.direct_fit.block_ridges import Ridges
 
 Array = NDArray[np.float64]
 

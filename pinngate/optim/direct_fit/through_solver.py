@@ -19,7 +19,8 @@ from pinngate.data.observations import ObservationSet
 from pinngate.model.coefficients import Coefficients
 from pinngate.optim.direct_fit.exact_model import ExactModel, Solution
 from pinngate.optim.direct_fit.levenberg_marquardt import Iterate
-from pinngate.optim.direct_fit.marching_form import CannotMarch, MarchingForm
+from pinngate.optim.direct_fit.marched_states import CannotMarch
+from pinngate.optim.direct_fit.marching_form import MarchingForm
 from pinngate.optim.direct_fit.staged_search import (
     SolverError,
     StagedSearch,
@@ -29,6 +30,7 @@ from pinngate.optim.direct_fit.unknowns import Guess, Unknowns
 from pinngate.statement.problem import Problem
 
 Array = NDArray[np.float64]
+
 
 @dataclass(frozen=True)
 class DirectFit:
@@ -169,7 +171,7 @@ def _state_sizes(form: MarchingForm, sets: Sequence[ObservationSet]) -> Array:
             size = float(np.abs(data.values).max())
             seen[data.of] = max(seen.get(data.of, 0.0), size)
     typical = max(seen.values(), default=1.0) or 1.0
-    sizes = [(seen.get(f, 0.0) or typical) / (end - start) ** j for f, j in form.states]
+    sizes = [(seen.get(f, 0.0) or typical) / (end - start) ** j for f, j in form.states.all]
     return np.array(sizes)
 
 

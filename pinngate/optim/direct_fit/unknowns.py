@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from pinngate.expression import differentiate, evaluate, names
 from pinngate.model.axis_functions import AxisFunctions, Splines, Trigonometric
 from pinngate.model.coefficients import Coefficients
-from pinngate.optim.direct_fit.marching_form import CannotMarch, MarchingForm
+from pinngate.optim.direct_fit.marched_states import CannotMarch
+from pinngate.optim.direct_fit.marching_form import MarchingForm
 from pinngate.statement.coefficient_fields import values_and_slopes
 from pinngate.statement.derivatives import parse_derivative
 from pinngate.statement.kinks import kink_places
@@ -123,7 +124,7 @@ class Unknowns:
         self.form, self.problem, self.coefficients = form, form.problem, coefficients
         self._at = 0
         self.scalars = self._take(len(coefficients.names))
-        self._stated = {k: form.stated_initial(k) for k in range(len(form.states))}
+        self._stated = {k: form.stated_initial(k) for k in range(len(form.states.all))}
         unknown = [k for k, stated in self._stated.items() if stated is None]
         self.initial: dict[int, Block] = {}
         if form.axis is None:
@@ -171,7 +172,7 @@ class Unknowns:
         return theta
 
     def _guess_initial(self, theta: Array, state: int, block: Block, guess: Guess) -> None:
-        f, order = self.form.states[state]
+        f, order = self.form.states.all[state]
         column = self.problem.unknowns.index(f)
         start, end = self.problem.domain["t"]
         step = 1e-4 * (end - start)
@@ -210,7 +211,7 @@ class Unknowns:
         """Return the states at places (n,) at the initial time, (S, n), and ∂/∂θ (S, n, P)."""
         seen = self.at(theta)
         start = np.array([self.problem.domain["t"][0]])
-        values = np.zeros((len(self.form.states), len(x)))
+        values = np.zeros((len(self.form.states.all), len(x)))
         slopes = np.zeros((*values.shape, self.count))
         for k, stated in self._stated.items():
             if stated is None:
