@@ -1,8 +1,8 @@
 """The ridge of each block of functions, by the exact leave-one-out risk of the linearised problem.
 
-Every block of weights has a ridge of its own, so that a rough initial state does not make a coefficient
-rough. They are chosen in turn on a logarithmic ladder until none changes. Between `exact_model` and
-`levenberg_marquardt`; the arithmetic is that of `linear.factored`.
+Every block of weights has a ridge of its own, so that a rough initial state does not make a
+coefficient rough. They are chosen in turn on a logarithmic ladder until none changes. Between
+`exact_model` and `levenberg_marquardt`; the arithmetic is that of `linear.factored`.
 """
 
 from __future__ import annotations

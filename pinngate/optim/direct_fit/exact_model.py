@@ -135,7 +135,9 @@ class ExactModel:
         march, system = solution.march, solution.system
         late = march.ends[1:] - start > EARLY * (end - start)
         rows = march.states[3::3][late]
-        fields = [rows[:, system.numbers[k]] for k, (_, j) in enumerate(self.form.states.all) if j == 0]
+        fields = [
+            rows[:, system.numbers[k]] for k, (_, j) in enumerate(self.form.states.all) if j == 0
+        ]
         density = bending_density(system.line.nodes, fields, self._probes, self.domain)
         return self._resolution(density, count, tolerance)
 
@@ -156,9 +158,7 @@ class ExactModel:
         parameters = self.unknowns.at(theta)
         start, _ = self.problem.domain["t"]
         with np.errstate(all="ignore"):
-            system = SemiDiscrete(
-                self.form, resolution.line, parameters, self.accuracy
-            )
+            system = SemiDiscrete(self.form, resolution.line, parameters, self.accuracy)
             values, slopes = self.unknowns.initial_state(theta, resolution.line.nodes)
             initial = np.zeros(system.size)
             tangents = np.zeros((system.size, self.unknowns.count))

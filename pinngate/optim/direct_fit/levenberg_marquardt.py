@@ -4,8 +4,8 @@
 
 Rows are in units of the noise; that of a set whose standard deviation is not stated follows its
 residuals. A step that the model cannot follow, or that does not lower ‖r‖² + θᵀΛθ, is taken again
-with more damping. Source: J. J. Moré, in Numerical Analysis (Dundee 1977). Between `block_ridges` and
-`through_solver`.
+with more damping. Source: J. J. Moré, in Numerical Analysis (Dundee 1977). Between `block_ridges`
+and `through_solver`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,6 @@ from scipy.linalg import cho_factor, cho_solve
 from pinngate.optim.direct_fit.block_ridges import Ridges
 
 Array = NDArray[np.float64]
-Model = Callable[[Array], tuple[Array, Array] | None]
-"""θ → residuals (n,) and ∂r/∂θ (n, P); None where it fails."""
-
 MOST_CHOICES = 12  # of ridges in one run: then they stay, so that the search can come to an end
 SMALL = 0.01  # decrease of the loss, in squared units of the noise, that is none
 MOST_REJECTED = 12
@@ -30,11 +27,15 @@ MOST_REJECTED = 12
 
 @dataclass(frozen=True)
 class Iterate:
-    """A place θ with what is known there, residuals in data units."""
+    """A place θ (P,), residuals (n,) in data units and their Jacobian (n, P)."""
 
     theta: Array
     residual: Array
     jacobian: Array
+
+
+Model = Callable[[Array], Iterate | None]
+"""θ → what is known there; None where the model fails."""
 
 
 class NoiseScales:
@@ -86,7 +87,7 @@ class LevenbergMarquardt:
 
     def run(self, theta: Array, max_iterations: int) -> Iterate | None:
         """Return the last iterate, None where the model fails at the start."""
-        here = self.at(theta)
+        here = self.model(theta)
         if here is None:
             return None
         damping, self.has_converged = 1e-3, False
@@ -106,11 +107,6 @@ class LevenbergMarquardt:
                 self.has_converged = True
                 return here
         return here
-
-    def at(self, theta: Array) -> Iterate | None:
-        """Return the iterate at θ."""
-        found = self.model(theta)
-        return None if found is None else Iterate(theta, *found)
 
     def loss(self, residual: Array, theta: Array) -> float:
         """Return ‖r‖² + θᵀΛθ."""
@@ -133,7 +129,7 @@ class LevenbergMarquardt:
             change = change / max(1.0, self.length(change))
             curved = change @ (gram @ change) + ridge @ np.square(change)
             predicted = float(-2 * slope @ change - curved)
-            tried = self.at(here.theta + change) if predicted > 0 else None
+            tried = self.model(here.theta + change) if predicted > 0 else None
             if tried is not None:
                 gain = before - self.loss(tried.residual, tried.theta)
                 if gain > 0 or predicted < SMALL:

@@ -1,10 +1,11 @@
-"""A problem as rows that are marched in time: its equations, closed by its conditions, as residuals.
+"""A problem as rows that are marched in time: equations, closed by conditions, as residuals.
 
 Each state has a row R(t, x, states, rates, coefficients) = 0 at every node, and at an end where a
 condition is stated that condition instead, with its derivatives in time for the states above it.
 Nothing is solved for symbolically, so that equations may be coupled in their rates and conditions
-nonlinear. Where an end lacks the condition that an equation of second order in space asks for, the
-domain is taken to go on beyond it (`open_ends`). Above `marched_states`, below `semidiscrete`.
+nonlinear. Where an end lacks the condition that an equation of second order in space asks for,
+the domain is taken to go on beyond it (`open_ends`). Above `marched_states`, below
+`semidiscrete`.
 """
 
 from __future__ import annotations
@@ -80,7 +81,9 @@ class MarchingForm:
     @property
     def is_quasilinear(self) -> bool:
         """Whether what multiplies a derivative in space depends on a field: fronts may be sharp."""
-        if any(b.order == 2 and not self.states.is_linear(b.inside) for b in self.brackets.values()):
+        if any(
+            b.order == 2 and not self.states.is_linear(b.inside) for b in self.brackets.values()
+        ):
             return True
         expressions = [row.residual for row in self.rows if row.end is None]
         expressions += [b.inside for b in self.brackets.values()]

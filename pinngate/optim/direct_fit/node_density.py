@@ -1,10 +1,10 @@
 """Nodes in space for a direct fit: from a density, which a first solution suggests.
 
-Spacing is const/ρ(x) and changes by at most a sixth from one interval to the next. The first density
-is even, crowded logarithmically towards both ends, where conditions and initial states may disagree
-and radial coordinates begin; the next one follows √|u_xx| of a solution at all its times, at which
-linear interpolation errs alike everywhere. Source: W. Huang, R. D. Russell, Adaptive Moving Mesh
-Methods (2011), chapter 2. Beside `semidiscrete`.
+Spacing is const/ρ(x) and changes by at most a sixth from one interval to the next. The first
+density is even, crowded logarithmically towards both ends, where conditions and initial states
+may disagree and radial coordinates begin; the next one follows √|u_xx| of a solution at all its
+times, at which linear interpolation errs alike everywhere. Source: W. Huang, R. D. Russell,
+Adaptive Moving Mesh Methods (2011), chapter 2. Beside `semidiscrete`.
 """
 
 from __future__ import annotations

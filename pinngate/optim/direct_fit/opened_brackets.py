@@ -1,9 +1,9 @@
 """Derivatives of brackets in space kept as differences of what is in the bracket.
 
-(a*u_x)_x is the difference of fluxes between nodes, which keeps what flows and carries steps in a;
-(u**3)_xx is the second difference of u**3, which keeps its sign. The equation's own text is read
-anew for that, since its residual has the chain rule carried out. Above `marched_states`; `guarded`
-keeps broken powers of fields that dip below zero from having no value.
+(a*u_x)_x is the difference of fluxes between nodes, which keeps what flows and carries steps in
+a; (u**3)_xx is the second difference of u**3, which keeps its sign. The equation's own text is
+read anew for that, since its residual has the chain rule carried out. Above `marched_states`;
+`guarded` keeps broken powers of fields that dip below zero from having no value.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class OpenedBrackets:
 
 
 def guarded(expression: Expression) -> Expression:
-    """Return an expression with bases of broken powers, and arguments of √ and log, held at zero."""
+    """Return an expression with bases of broken powers, arguments of √ and log held at zero."""
     if isinstance(expression, Binary) and expression.operator == "**":
         base, exponent = guarded(expression.left), guarded(expression.right)
         is_whole = isinstance(exponent, Number) and float(exponent.value).is_integer()

@@ -1,7 +1,8 @@
 """Formulas at places of the space axis: samples of what they name, values and slopes.
 
-Below `semidiscrete`. Every derivative that a formula names is sampled by differences on unequal nodes
-(`reference.stencils`); all samples of all formulas are one sparse matrix. Slopes are symbolic.
+Below `semidiscrete`. Every derivative that a formula names is sampled by differences on unequal
+nodes (`reference.stencils`); all samples of all formulas are one sparse matrix. Slopes are
+symbolic.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from pinngate.expression import ZERO, Expression, differentiate, evaluate, names
 from pinngate.optim.direct_fit.marched_states import MarchedStates, Symbol
+from pinngate.optim.direct_fit.opened_brackets import BRACKET
 from pinngate.reference.stencils import Line, stencil_weights
 
 Array = NDArray[np.float64]
@@ -124,8 +126,10 @@ class PlacedFormulas:
             return 0
         if name in self._constants or name in self._states.problem.domain:
             return None
+        if name.startswith(BRACKET):
+            return 1
         nowhere = np.zeros(1)
-        return 1 if self._parameters.values(name, nowhere, nowhere) is None else 2
+        return None if self._parameters.values(name, nowhere, nowhere) is None else 2
 
     def known(self, formula: Formula, samples: Array, t: Array) -> dict[str, Any]:
         """Return the values of all that a formula names but brackets, at times (s,)."""

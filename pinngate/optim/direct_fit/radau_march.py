@@ -1,45 +1,42 @@
 """Adaptive time steps of semidiscrete rows with all tangents, by the three-stage Radau IIA method.
 
-Fifth order, stiffly accurate: rows without rates (conditions) hold exactly at every stage, and what
-is stiff is damped. The stage values V_i, (N,) each, solve
+Fifth order, stiffly accurate: rows without rates (conditions) hold exactly at every stage, and
+what is stiff is damped. The stage values V_i, (N,) each, solve
 
     R(t + c_i h, V_i, (1/h) Σ_j (A⁻¹)_ij (V_j − U)) = 0,
 
-their derivatives by all parameters solve the same linear system, so that the tangents are those of
-the discrete solution. Steps follow the embedded error estimate of third order and end on the given
-places; each stretch between those begins with a step of no length, which makes the state consistent
-with its conditions. Source: E. Hairer & G. Wanner, Solving Ordinary Differential Equations II (1996),
-§IV.8. Above `fit`, below nothing but `semidiscrete`.
+their derivatives by all parameters solve the same linear system, so that the tangents are those
+of the discrete solution. Steps follow the embedded error estimate of third order and end on the
+given places; each stretch between those begins with a step of no length, which makes the state
+consistent with its conditions. Source: E. Hairer & G. Wanner, Solving Ordinary Differential
+Equations II (1996), §IV.8. Above `semidiscrete` and
+`stage_bands`.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
-from scipy.linalg.lapack import dgbtrf, dgbtrs
 
 from pinngate.optim.direct_fit.semidiscrete import Linear, SemiDiscrete
+from pinngate.optim.direct_fit.stage_bands import (
+    INVERSE,
+    NODES,
+    ROOT,
+    STAGES,
+    Factored,
+    StageBands,
+)
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
-ROOT = np.sqrt(6.0)
-NODES = np.array([(4 - ROOT) / 10, (4 + ROOT) / 10, 1.0])
-WEIGHTS = np.array(
-    [
-        [(88 - 7 * ROOT) / 360, (296 - 169 * ROOT) / 1800, (-2 + 3 * ROOT) / 225],
-        [(296 + 169 * ROOT) / 1800, (88 + 7 * ROOT) / 360, (-2 - 3 * ROOT) / 225],
-        [(16 - ROOT) / 36, (16 + ROOT) / 36, 1 / 9],
-    ]
-)
-INVERSE = np.linalg.inv(WEIGHTS)
-STAGES = 3
 EMBEDDED = np.array([-13 - 7 * ROOT, -13 + 7 * ROOT, -1.0]) / 3
-REAL = 3 + 3 ** (2 / 3) - 3 ** (1 / 3)  # the real eigenvalue of A⁻¹
 
 NO_LENGTH = 1e-12  # of the time axis: the step that makes a state consistent
 FIRST_STEP = 1e-6  # of the time axis
@@ -90,67 +87,6 @@ def _lagrange(at: Array, order: int) -> Array:
     return np.asarray(np.polynomial.polynomial.polyvander(at, len(derivative) - 1) @ derivative)
 
 
-class _Banded:
-    """The matrix of the three stages, and that of the error estimate, in LAPACK's band storage."""
-
-    def __init__(self, system: SemiDiscrete) -> None:
-        self.size = system.size
-        (row, column), (rate_row, rate_column) = system.state_entries, system.rate_entries
-        s = np.arange(STAGES)
-        i, j = (a.ravel() for a in np.meshgrid(s, s, indexing="ij"))
-        rows = [(row[:, None] * STAGES + s).ravel(), (rate_row[:, None] * STAGES + i).ravel()]
-        columns = [
-            (column[:, None] * STAGES + s).ravel(),
-            (rate_column[:, None] * STAGES + j).ravel(),
-        ]
-        self._pairs = i, j
-        self._stages = _Band(np.concatenate(rows), np.concatenate(columns), STAGES * self.size)
-        self._single = _Band(
-            np.concatenate([row, rate_row]), np.concatenate([column, rate_column]), self.size
-        )
-
-    def stages(self, linear: Linear, h: float) -> _Factored:
-        i, j = self._pairs
-        rates = linear.by_rate[:, i] * (INVERSE[i, j] / h)
-        return self._stages.factored(np.concatenate([linear.by_state.ravel(), rates.ravel()]))
-
-    def single(self, linear: Linear, h: float) -> _Factored:
-        rates = linear.by_rate[:, -1] * (REAL / h)
-        return self._single.factored(np.concatenate([linear.by_state[:, -1], rates]))
-
-
-class _Band:
-    """Entries of a banded matrix, those at one place summed."""
-
-    def __init__(self, rows: Indices, columns: Indices, size: int) -> None:
-        self.lower = int(np.max(rows - columns, initial=0))
-        self.upper = int(np.max(columns - rows, initial=0))
-        self.height, self.size = 2 * self.lower + self.upper + 1, size
-        self._flat = columns * self.height + self.lower + self.upper + rows - columns
-
-    def factored(self, entries: Array) -> _Factored:
-        flat = np.bincount(self._flat, entries, minlength=self.height * self.size)
-        band = flat.reshape(self.size, self.height).T
-        if not np.isfinite(flat).all():
-            raise MarchFailed("the equations have no finite derivative")
-        factor, pivots, info = dgbtrf(band, self.lower, self.upper, overwrite_ab=True)
-        if info != 0:
-            raise MarchFailed("the rows do not determine the state")
-        return _Factored(factor, pivots, self.lower, self.upper)
-
-
-@dataclass(frozen=True)
-class _Factored:
-    factor: Array
-    pivots: Indices
-    lower: int
-    upper: int
-
-    def solve(self, right: Array) -> Array:
-        x, _ = dgbtrs(self.factor, self.lower, self.upper, right, self.pivots)
-        return np.asarray(x)
-
-
 class RadauMarch:
     """Marches semidiscrete rows.
 
@@ -162,9 +98,11 @@ class RadauMarch:
 
     def __init__(self, system: SemiDiscrete, tolerance: float, floors: Array) -> None:
         self.system, self.tolerance = system, tolerance
-        self._bands = _Banded(system)
+        self._bands = StageBands(system)
         self._by_state = system.numbers
+        self._is_linear = system.form.is_linear
         self._floors = 1e-3 * floors
+        self._last: tuple[float, Array] | None = None
 
     def run(
         self,
@@ -188,51 +126,52 @@ class RadauMarch:
 
         Cost: each step a few factorisations of a banded matrix of 3N unknowns, one solve a tangent.
         """
-        start, end = bounds
-        span = end - start
+        self._span, self._most_steps = bounds[1] - bounds[0], most_steps
         self._largest = np.abs(initial[self._by_state]).max(axis=1)
-        ends, states = [start], [initial[None]]
-        marched = [tangents[None]]
-        edges = [start, *stops, end]
-        for low, high in zip(edges[:-1], edges[1:], strict=True):
-            self._clip = low + 0.1 * NO_LENGTH * span, high - 0.1 * NO_LENGTH * span
-            t, h, self._last = low, NO_LENGTH * span, None
-            is_first, rejected = True, False
-            while t < high:
-                if len(ends) > most_steps:
-                    raise MarchFailed("the steps are too many")
-                is_last = t + 1.01 * h >= high
-                h = high - t if is_last else h
-                found = self._step(t, h, states[-1][-1], exact=is_first)
-                if found is None or (not is_first and found.error > 1):
-                    rate = (
-                        SHRINKAGE if found is None else max(SHRINKAGE, SAFETY * found.error**-0.25)
-                    )
-                    h, rejected = h * rate, True
-                    if h < NO_LENGTH * span:
-                        raise MarchFailed("the steps are too short")
-                    continue
-                states.append(found.stages)
-                marched.append(self._tangents(t, h, states[-2][-1], marched[-1][-1], found))
-                t = high if is_last else t + h
-                ends.append(t)
-                self._largest = np.maximum(self._largest, found.largest)
-                self._last = (h, np.concatenate([states[-2][-1:], found.stages]))
-                growth = min(GROWTH, SAFETY * max(found.error, 1e-8) ** -0.25)
-                h = (
-                    FIRST_STEP * span
-                    if is_first
-                    else h * (min(growth, 1.0) if rejected else growth)
-                )
-                is_first, rejected = False, False
-        return March(np.array(ends), np.concatenate(states), np.concatenate(marched))
+        self._ends, self._states, self._marched = [bounds[0]], [initial[None]], [tangents[None]]
+        for low, high in itertools.pairwise((bounds[0], *stops, bounds[1])):
+            self._stretch(low, high)
+        states, marched = np.concatenate(self._states), np.concatenate(self._marched)
+        return March(np.array(self._ends), states, marched)
 
-    def _step(self, t: float, h: float, u: Array, *, exact: bool) -> _Step | None:
+    def _stretch(self, low: float, high: float) -> None:
+        """March between two places where a step ends."""
+        nothing = NO_LENGTH * self._span
+        self._clip, self._last = (low + 0.1 * nothing, high - 0.1 * nothing), None
+        self._take(low, low + nothing, self._step(low, nothing, exact=True))
+        t, h, most = self._ends[-1], FIRST_STEP * self._span, GROWTH
+        while t < high:
+            end = high if t + 1.01 * h >= high else t + h
+            found = self._step(t, end - t, exact=False)
+            factor = SHRINKAGE
+            if found is not None:
+                factor = float(np.clip(SAFETY * (found.error + 1e-9) ** -0.25, SHRINKAGE, most))
+            if found is None or found.error > 1:
+                h, most = (end - t) * factor, 1.0
+                if h < nothing:
+                    raise MarchFailed("the steps are too short")
+                continue
+            self._take(t, end, found)
+            t, h, most = end, (end - t) * factor, GROWTH
+
+    def _take(self, t: float, end: float, step: _Step | None) -> None:
+        """Add a step with its tangents to the march."""
+        if step is None:
+            raise MarchFailed("the state cannot be made consistent")
+        if len(self._ends) > self._most_steps:
+            raise MarchFailed("the steps are too many")
+        before = self._states[-1][-1:]
+        self._marched.append(self._tangents(t, end - t, before[0], self._marched[-1][-1], step))
+        self._states.append(step.stages)
+        self._ends.append(end)
+        self._largest = np.maximum(self._largest, step.largest)
+        self._last = end - t, np.concatenate([before, step.stages])
+
+    def _step(self, t: float, h: float, *, exact: bool) -> _Step | None:
+        """Return the step from the last state, None where there is none."""
         try:
-            return self._solved(t, h, u, exact=exact)
-        except (MarchFailed, ArithmeticError):
-            if exact:
-                raise MarchFailed("the state cannot be made consistent") from None
+            return self._solved(t, h, self._states[-1][-1], exact=exact)
+        except ArithmeticError:
             return None
 
     def _times(self, t: float, h: float) -> Array:
@@ -255,7 +194,7 @@ class RadauMarch:
             size = max(self._norm(c, scale) for c in change)
             if not np.isfinite(size):
                 return None
-            if size < NEWTON or system.form.is_linear:
+            if size < NEWTON or self._is_linear:
                 break
             if size > 2 * before:
                 return None
@@ -298,9 +237,10 @@ class RadauMarch:
         system = self.system
         rates = (step.stages - u).T @ INVERSE.T / h
         linear = system.linearised(self._times(t, h), step.stages.T, rates, with_parameters=True)
-        if linear.by_parameter is None or not np.isfinite(linear.by_parameter).all():
+        assert linear.by_parameter is not None
+        if not np.isfinite(linear.by_parameter).all():
             raise MarchFailed("the equations have no finite derivative by a parameter")
-        factored = step.factored if system.form.is_linear else self._bands.stages(linear, h)
+        factored = step.factored if self._is_linear else self._bands.stages(linear, h)
         row, column = system.rate_entries
         bounds = np.searchsorted(row, np.arange(system.size + 1))
         right = -linear.by_parameter
@@ -317,7 +257,7 @@ class _Step:
     stages: Array
     error: float
     largest: Array
-    factored: _Factored
+    factored: Factored
 
 
 __all__ = ["March", "MarchFailed", "RadauMarch"]

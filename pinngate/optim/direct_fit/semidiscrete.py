@@ -1,13 +1,15 @@
 """The rows of a problem on nodes: residuals of states and rates, and their exact derivatives.
 
-Between `marching_form` and `radau_march`. All nodes and stages are evaluated together. Jacobians and
-tangents are those of the discrete equations, by the chain rule through the differences of brackets.
+Between `marching_form` and `radau_march`. All nodes and stages are evaluated together. Jacobians
+and tangents are those of the discrete equations, by the chain rule through the differences of
+brackets.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,6 @@ from pinngate.optim.direct_fit.placed_formulas import (
     Formula,
     Parameters,
     PlacedFormulas,
-    Sampled,
 )
 from pinngate.reference.stencils import Line
 
@@ -40,10 +41,16 @@ class _Difference:
     weights: Array
     matrix: scipy.sparse.csr_array
 
-    def chained(self, sampled: Sampled) -> tuple[Indices, Array]:
-        """Return columns and weights (m, width, width of the sample) of both differences."""
-        weights = self.weights[:, :, None] * sampled.weights[self.index]
-        return sampled.columns[self.index], weights
+    @cached_property
+    def chained(self) -> dict[str, tuple[Indices, Array]]:
+        """Columns and weights (m, width, width of the sample) of both differences, by name."""
+        return {
+            name: (
+                sampled.columns[self.index],
+                self.weights[:, :, None] * sampled.weights[self.index],
+            )
+            for name, sampled in self.inside.samples.items()
+        }
 
 
 @dataclass(frozen=True)
@@ -119,9 +126,7 @@ class SemiDiscrete:
         Cost: a pass through every formula and each of its slopes, on arrays (n, s).
         """
         samples = self._formulas.sampler @ np.concatenate([states, rates])
-        inside = {
-            name: self._formulas.known(f, samples, t) for name, f in self._insides.items()
-        }
+        inside = {name: self._formulas.known(f, samples, t) for name, f in self._insides.items()}
         brackets = {
             name: f.at(f.expression, inside[name], len(t)) for name, f in self._insides.items()
         }
@@ -145,7 +150,7 @@ class SemiDiscrete:
     def _values(
         self, row: _PlacedRow, known: Known, inside: Mapping[str, Known], s: int
     ) -> Iterator[tuple[bool, Array]]:
-        """Yield entries (…, s) of a row's Jacobian, in the order of `_row_entries`."""
+        """Yield entries (…, s) of a row's Jacobian, in the order of `_entries`."""
         formula = row.formula
         for name, slope in formula.in_samples.items():
             sampled = formula.samples[name]
@@ -155,7 +160,7 @@ class SemiDiscrete:
             difference, c = row.differences[outer], formula.at(slope, known, s)
             inner = difference.inside
             for name, inner_slope in inner.in_samples.items():
-                _, weights = difference.chained(inner.samples[name])
+                _, weights = difference.chained[name]
                 d = inner.at(inner_slope, inside[outer], s)[difference.index]
                 product = c[:, None, None] * d[:, :, None] * weights[..., None]
                 yield False, product.reshape(-1, s)
@@ -170,7 +175,7 @@ class SemiDiscrete:
             for outer in row.formula.in_brackets if not is_rate else ():
                 difference = row.differences[outer]
                 for name in difference.inside.in_samples:
-                    columns, _ = difference.chained(difference.inside.samples[name])
+                    columns, _ = difference.chained[name]
                     yield _spread(row.numbers, columns)
 
     @staticmethod

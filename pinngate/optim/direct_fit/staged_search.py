@@ -1,44 +1,37 @@
 """The search for θ in stages: nodes, the whole record, a growing record, decades, a finer solver.
 
-Least squares from a bad start ends in the nearest minimum: ten cycles of an oscillation fitted with a
-wrong rate come out flat. Where the first fit leaves most of the data unexplained, the record is fitted
-from its beginning on, doubling its length, each fit the start of the next; where that does not help
-either, one or two positive coefficients are searched for in half-decades. The best fit counts. Then
-the solver is refined until that moves nothing. Between `levenberg_marquardt` and `through_solver`.
+Least squares from a bad start ends in the nearest minimum: ten cycles of an oscillation fitted
+with a wrong rate come out flat. Where the first fit leaves most of the data unexplained, the
+record is fitted from its beginning on, doubling its length, each fit the start of the next; where
+that does not help either, one or two positive coefficients are searched for in half-decades. The
+best fit counts. Then the solver is refined until that moves nothing. Between
+`levenberg_marquardt` and `through_solver`.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
-from pinngate.data.observations import ObservationSet
-from pinngate.optim.direct_fit.exact_model import ExactModel, Solution, stacked
-from pinngate.optim.direct_fit.levenberg_marquardt import (
-    Iterate,
-    LevenbergMarquardt,
-    NoiseScales,
-)
-from pinngate.optim.direct_fit.marched_states import CannotMarch
-from pinngate.optim.direct_fit.radau_march import MarchFailed
 from pinngate.optim.direct_fit.block_ridges import Ridges
+from pinngate.optim.direct_fit.fitted_record import TOLERANCE, FittedRecord
+from pinngate.optim.direct_fit.levenberg_marquardt import Iterate, LevenbergMarquardt
+from pinngate.optim.direct_fit.marched_states import CannotMarch
 
 Array = NDArray[np.float64]
 
-NUM_NODES = {2: 200, 4: 100}  # to begin with, by order of the differences
 MOST_NODES = 900
-TOLERANCE = 1e-4
 FINER_NODES, FINER_STEPS = 1.6, 0.25
 SHIFT = 0.25  # of a standard deviation: what a finer solver may move
 FUNCTION_RIDGE, STATE_RIDGE = 10.0, 0.1  # to begin with
 POOR = 0.3  # of the data's variance left unexplained: the start was bad
 HORIZONS = (1 / 16, 1 / 8, 1 / 4, 1 / 2)  # of the record
-FEWEST_VALUES = 3  # for each unknown number, in a part of the record
+FEWEST_VALUES = 3  # for each number that is free, in a part of the record
 DECADES = {1: 10.0, 2: 2.0}  # how far half-decades are searched, by number of coefficients
 MOST_REFITTED = 3  # of the best places among them
 
@@ -60,34 +53,22 @@ class StagedSearch:
     """The search on one problem.
 
     Args:
-        model: θ ↦ solution.
-        sets: the observations.
+        record: data and solutions.
         max_iterations: of each run of least squares.
 
     Attributes:
-        noise: standard deviations of all values.
         ridges: of the blocks of θ.
         steps: the runs of least squares, with their count.
         error: of the solver, after `run`.
     """
 
-    def __init__(
-        self, model: ExactModel, sets: Sequence[ObservationSet], max_iterations: int
-    ) -> None:
-        self.model, self.sets, self.max_iterations = model, list(sets), max_iterations
-        self._values = np.concatenate([data.values for data in sets])
-        ends = np.cumsum([len(data.values) for data in sets]).tolist()
-        parts = [slice(e - len(data.values), e) for e, data in zip(ends, sets, strict=True)]
-        self._spreads = [float(np.std(d.values)) or _largest(d.values) for d in sets]
-        self.noise = NoiseScales(parts, [data.std for data in sets], self._spreads)
-        unknowns = model.unknowns
+    def __init__(self, record: FittedRecord, max_iterations: int) -> None:
+        self.record, self.max_iterations = record, max_iterations
+        self._unknowns = unknowns = record.model.unknowns
         blocks, functions = unknowns.blocks, unknowns.functions
         first = [FUNCTION_RIDGE if b.name in functions else STATE_RIDGE for b in blocks]
         self.ridges = Ridges([b.part for b in blocks], unknowns.num_free, first)
-        self.steps = LevenbergMarquardt(self._model, self.noise, self.ridges, unknowns.length)
-        count = NUM_NODES[model.accuracy]
-        self.resolution = model.first_resolution(count, TOLERANCE)
-        self._last: tuple[Array, Solution, Iterate] | None = None
+        self.steps = LevenbergMarquardt(record.at, record.noise, self.ridges, unknowns.length)
         self.error = SolverError(np.inf, np.inf)
 
     def run(self, theta: Array) -> Iterate:
@@ -96,8 +77,9 @@ class StagedSearch:
         Raises:
             CannotMarch: no solution was found.
         """
-        if self._solved(theta) is not None:
-            self._adapt(theta, self._num_nodes, TOLERANCE)
+        record = self.record
+        if record.at(theta) is not None:
+            record.adapt(theta, record.num_nodes, TOLERANCE)
         found = self.steps.run(theta, self.max_iterations)
         for another in (self._grown, self._scanned):
             if not self._is_poor(found):
@@ -105,74 +87,24 @@ class StagedSearch:
             found = self._better(found, another(theta, found))
         if found is None:
             raise CannotMarch("no solution was found from the start")
-        self._adapt(found.theta, self._num_nodes, TOLERANCE)
+        record.adapt(found.theta, record.num_nodes, TOLERANCE)
         return self._refined(self.steps.run(found.theta, self.max_iterations) or found)
 
-    def solution(self, theta: Array) -> Solution:
-        """Return the solution at θ with its tangents."""
-        if self._solved(theta) is None or self._last is None:
-            raise CannotMarch("the equations have no solution at the answer")
-        return self._last[1]
-
-    @property
-    def _num_nodes(self) -> int:
-        return len(self.resolution.line.nodes)
-
-    def _model(self, theta: Array) -> tuple[Array, Array] | None:
-        found = self._solved(theta)
-        return None if found is None else (found.residual, found.jacobian)
-
-    def _solved(self, theta: Array) -> Iterate | None:
-        """Solve at θ unless that was just done; residuals beyond the horizon are zero."""
-        if self._last is not None and self._last[0] is theta:
-            return self._last[2]
-        self._last = None
-        try:
-            solution = self.model.solve(theta, self.resolution)
-            with np.errstate(all="ignore"):
-                read = [self.model.readings(solution, theta, data) for data in self.sets]
-        except MarchFailed:
-            return None
-        values, jacobian = stacked(read)
-        seen = self.noise.active
-        residual = np.where(seen, values - self._values, 0.0)
-        jacobian = np.where(seen[:, None], jacobian, 0.0)
-        if not (np.isfinite(residual).all() and np.isfinite(jacobian).all()):
-            return None
-        self._last = theta, solution, Iterate(theta, residual, jacobian)
-        return self._last[2]
-
-    def _adapt(self, theta: Array, count: int, tolerance: float) -> None:
-        """Let the nodes follow the solution at θ."""
-        solution = self.solution(theta)
-        self.resolution = self.model.adapted_resolution(solution, count, tolerance)
-        self._last = None
-
-    def unexplained(self, found: Iterate) -> float:
-        """Return the largest share of its variance that a set leaves unexplained."""
-        pairs = zip(self.noise.parts, self._spreads, strict=True)
-        return max(float(np.square(found.residual[part] / s).mean()) for part, s in pairs)
-
     def _is_poor(self, found: Iterate | None) -> bool:
-        return found is None or self.unexplained(found) > POOR
+        return found is None or self.record.unexplained(found) > POOR
 
     def _better(self, one: Iterate | None, other: Iterate | None) -> Iterate | None:
         if one is None or other is None:
             return one or other
-        return one if self.unexplained(one) <= self.unexplained(other) else other
+        return one if self.record.unexplained(one) <= self.record.unexplained(other) else other
 
     def _grown(self, theta: Array, _: Iterate | None) -> Iterate | None:
         """Return the fit to a record that grows from its beginning."""
-        start, end = self.model.problem.domain["t"]
-        column = self.model.problem.axes.index("t")
-        times = np.concatenate([data.points[:, column] for data in self.sets])
         at, found = theta, None
         for share in (*HORIZONS, 1.0):
-            horizon = start + share * (end - start)
-            active = times <= horizon
-            if share < 1 and active.sum() < FEWEST_VALUES * self.model.unknowns.num_free:
+            count = self.record.end_at(share)
+            if share < 1 and count < FEWEST_VALUES * self._unknowns.num_free:
                 continue
-            self.model.horizon, self.noise.active, self._last = horizon, active, None
             found = self.steps.run(at, self.max_iterations)
             at = at if found is None else found.theta
         return found
@@ -180,7 +112,9 @@ class StagedSearch:
     def _scanned(self, theta: Array, found: Iterate | None) -> Iterate | None:
         """Return the best fit from the best places in half-decades of the coefficients."""
         base = theta if found is None else found.theta
-        tried = [here for t in self._decades(theta, base) if (here := self._solved(t)) is not None]
+        tried = [
+            here for t in self._decades(theta, base) if (here := self.record.at(t)) is not None
+        ]
         tried.sort(key=self._promise)
         best = None
         for here in tried[:MOST_REFITTED]:
@@ -190,7 +124,7 @@ class StagedSearch:
         return best
 
     def _decades(self, theta: Array, base: Array) -> Iterator[Array]:
-        unknowns = self.model.unknowns
+        unknowns = self._unknowns
         stated = unknowns.coefficients.specifications
         if len(stated) not in DECADES or not all(c.is_positive for c in stated):
             return
@@ -203,8 +137,8 @@ class StagedSearch:
 
     def _promise(self, here: Iterate) -> float:
         """Return the loss at the best initial state and functions of the linearised problem."""
-        at = self.model.unknowns.scalars.stop
-        std = self.noise.values
+        at = self._unknowns.scalars.stop
+        std = self.record.noise.values
         j = here.jacobian[:, at:] / std[:, None]
         ridge = np.sqrt(self.ridges.diagonal[at:])
         rows = np.concatenate([j, np.diag(ridge)])
@@ -216,16 +150,16 @@ class StagedSearch:
 
     def _refined(self, found: Iterate) -> Iterate:
         """Refine the solver until that moves little."""
-        tolerance, count = TOLERANCE, self._num_nodes
+        tolerance, count = TOLERANCE, self.record.num_nodes
         while True:
             coarse = found.residual
             tolerance *= FINER_STEPS
-            count = count if self.model.form.axis is None else round(count * FINER_NODES)
-            self._adapt(found.theta, count, tolerance)
-            fine = self._solved(found.theta)
+            count = count if self.record.model.form.axis is None else round(count * FINER_NODES)
+            self.record.adapt(found.theta, count, tolerance)
+            fine = self.record.at(found.theta)
             if fine is None:
                 raise CannotMarch("the refined solver finds no solution")
-            change = (fine.residual - coarse) / self.noise.values
+            change = (fine.residual - coarse) / self.record.noise.values
             self.error = SolverError(float(np.abs(change).max()), self._shift(fine, change))
             found = self.steps.run(fine.theta, self.max_iterations) or fine
             if self.error.shift < SHIFT or count * FINER_NODES > MOST_NODES:
@@ -233,12 +167,12 @@ class StagedSearch:
 
     def _shift(self, fine: Iterate, change: Array) -> float:
         """Return how far a change of the residuals (n,) moves the unknowns."""
-        jacobian = fine.jacobian / self.noise.values[:, None]
+        jacobian = fine.jacobian / self.record.noise.values[:, None]
         root = root_of_covariance(jacobian, self.ridges.diagonal)
         moved = root.T @ (jacobian.T @ change)
         each = np.abs(root @ moved) / np.maximum(np.linalg.norm(root, axis=1), 1e-300)
         mean = np.linalg.norm(moved) / np.sqrt(max(1, len(moved)))
-        return float(max(mean, each[self.model.unknowns.scalars].max(initial=0.0)))
+        return float(max(mean, each[self._unknowns.scalars].max(initial=0.0)))
 
 
 def root_of_covariance(jacobian: Array, ridge: Array) -> Array:
@@ -250,15 +184,11 @@ def root_of_covariance(jacobian: Array, ridge: Array) -> Array:
     """
     rows = np.concatenate([jacobian, np.diag(np.sqrt(ridge))])
     scale = 1 / np.maximum(np.linalg.norm(rows, axis=0), 1e-300)
-    r = np.linalg.qr(rows * scale, mode="r")
+    r: Array = np.linalg.qr(rows * scale)[1]
     size = np.abs(r.diagonal())
     floor = 1e-13 * size.max(initial=1e-300)
     r[np.diag_indices(len(r))] = np.where(size < floor, floor, r.diagonal())
     return np.asarray(scale[:, None] * solve_triangular(r, np.eye(len(r))))
-
-
-def _largest(values: Array) -> float:
-    return float(np.abs(values).max()) or 1.0
 
 
 __all__ = ["SolverError", "StagedSearch", "root_of_covariance"]

@@ -1,9 +1,9 @@
 """A direct fit: everything that is unknown in a problem, by least squares through its solver.
 
 The front door of `direct_fit`. The fields meet equations and conditions up to the error of the
-solver, which is told; so intervals are those of the exact model. From a bad start least squares ends
-in the nearest minimum: the start comes from elsewhere, but for one or two positive coefficients,
-which are searched for in half-decades where the first fit is poor.
+solver, which is told; so intervals are those of the exact model. From a bad start least squares
+ends in the nearest minimum: the start comes from elsewhere, but for one or two positive
+coefficients, which are searched for in half-decades where the first fit is poor.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pinngate.data.observations import ObservationSet
 from pinngate.model.coefficients import Coefficients
 from pinngate.optim.direct_fit.exact_model import ExactModel, Solution
+from pinngate.optim.direct_fit.fitted_record import FittedRecord
 from pinngate.optim.direct_fit.levenberg_marquardt import Iterate
 from pinngate.optim.direct_fit.marched_states import CannotMarch
 from pinngate.optim.direct_fit.marching_form import MarchingForm
@@ -106,8 +107,8 @@ def direct_fit(
         problem: time and at most one space axis; its truth is never read.
         sets: the observations.
         coefficients: the scalar coefficients at their initial values; they are not changed.
-        start: points (n, axes) → guesses of the unknowns, then of the coefficient functions, (n, F),
-            for initial states that are not stated; zeros where None.
+        start: points (n, axes) → guesses of the unknowns, (n, F), from which initial states start
+            that are not stated; None takes the first values of observed fields, and zeros.
         max_iterations: steps of the search on each resolution.
 
     Raises:
@@ -121,13 +122,16 @@ def direct_fit(
     form = MarchingForm(problem)
     sizes = _state_sizes(form, sets)
     unknowns = Unknowns(form, coefficients, sizes)
-    search = StagedSearch(ExactModel(form, unknowns, sizes), sets, max_iterations)
-    return _answer(search, search.run(unknowns.start(start)), began)
+    record = FittedRecord(ExactModel(form, unknowns, sizes), sets)
+    search = StagedSearch(record, max_iterations)
+    guess = start if start is not None else _first_values(form, sets)
+    return _answer(search, search.run(unknowns.start(guess)), began)
 
 
 def _answer(search: StagedSearch, found: Iterate, began: float) -> DirectFit:
-    model, noise, ridges = search.model, search.noise, search.ridges
-    unknowns, solution = model.unknowns, search.solution(found.theta)
+    record, ridges = search.record, search.ridges
+    model, noise, solution = record.model, record.noise, record.solution(found.theta)
+    unknowns = model.unknowns
     for _ in range(2):  # the noise is freed of what the fit takes, and the fit follows it
         scaled = found.jacobian / noise.values[:, None]
         fit = ridges.fit(scaled, found.residual / noise.values, found.theta)
@@ -138,7 +142,7 @@ def _answer(search: StagedSearch, found: Iterate, began: float) -> DirectFit:
     values, slopes = unknowns.scalar_values(found.theta)
     deviations = np.abs(slopes) * np.linalg.norm(raw, axis=1)
     named = zip(unknowns.coefficients.names, values.tolist(), deviations.tolist(), strict=True)
-    by_set = list(zip(search.sets, noise.parts, strict=True))
+    by_set = list(zip(record.sets, noise.parts, strict=True))
     left_out = fit.leave_one_out.numpy()
     return DirectFit(
         raw=found.theta[unknowns.scalars].copy(),
@@ -148,7 +152,7 @@ def _answer(search: StagedSearch, found: Iterate, began: float) -> DirectFit:
         leave_one_out={data.name: -left_out[part] * std[part] for data, part in by_set},
         noise_std={data.name: float(np.sqrt(np.square(std[p]).mean())) for data, p in by_set},
         risk=float(np.square(left_out).mean()),
-        unexplained=search.unexplained(found),
+        unexplained=record.unexplained(found),
         is_converged=search.steps.has_converged,
         iterations=search.steps.iterations,
         seconds=time.perf_counter() - began,
@@ -160,6 +164,18 @@ def _answer(search: StagedSearch, found: Iterate, began: float) -> DirectFit:
         _theta=found.theta,
         _root=root,
     )
+
+
+def _first_values(form: MarchingForm, sets: Sequence[ObservationSet]) -> Guess | None:
+    """Return the first value of each observed field as a guess of ordinary differential equations."""
+    if form.axis is not None:
+        return None
+    row = np.zeros(len(form.problem.unknowns))
+    for data in sets:
+        if data.is_of_field:
+            column = form.problem.unknowns.index(data.of)
+            row[column] = data.values[np.argmin(data.points[:, 0])]
+    return lambda points: np.repeat(row[None], len(points), axis=0)
 
 
 def _state_sizes(form: MarchingForm, sets: Sequence[ObservationSet]) -> Array:

@@ -1,10 +1,11 @@
-"""Everything that a direct fit searches for, as one vector θ, and what formulas and states see of it.
+"""All that a direct fit searches for, as one vector θ, and what formulas and states see of it.
 
-θ holds, in this order: the raw coefficients, initial values that are numbers (ordinary differential
-equations), then weights of functions: the coefficients that vary with one axis, in the variable in
-which they are searched for, and unknown initial states over the space axis. Functions are modes of a
-free beam, or trigonometric where the axis is periodic, each divided by (1 + ω²)^(s/2), so that a
-ridge on the weights is a Sobolev norm of order s. Beside `semidiscrete`, whose `Parameters` it is.
+θ holds, in this order: the raw coefficients, initial values that are numbers (ordinary
+differential equations), then weights of functions: the coefficients that vary with one axis, in
+the variable in which they are searched for, and unknown initial states over the space axis.
+Functions are modes of a free beam, or trigonometric where the axis is periodic, each divided by
+(1 + ω²)^(s/2), so that a ridge on the weights is a Sobolev norm of order s. Beside
+`semidiscrete`, whose `Parameters` it is.
 """
 
 from __future__ import annotations
@@ -271,7 +272,7 @@ class ParametersAt:
         self._kept: dict[tuple[str, int], tuple[Array, Array]] = {}
 
     def values(self, name: str, t: Array, x: Array) -> Array | float | None:
-        """Return a coefficient, or a coefficient function or derivative (places or 1, times or 1)."""
+        """Return a coefficient, or a function or its derivative (places or 1, times or 1)."""
         if name in self._scalars:
             return self._scalars[name][1]
         found = self._block(name)
