@@ -18,6 +18,7 @@ Array = NDArray[np.float64]
 
 NEAR_END = 1e-4  # of the axis: the smallest distance that the first density resolves
 SHARE_OF_ENDS = 0.08
+RADIAL = 10.0  # times the low end: an axis that reaches further is a radius, with log spacing
 EVEN_SHARE = 0.25  # of the nodes, wherever the solution bends
 STEEPEST = 0.15  # change of the spacing from one interval to the next
 BEYOND = 30.0  # lengths of the domain, to which it goes on beyond an open end
@@ -37,6 +38,8 @@ def first_density(domain: tuple[float, float], probes: Array, *, crowded: bool) 
     even = 1 / (length + 3 * outside)
     if not crowded:
         return even
+    if low > 0 and high > RADIAL * low:
+        even = even + SHARE_OF_ENDS / np.maximum(probes, low)
     ends = [np.abs(probes - end) for end in domain]
     return even + SHARE_OF_ENDS * sum(1 / (NEAR_END * length + d) for d in ends)
 

@@ -167,7 +167,7 @@ def _answer(search: StagedSearch, found: Iterate, began: float) -> DirectFit:
 
 
 def _first_values(form: MarchingForm, sets: Sequence[ObservationSet]) -> Guess | None:
-    """Return the first value of each observed field as a guess of ordinary differential equations."""
+    """Return the first value of each observed field, for ordinary differential equations."""
     if form.axis is not None:
         return None
     row = np.zeros(len(form.problem.unknowns))

@@ -11,14 +11,17 @@ Functions are modes of a free beam, or trigonometric where the axis is periodic,
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.linalg import null_space
 
+from pinngate.classical.baseline import fixed_ends
+from pinngate.errors import InputError
 from pinngate.expression import differentiate, evaluate, names
 from pinngate.model.axis_functions import AxisFunctions, Splines, Trigonometric
 from pinngate.model.coefficients import Coefficients
@@ -42,30 +45,35 @@ class AxisBasis:
     """Functions of one axis between bounds, constant beyond them.
 
     Attributes:
-        functions: on [−1, 1].
+        functions: on [−1, 1], m of them.
         bounds: of the axis.
-        decay: (1 + ω²)^(−s/2) of each.
+        mixing: combinations of them, each divided by (1 + ω²)^(s/2), (m, count).
     """
 
     functions: AxisFunctions
     bounds: tuple[float, float]
-    decay: Array = field(repr=False)
+    mixing: Array = field(repr=False)
 
     @classmethod
-    def of(cls, problem: Problem, axis: str, num_breaks: int) -> AxisBasis:
-        """Return the functions of one axis of a problem."""
+    def of(
+        cls, problem: Problem, axis: str, num_breaks: int, zeros: Sequence[float] = ()
+    ) -> AxisBasis:
+        """Return the functions of one axis of a problem, zero at some places."""
         functions: AxisFunctions
         if axis in problem.periodic:
             functions = Trigonometric(num_breaks | 1)
         else:
             functions = Splines(np.linspace(-1, 1, num_breaks).tolist())
-        decay = (1 + functions.frequencies**2) ** (-SMOOTHNESS / 2)
-        return cls(functions, problem.domain[axis], decay)
+        decay = np.diag((1 + functions.frequencies**2) ** (-SMOOTHNESS / 2))
+        whole = cls(functions, problem.domain[axis], decay)
+        if not zeros:
+            return whole
+        return replace(whole, mixing=decay @ null_space(whole(np.array(zeros))))
 
     @property
     def count(self) -> int:
         """Number of functions."""
-        return len(self.decay)
+        return self.mixing.shape[1]
 
     def __call__(self, places: Array, order: int = 0) -> Array:
         """Return ∂^order of every function at places (n,): (n, count)."""
@@ -74,7 +82,7 @@ class AxisBasis:
         values = self.functions.values(np.clip(at, -1, 1), order)
         if order:
             values = values * ((np.abs(at) <= 1)[:, None] * (2 / (high - low)) ** order)
-        return values * self.decay
+        return np.asarray(values @ self.mixing)
 
     @cached_property
     def places(self) -> Array:
@@ -95,12 +103,34 @@ class AxisBasis:
 
 @dataclass(frozen=True)
 class Block:
-    """Some of θ that belong together: `basis` None for a number."""
+    """Some of θ that belong together.
+
+    Attributes:
+        name: of the coefficient function, or ``initial k`` of state k.
+        part: of θ.
+        size: what θ is times.
+        basis: what its numbers weigh, None for a number.
+        ends: values at the ends of the axis that conditions fix, by place.
+    """
 
     name: str
     part: slice
     size: float
     basis: AxisBasis | None = None
+    ends: Mapping[float, float] = field(default_factory=dict)
+
+    def fixed(self, places: Array) -> Array | float:
+        """Return the line through the fixed values, at places (n,)."""
+        if not self.ends:
+            return 0.0
+        at = sorted(self.ends)
+        return np.interp(places, at, [self.ends[end] for end in at])
+
+    def rows(self, places: Array) -> Array:
+        """Return what every number adds at places (n,): (n, numbers)."""
+        if self.basis is None:
+            return np.full((len(places), 1), self.size)
+        return self.size * self.basis(places)
 
 
 class Unknowns:
@@ -133,11 +163,20 @@ class Unknowns:
         self.num_free = self._at
         self.functions = {f.name: self._function(f) for f in self.problem.coefficient_fields}
         if form.axis is not None:
-            basis = AxisBasis.of(self.problem, form.axis, NUM_BREAKS["initial"])
             for k in unknown:
+                ends = self._fixed_ends(k, form.axis)
+                basis = AxisBasis.of(self.problem, form.axis, NUM_BREAKS["initial"], list(ends))
                 part = self._take(basis.count)
-                self.initial[k] = Block(f"initial {k}", part, sizes[k], basis)
+                self.initial[k] = Block(f"initial {k}", part, sizes[k], basis, ends)
         self.count = self._at
+
+    def _fixed_ends(self, state: int, axis: str) -> dict[float, float]:
+        """Return the values that conditions with nothing unknown in them fix at the ends."""
+        f, order = self.form.states.all[state]
+        try:
+            return fixed_ends(self.problem, f, axis) if order == 0 else {}
+        except InputError:
+            return {}
 
     def _take(self, count: int) -> slice:
         self._at += count
@@ -188,7 +227,8 @@ class Unknowns:
         if block.basis is None:
             theta[block.part] = values(np.zeros(1)) / block.size
         else:
-            theta[block.part] = block.basis.fitted(values) / block.size
+            free = block.basis.fitted(lambda x: values(x) - block.fixed(x))
+            theta[block.part] = free / block.size
 
     def _points(self, places: Array, t: float) -> Array:
         columns = {"t": np.full(len(places), t)}
@@ -217,9 +257,9 @@ class Unknowns:
         for k, stated in self._stated.items():
             if stated is None:
                 block = self.initial[k]
-                rows = np.ones((len(x), 1)) if block.basis is None else block.basis(x)
-                values[k] = block.size * (rows @ theta[block.part])
-                slopes[k][:, block.part] = block.size * rows
+                rows = block.rows(x)
+                values[k] = block.fixed(x) + rows @ theta[block.part]
+                slopes[k][:, block.part] = rows
                 continue
             known: dict[str, Any] = {**self.problem.constants, "t": float(start[0])}
             if self.form.axis is not None:
