@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pinngate.data.observations import ObservationSet
 from pinngate.data.quantities import mean_nodes
 from pinngate.expression import differentiate, evaluate, names
-from pinngate.optim.direct_fit.marched_states import Symbol
+from pinngate.optim.direct_fit.marched_states import CannotMarch, Symbol
 from pinngate.optim.direct_fit.marching_form import MarchingForm
 from pinngate.optim.direct_fit.node_density import (
     BEYOND,
@@ -210,35 +210,41 @@ class ExactModel:
         self, solution: Solution, theta: Array, data: ObservationSet, points: Array
     ) -> tuple[Array, Array]:
         """Return an observed expression at points and its tangents, by the chain rule."""
-        problem, unknowns = self.problem, self.unknowns
-        seen: dict[str, tuple[Array, Array]] = {}
-        values, slopes = unknowns.scalar_values(theta)
-        for k, name in enumerate(unknowns.coefficients.names):
-            row = np.zeros(unknowns.count)
-            row[k] = slopes[k]
-            seen[name] = (
-                np.full(len(points), values[k]),
-                np.broadcast_to(row, (len(points), unknowns.count)),
-            )
-        for name in names(data.expression):
-            found = parse_derivative(name, problem.outputs, problem.axes)
-            if found is None:
-                continue
-            if found.field in unknowns.functions:
-                places = points[:, problem.axes.index(unknowns.over(found.field))]
-                seen[name] = unknowns.function_values(name, theta, places)
-            else:
-                seen[name] = solution.read(self.form.states.symbol_of(found), points)
+        problem = self.problem
+        seen = {n: self._named(solution, theta, n, points) for n in names(data.expression)}
+        found = {name: pair for name, pair in seen.items() if pair is not None}
         known: dict[str, Any] = {**problem.constants}
         known |= {axis: points[:, k] for k, axis in enumerate(problem.axes)}
-        known |= {name: value for name, (value, _) in seen.items()}
-        total = np.zeros((len(points), unknowns.count))
-        for name in names(data.expression):
-            if name in seen:
-                outer = evaluate(differentiate(data.expression, name), known, np)
-                total += np.reshape(np.broadcast_to(outer, len(points)), (-1, 1)) * seen[name][1]
+        known |= {name: value for name, (value, _) in found.items()}
+        total = np.zeros((len(points), self.unknowns.count))
+        for name, (_, slopes) in found.items():
+            outer = evaluate(differentiate(data.expression, name), known, np)
+            total += np.broadcast_to(outer, len(points))[:, None] * slopes
         value = np.asarray(evaluate(data.expression, known, np), dtype=float)
         return np.broadcast_to(value, (len(points),)), total
+
+    def _named(
+        self, solution: Solution, theta: Array, name: str, points: Array
+    ) -> tuple[Array, Array] | None:
+        """Return what a name is at points (n,) and ∂/∂θ of it, None where it is no unknown."""
+        problem, unknowns = self.problem, self.unknowns
+        if name in unknowns.coefficients.names:
+            k = unknowns.coefficients.names.index(name)
+            values, slopes = unknowns.scalar_values(theta)
+            jacobian = np.zeros((len(points), unknowns.count))
+            jacobian[:, k] = slopes[k]
+            return np.full(len(points), values[k]), jacobian
+        found = parse_derivative(name, problem.outputs, problem.axes)
+        if found is None:
+            return None
+        if found.field in unknowns.functions:
+            if found.order:
+                raise CannotMarch(f"a sensor sees {name}, a derivative of a coefficient")
+            places = points[:, problem.axes.index(unknowns.over(name))]
+            return unknowns.function_values(name, theta, places)
+        if found.field not in problem.unknowns:
+            raise CannotMarch(f"a sensor sees {name}, which is no unknown")
+        return solution.read(self.form.states.symbol_of(found), points)
 
 
 def stacked(parts: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:

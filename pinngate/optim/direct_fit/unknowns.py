@@ -29,7 +29,6 @@ from pinngate.optim.direct_fit.marched_states import CannotMarch
 from pinngate.optim.direct_fit.marching_form import MarchingForm
 from pinngate.statement.coefficient_fields import values_and_slopes
 from pinngate.statement.derivatives import parse_derivative
-from pinngate.statement.kinks import kink_places
 from pinngate.statement.problem import CoefficientField, Problem
 
 Array = NDArray[np.float64]
@@ -354,9 +353,4 @@ class ParametersAt:
         return kept[1]
 
 
-def kinks_in_time(problem: Problem) -> Sequence[float]:
-    """Return the times at which a kink or a jump is written in a problem."""
-    return kink_places(problem)["t"]
-
-
-__all__ = ["AxisBasis", "Block", "ParametersAt", "Unknowns", "kinks_in_time"]
+__all__ = ["AxisBasis", "Block", "Guess", "ParametersAt", "Unknowns"]
