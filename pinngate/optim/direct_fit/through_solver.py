@@ -75,13 +75,19 @@ class DirectFit:
 
     @property
     def description(self) -> str:
-        """How it was solved, one sentence."""
+        """How it was solved, one sentence, and where the domain was taken to go on."""
         method = f"{self.num_steps} steps of the Radau IIA method of fifth order in time"
         if (axis := self._model.form.axis) is None:
             return f"Least squares through {method}."
         order = self._model.accuracy
         differences = f"differences of order {order} on {self.num_nodes} nodes in {axis}"
-        return f"Least squares through {method} and {differences}."
+        ends = zip(self._model.domain, self._model.form.open_ends, strict=True)
+        beyond = [
+            f" No condition holds at {axis} = {end:g}: the domain goes on there."
+            for end, is_open in ends
+            if is_open
+        ]
+        return f"Least squares through {method} and {differences}." + "".join(beyond)
 
     def fields(self, points: Array) -> Array:
         """Return unknowns, then coefficient functions, at points (n, axes): (n, F)."""

@@ -127,6 +127,32 @@ def test_a_coefficient_function() -> None:
     assert found.noise_std["observation_1"] == 0.002
 
 
+def test_an_unknown_value_at_an_end() -> None:
+    points = np.stack(np.meshgrid([0.3, 0.6, 0.9], np.linspace(0.02, 1, 50)), -1).reshape(-1, 2)
+
+    def truth(x: np.ndarray, t: np.ndarray) -> np.ndarray:  # heat below a surface that oscillates
+        k = np.sqrt(2 * np.pi / 2 / 0.1)
+        return np.exp(-k * (1 - x)) * np.sin(2 * np.pi * t - k * (1 - x))
+
+    start = "exp(-sqrt(pi/0.1)*(1 - x))*sin(-sqrt(pi/0.1)*(1 - x))"
+    noise = 0.01 * np.random.default_rng(6).standard_normal(len(points))
+    problem = pinngate.Problem(
+        domain={"x": [0, 1], "t": [0, 1]},
+        unknowns=["u"],
+        equations=["u_t = 0.1*u_xx"],
+        conditions=[f"u = {start} at t = 0", "u = g at x = 1"],
+        estimate={"g": pinngate.Unknown(0.0, over="t")},
+        observations=[pinngate.Observations("u", points, truth(*points.T) + noise)],
+    )
+    found = fitted(problem)
+    times = np.linspace(0.05, 0.9, 18)
+    at = np.column_stack([np.ones(18), times])
+    error = found.fields(at)[:, 0] - np.sin(2 * np.pi * times)
+    assert np.abs(error).max() < 0.1
+    np.testing.assert_allclose(found.fields(at)[:, 1], found.fields(at)[:, 0], atol=2e-3)
+    assert "x = 0" in found.description
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
