@@ -61,7 +61,7 @@ class FittedRecord:
             solution = self.model.solve(theta, self.resolution)
             with np.errstate(all="ignore"):
                 read = [self.model.readings(solution, theta, data) for data in self.sets]
-        except MarchFailed:
+        except (MarchFailed, ArithmeticError, ValueError):
             return None
         values, jacobian = stacked(read)
         seen = self.noise.active

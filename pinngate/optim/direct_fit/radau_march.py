@@ -171,7 +171,7 @@ class RadauMarch:
         """Return the step from the last state, None where there is none."""
         try:
             return self._solved(t, h, self._states[-1][-1], exact=exact)
-        except ArithmeticError:
+        except (ArithmeticError, ValueError):  # of numbers alone, where arrays would hold NaN
             return None
 
     def _times(self, t: float, h: float) -> Array:

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinngate.data.observations import ObservationSet
+from pinngate.errors import InputError
+from pinngate.expression import ZERO, coefficients_of, constant_value
 from pinngate.model.coefficients import Coefficients
 from pinngate.optim.direct_fit.exact_model import ExactModel, Solution
 from pinngate.optim.direct_fit.fitted_record import FittedRecord
@@ -114,7 +116,7 @@ def direct_fit(
         sets: the observations.
         coefficients: the scalar coefficients at their initial values; they are not changed.
         start: points (n, axes) → guesses of the unknowns, (n, F), from which initial states start
-            that are not stated; None takes the first values of observed fields, and zeros.
+            that are not stated; None takes what agrees with the first data, or zeros.
         max_iterations: steps of the search on each resolution.
 
     Raises:
@@ -173,15 +175,29 @@ def _answer(search: StagedSearch, found: Iterate, began: float) -> DirectFit:
 
 
 def _first_values(form: MarchingForm, sets: Sequence[ObservationSet]) -> Guess | None:
-    """Return the first value of each observed field, for ordinary differential equations."""
+    """Return the least fields that agree with the first value of each set, as a constant guess.
+
+    For ordinary differential equations, from what is linear in the fields.
+    """
+    problem = form.problem
     if form.axis is not None:
         return None
-    row = np.zeros(len(form.problem.unknowns))
+    rows, right = [np.zeros(len(problem.unknowns))], [0.0]
     for data in sets:
-        if data.is_of_field:
-            column = form.problem.unknowns.index(data.of)
-            row[column] = data.values[np.argmin(data.points[:, 0])]
-    return lambda points: np.repeat(row[None], len(points), axis=0)
+        linear, rest = coefficients_of(data.expression, set(problem.unknowns))
+        parts = [linear.get(f, ZERO) for f in problem.unknowns]
+        first = int(np.argmin(data.points[:, 0]))
+        known = {**problem.constants, "t": float(data.points[first, 0])}
+        try:
+            row = np.array([constant_value(part, known) for part in parts])
+            value = float(data.values[first]) - constant_value(rest, known)
+        except InputError:
+            continue
+        size = max(float(np.abs(row).max()), 1e-300)
+        rows.append(row / size)
+        right.append(value / size)
+    guess = np.linalg.lstsq(np.array(rows), np.array(right), rcond=1e-10)[0]
+    return lambda points: np.repeat(guess[None], len(points), axis=0)
 
 
 def _state_sizes(form: MarchingForm, sets: Sequence[ObservationSet]) -> Array:
