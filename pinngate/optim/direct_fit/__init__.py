@@ -1,0 +1,1 @@
+"""Direct fit through a solver: equations hold exactly, what is unknown follows by least squares."""

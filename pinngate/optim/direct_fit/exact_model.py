@@ -1,0 +1,252 @@
+"""The map from θ to fields and to what sensors read, with its Jacobian: one march of the solver.
+
+Between `unknowns` and `through_solver`. Nodes and tolerance belong to a `Resolution`, so that two
+of them tell the error of the solver itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+from numpy.typing import NDArray
+
+from pinngate.data.observations import ObservationSet
+from pinngate.data.quantities import mean_nodes
+from pinngate.expression import differentiate, evaluate, names
+from pinngate.optim.direct_fit.marched_states import CannotMarch, Symbol
+from pinngate.optim.direct_fit.marching_form import MarchingForm
+from pinngate.optim.direct_fit.node_density import (
+    BEYOND,
+    bending_density,
+    first_density,
+    placed_nodes,
+    probe_places,
+)
+from pinngate.optim.direct_fit.radau_march import March, MarchFailed, RadauMarch
+from pinngate.optim.direct_fit.semidiscrete import SemiDiscrete
+from pinngate.optim.direct_fit.unknowns import Unknowns
+from pinngate.reference.stencils import Line, stencil_weights
+from pinngate.statement.derivatives import parse_derivative
+from pinngate.statement.kinks import kink_places
+
+Array = NDArray[np.float64]
+
+MOST_STEPS = 5000  # in time; then at most five times those of the last solution
+EARLY = 1e-5  # of the time axis: before that a solution does not place nodes
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """Nodes in space (n,) and the tolerance of steps in time."""
+
+    line: Line
+    tolerance: float
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A march of a problem, read at points."""
+
+    system: SemiDiscrete
+    march: March
+
+    def read(self, symbol: Symbol, points: Array) -> tuple[Array, Array]:
+        """Return a derivative of a state at points (m, axes), (m,), and ∂/∂θ of it (m, P).
+
+        Cost: a sparse product with the tangents at all steps.
+        """
+        form, line = self.system.form, self.system.line
+        axes = form.problem.axes
+        row, in_time = self.march.weights(points[:, axes.index("t")], int(symbol.is_rate))
+        numbers = self.system.numbers[symbol.state]
+        if form.axis is None:
+            index, in_space = np.zeros((len(points), 1), np.intp), np.ones((len(points), 1))
+        else:
+            width = min(4 + symbol.order + symbol.order % 2, len(line.nodes))
+            index, offset = line.stencils(points[:, axes.index(form.axis)], width)
+            in_space = stencil_weights(offset, symbol.order)
+        columns = row[:, :, None] * self.system.size + numbers[index][:, None, :]
+        weights = in_time[:, :, None] * in_space[:, None, :]
+        starts = np.arange(len(points) + 1) * (weights.size // max(1, len(points)))
+        shape = (len(points), len(self.march.states) * self.system.size)
+        matrix = scipy.sparse.csr_array((weights.ravel(), columns.ravel(), starts), shape=shape)
+        values = matrix @ self.march.states.ravel()
+        return values, np.asarray(matrix @ self.march.tangents.reshape(shape[1], -1))
+
+
+class ExactModel:
+    """θ ↦ solution.
+
+    Args:
+        form: the rows.
+        unknowns: what θ is.
+        sizes: of the states, below whose thousandth errors do not count.
+
+    Attributes:
+        accuracy: order of the differences in space.
+        horizon: where a solution ends in time, the end of the domain but for parts of a record.
+    """
+
+    def __init__(self, form: MarchingForm, unknowns: Unknowns, sizes: Array) -> None:
+        self.form, self.unknowns, self.sizes = form, unknowns, sizes
+        self.problem = form.problem
+        kinks = kink_places(self.problem)
+        self._stops = kinks["t"]
+        self._fixed: list[float] = list(kinks.get(form.axis or "", ()))
+        self.horizon = self.problem.domain["t"][1]
+        self._most_steps = MOST_STEPS
+        self.accuracy = 2 if form.is_quasilinear or self._fixed else 4
+        if form.axis is not None:
+            self.domain = self.problem.domain[form.axis]
+            length = self.domain[1] - self.domain[0]
+            low, high = self.domain
+            self.bounds = (
+                low - BEYOND * length * form.open_ends[0],
+                high + BEYOND * length * form.open_ends[1],
+            )
+            self._fixed += [end for end in self.domain if end not in self.bounds]
+            self._probes = probe_places(self.bounds, self.domain)
+
+    @property
+    def is_periodic(self) -> bool:
+        """Whether the space axis is periodic."""
+        return self.form.axis in self.problem.periodic
+
+    def first_resolution(self, count: int, tolerance: float) -> Resolution:
+        """Return nodes that know nothing of a solution."""
+        if self.form.axis is None:
+            return Resolution(Line(np.zeros(1)), tolerance)
+        if self.is_periodic:
+            return self._periodic(count, tolerance)
+        density = first_density(
+            self.domain, self._probes, crowded=max(self.form.states.orders.values()) == 1
+        )
+        return self._resolution(density, count, tolerance)
+
+    def adapted_resolution(self, solution: Solution, count: int, tolerance: float) -> Resolution:
+        """Return nodes that follow a solution."""
+        if self.form.axis is None or self.is_periodic:
+            return self.first_resolution(count, tolerance)
+        start, end = self.problem.domain["t"]
+        march, system = solution.march, solution.system
+        late = march.ends[1:] - start > EARLY * (end - start)
+        rows = march.states[3::3][late]
+        fields = [
+            rows[:, system.numbers[k]] for k, (_, j) in enumerate(self.form.states.all) if j == 0
+        ]
+        density = bending_density(system.line.nodes, fields, self._probes, self.domain)
+        return self._resolution(density, count, tolerance)
+
+    def _resolution(self, density: Array, count: int, tolerance: float) -> Resolution:
+        return Resolution(Line(placed_nodes(density, self._probes, count, self._fixed)), tolerance)
+
+    def _periodic(self, count: int, tolerance: float) -> Resolution:
+        low, high = self.domain
+        nodes = np.linspace(low, high, count + 1)[:-1]
+        return Resolution(Line(nodes, high - low), tolerance)
+
+    def solve(self, theta: Array, resolution: Resolution) -> Solution:
+        """Return the solution at θ with its tangents, up to `horizon`.
+
+        Raises:
+            MarchFailed: there is none.
+        """
+        parameters = self.unknowns.at(theta)
+        start, _ = self.problem.domain["t"]
+        with np.errstate(all="ignore"):
+            system = SemiDiscrete(self.form, resolution.line, parameters, self.accuracy)
+            values, slopes = self.unknowns.initial_state(theta, resolution.line.nodes)
+            initial = np.zeros(system.size)
+            tangents = np.zeros((system.size, self.unknowns.count))
+            for k in range(system.num_states):
+                initial[system.numbers[k]] = values[k]
+                tangents[system.numbers[k]] = slopes[k]
+            if not np.isfinite(initial).all():
+                raise MarchFailed("the initial state is not finite")
+            march = RadauMarch(system, resolution.tolerance, self.sizes)
+            found = march.run(
+                initial,
+                tangents,
+                (start, self.horizon),
+                [stop for stop in self._stops if stop < self.horizon],
+                self._most_steps,
+            )
+        self._most_steps = min(MOST_STEPS, max(500, 5 * found.num_steps))
+        return Solution(system, found)
+
+    def fields(self, solution: Solution, theta: Array, points: Array) -> tuple[Array, Array]:
+        """Return unknowns, then coefficient functions, at points: (n, F), ∂/∂θ (n, F, P)."""
+        values, slopes = [], []
+        for f in self.problem.unknowns:
+            value, slope = solution.read(Symbol(self.form.states.number(f, 0), 0, False), points)
+            values.append(value)
+            slopes.append(slope)
+        for name in self.unknowns.functions:
+            places = points[:, self.problem.axes.index(self.unknowns.over(name))]
+            value, slope = self.unknowns.function_values(name, theta, places)
+            values.append(value)
+            slopes.append(slope)
+        return np.stack(values, 1), np.stack(slopes, 1)
+
+    def readings(
+        self, solution: Solution, theta: Array, data: ObservationSet
+    ) -> tuple[Array, Array]:
+        """Return what the sensors of one set read, (n,), and ∂/∂θ of it, (n, P)."""
+        if data.mean is None:
+            return self._quantity(solution, theta, data, data.points)
+        nodes, weights = mean_nodes(data.points, data.mean, self.problem.domain)
+        flat = nodes.reshape(-1, nodes.shape[2])
+        values, slopes = self._quantity(solution, theta, data, flat)
+        count, q = nodes.shape[:2]
+        return values.reshape(count, q) @ weights, np.einsum(
+            "nqp,q->np", slopes.reshape(count, q, -1), weights
+        )
+
+    def _quantity(
+        self, solution: Solution, theta: Array, data: ObservationSet, points: Array
+    ) -> tuple[Array, Array]:
+        """Return an observed expression at points and its tangents, by the chain rule."""
+        problem = self.problem
+        seen = {n: self._named(solution, theta, n, points) for n in names(data.expression)}
+        found = {name: pair for name, pair in seen.items() if pair is not None}
+        known: dict[str, Any] = {**problem.constants}
+        known |= {axis: points[:, k] for k, axis in enumerate(problem.axes)}
+        known |= {name: value for name, (value, _) in found.items()}
+        total = np.zeros((len(points), self.unknowns.count))
+        for name, (_, slopes) in found.items():
+            outer = evaluate(differentiate(data.expression, name), known, np)
+            total += np.broadcast_to(outer, len(points))[:, None] * slopes
+        value = np.asarray(evaluate(data.expression, known, np), dtype=float)
+        return np.broadcast_to(value, (len(points),)), total
+
+    def _named(
+        self, solution: Solution, theta: Array, name: str, points: Array
+    ) -> tuple[Array, Array] | None:
+        """Return what a name is at points (n,) and ∂/∂θ of it, None where it is no unknown."""
+        problem, unknowns = self.problem, self.unknowns
+        if name in unknowns.coefficients.names:
+            k = unknowns.coefficients.names.index(name)
+            values, slopes = unknowns.scalar_values(theta)
+            jacobian = np.zeros((len(points), unknowns.count))
+            jacobian[:, k] = slopes[k]
+            return np.full(len(points), values[k]), jacobian
+        found = parse_derivative(name, problem.outputs, problem.axes)
+        if found is None:
+            return None
+        if found.field in unknowns.functions:
+            if found.order:
+                raise CannotMarch(f"a sensor sees {name}, a derivative of a coefficient")
+            places = points[:, problem.axes.index(unknowns.over(name))]
+            return unknowns.function_values(name, theta, places)
+        if found.field not in problem.unknowns:
+            raise CannotMarch(f"a sensor sees {name}, which is no unknown")
+        return solution.read(self.form.states.symbol_of(found), points)
+
+
+def stacked(parts: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
+    """Return values and tangents of several sets, one below the other."""
+    return np.concatenate([v for v, _ in parts]), np.concatenate([s for _, s in parts])

@@ -1,0 +1,107 @@
+"""What a record of data says at θ: residuals and Jacobian, on a resolution that can be refined.
+
+Between `exact_model` and the search. A record may end before the data do (`end_at`): residuals
+beyond that are zero, and the solver goes no further.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pinngate.data.observations import ObservationSet
+from pinngate.optim.direct_fit.exact_model import ExactModel, Solution, stacked
+from pinngate.optim.direct_fit.levenberg_marquardt import Iterate, NoiseScales
+from pinngate.optim.direct_fit.marched_states import CannotMarch
+from pinngate.optim.direct_fit.radau_march import MarchFailed
+
+Array = NDArray[np.float64]
+
+NUM_NODES = {2: 200, 4: 100}  # to begin with, by order of the differences
+TOLERANCE = 1e-4
+
+
+class FittedRecord:
+    """The data of one problem beside its solutions.
+
+    Args:
+        model: θ ↦ solution.
+        sets: the observations.
+
+    Attributes:
+        noise: standard deviations of all values.
+        resolution: what is solved on.
+    """
+
+    def __init__(self, model: ExactModel, sets: Sequence[ObservationSet]) -> None:
+        self.model, self.sets = model, list(sets)
+        self._values = np.concatenate([data.values for data in sets])
+        column = model.problem.axes.index("t")
+        self._times = np.concatenate([data.points[:, column] for data in sets])
+        ends = np.cumsum([len(data.values) for data in sets]).tolist()
+        parts = [slice(e - len(data.values), e) for e, data in zip(ends, sets, strict=True)]
+        self._spreads = [float(np.std(d.values)) or _largest(d.values) for d in sets]
+        self.noise = NoiseScales(parts, [data.std for data in sets], self._spreads)
+        self.resolution = model.first_resolution(NUM_NODES[model.accuracy], TOLERANCE)
+        self._last: tuple[Solution, Iterate] | None = None
+
+    @property
+    def num_nodes(self) -> int:
+        """Nodes in space."""
+        return len(self.resolution.line.nodes)
+
+    def at(self, theta: Array) -> Iterate | None:
+        """Solve at θ unless that was just done; None where there is no solution."""
+        if self._last is not None and self._last[1].theta is theta:
+            return self._last[1]
+        self._last = None
+        try:
+            solution = self.model.solve(theta, self.resolution)
+            with np.errstate(all="ignore"):
+                read = [self.model.readings(solution, theta, data) for data in self.sets]
+        except (MarchFailed, ArithmeticError, ValueError):
+            return None
+        values, jacobian = stacked(read)
+        seen = self.noise.active
+        residual = np.where(seen, values - self._values, 0.0)
+        jacobian = np.where(seen[:, None], jacobian, 0.0)
+        if not (np.isfinite(residual).all() and np.isfinite(jacobian).all()):
+            return None
+        found = Iterate(theta, residual, jacobian)
+        self._last = solution, found
+        return found
+
+    def solution(self, theta: Array) -> Solution:
+        """Return the solution at θ with its tangents.
+
+        Raises:
+            CannotMarch: there is none.
+        """
+        if self.at(theta) is None or self._last is None:
+            raise CannotMarch("the equations have no solution at the answer")
+        return self._last[0]
+
+    def adapt(self, theta: Array, num_nodes: int, tolerance: float) -> None:
+        """Let the nodes follow the solution at θ."""
+        solution = self.solution(theta)
+        self.resolution = self.model.adapted_resolution(solution, num_nodes, tolerance)
+        self._last = None
+
+    def end_at(self, share: float) -> int:
+        """Let the record end at a share of the time axis; return how many values are left."""
+        start, end = self.model.problem.domain["t"]
+        self.model.horizon = start + share * (end - start)
+        self.noise.active = self._times <= self.model.horizon
+        self._last = None
+        return int(self.noise.active.sum())
+
+    def unexplained(self, found: Iterate) -> float:
+        """Return the largest share of its variance that a set leaves unexplained."""
+        pairs = zip(self.noise.parts, self._spreads, strict=True)
+        return max(float(np.square(found.residual[part] / s).mean()) for part, s in pairs)
+
+
+def _largest(values: Array) -> float:
+    return float(np.abs(values).max()) or 1.0

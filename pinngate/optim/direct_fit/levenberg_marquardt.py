@@ -1,0 +1,154 @@
+"""Damped Gauss–Newton steps through a model that may fail, with ridges chosen on the way.
+
+    (JᵀJ + Λ + λ diag(JᵀJ)) δ = −(Jᵀr + Λθ)
+
+Rows are in units of the noise; that of a set whose standard deviation is not stated follows its
+residuals. A step that the model cannot follow, or that does not lower ‖r‖² + θᵀΛθ, is taken again
+with more damping. Source: J. J. Moré, in Numerical Analysis (Dundee 1977). Between `block_ridges`
+and `through_solver`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+
+from pinngate.optim.direct_fit.block_ridges import Ridges
+
+Array = NDArray[np.float64]
+MOST_CHOICES = 12  # of ridges in one run: then they stay, so that the search can come to an end
+SMALL = 0.01  # decrease of the loss, in squared units of the noise, that is none
+MOST_REJECTED = 12
+
+
+@dataclass(frozen=True)
+class Iterate:
+    """A place θ (P,), residuals (n,) in data units and their Jacobian (n, P)."""
+
+    theta: Array
+    residual: Array
+    jacobian: Array
+
+
+Model = Callable[[Array], Iterate | None]
+"""θ → what is known there; None where the model fails."""
+
+
+class NoiseScales:
+    """Standard deviations of all values; those of sets that state none follow the residuals.
+
+    Args:
+        parts: the values of each set.
+        stated: standard deviations (n,) of each set, or None.
+        sizes: where those start that are not stated.
+
+    Attributes:
+        active: which values count, (n,); residuals of others are zero.
+    """
+
+    def __init__(self, parts: list[slice], stated: list[Array | None], sizes: list[float]) -> None:
+        self.parts, self.stated = parts, stated
+        self.values = np.ones(parts[-1].stop if parts else 0)
+        for part, std, size in zip(parts, stated, sizes, strict=True):
+            self.values[part] = size if std is None else std
+        self.active = np.ones(len(self.values), dtype=bool)
+        self._least = [1e-9 * size for size in sizes]
+
+    def follow(self, residual: Array, leverage: Array | None = None) -> None:
+        """Take the root mean square of residuals (n,), freed of what the fit took from them."""
+        for part, std, least in zip(self.parts, self.stated, self._least, strict=True):
+            if std is None:
+                r = residual[part]
+                taken = 0.0 if leverage is None else float(leverage[part].sum())
+                count = max(int(self.active[part].sum()) - taken, 1.0)
+                self.values[part] = max(float(np.sqrt(np.square(r).sum() / count)), least)
+
+
+class LevenbergMarquardt:
+    """The search from one start.
+
+    Args:
+        model: what is fitted.
+        noise: of the values.
+        ridges: of the blocks of θ.
+        length: of a change of θ, (P,) → a number, one for the longest that a step may have.
+    """
+
+    def __init__(
+        self, model: Model, noise: NoiseScales, ridges: Ridges, length: Callable[[Array], float]
+    ) -> None:
+        self.model, self.noise, self.ridges, self.length = model, noise, ridges, length
+        self.iterations = 0
+        self.has_converged = False
+
+    def run(self, theta: Array, max_iterations: int) -> Iterate | None:
+        """Return the last iterate, None where the model fails at the start."""
+        here = self.model(theta)
+        if here is None:
+            return None
+        damping, self.has_converged = 1e-3, False
+        for k in range(max_iterations):
+            self.iterations += 1
+            self.noise.follow(here.residual)
+            if k < MOST_CHOICES:
+                self._choose(here)
+            following, damping, promised = self._step(here, damping)
+            if following is None:
+                self.has_converged = promised < 10 * SMALL
+                return here
+            gain = self.loss(here.residual, here.theta)
+            gain -= self.loss(following.residual, following.theta)
+            here = following
+            if promised < SMALL or (gain < SMALL and promised < 10 * SMALL):
+                self.has_converged = True
+                return here
+        return here
+
+    def loss(self, residual: Array, theta: Array) -> float:
+        """Return ‖r‖² + θᵀΛθ."""
+        scaled = residual / self.noise.values
+        return float(scaled @ scaled + self.ridges.diagonal @ np.square(theta))
+
+    def _choose(self, here: Iterate) -> None:
+        std = self.noise.values
+        self.ridges.choose(here.jacobian / std[:, None], here.residual / std, here.theta)
+
+    def _step(self, here: Iterate, damping: float) -> tuple[Iterate | None, float, float]:
+        """Return the next iterate, None where there is none, the damping and what was promised."""
+        std, ridge = self.noise.values, self.ridges.diagonal
+        j, r = here.jacobian / std[:, None], here.residual / std
+        gram, slope = j.T @ j, j.T @ r + ridge * here.theta
+        size = np.maximum(gram.diagonal(), 1e-12 * gram.diagonal().max(initial=1e-300))
+        before, predicted = self.loss(here.residual, here.theta), np.inf
+        for _ in range(MOST_REJECTED):
+            change = _solved(gram + np.diag(ridge + damping * size), -slope)
+            change = change / max(1.0, self.length(change))
+            curved = change @ (gram @ change) + ridge @ np.square(change)
+            predicted = float(-2 * slope @ change - curved)
+            tried = self.model(here.theta + change) if predicted > 0 else None
+            if tried is not None:
+                gain = before - self.loss(tried.residual, tried.theta)
+                if gain > 0 or predicted < SMALL:
+                    is_good = gain > 0.5 * predicted
+                    return tried, max(damping / 5, 1e-9) if is_good else damping, predicted
+            if predicted < SMALL:
+                return here, damping, predicted
+            damping = max(4 * damping, 1e-4)
+        return None, damping, predicted
+
+
+def _solved(matrix: Array, right: Array) -> Array:
+    """Solve a symmetric system that is positive definite but for rounding."""
+    scale = 1 / np.sqrt(np.maximum(matrix.diagonal(), 1e-300))
+    scaled = scale[:, None] * matrix * scale
+    for jitter in (0.0, 1e-14, 1e-10, 1e-6):
+        try:
+            factor = cho_factor(scaled + jitter * np.eye(len(scaled)))
+            return np.asarray(scale * cho_solve(factor, scale * right))
+        except np.linalg.LinAlgError:
+            continue
+    return np.zeros_like(right)

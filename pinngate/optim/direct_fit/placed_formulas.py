@@ -1,0 +1,170 @@
+"""Formulas at places of the space axis: samples of what they name, values and slopes.
+
+Below `semidiscrete`. Every derivative that a formula names is sampled by differences on unequal
+nodes (`reference.stencils`); all samples of all formulas are one sparse matrix. Slopes are
+symbolic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+import scipy.sparse
+from numpy.typing import NDArray
+
+from pinngate.expression import ZERO, Expression, differentiate, evaluate, names
+from pinngate.optim.direct_fit.marched_states import MarchedStates, Symbol
+from pinngate.optim.direct_fit.opened_brackets import BRACKET
+from pinngate.reference.stencils import Line, stencil_weights
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.intp]
+Slopes = Mapping[str, Expression]
+
+
+class Parameters(Protocol):
+    """What is unknown, as functions of time and place that formulas name."""
+
+    count: int
+    """P, numbers in all."""
+
+    def values(self, name: str, t: Array, x: Array) -> Array | float | None:
+        """Return a name's values (places, times), None where it is not one of them."""
+
+    def slopes(self, name: str, t: Array, x: Array) -> tuple[slice, Array]:
+        """Return which numbers it depends on and its derivatives (places or 1, times or 1, k)."""
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """The rows `part` of the samples, and the (m, width) entries that make them."""
+
+    part: slice
+    columns: Indices
+    weights: Array
+    is_rate: bool
+
+
+@dataclass(frozen=True)
+class Formula:
+    """An expression at places (m,), with its slopes that are not zero.
+
+    Attributes:
+        samples: of the derivatives of states that it names.
+        in_samples: slopes in those.
+        in_brackets: slopes in brackets.
+        in_parameters: slopes in what is unknown.
+    """
+
+    expression: Expression
+    places: Array
+    samples: Mapping[str, Sampled]
+    in_samples: Slopes
+    in_brackets: Slopes
+    in_parameters: Slopes
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Every name in it."""
+        return tuple(names(self.expression))
+
+    def at(self, expression: Expression, known: Mapping[str, Any], num_times: int) -> Array:
+        """Return an expression's values (m, times)."""
+        value = np.asarray(evaluate(expression, known, np), dtype=float)
+        return np.broadcast_to(value, (len(self.places), num_times))
+
+
+class PlacedFormulas:
+    """Makes formulas and samples what they name.
+
+    Args:
+        states: what is marched.
+        line: the nodes.
+        numbers: of every state at every node, (S, n).
+        parameters: what is unknown.
+        constants: known numbers.
+        accuracy: order of the differences, 2 or 4.
+    """
+
+    def __init__(
+        self,
+        states: MarchedStates,
+        line: Line,
+        numbers: Indices,
+        parameters: Parameters,
+        constants: Mapping[str, float],
+        accuracy: int,
+    ) -> None:
+        self._states, self._line, self._numbers = states, line, numbers
+        self._parameters, self._constants = parameters, dict(constants)
+        self._accuracy = accuracy
+        self._blocks: list[scipy.sparse.csr_array] = []
+        self._num_samples = 0
+
+    @cached_property
+    def sampler(self) -> scipy.sparse.csr_array:
+        """The matrix that turns states above rates, (2N, s), into all samples."""
+        return scipy.sparse.csr_array(scipy.sparse.vstack(self._blocks))
+
+    def make(self, expression: Expression, places: Array, *, is_staggered: bool) -> Formula:
+        """Return an expression as a formula at places (m,), between the nodes or on them."""
+        symbols = self._states.named_in(expression)
+        samples = {n: self._sampled(s, places, is_staggered) for n, s in symbols.items()}
+        groups: tuple[dict[str, Expression], ...] = ({}, {}, {})
+        for name in names(expression):
+            slope, group = differentiate(expression, name), self._group(name, symbols)
+            if slope != ZERO and group is not None:
+                groups[group][name] = slope
+        return Formula(expression, places, samples, *groups)
+
+    def _group(self, name: str, symbols: Mapping[str, Symbol]) -> int | None:
+        if name in symbols:
+            return 0
+        if name in self._constants or name in self._states.problem.domain:
+            return None
+        if name.startswith(BRACKET):
+            return 1
+        nowhere = np.zeros(1)
+        return None if self._parameters.values(name, nowhere, nowhere) is None else 2
+
+    def known(self, formula: Formula, samples: Array, t: Array) -> dict[str, Any]:
+        """Return the values of all that a formula names but brackets, at times (s,)."""
+        known: dict[str, Any] = self._constants | {"t": t[None, :]}
+        if self._states.axis is not None:
+            known[self._states.axis] = formula.places[:, None]
+        for name in formula.names:
+            if name in formula.samples:
+                known[name] = samples[formula.samples[name].part]
+            elif name in formula.in_parameters:
+                known[name] = self._parameters.values(name, t, formula.places)
+        return known
+
+    def differences(
+        self, line: Line, at: Array, order: int, *, is_staggered: bool
+    ) -> tuple[Indices, Array]:
+        """Return indices and weights (m, width) of ∂^order, on nodes of a line or between them."""
+        if is_staggered:
+            width = 2 * (order // 2) + self._accuracy
+        elif order == 0:
+            width = 1
+        else:
+            width = order - 1 + self._accuracy + (order + self._accuracy) % 2
+        index, offset = line.stencils(at, min(width, len(line.nodes)))
+        return index, stencil_weights(offset, order)
+
+    def _sampled(self, symbol: Symbol, places: Array, is_staggered: bool) -> Sampled:
+        index, weights = self.differences(
+            self._line, places, symbol.order, is_staggered=is_staggered
+        )
+        columns = self._numbers[symbol.state][index]
+        size, (m, width) = self._numbers.size, index.shape
+        entries = weights.ravel(), columns.ravel() + size * symbol.is_rate
+        starts = np.arange(m + 1) * width
+        self._blocks.append(scipy.sparse.csr_array((*entries, starts), shape=(m, 2 * size)))
+        self._num_samples += m
+        part = slice(self._num_samples - m, self._num_samples)
+        return Sampled(part, columns, weights, symbol.is_rate)

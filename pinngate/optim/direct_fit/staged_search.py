@@ -1,0 +1,194 @@
+"""The search for θ in stages: nodes, the whole record, a growing record, decades, a finer solver.
+
+Least squares from a bad start ends in the nearest minimum: ten cycles of an oscillation fitted
+with a wrong rate come out flat. Where the first fit leaves most of the data unexplained, the
+record is fitted from its beginning on, doubling its length, each fit the start of the next; where
+that does not help either, one or two positive coefficients are searched for in half-decades. The
+best fit counts. Then the solver is refined until that moves nothing. Between
+`levenberg_marquardt` and `through_solver`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
+
+from pinngate.optim.direct_fit.block_ridges import Ridges
+from pinngate.optim.direct_fit.fitted_record import TOLERANCE, FittedRecord
+from pinngate.optim.direct_fit.levenberg_marquardt import Iterate, LevenbergMarquardt
+from pinngate.optim.direct_fit.marched_states import CannotMarch
+
+Array = NDArray[np.float64]
+
+MOST_NODES = 900
+FINER_NODES, FINER_STEPS = 1.6, 0.25
+SHIFT = 0.25  # of a standard deviation: what a finer solver may move
+FUNCTION_RIDGE, STATE_RIDGE = 10.0, 0.1  # to begin with
+POOR = 0.3  # of the data's variance left unexplained: the start was bad
+HORIZONS = (1 / 16, 1 / 8, 1 / 4, 1 / 2)  # of the record
+FEWEST_VALUES = 3  # for each number that is free, in a part of the record
+DECADES = {1: 10.0, 2: 2.0}  # how far half-decades are searched, by number of coefficients
+MOST_REFITTED = 3  # of the best places among them
+
+
+@dataclass(frozen=True)
+class SolverError:
+    """What a finer solver changes.
+
+    Attributes:
+        values: largest change of what sensors read, in standard deviations of the noise.
+        shift: of any coefficient, or of all unknowns in the mean, in their standard deviations.
+    """
+
+    values: float
+    shift: float
+
+
+class StagedSearch:
+    """The search on one problem.
+
+    Args:
+        record: data and solutions.
+        max_iterations: of each run of least squares.
+
+    Attributes:
+        ridges: of the blocks of θ.
+        steps: the runs of least squares, with their count.
+        error: of the solver, after `run`.
+    """
+
+    def __init__(self, record: FittedRecord, max_iterations: int) -> None:
+        self.record, self.max_iterations = record, max_iterations
+        self._unknowns = unknowns = record.model.unknowns
+        blocks, functions = unknowns.blocks, unknowns.functions
+        first = [FUNCTION_RIDGE if b.name in functions else STATE_RIDGE for b in blocks]
+        self.ridges = Ridges([b.part for b in blocks], unknowns.num_free, first)
+        self.steps = LevenbergMarquardt(record.at, record.noise, self.ridges, unknowns.length)
+        self.error = SolverError(np.inf, np.inf)
+
+    def run(self, theta: Array) -> Iterate:
+        """Return the best iterate from a start, on a resolution whose error is small.
+
+        Raises:
+            CannotMarch: no solution was found.
+        """
+        record = self.record
+        if record.at(theta) is not None:
+            record.adapt(theta, record.num_nodes, TOLERANCE)
+        found = self.steps.run(theta, self.max_iterations)
+        for another in (self._grown, self._scanned):
+            if not self._is_poor(found):
+                break
+            found = self._better(found, another(theta, found))
+        if found is None:
+            raise CannotMarch("no solution was found from the start")
+        record.adapt(found.theta, record.num_nodes, TOLERANCE)
+        return self._refined(self.steps.run(found.theta, self.max_iterations) or found)
+
+    def _is_poor(self, found: Iterate | None) -> bool:
+        return found is None or self.record.unexplained(found) > POOR
+
+    def _better(self, one: Iterate | None, other: Iterate | None) -> Iterate | None:
+        if one is None or other is None:
+            return one or other
+        return one if self.record.unexplained(one) <= self.record.unexplained(other) else other
+
+    def _grown(self, theta: Array, _: Iterate | None) -> Iterate | None:
+        """Return the fit to a record that grows from its beginning."""
+        at, found = theta, None
+        for share in (*HORIZONS, 1.0):
+            count = self.record.end_at(share)
+            if share < 1 and count < FEWEST_VALUES * self._unknowns.num_free:
+                continue
+            found = self.steps.run(at, self.max_iterations)
+            at = at if found is None else found.theta
+        return found
+
+    def _scanned(self, theta: Array, found: Iterate | None) -> Iterate | None:
+        """Return the best fit from the best places in half-decades of the coefficients."""
+        base = theta if found is None else found.theta
+        tried = [
+            here for t in self._decades(theta, base) if (here := self.record.at(t)) is not None
+        ]
+        tried.sort(key=self._promise)
+        best = None
+        for here in tried[:MOST_REFITTED]:
+            best = self._better(best, self.steps.run(here.theta, self.max_iterations))
+            if not self._is_poor(best):
+                break
+        return best
+
+    def _decades(self, theta: Array, base: Array) -> Iterator[Array]:
+        unknowns = self._unknowns
+        stated = unknowns.coefficients.specifications
+        if len(stated) not in DECADES or not all(c.is_positive for c in stated):
+            return
+        reach = DECADES[len(stated)]
+        half = np.log(10) * np.arange(-reach, reach + 0.1, 0.5)
+        for shift in itertools.product(half, repeat=len(stated)):
+            tried = base.copy()
+            tried[unknowns.scalars] = theta[unknowns.scalars] + shift
+            yield tried
+
+    def _promise(self, here: Iterate) -> float:
+        """Return the loss at the best initial state and functions of the linearised problem."""
+        at = self._unknowns.scalars.stop
+        std = self.record.noise.values
+        j = here.jacobian[:, at:] / std[:, None]
+        ridge = np.sqrt(self.ridges.diagonal[at:])
+        rows = np.concatenate([j, np.diag(ridge)])
+        right = np.concatenate([here.residual / std, ridge * here.theta[at:]])
+        if not rows.shape[1]:
+            return float(right @ right)
+        change, *_ = np.linalg.lstsq(rows, -right, rcond=1e-12)
+        return float(np.square(rows @ change + right).sum())
+
+    def _refined(self, found: Iterate) -> Iterate:
+        """Refine the solver until that moves little."""
+        tolerance, count = TOLERANCE, self.record.num_nodes
+        while True:
+            coarse = found.residual
+            tolerance *= FINER_STEPS
+            count = count if self.record.model.form.axis is None else round(count * FINER_NODES)
+            self.record.adapt(found.theta, count, tolerance)
+            fine = self.record.at(found.theta)
+            if fine is None:
+                raise CannotMarch("the refined solver finds no solution")
+            change = (fine.residual - coarse) / self.record.noise.values
+            self.error = SolverError(float(np.abs(change).max()), self._shift(fine, change))
+            found = self.steps.run(fine.theta, self.max_iterations) or fine
+            if self.error.shift < SHIFT or count * FINER_NODES > MOST_NODES:
+                return found
+
+    def _shift(self, fine: Iterate, change: Array) -> float:
+        """Return how far a change of the residuals (n,) moves the unknowns."""
+        jacobian = fine.jacobian / self.record.noise.values[:, None]
+        root = root_of_covariance(jacobian, self.ridges.diagonal)
+        moved = root.T @ (jacobian.T @ change)
+        each = np.abs(root @ moved) / np.maximum(np.linalg.norm(root, axis=1), 1e-300)
+        mean = np.linalg.norm(moved) / np.sqrt(max(1, len(moved)))
+        return float(max(mean, each[self._unknowns.scalars].max(initial=0.0)))
+
+
+def root_of_covariance(jacobian: Array, ridge: Array) -> Array:
+    """Return L with L Lᵀ = (JᵀJ + Λ)⁻¹, (P, P), from a QR factorisation of both.
+
+    Args:
+        jacobian: in units of the noise, (n, P).
+        ridge: the diagonal of Λ, (P,).
+    """
+    rows = np.concatenate([jacobian, np.diag(np.sqrt(ridge))])
+    scale = 1 / np.maximum(np.linalg.norm(rows, axis=0), 1e-300)
+    r: Array = np.linalg.qr(rows * scale)[1]
+    size = np.abs(r.diagonal())
+    floor = 1e-13 * size.max(initial=1e-300)
+    r[np.diag_indices(len(r))] = np.where(size < floor, floor, r.diagonal())
+    return np.asarray(scale[:, None] * solve_triangular(r, np.eye(len(r))))
+
+
+__all__ = ["SolverError", "StagedSearch", "root_of_covariance"]

@@ -1,0 +1,216 @@
+"""A direct fit: everything that is unknown in a problem, by least squares through its solver.
+
+The front door of `direct_fit`. The fields meet equations and conditions up to the error of the
+solver, which is told; so intervals are those of the exact model. From a bad start least squares
+ends in the nearest minimum: the start comes from elsewhere, but for one or two positive
+coefficients, which are searched for in half-decades where the first fit is poor.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pinngate.data.observations import ObservationSet
+from pinngate.errors import InputError
+from pinngate.expression import ZERO, coefficients_of, constant_value
+from pinngate.model.coefficients import Coefficients
+from pinngate.optim.direct_fit.exact_model import ExactModel, Solution
+from pinngate.optim.direct_fit.fitted_record import FittedRecord
+from pinngate.optim.direct_fit.levenberg_marquardt import Iterate
+from pinngate.optim.direct_fit.marched_states import CannotMarch
+from pinngate.optim.direct_fit.marching_form import MarchingForm
+from pinngate.optim.direct_fit.staged_search import (
+    SolverError,
+    StagedSearch,
+    root_of_covariance,
+)
+from pinngate.optim.direct_fit.unknowns import Guess, Unknowns
+from pinngate.statement.problem import Problem
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class DirectFit:
+    """The answer of a direct fit.
+
+    Attributes:
+        raw: the raw numbers of the coefficients (K,), see `model.coefficients`.
+        raw_covariance: of those, (K, K).
+        coefficients: value and standard deviation by name.
+        residuals: observed minus read, by name of the set.
+        leave_one_out: errors of values that were left out, by name of the set.
+        noise_std: standard deviation of the noise of each set: its own, or as estimated.
+        risk: mean squared leave-one-out error over the noise, over all values.
+        unexplained: largest share of its variance that a set leaves in its residuals.
+        is_converged: whether the search came to an end by itself.
+        iterations: steps of the search.
+        seconds: in all.
+        num_nodes: in space.
+        num_steps: in time.
+        solver_error: what a finer solver changes.
+    """
+
+    raw: Array
+    raw_covariance: Array
+    coefficients: Mapping[str, tuple[float, float]]
+    residuals: Mapping[str, Array]
+    leave_one_out: Mapping[str, Array]
+    noise_std: Mapping[str, float]
+    risk: float
+    unexplained: float
+    is_converged: bool
+    iterations: int
+    seconds: float
+    num_nodes: int
+    num_steps: int
+    solver_error: SolverError
+    _model: ExactModel = field(repr=False)
+    _solution: Solution = field(repr=False)
+    _theta: Array = field(repr=False)
+    _root: Array = field(repr=False)
+
+    @property
+    def description(self) -> str:
+        """How it was solved, one sentence, and where the domain was taken to go on."""
+        method = f"{self.num_steps} steps of the Radau IIA method of fifth order in time"
+        if (axis := self._model.form.axis) is None:
+            return f"Least squares through {method}."
+        order = self._model.accuracy
+        differences = f"differences of order {order} on {self.num_nodes} nodes in {axis}"
+        ends = zip(self._model.domain, self._model.form.open_ends, strict=True)
+        beyond = [
+            f" No condition holds at {axis} = {end:g}: the domain goes on there."
+            for end, is_open in ends
+            if is_open
+        ]
+        return f"Least squares through {method} and {differences}." + "".join(beyond)
+
+    def fields(self, points: Array) -> Array:
+        """Return unknowns, then coefficient functions, at points (n, axes): (n, F)."""
+        return self._model.fields(self._solution, self._theta, points)[0]
+
+    def std(self, points: Array) -> Array:
+        """Return standard deviations of the same, (n, F)."""
+        slopes = self._model.fields(self._solution, self._theta, points)[1]
+        return np.asarray(np.sqrt(np.square(slopes @ self._root).sum(axis=2)))
+
+
+def direct_fit(
+    problem: Problem,
+    sets: Sequence[ObservationSet],
+    coefficients: Coefficients,
+    start: Guess | None = None,
+    *,
+    max_iterations: int = 40,
+) -> DirectFit:
+    """Fit a problem to its data through a solver.
+
+    Args:
+        problem: time and at most one space axis; its truth is never read.
+        sets: the observations.
+        coefficients: the scalar coefficients at their initial values; they are not changed.
+        start: points (n, axes) → guesses of the unknowns, (n, F), from which initial states start
+            that are not stated; None takes what agrees with the first data, or zeros.
+        max_iterations: steps of the search on each resolution.
+
+    Raises:
+        CannotMarch: the problem is none that this solver takes, or no solution was found.
+
+    Cost: each iteration one march with all tangents, see `radau_march`.
+    """
+    began = time.perf_counter()
+    if not sets:
+        raise CannotMarch("there are no observations")
+    form = MarchingForm(problem)
+    sizes = _state_sizes(form, sets)
+    unknowns = Unknowns(form, coefficients, sizes)
+    record = FittedRecord(ExactModel(form, unknowns, sizes), sets)
+    search = StagedSearch(record, max_iterations)
+    guess = start if start is not None else _first_values(form, sets)
+    return _answer(search, search.run(unknowns.start(guess)), began)
+
+
+def _answer(search: StagedSearch, found: Iterate, began: float) -> DirectFit:
+    record, ridges = search.record, search.ridges
+    model, noise, solution = record.model, record.noise, record.solution(found.theta)
+    unknowns = model.unknowns
+    for _ in range(2):  # the noise is freed of what the fit takes, and the fit follows it
+        scaled = found.jacobian / noise.values[:, None]
+        fit = ridges.fit(scaled, found.residual / noise.values, found.theta)
+        noise.follow(found.residual, fit.leverage.numpy())
+    std = noise.values
+    root = root_of_covariance(found.jacobian / std[:, None], ridges.diagonal)
+    raw = root[unknowns.scalars]
+    values, slopes = unknowns.scalar_values(found.theta)
+    deviations = np.abs(slopes) * np.linalg.norm(raw, axis=1)
+    named = zip(unknowns.coefficients.names, values.tolist(), deviations.tolist(), strict=True)
+    by_set = list(zip(record.sets, noise.parts, strict=True))
+    left_out = fit.leave_one_out.numpy()
+    return DirectFit(
+        raw=found.theta[unknowns.scalars].copy(),
+        raw_covariance=raw @ raw.T,
+        coefficients={name: (value, deviation) for name, value, deviation in named},
+        residuals={data.name: -found.residual[part] for data, part in by_set},
+        leave_one_out={data.name: -left_out[part] * std[part] for data, part in by_set},
+        noise_std={data.name: float(np.sqrt(np.square(std[p]).mean())) for data, p in by_set},
+        risk=float(np.square(left_out).mean()),
+        unexplained=record.unexplained(found),
+        is_converged=search.steps.has_converged,
+        iterations=search.steps.iterations,
+        seconds=time.perf_counter() - began,
+        num_nodes=len(solution.system.line.nodes),
+        num_steps=solution.march.num_steps,
+        solver_error=search.error,
+        _model=model,
+        _solution=solution,
+        _theta=found.theta,
+        _root=root,
+    )
+
+
+def _first_values(form: MarchingForm, sets: Sequence[ObservationSet]) -> Guess | None:
+    """Return the least fields that agree with the first value of each set, as a constant guess.
+
+    For ordinary differential equations, from what is linear in the fields.
+    """
+    problem = form.problem
+    if form.axis is not None:
+        return None
+    rows, right = [np.zeros(len(problem.unknowns))], [0.0]
+    for data in sets:
+        linear, rest = coefficients_of(data.expression, set(problem.unknowns))
+        parts = [linear.get(f, ZERO) for f in problem.unknowns]
+        first = int(np.argmin(data.points[:, 0]))
+        known = {**problem.constants, "t": float(data.points[first, 0])}
+        try:
+            row = np.array([constant_value(part, known) for part in parts])
+            value = float(data.values[first]) - constant_value(rest, known)
+        except InputError:
+            continue
+        size = max(float(np.abs(row).max()), 1e-300)
+        rows.append(row / size)
+        right.append(value / size)
+    guess = np.linalg.lstsq(np.array(rows), np.array(right), rcond=1e-10)[0]
+    return lambda points: np.repeat(guess[None], len(points), axis=0)
+
+
+def _state_sizes(form: MarchingForm, sets: Sequence[ObservationSet]) -> Array:
+    """Return a size of each state: of the observed field, that over the duration for rates."""
+    start, end = form.problem.domain["t"]
+    seen: dict[str, float] = {}
+    for data in sets:
+        if data.is_of_field:
+            size = float(np.abs(data.values).max())
+            seen[data.of] = max(seen.get(data.of, 0.0), size)
+    typical = max(seen.values(), default=1.0) or 1.0
+    sizes = [(seen.get(f, 0.0) or typical) / (end - start) ** j for f, j in form.states.all]
+    return np.array(sizes)
+
+
+__all__ = ["DirectFit", "SolverError", "direct_fit"]

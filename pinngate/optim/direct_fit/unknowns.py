@@ -1,0 +1,257 @@
+"""All that a direct fit searches for, as one vector θ, and what formulas and states see of it.
+
+θ holds, in this order: the raw coefficients, initial values that are numbers (ordinary
+differential equations), then weights of functions: the coefficients that vary with one axis, in
+the variable in which they are searched for, and unknown initial states over the space axis. Above
+`weighted_functions`, beside `semidiscrete`, whose `Parameters` it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pinngate.classical.baseline import fixed_ends
+from pinngate.errors import InputError
+from pinngate.expression import differentiate, evaluate, names
+from pinngate.model.coefficients import Coefficients
+from pinngate.optim.direct_fit.marched_states import CannotMarch
+from pinngate.optim.direct_fit.marching_form import MarchingForm
+from pinngate.optim.direct_fit.weighted_functions import AxisBasis, Block
+from pinngate.statement.coefficient_fields import values_and_slopes
+from pinngate.statement.derivatives import parse_derivative
+from pinngate.statement.problem import CoefficientField
+
+Array = NDArray[np.float64]
+Guess = Callable[[Array], Array]
+
+NUM_BREAKS = {"initial": 33, "function": 17}
+LONGEST = 1.5  # change of a coefficient's logarithm in one step: a factor of 4.5
+
+
+class Unknowns:
+    """The vector θ of one problem.
+
+    Args:
+        form: the problem as rows.
+        coefficients: the scalar coefficients, for their maps between raw numbers and values.
+        sizes: characteristic size of each state.
+
+    Attributes:
+        count: P.
+        num_free: how many of θ, the first ones, carry no ridge.
+        functions: the blocks of coefficient functions, by field.
+        initial: the blocks of unknown initial states, by state.
+
+    Raises:
+        CannotMarch: a coefficient varies with both axes.
+    """
+
+    def __init__(self, form: MarchingForm, coefficients: Coefficients, sizes: Array) -> None:
+        self.form, self.problem, self.coefficients = form, form.problem, coefficients
+        self._at = 0
+        self.scalars = self._take(len(coefficients.names))
+        self._stated = {k: form.stated_initial(k) for k in range(len(form.states.all))}
+        unknown = [k for k, stated in self._stated.items() if stated is None]
+        self.initial: dict[int, Block] = {}
+        if form.axis is None:
+            self.initial = {k: Block(f"initial {k}", self._take(1), sizes[k]) for k in unknown}
+        self.num_free = self._at
+        self.functions = {f.name: self._function(f) for f in self.problem.coefficient_fields}
+        if form.axis is not None:
+            for k in unknown:
+                ends = self._fixed_ends(k, form.axis)
+                basis = AxisBasis.of(self.problem, form.axis, NUM_BREAKS["initial"], list(ends))
+                part = self._take(basis.count)
+                self.initial[k] = Block(f"initial {k}", part, sizes[k], basis, ends)
+        self.count = self._at
+
+    def _fixed_ends(self, state: int, axis: str) -> dict[float, float]:
+        """Return the values that conditions with nothing unknown in them fix at the ends."""
+        f, order = self.form.states.all[state]
+        try:
+            return fixed_ends(self.problem, f, axis) if order == 0 else {}
+        except InputError:
+            return {}
+
+    def _take(self, count: int) -> slice:
+        self._at += count
+        return slice(self._at - count, self._at)
+
+    def _function(self, searched: CoefficientField) -> Block:
+        if len(searched.over) != 1:
+            raise CannotMarch(f"{searched.name} varies with {', '.join(searched.over)}")
+        basis = AxisBasis.of(self.problem, searched.over[0], NUM_BREAKS["function"])
+        return Block(searched.name, self._take(basis.count), 1.0, basis)
+
+    @property
+    def blocks(self) -> list[Block]:
+        """The blocks that carry a ridge."""
+        found = [*self.functions.values(), *self.initial.values()]
+        return [block for block in found if block.basis is not None]
+
+    def over(self, name: str) -> str:
+        """Return the axis over which a coefficient function varies."""
+        return next(f.over[0] for f in self.problem.coefficient_fields if f.name == name)
+
+    def start(self, guess: Guess | None) -> Array:
+        """Return θ at the initial coefficients and a guess of fields and functions.
+
+        Args:
+            guess: points (n, axes) → (n, fields, then coefficient functions); None for zeros.
+        """
+        theta = np.zeros(self.count)
+        theta[self.scalars] = self.coefficients.raw.detach().double().cpu().numpy()
+        if guess is not None:
+            for k, block in self.initial.items():
+                self._guess_initial(theta, k, block, guess)
+        return theta
+
+    def _guess_initial(self, theta: Array, state: int, block: Block, guess: Guess) -> None:
+        f, order = self.form.states.all[state]
+        column = self.problem.unknowns.index(f)
+        start, end = self.problem.domain["t"]
+        step = 1e-4 * (end - start)
+
+        def values(places: Array) -> Array:
+            fields = [
+                np.asarray(guess(self._points(places, start + k * step)))[:, column]
+                for k in range(order + 1)
+            ]
+            return np.asarray(np.diff(np.stack(fields), order, axis=0)[0] / step**order)
+
+        if block.basis is None:
+            theta[block.part] = values(np.zeros(1)) / block.size
+        else:
+            free = block.basis.fitted(lambda x: values(x) - block.fixed(x))
+            theta[block.part] = free / block.size
+
+    def _points(self, places: Array, t: float) -> Array:
+        columns = {"t": np.full(len(places), t)}
+        if self.form.axis is not None:
+            columns[self.form.axis] = places
+        return np.column_stack([columns[a] for a in self.problem.axes])
+
+    def length(self, change: Array) -> float:
+        """Return how long a change of θ (P,) is: one for the longest that a step may be."""
+        longest = np.abs(change[self.scalars]).max(initial=0.0)
+        for block in self.functions.values():
+            assert block.basis is not None
+            longest = max(longest, 2 * np.abs(block.basis.on_nodes @ change[block.part]).max())
+        return float(longest / LONGEST)
+
+    def at(self, theta: Array) -> ParametersAt:
+        """Return what formulas see of θ."""
+        return ParametersAt(self, theta)
+
+    def initial_state(self, theta: Array, x: Array) -> tuple[Array, Array]:
+        """Return the states at places (n,) at the initial time, (S, n), and ∂/∂θ (S, n, P)."""
+        seen = self.at(theta)
+        start = np.array([self.problem.domain["t"][0]])
+        values = np.zeros((len(self.form.states.all), len(x)))
+        slopes = np.zeros((*values.shape, self.count))
+        for k, stated in self._stated.items():
+            if stated is None:
+                block = self.initial[k]
+                rows = block.rows(x)
+                values[k] = block.fixed(x) + rows @ theta[block.part]
+                slopes[k][:, block.part] = rows
+                continue
+            known: dict[str, Any] = {**self.problem.constants, "t": float(start[0])}
+            if self.form.axis is not None:
+                known[self.form.axis] = x
+            own = {n: seen.values(n, start, x) for n in names(stated) if n not in known}
+            known |= {n: np.ravel(v) for n, v in own.items() if v is not None}
+            values[k] = evaluate(stated, known, np)
+            for name, value in own.items():
+                if value is not None:
+                    columns, basis = seen.slopes(name, start, x)
+                    slope = np.asarray(evaluate(differentiate(stated, name), known, np))
+                    slopes[k][:, columns] += slope.reshape(-1, 1) * basis[:, 0]
+        return values, slopes
+
+    def scalar_values(self, theta: Array) -> tuple[Array, Array]:
+        """Return the coefficients and their slopes in the raw numbers, (K,) each."""
+        raw = torch.as_tensor(theta[self.scalars]).to(self.coefficients.raw)
+        kept = self.coefficients.raw.detach().clone()
+        try:
+            with torch.no_grad():
+                self.coefficients.raw.copy_(raw)
+            values, slopes = self.coefficients.values_and_slopes()
+        finally:
+            with torch.no_grad():
+                self.coefficients.raw.copy_(kept)
+        return values.double().cpu().numpy(), slopes.double().cpu().numpy()
+
+    def function_values(self, name: str, theta: Array, places: Array) -> tuple[Array, Array]:
+        """Return a coefficient function at places (n,) and ∂/∂θ of it, (n,) and (n, P)."""
+        block = self.functions[name]
+        stated = next(f for f in self.problem.coefficient_fields if f.name == name)
+        assert block.basis is not None
+        rows = block.basis(places)
+        values, slope = values_and_slopes(stated, rows @ theta[block.part])
+        jacobian = np.zeros((len(places), self.count))
+        jacobian[:, block.part] = slope[:, None] * rows
+        return values, jacobian
+
+
+class ParametersAt:
+    """`semidiscrete.Parameters` at one θ."""
+
+    def __init__(self, unknowns: Unknowns, theta: Array) -> None:
+        self._unknowns, self._theta, self.count = unknowns, theta, unknowns.count
+        values, slopes = unknowns.scalar_values(theta)
+        self._scalars: Mapping[str, tuple[int, float, float]] = {
+            name: (k, float(values[k]), float(slopes[k]))
+            for k, name in enumerate(unknowns.coefficients.names)
+        }
+        self._kept: dict[tuple[str, int], tuple[Array, Array]] = {}
+
+    def values(self, name: str, t: Array, x: Array) -> Array | float | None:
+        """Return a coefficient, or a function or its derivative (places or 1, times or 1)."""
+        if name in self._scalars:
+            return self._scalars[name][1]
+        found = self._block(name)
+        if found is None:
+            return None
+        block, order, is_in_time = found
+        rows = self._rows(name, block, order, t if is_in_time else x)
+        value = rows @ self._theta[block.part]
+        return np.asarray(value[None, :] if is_in_time else value[:, None])
+
+    def slopes(self, name: str, t: Array, x: Array) -> tuple[slice, Array]:
+        """Return the part of θ that a name depends on, and its slopes."""
+        if name in self._scalars:
+            k, _, slope = self._scalars[name]
+            return slice(k, k + 1), np.full((1, 1, 1), slope)
+        found = self._block(name)
+        assert found is not None
+        block, order, is_in_time = found
+        rows = self._rows(name, block, order, t if is_in_time else x)
+        return block.part, rows[None, :, :] if is_in_time else rows[:, None, :]
+
+    def _block(self, name: str) -> tuple[Block, int, bool] | None:
+        problem = self._unknowns.problem
+        found = parse_derivative(name, tuple(self._unknowns.functions), problem.axes)
+        if found is None:
+            return None
+        (over,) = next(f.over for f in problem.coefficient_fields if f.name == found.field)
+        order = found.orders[problem.axes.index(over)]
+        return self._unknowns.functions[found.field], order, over == "t"
+
+    def _rows(self, name: str, block: Block, order: int, places: Array) -> Array:
+        """Return a block's functions at places, kept for arrays that come again."""
+        assert block.basis is not None
+        key = (name, id(places))
+        kept = self._kept.get(key)
+        if kept is None or kept[0] is not places:
+            kept = (places, block.basis(places, order))
+            self._kept[key] = kept
+        return kept[1]
+
+
+__all__ = ["Guess", "ParametersAt", "Unknowns"]

@@ -1,0 +1,116 @@
+"""Functions of one axis whose weights are searched for, with a ridge that measures their roughness.
+
+Below `unknowns`. They are modes of a free beam, or trigonometric where the axis is periodic
+(`model.axis_functions`), each divided by (1 + ω²)^(s/2), so that a ridge on the weights is a
+Sobolev norm of order s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import null_space
+
+from pinngate.model.axis_functions import AxisFunctions, Splines, Trigonometric
+from pinngate.statement.problem import Problem
+
+Array = NDArray[np.float64]
+
+SMOOTHNESS = 2.0  # order of the Sobolev norm: that of a cubic smoothing spline
+
+
+@dataclass(frozen=True)
+class AxisBasis:
+    """Functions of one axis between bounds, constant beyond them.
+
+    Attributes:
+        functions: on [−1, 1], m of them.
+        bounds: of the axis.
+        mixing: combinations of them, each divided by (1 + ω²)^(s/2), (m, count).
+    """
+
+    functions: AxisFunctions
+    bounds: tuple[float, float]
+    mixing: Array = field(repr=False)
+
+    @classmethod
+    def of(
+        cls, problem: Problem, axis: str, num_breaks: int, zeros: Sequence[float] = ()
+    ) -> AxisBasis:
+        """Return the functions of one axis of a problem, zero at some places."""
+        functions: AxisFunctions
+        if axis in problem.periodic:
+            functions = Trigonometric(num_breaks | 1)
+        else:
+            functions = Splines(np.linspace(-1, 1, num_breaks).tolist())
+        decay = np.diag((1 + functions.frequencies**2) ** (-SMOOTHNESS / 2))
+        whole = cls(functions, problem.domain[axis], decay)
+        if not zeros:
+            return whole
+        return replace(whole, mixing=decay @ null_space(whole(np.array(zeros))))
+
+    @property
+    def count(self) -> int:
+        """Number of functions."""
+        return self.mixing.shape[1]
+
+    def __call__(self, places: Array, order: int = 0) -> Array:
+        """Return ∂^order of every function at places (n,): (n, count)."""
+        low, high = self.bounds
+        at = (2 * places - low - high) / (high - low)
+        values = self.functions.values(np.clip(at, -1, 1), order)
+        if order:
+            values = values * ((np.abs(at) <= 1)[:, None] * (2 / (high - low)) ** order)
+        return np.asarray(values @ self.mixing)
+
+    @cached_property
+    def places(self) -> Array:
+        """Places that see every function, (n,)."""
+        low, high = self.bounds
+        return np.asarray(low + (high - low) * (self.functions.nodes()[0] + 1) / 2)
+
+    @cached_property
+    def on_nodes(self) -> Array:
+        """The functions at those places, (n, count)."""
+        return self(self.places)
+
+    def fitted(self, values: Callable[[Array], Array]) -> Array:
+        """Return the weights that come closest to a function of places (n,) → (n,)."""
+        found, *_ = np.linalg.lstsq(self.on_nodes, values(self.places), rcond=1e-10)
+        return np.asarray(found)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some of θ that belong together.
+
+    Attributes:
+        name: of the coefficient function, or ``initial k`` of state k.
+        part: of θ.
+        size: what θ is times.
+        basis: what its numbers weigh, None for a number.
+        ends: values at the ends of the axis that conditions fix, by place.
+    """
+
+    name: str
+    part: slice
+    size: float
+    basis: AxisBasis | None = None
+    ends: Mapping[float, float] = field(default_factory=dict)
+
+    def fixed(self, places: Array) -> Array | float:
+        """Return the line through the fixed values, at places (n,)."""
+        if not self.ends:
+            return 0.0
+        at = sorted(self.ends)
+        return np.interp(places, at, [self.ends[end] for end in at])
+
+    def rows(self, places: Array) -> Array:
+        """Return what every number adds at places (n,): (n, numbers)."""
+        if self.basis is None:
+            return np.full((len(places), 1), self.size)
+        return self.size * self.basis(places)
