@@ -23,7 +23,7 @@ class Mechanisms:
         averaging: of a linear problem the answer is a mean over the small networks.
         backing_off: physics that costs the fit to the data goes back one step.
         balance: sets of observations weigh by their noise, found as the physics rises.
-        basis: on one axis a spline basis races before the networks.
+        basis: on one or two axes a tensor basis races before the networks.
         creeping: patience is tripled while the iterate is far from the linearised minimiser.
         foresight: beside the best, candidates go on that foresee to be significantly better.
         following: the weight of the physics waits until the iterate follows.
@@ -35,6 +35,7 @@ class Mechanisms:
         robust: tails of the noise are judged, and outliers lose weight.
         scan_pause: a ridge at rest serves for several iterations.
         smoothness: of initial values that nothing but data tell, a prior for deep networks.
+        solver: where nothing but coefficients is unknown, a fit through a solver goes first.
         spare: fresh networks, warmed up by Adam, where the others are stuck.
         stiffening: quieter data get stiffer physics.
         strain: other networks are tried where data and physics are not met together.
@@ -60,6 +61,7 @@ class Mechanisms:
     robust: bool = True
     scan_pause: bool = True
     smoothness: bool = True
+    solver: bool = True
     spare: bool = True
     stiffening: bool = True
     strain: bool = True

@@ -25,6 +25,7 @@ from torch import Tensor
 
 from pinngate.data.replicates import PureError
 from pinngate.errors import SolveError
+from pinngate.inference.posterior import Posterior
 from pinngate.linear.forms import Form
 from pinngate.linear.linearisation import Linearisation
 from pinngate.linear.system import LinearisedSystem
@@ -84,6 +85,13 @@ class Candidate(Protocol):
 
     def coefficient_covariance(self, system: LinearisedSystem, variance: float) -> Tensor:
         """Return the covariance of the raw coefficients."""
+
+    def complete(self, posterior: Posterior) -> None:
+        """Add to a posterior what its linear model does not say."""
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the data alone would be fitted clearly better than its answer fits them."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything needed to go on."""
@@ -198,7 +206,7 @@ class Race:
             self._misfit(solver) if self.mechanisms.strain else 0.0,
             self._standard_error(solver, self.solvers[best]),
             self._standard_error(solver),
-            self.mechanisms.replicates and self._is_stuck(solver),
+            solver.is_lost or (self.mechanisms.replicates and self._is_stuck(solver)),
             solver.iteration >= solver.options.max_iterations,
         )
 

@@ -28,6 +28,7 @@ from pinngate.model.residuals import ResidualModel
 from pinngate.model.terms import Batch
 from pinngate.optim.answer import SINGULAR, Answer
 from pinngate.optim.collocation.basis_solver import Collocation
+from pinngate.optim.direct_fit.candidate import ThroughSolver, is_stated
 from pinngate.optim.divisions import Division
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
@@ -47,7 +48,7 @@ logger = logging.getLogger(__name__)
 REDRAW = 2  # iterations on the same collocation points
 QUIET = 1e-5  # score below which they are kept twice as long: two do not reach the last digits
 MANY_WEIGHTS = 500  # from which a second thread is worth its waking
-BASIS = "basis"
+SOLVER, BASIS = "solver", "basis"
 MOST_AXES = 2  # of a basis: on three, hard physics would need a product of ten thousand functions
 MANY_VALUES = 2000  # beyond, the least basis is cheaper than the least network
 CONTENDER = 0.1  # share of the best network's from which others go on where they are averaged
@@ -85,6 +86,9 @@ class SecondOrder:
         self.options = options
         self.plans = {name: self._plan(self._network(name)) for name in self.networks}
         self.solvers: dict[str, Candidate] = {}
+        if self.mechanisms.solver and _is_for_solver(parts):
+            divisions = (Division({SOLVER: None}), *divisions)
+            self.solvers[SOLVER] = ThroughSolver(parts, options)
         if is_for_basis:
             self.solvers[BASIS] = Collocation(parts, options)
             self._tell_of_noise(self.solvers[BASIS])
@@ -181,7 +185,7 @@ class SecondOrder:
     def has_converged(self) -> bool:
         """Whether the winner stopped before its limit of iterations, or has nothing to gain."""
         solver = self.solvers[self.at_work]
-        if isinstance(solver, Collocation):
+        if isinstance(solver, Collocation | ThroughSolver):
             return self.race.winner is not None and solver.is_exact
         is_within = solver.iteration < solver.options.max_iterations or solver.score < EXACT
         return self.race.winner is not None and is_within
@@ -307,13 +311,14 @@ class SecondOrder:
 
         Forms are those of the checkpoint unless a memory is stated: what is free may have changed.
         """
-        if BASIS not in state["solvers"] and BASIS in self.solvers:  # a run of an earlier version
-            del self.solvers[BASIS]
-            divisions = [d for d in self.race.divisions if BASIS not in d.networks]
-            self.race.divisions = divisions
+        for name in (SOLVER, BASIS):  # which an earlier version may not have had
+            if name not in state["solvers"] and name in self.solvers:
+                del self.solvers[name]
+                divisions = [d for d in self.race.divisions if name not in d.networks]
+                self.race.divisions = divisions
         if self.parts.problem.solve.max_memory is None:
             for name, form in state["work"].items():
-                if name == BASIS:
+                if name in (SOLVER, BASIS):
                     continue
                 self.solvers[name] = self._solver(name, form_of(form))
         self.race.load_state_dict(state["race"])
@@ -327,6 +332,13 @@ class SecondOrder:
         self._batches = {name: Batch(**batch) for name, batch in state["batches"].items()}
         self.parts.batches.load_state_dict(state["drawn"])
         self.smoothness.load_state_dict(state["smoothness"])
+
+
+def _is_for_solver(parts: Parts) -> bool:
+    """Whether a direct fit through a solver races: where nothing but coefficients is unknown."""
+    is_free = parts.problem.solve.network == RACE and parts.own_network is None
+    is_free = is_free and parts.batches.device.type == "cpu" and not parts.own_noise()
+    return is_free and parts.batches.num_points()["observations"] > 0 and is_stated(parts)
 
 
 def _is_for_basis(parts: Parts) -> bool:

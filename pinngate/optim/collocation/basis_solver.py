@@ -24,6 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pinngate.inference.posterior import Posterior
 from pinngate.inference.series import correlation
 from pinngate.linear.forms import DenseForm, Form, Trial
 from pinngate.linear.jacobian import (
@@ -226,9 +227,7 @@ class Collocation:
         self.kept = found if batches is self.batches else None
         return found
 
-    def _moved(
-        self, system: LinearisedSystem, weights: RowWeights, plain: Tensor
-    ) -> Linearisation:
+    def _moved(self, system: LinearisedSystem, weights: RowWeights, plain: Tensor) -> Linearisation:
         """Return the linearisation at other weights of a linear problem, whose J is the same."""
         residual = self.mixing(weights.weighted(plain))
         offset = flatten(self.network, self.coefficients)[: len(self.anchor)] - self.anchor
@@ -458,7 +457,11 @@ class Collocation:
             self.best, self.is_lost, self.has_answer, self.num_vain = stage, is_lost, True, 0
         is_strained = stage.misfit > STRAINED * stage.risk
         is_hopeful = self.num_vain < MOST_VAIN
-        if (is_strained or is_lost or not self.is_settled) and is_hopeful and self._refine(self._left_over()):
+        if (
+            (is_strained or is_lost or not self.is_settled)
+            and is_hopeful
+            and self._refine(self._left_over())
+        ):
             return
         self._finish(is_lost)
 
@@ -619,6 +622,9 @@ class Collocation:
     def coefficient_covariance(self, system: LinearisedSystem, variance: float) -> Tensor:
         """Return the covariance of the raw coefficients (K, K)."""
         return variance * system.unpenalised_covariance(self.ridge)
+
+    def complete(self, posterior: Posterior) -> None:
+        """Nothing is missing."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything needed to go on: tensors, numbers, strings and containers of them."""

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pinngate.linear.columns import JacobianColumns
 from pinngate.linear.factored import FactoredSystem
 from pinngate.linear.system import RidgeFit
 
@@ -93,5 +94,5 @@ class Ridges:
         b = residual - jacobian[:, self.num_free :] @ theta[self.num_free :]
         columns = np.concatenate([weights, jacobian[:, : self.num_free]], axis=1)
         tensor = torch.as_tensor(np.ascontiguousarray(columns))
-        system = FactoredSystem(tensor, self.num_free, slice(0, len(columns)))
-        return system, torch.as_tensor(b)
+        rows = JacobianColumns(tensor, self.num_free, slice(0, len(columns)), "normal")
+        return FactoredSystem(rows), torch.as_tensor(b)

@@ -30,9 +30,27 @@ from pinngate.optim.direct_fit.staged_search import (
     root_of_covariance,
 )
 from pinngate.optim.direct_fit.unknowns import Guess, Unknowns
+from pinngate.statement.derivatives import Derivative
 from pinngate.statement.problem import Problem
 
 Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class LastRows:
+    """The linear model at the answer, all values in the order of their sets.
+
+    Attributes:
+        jacobian: (n, P).
+        residual: read minus observed, (n,).
+        std: of the noise, (n,).
+        ridge: Λ, (P,).
+    """
+
+    jacobian: Array
+    residual: Array
+    std: Array
+    ridge: Array
 
 
 @dataclass(frozen=True)
@@ -54,6 +72,8 @@ class DirectFit:
         num_nodes: in space.
         num_steps: in time.
         solver_error: what a finer solver changes.
+        rows: the linear model that intervals come from.
+        theta: all that was searched for (P,), the raw coefficients first.
     """
 
     raw: Array
@@ -70,9 +90,10 @@ class DirectFit:
     num_nodes: int
     num_steps: int
     solver_error: SolverError
+    rows: LastRows = field(repr=False)
+    theta: Array = field(repr=False)
     _model: ExactModel = field(repr=False)
     _solution: Solution = field(repr=False)
-    _theta: Array = field(repr=False)
     _root: Array = field(repr=False)
 
     @property
@@ -91,13 +112,26 @@ class DirectFit:
         ]
         return f"Least squares through {method} and {differences}." + "".join(beyond)
 
+    @property
+    def unknowns(self) -> Unknowns:
+        """What the entries of θ are."""
+        return self._model.unknowns
+
+    def derivative(self, wanted: Derivative, points: Array) -> tuple[Array, Array]:
+        """Return a derivative of an unknown at points (n, axes), (n,), and ∂/∂θ of it, (n, P).
+
+        Raises:
+            CannotMarch: it is of a higher order in time than the field's equation.
+        """
+        return self._solution.read(self._model.form.states.symbol_of(wanted), points)
+
     def fields(self, points: Array) -> Array:
         """Return unknowns, then coefficient functions, at points (n, axes): (n, F)."""
-        return self._model.fields(self._solution, self._theta, points)[0]
+        return self._model.fields(self._solution, self.theta, points)[0]
 
     def std(self, points: Array) -> Array:
         """Return standard deviations of the same, (n, F)."""
-        slopes = self._model.fields(self._solution, self._theta, points)[1]
+        slopes = self._model.fields(self._solution, self.theta, points)[1]
         return np.asarray(np.sqrt(np.square(slopes @ self._root).sum(axis=2)))
 
 
@@ -167,9 +201,10 @@ def _answer(search: StagedSearch, found: Iterate, began: float) -> DirectFit:
         num_nodes=len(solution.system.line.nodes),
         num_steps=solution.march.num_steps,
         solver_error=search.error,
+        rows=LastRows(found.jacobian, found.residual, std, ridges.diagonal),
+        theta=found.theta,
         _model=model,
         _solution=solution,
-        _theta=found.theta,
         _root=root,
     )
 

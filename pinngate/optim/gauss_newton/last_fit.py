@@ -40,6 +40,7 @@ def gauss_newton_posterior(
     fit = gauss_newton_fit(solver, batches)
     posterior = posterior_of(fit, stated)
     posterior.coefficient_covariance = solver.coefficient_covariance(fit.system, posterior.variance)
+    solver.complete(posterior)
     return posterior
 
 

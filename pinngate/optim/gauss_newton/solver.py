@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from pinngate.errors import InputError
+from pinngate.inference.posterior import Posterior
 from pinngate.linear.forms import DenseForm, Form, Trial
 from pinngate.linear.jacobian import Batches, assign, flatten, row_weights, weighted_residuals
 from pinngate.linear.linearisation import Linearisation, linearise
@@ -311,6 +312,11 @@ class PopulationRiskGaussNewton:
         Before there is one, of the last iterate, its misfit taken at full weight.
         """
         return self.last_score if self.stopping.best is None else self.stopping.score
+
+    is_lost = False
+
+    def complete(self, posterior: Posterior) -> None:
+        """Nothing is missing."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything needed to go on: tensors, numbers, strings and dicts of them."""

@@ -1,0 +1,146 @@
+"""The fields of a direct fit as a trial space: a solver's solution and its tangents.
+
+About the answer θ the solution is linear in δ,
+
+    u(x; θ + δ) = u(x; θ) + Σ_j ∂u/∂θ_j δ_j,
+
+so that tangents are the functions of a basis whose every member obeys the linearised equations
+exactly. To everything downstream it is a network of a single linear layer, as `model.bases`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from pinngate.model.channels.plan import Orders
+from pinngate.model.channels.propagate import Channels, LayerFactors
+from pinngate.model.networks import Network
+from pinngate.optim.direct_fit.through_solver import DirectFit
+from pinngate.statement.derivatives import Derivative
+from pinngate.statement.problem import Problem
+
+Array = NDArray[np.float64]
+TINY = 1e-300
+
+
+class SolvedFields(Network):
+    """δ ↦ fields, then the free variables of coefficient functions.
+
+    Args:
+        problem: the problem.
+        fit: its direct fit; None before there is one: zero fields.
+        sizes: of every unknown.
+    """
+
+    def __init__(self, problem: Problem, fit: DirectFit | None, sizes: Sequence[float]) -> None:
+        nn.Module.__init__(self)
+        self.problem, self.fit = problem, fit
+        self.columns = None
+        self.is_periodic = (False,) * len(problem.axes)
+        domain = list(problem.domain.values())
+        for name, values in (
+            ("low", [low for low, _ in domain]),
+            ("high", [high for _, high in domain]),
+            ("output_scale", [*sizes, *(1.0 for _ in problem.coefficient_fields)]),
+        ):
+            self.register_buffer(name, torch.tensor(values, dtype=torch.float64))
+        self.scale = np.ones(1) if fit is None else 1 / np.sqrt(np.maximum(fit.rows.ridge, TINY))
+        if fit is not None:
+            self.scale[fit.unknowns.scalars] = 1.0
+        layer = nn.Linear(len(self.scale), 1, dtype=torch.float64)
+        nn.init.zeros_(layer.weight)
+        nn.init.zeros_(layer.bias)
+        self.layers = nn.ModuleList([layer])
+
+    @property
+    def unit(self) -> float:
+        """Size of the unknowns alone."""
+        sizes = self.output_scale[: len(self.problem.unknowns)]
+        return float(sizes.square().mean().sqrt())
+
+    @property
+    def is_shallow(self) -> bool:
+        """A mean of solutions of a nonlinear problem is none."""
+        return False
+
+    @property
+    def width_and_depth(self) -> tuple[int, int]:
+        """The tangents stand for one hidden layer."""
+        return len(self.scale), 1
+
+    def describe(self) -> dict[str, Any]:
+        """Return how it was solved."""
+        solver = "no solution yet" if self.fit is None else self.fit.description
+        return {"solver": solver, "parameters": self.num_parameters}
+
+    def _values(self, points: Tensor, orders: Orders) -> tuple[Tensor, Tensor]:
+        """Return ∂^α of every output, (N, F), and of its tangents, (N, F, M)."""
+        if self.fit is None:
+            nothing = points.new_zeros(len(points), self.num_outputs)
+            return nothing, nothing[:, :, None]
+        fit, places = self.fit, points.detach().double().cpu().numpy()
+        found = [fit.derivative(Derivative(f, orders), places) for f in self.problem.unknowns]
+        found += [self._free(fit, name, orders, places) for name in fit.unknowns.functions]
+        values = torch.as_tensor(np.stack([value for value, _ in found], 1))
+        slopes = torch.as_tensor(np.stack([slope for _, slope in found], 1) * self.scale)
+        return values, slopes
+
+    def _free(
+        self, fit: DirectFit, name: str, orders: Orders, places: Array
+    ) -> tuple[Array, Array]:
+        """Return the free variable of a coefficient function, and its tangents."""
+        unknowns = fit.unknowns
+        block, axis = unknowns.functions[name], self.problem.axes.index(unknowns.over(name))
+        slopes = np.zeros((len(places), unknowns.count))
+        if block.basis is not None and sum(orders) == orders[axis]:
+            slopes[:, block.part] = block.basis(places[:, axis], orders[axis])
+        return slopes @ fit.theta, slopes
+
+    def propagate(self, channels: Channels) -> SolvedTape:
+        """Carry derivative channels to the fields."""
+        points = channels.points
+        found = [self._values(points, orders) for orders in channels.plan.derivatives]
+        for terms in channels.operators:
+            parts = [(c, *self._values(points, orders)) for orders, c in terms]
+            values = torch.stack([c * value for c, value, _ in parts]).sum(0)
+            slopes = [_by_point(c) * slope for c, _, slope in parts]
+            found.append((values, torch.stack(slopes).sum(0)))
+        outputs = torch.stack([value for value, _ in found])
+        inputs = torch.stack([slope for _, slope in found])
+        return SolvedTape(outputs + inputs @ self.linears[0].weight[0], inputs)
+
+    def forward(self, points: Tensor) -> Tensor:
+        """Return the outputs at the points: (N, axes) → (N, F)."""
+        values, slopes = self._values(points, (0,) * points.shape[1])
+        return values + slopes @ self.linears[0].weight[0]
+
+
+@dataclass(frozen=True)
+class SolvedTape:
+    """Outputs (C, N, F) and their tangents (C, N, F, M)."""
+
+    outputs: Tensor
+    inputs: Tensor
+
+    def backward(self, adjoints: Tensor) -> list[LayerFactors]:
+        """Return the factors of the one layer, a channel for each output; its bias moves nothing.
+
+        The layer has one output, whose inputs differ between fields.
+        """
+        channels, num_points, outputs, _ = self.inputs.shape
+        size = channels * outputs
+        d = adjoints.permute(0, 2, 1).reshape(size, num_points, 1)
+        a = self.inputs.permute(0, 2, 1, 3).reshape(size, num_points, -1)
+        nothing = d.new_zeros(1, num_points, 1)
+        return [LayerFactors(torch.cat([nothing, d]), torch.cat([torch.zeros_like(a[:1]), a]))]
+
+
+def _by_point(c: Any) -> Any:
+    return c[:, :, None] if isinstance(c, Tensor) else c
