@@ -38,9 +38,7 @@ class Mechanisms:
         spare: fresh networks, warmed up by Adam, where the others are stuck.
         stiffening: quieter data get stiffer physics.
         strain: other networks are tried where data and physics are not met together.
-        ties: where networks are averaged, those about as good as the best go on.
         undersmoothing: the minimisers of `one_step` are taken at a tenth of the ridge.
-        worthwhile: where next to nothing is left to gain, only a fall by a fifth counts.
     """
 
     acceleration: bool = True
@@ -63,9 +61,7 @@ class Mechanisms:
     spare: bool = True
     stiffening: bool = True
     strain: bool = True
-    ties: bool = True
     undersmoothing: bool = True
-    worthwhile: bool = True
 
     def without(self, names: Iterable[str]) -> Mechanisms:
         """Return the same with some switched off.

@@ -13,7 +13,6 @@ from typing import Any
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 
 EXACT = 1e-6  # score that leaves nothing wanting: a thousandth of the fields' size, squared
-WORTHWHILE = 0.2  # relative fall that counts as one where nothing is wanting
 
 
 class Stopping:
@@ -51,9 +50,7 @@ class Stopping:
         """
         if self.best is not None and self.best["physics"] < 0.9 * physics:
             self.best, self.least_risk = None, math.inf
-        is_exact = self.score < EXACT and self.options.mechanisms.worthwhile
-        tolerance = WORTHWHILE if is_exact else self.options.tolerance
-        falls = min(score / self.score, risk / self.least_risk) < 1 - tolerance
+        falls = min(score / self.score, risk / self.least_risk) < 1 - self.options.tolerance
         self.num_stale = 0 if falls else self.num_stale + 1
         self.least_risk = min(risk, self.least_risk)
         if score < self.score:
