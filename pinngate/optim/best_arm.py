@@ -146,15 +146,19 @@ def _is_left_early(standing: Standing, best: Arm, following: Division) -> bool:
 def _leaves_something(standing: Standing, best: Arm, following: Division) -> bool:
     """Whether the best of all, which has stopped, may be far from what others would find.
 
-    It cannot satisfy data and physics together, or it comes from a division that was left, and
-    those that followed, meant to do better, have not. Where the score is next to nothing there is
-    nothing to find; a network that was named and met the limit of iterations is not stuck.
+    It cannot satisfy data and physics together, significantly so for spare networks, which are for
+    failures; or it comes from a division that was left, and the one that followed, meant to do
+    better, foresees to be significantly worse. Where the score is next to nothing there is nothing
+    to find; a network that was named and met the limit of iterations is not stuck.
     """
+    level = SIGNIFICANT if following.is_spare else STRAINED
     is_named = standing.division == 0 and following.is_spare
     if best.score < EXACT or (is_named and best.is_cut_short):
         return False
-    is_behind = best.division < standing.division
-    return _is_strained(best, STRAINED) or best.is_stuck or is_behind
+    foreseen = [min(arm.score, arm.foreseen) for arm in standing.present]
+    reached = min(foreseen, default=math.inf)
+    is_behind = reached - best.score > SIGNIFICANT * best.risk_error
+    return _is_strained(best, level) or best.is_stuck or is_behind
 
 
 def _is_strained(arm: Arm, level: float) -> bool:

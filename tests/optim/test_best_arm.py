@@ -81,8 +81,9 @@ def test_the_best_of_all_goes_on_where_later_divisions_have_not_done_better() ->
 def test_a_division_that_does_no_better_than_one_left_early_calls_for_others() -> None:
     arms = [stopped(done("a", 0.5)), done("b", 2.0), done("c", 2.0), stopped(done("d", 1.0))]
     assert decide(standing(*arms, division=1)) == Decision("e", 2)
-    arms[-1] = stopped(done("d", 0.4))
-    assert decide(standing(*arms, division=1)) == Decision("d", 1, has_won=True)
+    for score, winner in ((0.55, "a"), (0.4, "d")):
+        arms[-1] = stopped(done("d", score))
+        assert decide(standing(*arms, division=1)) == Decision(winner, 1, has_won=True)
 
 
 def test_other_networks_follow_where_data_and_physics_do_not_meet() -> None:
@@ -104,6 +105,8 @@ def test_a_significant_misfit_is_not_waited_for() -> None:
     assert decide(standing(*late, division=1)) == Decision("d", 1)
     late[-1] = stopped(late[-1])
     assert decide(standing(*late, division=1)) == Decision("e", 2)
+    late[-1] = stopped(done("d", 1.0, misfit=0.1))
+    assert decide(standing(*late, division=1)) == Decision("d", 1, has_won=True)
 
 
 def test_a_demanding_problem_gives_small_networks_one_turn() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 
+SAME = 0.9  # share of a weight of the physics from which iterates compare: noise estimates drift
 EXACT = 1e-6  # score that leaves nothing wanting: a thousandth of the fields' size, squared
 
 
@@ -48,7 +49,7 @@ class Stopping:
             physics: weight of the equations; iterates under softer physics do not compare.
             iterate: returns what is needed to come back to it; called where it is the best.
         """
-        if self.best is not None and self.best["physics"] < 0.9 * physics:
+        if self.best is not None and self.best["physics"] < SAME * physics:
             self.best, self.least_risk = None, math.inf
         falls = min(score / self.score, risk / self.least_risk) < 1 - self.options.tolerance
         self.num_stale = 0 if falls else self.num_stale + 1
