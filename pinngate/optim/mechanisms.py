@@ -24,7 +24,6 @@ class Mechanisms:
         backing_off: physics that costs the fit to the data goes back one step.
         balance: sets of observations weigh by their noise, found as the physics rises.
         basis: on one axis a spline basis races before the networks.
-        creeping: patience is tripled while the iterate is far from the linearised minimiser.
         foresight: beside the best, candidates go on that foresee to be significantly better.
         following: the weight of the physics waits until the iterate follows.
         one_step: coefficients are the mean of undersmoothed linearised minimisers.
@@ -47,7 +46,6 @@ class Mechanisms:
     backing_off: bool = True
     balance: bool = True
     basis: bool = True
-    creeping: bool = True
     following: bool = True
     foresight: bool = True
     one_step: bool = True

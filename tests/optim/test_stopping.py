@@ -16,7 +16,7 @@ def test_a_fall_by_a_tenth_is_progress_at_any_level(level: float) -> None:
     for k in range(5):
         stopping.judge(level * 0.9**k, level * 0.9**k, 1.0, dict)
     assert stopping.num_stale == 0
-    assert not stopping.is_stale(is_creeping=False)
+    assert not stopping.is_stale()
     # the best is kept all the same
     assert stopping.score == pytest.approx(level * 0.9**4)
     stopping.judge(level * 0.9**4 / 2, level, 1.0, dict)

@@ -20,7 +20,7 @@ class Stopping:
     """The best iterate and how long ago risk or score last fell.
 
     Args:
-        options: of the solver: tolerance, patience, and when an iteration creeps.
+        options: of the solver: tolerance and patience.
 
     Attributes:
         best: what `judge` was given of the best iterate, None before full physics weight.
@@ -62,9 +62,9 @@ class Stopping:
         """Of the best iterate, infinite before there is one."""
         return math.inf if self.best is None else float(self.best["score"])
 
-    def is_stale(self, is_creeping: bool) -> bool:
-        """Whether nothing has fallen for as long as is worth waiting; longer where it creeps."""
-        return self.num_stale >= self.options.patience * (3 if is_creeping else 1)
+    def is_stale(self) -> bool:
+        """Whether nothing has fallen for as long as is worth waiting."""
+        return self.num_stale >= self.options.patience
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best iterate and the count."""
