@@ -25,8 +25,8 @@ MEMORY = {"TILE", "MAX_TILE", "MAX_GRADIENTS", "CACHED"}
 PLAIN = {0.0, 0.5, 1.0, 2.0}
 TINY = 1e-200  # a guard of a division
 
-MOST_NAMED = 0
-MOST_INLINE = 0
+MOST_NAMED = 106
+MOST_INLINE = 42
 
 
 def sources() -> Iterator[tuple[str, ast.Module]]:

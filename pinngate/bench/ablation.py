@@ -38,7 +38,8 @@ ABOUT = (
     "quartiles of the pairs that it changed; *most on* the problem with the largest mean ratio; "
     "*changed* the pairs whose answers differ at all; *failed* counts runs without it that gave "
     "no answer; coefficients are judged by their errors; coverage is the mean share of the "
-    "truth inside 95 % bands; *seconds* are those of the solve."
+    "truth inside 95 % bands; *seconds* are those of the solve, and lines that changed no "
+    "answer show how far chance takes them."
 )
 
 

@@ -46,11 +46,6 @@ def shares(scores: Mapping[str, float], num_observations: int) -> dict[str, floa
     return {name: share / sum(kept.values()) for name, share in kept.items()}
 
 
-def reach(num_observations: int, share: float) -> float:
-    """Return the (s/s_min − 1) at which a network counts `share` of what the best does."""
-    return -2 * math.log(share) / (TEMPER * num_observations)
-
-
 class AveragedPosterior:
     """The mixture of the members' posteriors: its variance is Σ w (σ_k² + (u_k − ū)²).
 
@@ -114,4 +109,4 @@ class AveragedPosterior:
         return variance.sqrt()
 
 
-__all__ = ["AveragedPosterior", "Member", "reach", "shares"]
+__all__ = ["AveragedPosterior", "Member", "shares"]

@@ -20,7 +20,6 @@ from pinngate.optim.gauss_newton.stopping import EXACT
 
 SIGNIFICANT = 2.0  # standard errors
 STRAINED = 0.3  # standard errors of the risk: about one of a paired difference
-FLAWLESS = 1e-12  # score, with no noise at all, that no other network is asked to better
 
 
 @dataclass(frozen=True)
@@ -64,14 +63,12 @@ class Standing:
         divisions: in the order in which they enter.
         division: the last one that has entered.
         is_demanding: whether one turn is all that the arms of a preliminary division get.
-        tie: share of the best score within which arms count as good as the best.
     """
 
     arms: tuple[Arm, ...]
     divisions: Sequence[Division]
     division: int = 0
     is_demanding: bool = False
-    tie: float = 0.0
 
     @property
     def present(self) -> list[Arm]:
@@ -119,7 +116,7 @@ def decide(standing: Standing) -> Decision:
         return _next_division(standing) if following else Decision(None, standing.division)
     if following is not None and _is_left_early(standing, best, following):
         return _next_division(standing)
-    going = [a for a in standing.present if a is not best and _can_win(a, best, standing.tie)]
+    going = [a for a in standing.present if a is not best and _can_win(a, best)]
     going += [best] if best.is_running else []
     if going:
         least = min(going, key=lambda arm: arm.iterations)
@@ -133,9 +130,9 @@ def _next_division(standing: Standing) -> Decision:
     return decide(replace(standing, division=standing.division + 1))
 
 
-def _can_win(arm: Arm, best: Arm, tie: float) -> bool:
+def _can_win(arm: Arm, best: Arm) -> bool:
     """Whether an arm on its way foresees to be the best; a score of nothing is left in peace."""
-    bound = (1 + tie) * best.score - SIGNIFICANT * arm.uncertainty
+    bound = best.score - SIGNIFICANT * arm.uncertainty
     return arm.is_running and best.score > EXACT and arm.foreseen < bound
 
 
@@ -143,20 +140,27 @@ def _is_left_early(standing: Standing, best: Arm, following: Division) -> bool:
     """Whether a division is left after one turn: the problem is beyond it, or it shows to be."""
     if standing.is_demanding and standing.divisions[standing.division].is_preliminary:
         return True
-    is_strained = best.misfit > SIGNIFICANT * best.risk_error and best.score >= FLAWLESS
-    return is_strained and not following.is_spare
+    return _is_strained(best, SIGNIFICANT) and not following.is_spare
 
 
 def _leaves_something(standing: Standing, best: Arm, following: Division) -> bool:
     """Whether the best of all, which has stopped, may be far from what others would find.
 
-    It cannot satisfy data and physics together, or it comes from a division that was left, and
-    those that followed, meant to do better, have not. Spare networks are for such failures: not
-    where the score is next to nothing, nor for a network that was named and met the limit of
-    iterations.
+    It cannot satisfy data and physics together, significantly so for spare networks, which are for
+    failures; or it comes from a division that was left, and the one that followed, meant to do
+    better, foresees to be significantly worse. Where the score is next to nothing there is nothing
+    to find; a network that was named and met the limit of iterations is not stuck.
     """
-    is_named = standing.division == 0
-    if following.is_spare and (best.score < EXACT or (is_named and best.is_cut_short)):
-        return best.is_stuck and not best.is_cut_short
-    is_strained = best.misfit > STRAINED * best.risk_error and best.score >= FLAWLESS
-    return is_strained or best.is_stuck or best.division < standing.division
+    level = SIGNIFICANT if following.is_spare else STRAINED
+    is_named = standing.division == 0 and following.is_spare
+    if best.score < EXACT or (is_named and best.is_cut_short):
+        return False
+    foreseen = [min(arm.score, arm.foreseen) for arm in standing.present]
+    reached = min(foreseen, default=math.inf)
+    is_behind = reached - best.score > SIGNIFICANT * best.risk_error
+    return _is_strained(best, level) or best.is_stuck or is_behind
+
+
+def _is_strained(arm: Arm, level: float) -> bool:
+    """Whether the misfit of the physics is above the noise of the risk, by so many errors of it."""
+    return arm.score >= EXACT and arm.misfit > level * arm.risk_error

@@ -24,7 +24,6 @@ class Mechanisms:
         backing_off: physics that costs the fit to the data goes back one step.
         balance: sets of observations weigh by their noise, found as the physics rises.
         basis: on one or two axes a tensor basis races before the networks.
-        creeping: patience is tripled while the iterate is far from the linearised minimiser.
         foresight: beside the best, candidates go on that foresee to be significantly better.
         following: the weight of the physics waits until the iterate follows.
         one_step: coefficients are the mean of undersmoothed linearised minimisers.
@@ -39,9 +38,7 @@ class Mechanisms:
         spare: fresh networks, warmed up by Adam, where the others are stuck.
         stiffening: quieter data get stiffer physics.
         strain: other networks are tried where data and physics are not met together.
-        ties: where networks are averaged, those about as good as the best go on.
         undersmoothing: the minimisers of `one_step` are taken at a tenth of the ridge.
-        worthwhile: where next to nothing is left to gain, only a fall by a fifth counts.
     """
 
     acceleration: bool = True
@@ -50,7 +47,6 @@ class Mechanisms:
     backing_off: bool = True
     balance: bool = True
     basis: bool = True
-    creeping: bool = True
     following: bool = True
     foresight: bool = True
     one_step: bool = True
@@ -65,9 +61,7 @@ class Mechanisms:
     spare: bool = True
     stiffening: bool = True
     strain: bool = True
-    ties: bool = True
     undersmoothing: bool = True
-    worthwhile: bool = True
 
     def without(self, names: Iterable[str]) -> Mechanisms:
         """Return the same with some switched off.

@@ -109,7 +109,6 @@ class Race:
         is_demanding: whether the preliminary division runs one round only.
         pure_error: scatter of repeated measurements, None without.
         num_observations: values that the solvers fit.
-        tie: share of the least score within which candidates go on.
         mechanisms: which are on.
 
     Attributes:
@@ -128,14 +127,13 @@ class Race:
         is_demanding: bool,
         pure_error: PureError | None,
         num_observations: int,
-        tie: float = 0.0,
         mechanisms: Mechanisms = ALL,
     ) -> None:
         self.divisions = list(divisions)
         self.solvers = solvers
         self.is_demanding = is_demanding
         self.pure_error, self.num_observations = pure_error, num_observations
-        self.tie, self.mechanisms = tie, mechanisms
+        self.mechanisms = mechanisms
         self.division = 0
         self.at_work = next(iter(self.divisions[0].networks))
         self.in_heat = 0
@@ -190,7 +188,7 @@ class Race:
             for name in division.networks
             if name not in self.failed
         ]
-        return Standing(tuple(arms), self.divisions, self.division, self.is_demanding, self.tie)
+        return Standing(tuple(arms), self.divisions, self.division, self.is_demanding)
 
     def _arm(self, name: str, division: int, best: str | None) -> Arm:
         solver = self.solvers[name]

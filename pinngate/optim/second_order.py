@@ -16,7 +16,6 @@ from typing import Any
 import torch
 
 from pinngate.errors import SolveError
-from pinngate.inference.averaging import reach
 from pinngate.inference.kernel import KernelSpectrum
 from pinngate.inference.uncertainty import Uncertainty
 from pinngate.linear.forms import Form, form_of, planned
@@ -51,7 +50,6 @@ MANY_WEIGHTS = 500  # from which a second thread is worth its waking
 SOLVER, BASIS = "solver", "basis"
 MOST_AXES = 2  # of a basis: on three, hard physics would need a product of ten thousand functions
 MANY_VALUES = 2000  # beyond, the least basis is cheaper than the least network
-CONTENDER = 0.1  # share of the best network's from which others go on where they are averaged
 
 
 class SecondOrder:
@@ -96,14 +94,12 @@ class SecondOrder:
             self.solvers[name] = self._solver(name, planned(plan))
         problem, num_observations = parts.problem, parts.batches.num_points()["observations"]
         is_averaging = self.mechanisms.averaging and is_linear(problem)
-        is_tying = self.mechanisms.ties and is_averaging
         self.race = Race(
             divisions,
             self.solvers,
             is_demanding=bool(problem.coefficients) or not has_linear_equations(problem),
             pure_error=parts.batches.pure_error(),
             num_observations=num_observations,
-            tie=reach(num_observations, CONTENDER) if is_tying else 0.0,
             mechanisms=self.mechanisms,
         )
         self.answer = Answer(self.race, is_averaging=is_averaging)

@@ -446,7 +446,7 @@ class Collocation:
         return UNRESOLVED * math.sqrt(stage.risk * stage.dimension / len(stage.errors))
 
     def _finish_or_refine(self, stage: Stage) -> None:
-        """At the goal: refine until that changes nothing and nothing of the physics is left over."""
+        """At the goal: refine until that changes nothing and no physics is left over."""
         self._see_whether_settled(stage, self.last or stage)
         self.last = stage
         self.weight.accepted = self.weight.value

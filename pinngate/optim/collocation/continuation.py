@@ -1,7 +1,7 @@
 """How the weight of the physics rises, and when leave-one-out errors are worse than others.
 
-A pure controller: from the data alone the weight goes up stage by stage, faster where that is easy, until
-what it leaves free is a small part of the noise.
+A pure controller: from the data alone the weight goes up stage by stage, faster where that is easy,
+until what it leaves free is a small part of the noise.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
+from pinngate.optim.gauss_newton.stopping import SAME
 
 RISEN = 1.1  # risk over the least so far above which a stiffer physics has cost the fit to the data
 NEGLIGIBLE = 0.01  # risk as a share of the physics' misfit below which the data hold nothing back
@@ -39,11 +40,11 @@ class PhysicsWeight:
     @property
     def is_full(self) -> bool:
         """Whether the ramp has ended, but for the drift of the noise estimate."""
-        return self.value >= 0.9 * self.stiffness
+        return self.value >= SAME * self.stiffness
 
     def stiffen(self, noise: float) -> None:
         """Let the end of the ramp follow the falling noise, given in units of the fields."""
-        if self.value < 0.9 or self.is_capped or not self.options.mechanisms.stiffening:
+        if self.value < SAME or self.is_capped or not self.options.mechanisms.stiffening:
             return
         wanted = self.options.reference_noise / max(noise, 1e-300)
         self.stiffness = max(self.stiffness, min(self.options.max_stiffness, wanted))

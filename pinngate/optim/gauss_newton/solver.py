@@ -221,11 +221,8 @@ class PopulationRiskGaussNewton:
                 "smoothing": dict(self.smoothing),
             },
         )
-        # far above the linearised minimiser the iteration creeps: it has not converged
-        is_creeping = risk > options.creeping * row["lookahead_risk"]
-        is_creeping = is_creeping and options.mechanisms.creeping
-        if stopping.is_stale(is_creeping):
-            if options.is_robust and not self.noise.is_judging and not is_creeping:
+        if stopping.is_stale():
+            if options.is_robust and not self.noise.is_judging:
                 self.turn_robust()
             else:
                 self.reason = "the leave-one-out risk stopped falling"

@@ -44,8 +44,6 @@ class GaussNewtonOptions:
             200 observations is a hundred times larger.
         max_iterations: a limit for networks that creep; small sine networks stop after 20 to 40,
             the inverse Burgers problem needed 81.
-        creeping: actual over look-ahead risk above which the iteration has not converged and its
-            patience is tripled; converged runs agree to a tenth of a percent.
         mechanisms: which are on.
     """
 
@@ -64,7 +62,6 @@ class GaussNewtonOptions:
     patience: int = 6
     tolerance: float = 1e-3
     max_iterations: int = DECLARED.iterations
-    creeping: float = 1.05
     mechanisms: Mechanisms = ALL
 
     @property

@@ -12,15 +12,15 @@ from typing import Any
 
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 
+SAME = 0.9  # share of a weight of the physics from which iterates compare: noise estimates drift
 EXACT = 1e-6  # score that leaves nothing wanting: a thousandth of the fields' size, squared
-WORTHWHILE = 0.2  # relative fall that counts as one where nothing is wanting
 
 
 class Stopping:
     """The best iterate and how long ago risk or score last fell.
 
     Args:
-        options: of the solver: tolerance, patience, and when an iteration creeps.
+        options: of the solver: tolerance and patience.
 
     Attributes:
         best: what `judge` was given of the best iterate, None before full physics weight.
@@ -49,11 +49,9 @@ class Stopping:
             physics: weight of the equations; iterates under softer physics do not compare.
             iterate: returns what is needed to come back to it; called where it is the best.
         """
-        if self.best is not None and self.best["physics"] < 0.9 * physics:
+        if self.best is not None and self.best["physics"] < SAME * physics:
             self.best, self.least_risk = None, math.inf
-        is_exact = self.score < EXACT and self.options.mechanisms.worthwhile
-        tolerance = WORTHWHILE if is_exact else self.options.tolerance
-        falls = min(score / self.score, risk / self.least_risk) < 1 - tolerance
+        falls = min(score / self.score, risk / self.least_risk) < 1 - self.options.tolerance
         self.num_stale = 0 if falls else self.num_stale + 1
         self.least_risk = min(risk, self.least_risk)
         if score < self.score:
@@ -64,9 +62,9 @@ class Stopping:
         """Of the best iterate, infinite before there is one."""
         return math.inf if self.best is None else float(self.best["score"])
 
-    def is_stale(self, is_creeping: bool) -> bool:
-        """Whether nothing has fallen for as long as is worth waiting; longer where it creeps."""
-        return self.num_stale >= self.options.patience * (3 if is_creeping else 1)
+    def is_stale(self) -> bool:
+        """Whether nothing has fallen for as long as is worth waiting."""
+        return self.num_stale >= self.options.patience
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best iterate and the count."""
