@@ -86,7 +86,7 @@ def has_widgets() -> bool:
 def describe(progress: Progress) -> str:
     """Return the figures of one logged iteration on one line."""
     row = progress.row
-    parts = [f"loss {row['loss']:.3g}"]
+    parts = [f"loss {row['loss']:.3g}"] if "loss" in row else []
     parts += [
         f"{name.removeprefix('loss_')} {value:.2g}"
         for name, value in row.items()

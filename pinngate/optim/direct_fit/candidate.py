@@ -41,6 +41,7 @@ CONVERGED = "least squares through the solver came to rest, and a finer solver m
 COARSE = "least squares through the solver came to rest, but a finer solver still moves it"
 POOR = "the solver's solutions leave most of the data unexplained"
 UNEXPLAINED = 0.3  # of the variance of a set
+OUTLIERS = 15.0  # log-likelihood by which tails must be heavy: a few per cent of outliers
 UNSETTLED = 0.5  # standard deviations that a finer solver moves the answer
 
 
@@ -115,7 +116,8 @@ class ThroughSolver:
         """
         self.iteration += 1
         fit = direct_fit(self.parts.problem, self.parts.batches.sets, self.coefficients)
-        if self.options.is_robust and any(fit_noise(r).is_heavy for r in _tensors(fit.residuals)):
+        tails = [fit_noise(torch.as_tensor(r), OUTLIERS) for r in fit.residuals.values()]
+        if self.options.is_robust and any(model.is_heavy for model in tails):
             raise CannotMarch("the noise has heavy tails, and this fit is by least squares")
         self._take(fit)
         best = self.stopping.best or {}
@@ -241,6 +243,3 @@ class ThroughSolver:
             self.coefficients = self.parts.coefficients()
             self._take(direct_fit(self.parts.problem, self.parts.batches.sets, self.coefficients))
 
-
-def _tensors(residuals: Mapping[str, Array]) -> list[Tensor]:
-    return [torch.as_tensor(r) for r in residuals.values()]

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import torch
 
-from pinngate.optim.collocation.continuation import FACTOR, Continuation, is_worse
+from pinngate.optim.collocation.continuation import FACTOR, MOST_FACTOR, Continuation, is_worse
 
 
-def test_the_weight_rises_by_a_common_factor_to_its_goal() -> None:
+def test_the_weight_rises_step_by_step_to_its_goal() -> None:
     weight = Continuation(0.1, goal=1.0)
     seen = [weight.value]
     while not weight.is_at_goal:
-        weight.rise()
+        weight.rise(weight.factor)
         seen.append(weight.value)
     assert seen == [0.1, 0.1 * FACTOR, 1.0]
     assert weight.accepted == 0.1 * FACTOR
+
+
+def test_steps_grow_where_they_are_easy_and_only_there() -> None:
+    weight = Continuation(0.1, goal=1e9)
+    factors = []
+    for _ in range(5):
+        weight.ease(num_steps=1)
+        factors.append(weight.factor)
+    assert factors[0] > FACTOR
+    assert factors == sorted(factors)
+    assert factors[-1] == MOST_FACTOR
+    weight.ease(num_steps=3)
+    assert weight.factor == FACTOR
 
 
 def test_a_clear_rise_is_worse_and_chance_is_not() -> None:

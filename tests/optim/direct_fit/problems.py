@@ -44,8 +44,18 @@ def breakthrough(x: Array, t: Array, v: float, diffusion: float) -> Array:
     return 0.5 * (erfc((x - v * t) / width) + np.exp(v * x / diffusion) * erfc((x + v * t) / width))
 
 
-def column(noise: float = 0.02, v: float = 0.6, initial: float = 0.3) -> pinngate.Problem:
-    """A tracer that enters a column; its outlet has no condition."""
+def column(
+    noise: float = 0.02,
+    v: float = 0.6,
+    initial: float = 0.3,
+    *,
+    spoil: Callable = lambda values: values,
+    is_stated: bool = True,
+) -> pinngate.Problem:
+    """A tracer that enters a column; its outlet has no condition, with `is_stated` its start has.
+
+    `spoil` takes the measured values and returns others.
+    """
     times = np.linspace(0.2, 4.0, 60)
     places = np.repeat([0.5, 1.0], 30)
     values = breakthrough(places, times, v, 0.08)
@@ -56,10 +66,10 @@ def column(noise: float = 0.02, v: float = 0.6, initial: float = 0.3) -> pinngat
         domain={"x": [0, 1], "t": [0, 4]},
         unknowns=["c"],
         equations=["c_t + v*c_x = D*c_xx"],
-        conditions=["c = 0 at t = 0", "c = 1 at x = 0"],
+        conditions=["c = 0 at t = 0"] * is_stated + ["c = 1 at x = 0"],
         estimate={
             "v": pinngate.Unknown(initial, positive=True),
             "D": pinngate.Unknown(0.2, positive=True),
         },
-        observations=[pinngate.Observations("c", points, values)],
+        observations=[pinngate.Observations("c", points, spoil(values))],
     )

@@ -1,0 +1,108 @@
+"""What a basis can do away with of a residual, and what comes of weighing that alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+import pinngate
+from pinngate.linear.columns import JacobianColumns
+from pinngate.linear.factored import FactoredSystem
+from pinngate.linear.mixing import MixedColumns
+from pinngate.model.axis_functions import AxisFunctions, Splines, Trigonometric
+from pinngate.optim.collocation.resolved import Resolved, resolved_on
+
+DOUBLE = torch.float64
+
+
+def splines() -> Splines:
+    return Splines(np.linspace(-1, 1, 6))
+
+
+@pytest.mark.parametrize("order", [0, 1, 2, 4])
+def test_derivatives_span_as_many_functions_as_there_are_less_their_order(order: int) -> None:
+    functions = splines()
+    psi = resolved_on(functions, order)
+    assert psi.shape[1] == len(functions.frequencies) - order
+    assert torch.allclose(psi.T @ psi, torch.eye(psi.shape[1], dtype=DOUBLE), atol=1e-12)
+
+
+@pytest.mark.parametrize("functions", [splines(), Trigonometric(9)], ids=["splines", "periodic"])
+def test_derivatives_of_its_own_functions_are_resolved(functions: AxisFunctions) -> None:
+    points, weights = functions.nodes()
+    rows = torch.as_tensor(np.sqrt(weights)[:, None] * functions.values(points, 2))
+    psi = resolved_on(functions, 2)
+    assert torch.allclose(psi @ (psi.T @ rows), rows, atol=1e-8 * float(rows.abs().max()))
+
+
+def made(ratio: float) -> Resolved:
+    x, y = resolved_on(splines(), 2), resolved_on(splines(), 1)
+    return Resolved([(slice(0, len(x) * len(y)), {"x": x, "y": y})], ratio)
+
+
+def test_it_is_symmetric_and_leaves_observations_alone() -> None:
+    mixing = made(0.1)
+    count = mixing.parts[0][0].stop
+    torch.manual_seed(0)
+    a, b = torch.randn(2, count + 7, dtype=DOUBLE)
+    assert float(a @ mixing(b)) == pytest.approx(float(mixing(a) @ b))
+    assert torch.equal(mixing(a)[count:], a[count:])
+    assert torch.equal(made(1.0)(a), a)
+    rest = a[:count] - made(0.0)(a)[:count]
+    assert float((made(0.0)(a)[:count] @ rest).abs()) < 1e-10
+
+
+def test_what_is_left_over_is_told_by_axis() -> None:
+    mixing = made(0.1)
+    x, y = mixing.parts[0][1].values()
+    torch.manual_seed(0)
+    noise = torch.randn(len(x), dtype=DOUBLE)
+    rough, smooth = noise - x @ (x.T @ noise), y[:, 0]
+    found = mixing.left_over(torch.outer(rough, smooth).flatten())
+    assert torch.allclose(found["x"], rough.square(), atol=1e-12)
+    assert float(found["y"].sum()) < 1e-20
+
+
+def test_mixed_columns_are_the_product_with_the_jacobian() -> None:
+    mixing = made(0.2)
+    count = mixing.parts[0][0].stop
+    torch.manual_seed(1)
+    jacobian = torch.randn(count + 30, 12, dtype=DOUBLE)
+    observed = slice(count, count + 30)
+    target = torch.randn(count + 30, dtype=DOUBLE)
+    mixed = FactoredSystem(MixedColumns(JacobianColumns(jacobian, 2, observed, "normal"), mixing))
+    plain = FactoredSystem(JacobianColumns(mixing(jacobian), 2, observed, "normal"))
+    for ours, expected in zip(
+        mixed.minimiser(0.3, target), plain.minimiser(0.3, target), strict=True
+    ):
+        assert torch.allclose(ours, expected, atol=1e-10)
+    ours, expected = mixed.best_fit([0.1, 1.0], target), plain.best_fit([0.1, 1.0], target)
+    assert torch.allclose(ours.leave_one_out, expected.leave_one_out, atol=1e-10)
+
+
+def test_exact_physics_does_not_take_the_solution_of_a_coarse_basis() -> None:
+    """Waves of four and a half periods on eight intervals: driven to zero, all of the residual
+    of a standing wave would take the wave with it."""
+    generator = np.random.default_rng(0)
+    x, t = generator.uniform(size=(2, 3000))
+    wave = np.sin(3 * np.pi * x) * np.cos(9 * np.pi * t)
+    problem = pinngate.Problem(
+        domain={"x": [0, 1], "t": [0, 1]},
+        unknowns=["u"],
+        equations=["u_tt = 9*u_xx"],
+        conditions=[{"where": f"x = {end}", "equation": "u = 0"} for end in (0, 1)],
+        observations=[
+            pinngate.Observations(
+                "u", {"x": x, "t": t}, wave + 0.1 * generator.standard_normal(len(x))
+            )
+        ],
+    )
+    solution = pinngate.solve(problem)
+    assert "basis" in solution.metrics["network"]
+    places = generator.uniform(size=(2, 500))
+    error = solution(x=places[0], t=places[1])["u"] - np.sin(3 * np.pi * places[0]) * np.cos(
+        9 * np.pi * places[1]
+    )
+    # the noise that is left in some fifteen free amplitudes
+    assert np.sqrt(np.mean(error**2)) < 0.1 * np.sqrt(25 / 3000)

@@ -1,0 +1,109 @@
+"""A direct fit in the race: its tangents as a trial space, its posterior, its way back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+import pinngate
+from pinngate.inference.posterior import field_gradients
+from pinngate.optim.direct_fit.candidate import POOR, ThroughSolver, is_stated
+from pinngate.optim.gauss_newton.last_fit import gauss_newton_posterior
+from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
+from pinngate.optim.second_order import SOLVER
+from pinngate.runs.training import begin
+from pinngate.statement.derivatives import Derivative
+from tests.optim.direct_fit.problems import column
+
+
+def solved(problem: pinngate.Problem) -> ThroughSolver:
+    found = ThroughSolver(begin(problem).stepper.parts, GaussNewtonOptions())
+    found.step({})
+    return found
+
+
+@pytest.fixture(scope="module")
+def tracer() -> ThroughSolver:
+    return solved(column())
+
+
+def test_it_has_the_coefficients_and_intervals_of_the_fit(tracer: ThroughSolver) -> None:
+    posterior = gauss_newton_posterior(tracer, tracer.parts.batches.observations)
+    found = posterior.coefficients(tracer.coefficients)
+    for name, (value, std) in tracer.fit.coefficients.items():
+        assert found[name].estimate == pytest.approx(value, rel=1e-9)
+        assert found[name].std == pytest.approx(std, rel=0.02)
+
+
+def test_bands_are_those_of_the_tangents(tracer: ThroughSolver) -> None:
+    points = np.column_stack([np.linspace(0.1, 0.9, 9), np.linspace(0.5, 3.5, 9)])
+    posterior = gauss_newton_posterior(tracer, tracer.parts.batches.observations)
+    band = posterior.std(tracer.network, torch.as_tensor(points))[:, 0].numpy()
+    np.testing.assert_allclose(band, tracer.fit.std(points)[:, 0], rtol=0.02)
+
+
+def test_gradients_are_differences_of_the_network(tracer: ThroughSolver) -> None:
+    points = torch.tensor([[0.3, 1.0], [0.7, 2.5]], dtype=torch.float64)
+    ((_, _, gradient),) = field_gradients(tracer.network, points)
+    layer = tracer.network.linears[0]
+    before = tracer.network(points)
+    for k in range(layer.in_features):
+        with torch.no_grad():
+            layer.weight[0, k] = 1e-3
+            moved = (tracer.network(points) - before) / 1e-3
+            layer.weight[0, k] = 0.0
+        assert torch.allclose(moved[:, 0], gradient[:, k])
+    assert not gradient[:, -1].any()
+
+
+def test_a_derivative_of_the_fields_is_that_of_the_solution(tracer: ThroughSolver) -> None:
+    fit, step = tracer.fit, np.array([[1e-4, 0.0]])
+    points = np.array([[0.4, 2.0]])
+    ahead, behind = (fit.fields(points + shift)[0, 0] for shift in (step, -step))
+    (found,), _ = fit.derivative(Derivative("c", (1, 0)), points)
+    assert found == pytest.approx((ahead - behind) / 2e-4, rel=2e-2)
+
+
+def test_it_wins_and_a_saved_run_gives_the_same_answer(tmp_path) -> None:
+    solution = pinngate.solve(column())
+    assert "solver" in solution.metrics["network"]
+    solution.save(tmp_path / "run")
+    again = pinngate.load_solution(tmp_path / "run")
+    points = {"x": np.array([0.2, 0.5]), "t": np.array([1.0, 3.0])}
+    np.testing.assert_allclose(again(**points)["c"], solution(**points)["c"], rtol=1e-12)
+    np.testing.assert_allclose(again.std(**points)["c"], solution.std(**points)["c"], rtol=1e-6)
+
+
+def test_draws_of_fields_move_with_the_coefficients() -> None:
+    solution = pinngate.solve(column())
+    points = {"x": np.array([0.5]), "t": np.array([1.0])}
+    drawn = solution.sample(2000, **points)
+    # the front arrives the earlier the faster it is
+    assert np.corrcoef(drawn.fields["c"][:, 0], drawn.coefficients["v"])[0, 1] > 0.5
+    assert drawn.fields["c"].std() == pytest.approx(solution.std(**points)["c"][0], rel=0.1)
+
+
+def outlying(values: np.ndarray) -> np.ndarray:
+    spoiled = values.copy()
+    spoiled[::15] += 1.0
+    return spoiled
+
+
+def test_outliers_are_left_to_others() -> None:
+    stepper = begin(column(spoil=outlying)).stepper
+    assert stepper.at_work == SOLVER
+    stepper.step()
+    assert SOLVER in stepper.race.failed
+    assert "tails" in stepper.solvers[SOLVER].reason
+
+
+def test_where_the_initial_state_is_unknown_others_go_first() -> None:
+    assert is_stated(begin(column()).stepper.parts)
+    assert not is_stated(begin(column(is_stated=False)).stepper.parts)
+
+
+def test_data_that_no_solution_reaches_are_told() -> None:
+    found = solved(column(spoil=lambda values: np.sin(40 * np.arange(len(values)))))
+    assert found.is_lost
+    assert found.reason == POOR
