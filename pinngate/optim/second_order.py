@@ -182,7 +182,7 @@ class SecondOrder:
         """Whether the winner stopped before its limit of iterations, or has nothing to gain."""
         solver = self.solvers[self.at_work]
         if isinstance(solver, Collocation | ThroughSolver):
-            return self.race.winner is not None and solver.is_exact and not solver.is_lost
+            return self.race.winner is not None and solver.is_exact
         is_within = solver.iteration < solver.options.max_iterations or solver.score < EXACT
         return self.race.winner is not None and is_within
 

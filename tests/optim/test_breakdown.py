@@ -32,7 +32,8 @@ def test_a_tank_that_runs_dry_under_noise_is_solved(tmp_path: Path) -> None:
     (tmp_path / "tank.yaml").write_text(TANK)
     session = begin(config.load(tmp_path / "tank.yaml"))
     train(session)
-    assert session.estimates()["k"] == pytest.approx(0.25, rel=0.03)
+    # least squares through the closed form has 0.249 with a standard deviation of 0.008
+    assert session.estimates()["k"] == pytest.approx(0.25, abs=0.016)
 
 
 def test_where_nothing_has_a_value_the_message_names_the_part(tmp_path: Path) -> None:

@@ -59,7 +59,9 @@ def test_the_rows_are_scaled_third_derivatives_at_the_start() -> None:
     )
     points = smooth.draw()["smoothness_u_x"].points
     assert bool((points[:, 1] == 0).all())
-    network, coefficients = session.stepper.network, session.stepper.coefficients
+    assert isinstance(session.stepper, SecondOrder)
+    network = session.stepper.solvers["deep-16-1"].network
+    coefficients = session.stepper.coefficients
     model = ResidualModel(smooth.terms, session.problem)
     tile = next(iter(model.sweep(network, coefficients, {"smoothness_u_x": Batch(points)})))
     x = points.clone().requires_grad_()

@@ -37,7 +37,7 @@ def heat() -> Solution:
 @pytest.fixture(scope="module")
 def oscillator() -> Solution:
     """Two coefficients, stopped early."""
-    return pinngate.solve(shipped("oscillator"), callback=lambda p: p.iteration >= 30)
+    return pinngate.solve(shipped("oscillator"), callback=lambda p: p.iteration >= 3)
 
 
 @pytest.fixture(scope="module")

@@ -76,6 +76,7 @@ LEAST_DAMPING = 1e-3  # of the ridge
 RIDGES = 3  # a decade
 DECADES = 25  # below the largest eigenvalue
 RESTING = 0.01  # difference of actual and foreseen risk at which a stage has come to rest
+SETTLED = 3.0  # at the goal, times d/n: a fifth of a standard deviation of what is free
 MOST_IN_STAGE = 20  # iterations; a stage that needs more took too large a step
 MOST_FUNCTIONS = 2500  # times fields: beyond, a step takes seconds
 UNRESOLVED_WEIGHT = 0.1  # most of the weight of what the basis cannot do away with
@@ -221,7 +222,7 @@ class Collocation:
             self.anchor,
             ridge=self.ridge,
             noise_roots=self.noise.row_roots,
-            has_coefficients=self.weight.accepted > self.release,
+            has_coefficients=self.weight.accepted > self.release or batches is not self.batches,
             mixing=self.mixing,
         )
         self.kept = found if batches is self.batches else None
@@ -248,7 +249,8 @@ class Collocation:
         misfit = self._misfit(line)
         self.last_score, self.last_lookahead = risk + misfit, lookahead
         row = self._log_row(line, fit, risk, lookahead, misfit)
-        is_resting = abs(risk - lookahead) <= RESTING * lookahead and self.in_stage > 0
+        share = self._resting_share(fit)
+        is_resting = abs(risk - lookahead) <= share * lookahead and self.in_stage > 0
         if is_resting or self.in_stage >= MOST_IN_STAGE:
             stage = self._stage(line, fit, actual, risk, misfit)
             self._set_goal(line, fit)
@@ -265,6 +267,15 @@ class Collocation:
         if self.reason is None and self.iteration - self.begun >= self.options.max_iterations:
             self._end_of_patience()
         return row
+
+    def _resting_share(self, fit: RidgeFit) -> float:
+        """Return the share of the risk by which a fit at rest may differ from the one foreseen.
+
+        At the goal, a share of the part that the fit's own freedom has in it.
+        """
+        if not self.weight.is_at_goal:
+            return RESTING
+        return RESTING * min(1.0, SETTLED * fit.effective_dimension / len(fit.leverage))
 
     def _end_of_patience(self) -> None:
         """Start again where that was not tried; else the best stage is the answer."""

@@ -242,4 +242,3 @@ class ThroughSolver:
         if self.reason in (CONVERGED, COARSE, POOR):
             self.coefficients = self.parts.coefficients()
             self._take(direct_fit(self.parts.problem, self.parts.batches.sets, self.coefficients))
-
