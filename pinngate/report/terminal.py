@@ -16,6 +16,7 @@ def verdict_lines(metrics: dict[str, Any]) -> list[str]:
         *_noise(metrics),
         *_held_out(metrics["risk"]),
         *_misfit(metrics.get("misfit") or {}),
+        *_undetermined(metrics),
     ]
 
 
@@ -63,6 +64,11 @@ def _held_out(risk: Mapping[str, Any]) -> Iterator[str]:
     if risk["held_out_expected"] is not None:
         text += f", against {risk['held_out_expected']:.4g} expected from leaving one out"
     yield text
+
+
+def _undetermined(metrics: Mapping[str, Any]) -> Iterator[str]:
+    if metrics.get("determined") is False:
+        yield f"not determined: {metrics['determined_words']}"
 
 
 def _misfit(misfit: Mapping[str, Any]) -> Iterator[str]:

@@ -210,6 +210,8 @@ def _risk_rows(archive: RunArchive) -> Iterator[tuple[str, str]]:
 
 def _fit_rows(archive: RunArchive) -> Iterator[tuple[str, str]]:
     """Yield what the tests of the fit say."""
+    if archive.metrics.get("determined") is False:
+        yield "determined", f"no: {archive.metrics['determined_words']}"
     against, alike = misfit(archive), correlation(archive)
     if against is not None:
         judged = "; the model does not fit the data" if against.is_clear else ""

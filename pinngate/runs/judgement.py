@@ -32,6 +32,8 @@ from pinngate.runs.observation_tables import (
 )
 from pinngate.runs.training import Session, limited_threads
 from pinngate.statement.coefficient_fields import ends_of, true_values, values_and_slopes
+from pinngate.statement.homogeneity import scaled_together, words
+from pinngate.statement.problem import Problem
 
 Truth = dict[str, np.ndarray]
 
@@ -96,6 +98,7 @@ def _judge(session: Session, reason: str, setup: float) -> Judged:
         "classical": rivals,
         "coefficients": coefficient_metrics(problem, session.estimates(), intervals),
         "coefficient_fields": _coefficient_fields(session, posterior, grid, solution),
+        **_determined(problem),
         "noise_std": noise_levels(observations, "of"),
         "noise_std_by_set": noise_levels(observations, "set"),
         "replicates": replicates(session, observations),
@@ -110,6 +113,12 @@ def _judge(session: Session, reason: str, setup: float) -> Judged:
     metrics["seconds"]["evaluate"] = evaluate
     metrics["seconds"]["total"] = setup + session.seconds + evaluate
     return Judged(metrics, solution, joined(observations, held_out), posterior)
+
+
+def _determined(problem: Problem) -> dict[str, Any]:
+    """Return whether the equations let data tell every coefficient's size, and what they tell."""
+    together = scaled_together(problem)
+    return {"determined": not together, "determined_words": words(together) if together else None}
 
 
 def _fields(
