@@ -90,8 +90,8 @@ class Candidate(Protocol):
         """Add to a posterior what its linear model does not say."""
 
     @property
-    def is_lost(self) -> bool:
-        """Whether the data alone would be fitted clearly better than its answer fits them."""
+    def is_poor(self) -> bool:
+        """Whether it ended so far from the data that others should try."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything needed to go on."""
@@ -204,7 +204,7 @@ class Race:
             self._misfit(solver) if self.mechanisms.strain else 0.0,
             self._standard_error(solver, self.solvers[best]),
             self._standard_error(solver),
-            solver.is_lost or (self.mechanisms.replicates and self._is_stuck(solver)),
+            solver.is_poor or (self.mechanisms.replicates and self._is_stuck(solver)),
             solver.iteration >= solver.options.max_iterations,
         )
 

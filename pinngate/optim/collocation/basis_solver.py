@@ -634,6 +634,8 @@ class Collocation:
         """Return the covariance of the raw coefficients (K, K)."""
         return variance * system.unpenalised_covariance(self.ridge)
 
+    is_poor = False
+
     def complete(self, posterior: Posterior) -> None:
         """Nothing is missing."""
 

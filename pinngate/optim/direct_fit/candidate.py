@@ -104,7 +104,7 @@ class ThroughSolver:
         return self.fit is not None and self.fit.solver_error.shift < UNSETTLED
 
     @property
-    def is_lost(self) -> bool:
+    def is_poor(self) -> bool:
         """Whether the solver's solutions leave much of the data unexplained."""
         return self.fit is None or self.fit.unexplained > UNEXPLAINED
 
@@ -156,7 +156,7 @@ class ThroughSolver:
             "dimension": found.effective_dimension,
             "iteration": self.iteration,
         }
-        self.reason = POOR if self.is_lost else CONVERGED if self.is_exact else COARSE
+        self.reason = POOR if self.is_poor else CONVERGED if self.is_exact else COARSE
 
     def _stds(self) -> Array:
         """Return the noise of every value in the unit that all fields share, (n,)."""

@@ -310,7 +310,7 @@ class PopulationRiskGaussNewton:
         """
         return self.last_score if self.stopping.best is None else self.stopping.score
 
-    is_lost = False
+    is_poor = False
 
     def complete(self, posterior: Posterior) -> None:
         """Nothing is missing."""

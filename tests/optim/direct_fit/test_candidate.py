@@ -105,5 +105,5 @@ def test_where_the_initial_state_is_unknown_others_go_first() -> None:
 
 def test_data_that_no_solution_reaches_are_told() -> None:
     found = solved(column(spoil=lambda values: np.sin(40 * np.arange(len(values)))))
-    assert found.is_lost
+    assert found.is_poor
     assert found.reason == POOR
