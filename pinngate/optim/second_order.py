@@ -353,11 +353,12 @@ def _is_for_basis(parts: Parts) -> bool:
 def _with_basis(parts: Parts, divisions: Sequence[Division]) -> tuple[Division, ...]:
     """Return the divisions with that of the basis: first where it costs less than networks.
 
-    A mean over small networks solves a linear problem with few values in a second or two, and knows
-    smooth fields better than splines do; the basis follows where they do not fit.
+    Where few values are all that is unknown, small networks are quick and know smooth fields better
+    than splines do; the basis follows where they do not fit.
     """
     problem, basis = parts.problem, Division({BASIS: None})
     is_small = parts.batches.num_points()["observations"] < MANY_VALUES
-    if len(problem.axes) > 1 and is_linear(problem) and is_small:
+    is_searching = bool(problem.coefficients) or bool(problem.coefficient_fields)
+    if len(problem.axes) > 1 and is_small and not is_searching:
         return (*divisions[:1], basis, *divisions[1:])
     return (basis, *divisions)

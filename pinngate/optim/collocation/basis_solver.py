@@ -78,11 +78,13 @@ DECADES = 25  # below the largest eigenvalue
 RESTING = 0.01  # difference of actual and foreseen risk at which a stage has come to rest
 SETTLED = 3.0  # at the goal, times d/n: a fifth of a standard deviation of what is free
 MOST_IN_STAGE = 20  # iterations; a stage that needs more took too large a step
-MOST_FUNCTIONS = 2500  # times fields: beyond, a step takes seconds
+LEAST_SHARE = 1 / 300  # of d in n, below which nothing is told
+MOST_FUNCTIONS = 2500  # of all fields: beyond, a step takes ten seconds
 UNRESOLVED_WEIGHT = 0.1  # most of the weight of what the basis cannot do away with
-STRAINED = 1e-3  # weighted misfit of the physics over the risk, from which it matters
+STRAINED = 0.3  # of the noise's part in the risk, from which unmet physics matters
 MOSTLY = 0.5  # of the misfit, left over by a basis that is too coarse
 MOST_VAIN = 2  # refinements at the goal that come to nothing
+MOST_LOST = 5  # of them where the data are lost
 FREE = 0.25  # of the functions, beyond which a fit fills its space
 UNRESOLVED = 0.3  # of the statistical error, by which a finer basis may change the fit
 KNOWN_SIZE = 3.0  # factor by which a hidden field may differ from the size it is given
@@ -107,6 +109,11 @@ class Stage:
     def score(self) -> float:
         """Risk and misfit, in units of the fields."""
         return self.risk + self.misfit
+
+    @property
+    def freedom_in_risk(self) -> float:
+        """The part of the risk that the noise in d free numbers makes, risk · d/n or a little."""
+        return self.risk * max(self.dimension / len(self.errors), LEAST_SHARE)
 
     def to_state(self) -> dict[str, Any]:
         """Return plain values and tensors."""
@@ -437,7 +444,8 @@ class Collocation:
         """
         if stage.dimension > FREE * self.network.num_parameters:
             return False
-        is_strained = stage.misfit * min(1.0, self.weight.value) ** 2 > STRAINED * stage.risk
+        misfit = stage.misfit * min(1.0, self.weight.value) ** 2
+        is_strained = misfit > STRAINED * stage.freedom_in_risk
         if is_strained and self._share_left_over() > MOSTLY:
             return self._refine(self._left_over())
         errors = self._missed()
@@ -454,7 +462,7 @@ class Collocation:
 
     def _allowed(self, stage: Stage) -> float:
         """Return what a coarser basis may miss: a part of the statistical error."""
-        return UNRESOLVED * math.sqrt(stage.risk * stage.dimension / len(stage.errors))
+        return UNRESOLVED * math.sqrt(stage.freedom_in_risk)
 
     def _finish_or_refine(self, stage: Stage) -> None:
         """At the goal: refine until that changes nothing and no physics is left over."""
@@ -466,8 +474,8 @@ class Collocation:
         self.num_vain += 1
         if self.best is None or not self.has_answer or stage.score < self.best.score:
             self.best, self.is_lost, self.has_answer, self.num_vain = stage, is_lost, True, 0
-        is_strained = stage.misfit > STRAINED * stage.risk
-        is_hopeful = self.num_vain < MOST_VAIN
+        is_strained = stage.misfit > STRAINED * stage.freedom_in_risk
+        is_hopeful = self.num_vain < (MOST_LOST if is_lost else MOST_VAIN)
         if (
             (is_strained or is_lost or not self.is_settled)
             and is_hopeful
@@ -558,7 +566,7 @@ class Collocation:
 
     def _change(self, resolution: Resolution) -> bool:
         made = space(self.parts.problem, resolution, self.scales)
-        if made.num_parameters > MOST_FUNCTIONS * len(self.parts.problem.solved_fields):
+        if made.num_parameters > MOST_FUNCTIONS:
             return False
         self._rebuild(resolution)
         return True
@@ -634,7 +642,10 @@ class Collocation:
         """Return the covariance of the raw coefficients (K, K)."""
         return variance * system.unpenalised_covariance(self.ridge)
 
-    is_poor = False
+    @property
+    def is_poor(self) -> bool:
+        """Whether data and exact physics disagree in fields that networks may follow better."""
+        return self.is_lost and len(self.parts.problem.axes) > 1
 
     def complete(self, posterior: Posterior) -> None:
         """Nothing is missing."""
