@@ -79,7 +79,8 @@ RESTING = 0.01  # difference of actual and foreseen risk at which a stage has co
 SETTLED = 3.0  # at the goal, times d/n: a fifth of a standard deviation of what is free
 MOST_IN_STAGE = 20  # iterations; a stage that needs more took too large a step
 LEAST_SHARE = 1 / 300  # of d in n, below which nothing is told
-MOST_FUNCTIONS = 2500  # of all fields: beyond, a step takes ten seconds
+MOST_FUNCTIONS = 1200  # of all fields: beyond, each of many steps takes seconds
+MOST_LINEAR = 2500  # where a handful of solves is all
 UNRESOLVED_WEIGHT = 0.1  # most of the weight of what the basis cannot do away with
 STRAINED = 0.3  # of the noise's part in the risk, from which unmet physics matters
 MOSTLY = 0.5  # of the misfit, left over by a basis that is too coarse
@@ -566,7 +567,7 @@ class Collocation:
 
     def _change(self, resolution: Resolution) -> bool:
         made = space(self.parts.problem, resolution, self.scales)
-        if made.num_parameters > MOST_FUNCTIONS:
+        if made.num_parameters > (MOST_LINEAR if self.is_linear else MOST_FUNCTIONS):
             return False
         self._rebuild(resolution)
         return True
