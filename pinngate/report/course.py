@@ -153,7 +153,7 @@ def _loss(plot: Axes, archive: RunArchive) -> None:
         term = name.removeprefix("loss_").replace("_", " ")
         plot.plot(x, y, lw=1.3, label=term, **line_style(index), **_marks(x))
     for x, y in best.series(["loss"], is_log=True).values():
-        plot.plot(x, y, color=INK, lw=1.8, label="total", zorder=1.9)
+        plot.plot(x, y, color=INK, lw=1.8, label="total", **_marks(x), zorder=1.9)
     log_scale(plot)
     label(plot, "iteration", "loss")
 
