@@ -89,7 +89,9 @@ def linearise(
     residual = weights.weighted(plain)
     num_free = trial.coefficients.raw.numel() if has_coefficients else 0
     system = rows.system(roots, num_free, weights.observed, ridge)
-    if mixing is not None and isinstance(system, FactoredSystem):
+    if mixing is not None:
+        if not isinstance(system, FactoredSystem):
+            raise TypeError("rows are mixed in a form that is factored")
         residual = mixing(residual)
         system = FactoredSystem(MixedColumns(system.columns, mixing))
     offset = flatten(trial.network, trial.coefficients)[: len(anchor)] - anchor

@@ -1,13 +1,14 @@
 """The race of candidate networks: who is at work and who has won.
 
-Where a problem has one axis the first division is a spline basis (`collocation`), which ends near
-a direct fit through a solver; networks follow only where it breaks down or cannot hold the
-equations. Then three divisions of networks. The small ones, one sine layer each, are fast and
-enough for linear problems, where the deep ones follow only if the best small network cannot satisfy
-data and physics together, which its own misfit of the physics tells. With a nonlinear equation or
-unknown coefficients the deep ones always follow, after one round of the small. The spare ones,
-fresh networks warmed up by Adam (`warm_start`), are for the case that the others are stuck: unable
-to satisfy data and physics together, or far above the scatter of repeated measurements.
+Where nothing but coefficients is unknown, a fit through a solver (`direct_fit`) goes first. Then,
+on one or two axes, a tensor basis (`collocation`), which is exact, too; where few values are all
+that is unknown on two axes, it follows the small networks. Then three divisions of networks. The
+small ones, one sine layer each, are fast and enough for linear problems, where the deep ones follow
+only if the best small network cannot satisfy data and physics together, which its own misfit of the
+physics tells. With a nonlinear equation or unknown coefficients the deep ones always follow, after
+one round of the small. The spare ones, fresh networks warmed up by Adam (`warm_start`), are for the
+case that the others are stuck: unable to satisfy data and physics together, or far above the
+scatter of repeated measurements.
 
 A candidate's turn is one heat, enough for the ramp of the physics and some iterations at its full
 weight. Whose turn is next, and who has won, is decided by `best_arm` from a table that is made here

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -54,6 +53,7 @@ from pinngate.optim.collocation.spaces import (
     resolved_parts,
     space,
 )
+from pinngate.optim.collocation.stages import Stage
 from pinngate.optim.gauss_newton.data_noise import DataNoise, Verdict
 from pinngate.optim.gauss_newton.iterate import coefficient_row
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
@@ -78,7 +78,6 @@ DECADES = 25  # below the largest eigenvalue
 RESTING = 0.01  # difference of actual and foreseen risk at which a stage has come to rest
 SETTLED = 3.0  # at the goal, times d/n: a fifth of a standard deviation of what is free
 MOST_IN_STAGE = 20  # iterations; a stage that needs more took too large a step
-LEAST_SHARE = 1 / 300  # of d in n, below which nothing is told
 MOST_FUNCTIONS = 1200  # of all fields: beyond, each of many steps takes seconds
 MOST_LINEAR = 2500  # where a handful of solves is all
 UNRESOLVED_WEIGHT = 0.1  # most of the weight of what the basis cannot do away with
@@ -89,43 +88,6 @@ MOST_LOST = 5  # of them where the data are lost
 FREE = 0.25  # of the functions, beyond which a fit fills its space
 UNRESOLVED = 0.3  # of the statistical error, by which a finer basis may change the fit
 KNOWN_SIZE = 3.0  # factor by which a hidden field may differ from the size it is given
-
-
-@dataclass
-class Stage:
-    """An accepted stage: everything needed to come back to it."""
-
-    resolution: Resolution
-    scales: dict[str, FieldScale]
-    theta: Tensor
-    errors: Tensor
-    ridge: float
-    weight: float
-    risk: float
-    misfit: float
-    dimension: float
-    noise: dict[str, Any]
-
-    @property
-    def score(self) -> float:
-        """Risk and misfit, in units of the fields."""
-        return self.risk + self.misfit
-
-    @property
-    def freedom_in_risk(self) -> float:
-        """The part of the risk that the noise in d free numbers makes, risk · d/n or a little."""
-        return self.risk * max(self.dimension / len(self.errors), LEAST_SHARE)
-
-    def to_state(self) -> dict[str, Any]:
-        """Return plain values and tensors."""
-        scales = {name: (f.size, f.centre) for name, f in self.scales.items()}
-        return {**vars(self), "resolution": dict(self.resolution), "scales": scales}
-
-    @classmethod
-    def of(cls, state: Mapping[str, Any]) -> Stage:
-        """Return the stage that `to_state` was asked of."""
-        scales = {name: FieldScale(*pair) for name, pair in state["scales"].items()}
-        return cls(**{**state, "scales": scales})
 
 
 class Collocation:
@@ -299,6 +261,7 @@ class Collocation:
         """Begin anew with the noise as it was found: outliers had hidden what the fit missed."""
         self.weight = Continuation(FIRST_WEIGHT, self.weight.goal)
         self.best = self.last = self.soft = None
+        self.num_vain = 0
         self.in_stage, self.is_exact, self.has_answer, self.is_settled = 0, False, False, False
 
     def _choose_ridge(self, line: Linearisation) -> RidgeFit:
