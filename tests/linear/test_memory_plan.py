@@ -78,7 +78,9 @@ def test_a_measured_peak_stays_within_the_estimate_and_the_limit() -> None:
 def test_normal_equations_stay_within_their_estimate_far_below_the_jacobian() -> None:
     normal = measured("1GB", TALL_PROBLEM)
     assert normal["form"] == "normal"
-    assert normal["taken"] <= normal["estimate"] < 2 * normal["taken"]
+    # no bound from below: from run to run the allocator gives back between a tenth and a half of
+    # the blocks that are done with, so that the same run takes 120 MB or 400 MB
+    assert normal["taken"] <= normal["estimate"]
     # with J and what the dense form makes of it, three times its size
     assert normal["estimate"] < 3 * 8 * 401 * 100_000 / 2
 
