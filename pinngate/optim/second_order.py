@@ -27,7 +27,7 @@ from pinngate.model.residuals import ResidualModel
 from pinngate.model.terms import Batch
 from pinngate.optim.answer import SINGULAR, Answer
 from pinngate.optim.collocation.basis_solver import Collocation
-from pinngate.optim.direct_fit.candidate import ThroughSolver, is_stated
+from pinngate.optim.direct_fit.candidate import ThroughSolver, can_be_marched
 from pinngate.optim.divisions import Division
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
@@ -85,7 +85,7 @@ class SecondOrder:
         self.plans = {name: self._plan(self._network(name)) for name in self.networks}
         self.solvers: dict[str, Candidate] = {}
         if self.mechanisms.solver and _is_for_solver(parts):
-            divisions = (Division({SOLVER: None}), *divisions)
+            divisions = _with_solver(parts, divisions)
             self.solvers[SOLVER] = ThroughSolver(parts, options)
         if is_for_basis:
             self.solvers[BASIS] = Collocation(parts, options)
@@ -331,10 +331,11 @@ class SecondOrder:
 
 
 def _is_for_solver(parts: Parts) -> bool:
-    """Whether a direct fit through a solver races: where nothing but coefficients is unknown."""
+    """Whether a direct fit through a solver races: on evolutions with no noise of one's own."""
     is_free = parts.problem.solve.network == RACE and parts.own_network is None
     is_free = is_free and parts.batches.device.type == "cpu" and not parts.own_noise()
-    return is_free and parts.batches.num_points()["observations"] > 0 and is_stated(parts)
+    has_data = parts.batches.num_points()["observations"] > 0
+    return is_free and has_data and can_be_marched(parts.problem)
 
 
 def _is_for_basis(parts: Parts) -> bool:
@@ -356,9 +357,26 @@ def _with_basis(parts: Parts, divisions: Sequence[Division]) -> tuple[Division, 
     Where few values are all that is unknown, small networks are quick and know smooth fields better
     than splines do; the basis follows where they do not fit.
     """
-    problem, basis = parts.problem, Division({BASIS: None})
-    is_small = parts.batches.num_points()["observations"] < MANY_VALUES
-    is_searching = bool(problem.coefficients) or bool(problem.coefficient_fields)
-    if len(problem.axes) > 1 and is_small and not is_searching:
+    basis = Division({BASIS: None})
+    if len(parts.problem.axes) > 1 and _is_of_few_values(parts):
         return (*divisions[:1], basis, *divisions[1:])
     return (basis, *divisions)
+
+
+def _with_solver(parts: Parts, divisions: Sequence[Division]) -> tuple[Division, ...]:
+    """Return the divisions with that of the solver: first but where means of networks are better.
+
+    Networks of one layer on a linear problem have a mean, which knows smooth fields better than
+    one function of the initial state does.
+    """
+    solver = Division({SOLVER: None})
+    if len(parts.problem.axes) > 1 and _is_of_few_values(parts) and is_linear(parts.problem):
+        return (*divisions[:1], solver, *divisions[1:])
+    return (solver, *divisions)
+
+
+def _is_of_few_values(parts: Parts) -> bool:
+    """Whether few values are all that is unknown."""
+    problem, count = parts.problem, parts.batches.num_points()["observations"]
+    is_searching = bool(problem.coefficients) or bool(problem.coefficient_fields)
+    return count < MANY_VALUES and not is_searching

@@ -2,97 +2,148 @@
 
 Every block of weights has a ridge of its own, so that a rough initial state does not make a
 coefficient rough. They are chosen in turn on a logarithmic ladder until none changes. Between
-`exact_model` and `levenberg_marquardt`; the arithmetic is that of `linear.factored`.
+`exact_model` and `levenberg_marquardt`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from pinngate.linear.columns import JacobianColumns
-from pinngate.linear.factored import FactoredSystem
-from pinngate.linear.system import RidgeFit
+from pinngate.optim.direct_fit.weighted_functions import SPLINE, Block
 
 Array = NDArray[np.float64]
+Indices = NDArray[np.intp]
 
-LADDER = 1e-8, 1e8  # the least and the largest, against rows in units of the noise
-MOST_ROUNDS = 4
 NEAR = 10.0 ** np.arange(-1.0, 1.5, 0.5)  # how far a ridge moves at once
-BETTER = 0.998  # of the risk: a ridge that brings less is not worth the change
+ORDERS = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)  # of the Sobolev norm
+WORTH = 0.25  # of one number's share of the risk: a ridge that brings less is no change
+
+
+@dataclass(frozen=True)
+class RidgeFit:
+    """A fit to n values by weights with ridges.
+
+    Attributes:
+        leverage: diagonal of the matrix that takes values to fitted ones, (n,).
+        leave_one_out: errors of values that are left out, (n,).
+    """
+
+    leverage: Array
+    leave_one_out: Array
+
+    @property
+    def risk(self) -> float:
+        """Mean square of the leave-one-out errors."""
+        return float(np.square(self.leave_one_out).mean())
+
+    @property
+    def effective_dimension(self) -> float:
+        """Trace of the matrix that takes values to fitted ones."""
+        return float(self.leverage.sum())
+
+
+class Factored:
+    """J = Q R, for fits with many ridges Λ to one right side.
+
+    With the upper part T of the orthogonal factor of R above √Λ, the hat matrix is Q T Tᵀ Qᵀ.
+
+    Args:
+        jacobian: J (n, P).
+        right: what is fitted, (n,).
+    """
+
+    def __init__(self, jacobian: Array, right: Array) -> None:
+        self._size = np.maximum(np.linalg.norm(jacobian, axis=0), 1e-300)
+        self._q, self._r = np.linalg.qr(jacobian / self._size)
+        self._right, self._inside = right, self._q.T @ right
+
+    def fit(self, ridge: Array) -> RidgeFit:
+        """Return the fit with ridges (P,) on the weights. Cost: n P²."""
+        roots = np.sqrt(ridge) / self._size
+        upper = np.linalg.qr(np.concatenate([self._r, np.diag(roots)]))[0][: len(self._r)]
+        leverage = np.square(self._q @ upper).sum(axis=1)
+        left = self._right - self._q @ (upper @ (upper.T @ self._inside))
+        return RidgeFit(leverage, left / np.maximum(1 - leverage, np.finfo(float).eps))
 
 
 class Ridges:
     """Ridges of the blocks of a vector θ whose first numbers are free.
 
+    The ridge of a weight is λ q^(s − 2), with q the stiffness of its function and s the order of a
+    Sobolev norm (see `weighted_functions`).
+
     Args:
         blocks: parts of θ that carry a ridge, one after the other up to its end.
         num_free: numbers before them.
-        first: where the ridges start; strong ones lead through smooth functions.
+        first: λ where all of them start; a strong one leads through smooth functions.
+
+    Attributes:
+        strengths: λ of each block.
+        rungs: the index in `ORDERS` of each block's s.
     """
 
-    def __init__(self, blocks: Sequence[slice], num_free: int, first: Sequence[float]) -> None:
+    def __init__(self, blocks: Sequence[Block], num_free: int, first: float) -> None:
         self.blocks, self.num_free = tuple(blocks), num_free
-        self.values = np.array(first, dtype=float)
+        self.strengths = np.full(len(self.blocks), first)
+        self.rungs = np.full(len(self.blocks), ORDERS.index(SPLINE))
 
     @property
     def diagonal(self) -> Array:
         """The ridge of each number of θ, (P,)."""
-        found = np.zeros(self.blocks[-1].stop if self.blocks else self.num_free)
-        for block, value in zip(self.blocks, self.values, strict=True):
-            found[block] = value
+        return self._diagonal(self.strengths, self.rungs)
+
+    def _diagonal(self, strengths: Array, rungs: Indices) -> Array:
+        found = np.zeros(self.blocks[-1].part.stop if self.blocks else self.num_free)
+        for block, strength, rung in zip(self.blocks, strengths, rungs, strict=True):
+            found[block.part] = strength * block.stiffness ** (ORDERS[rung] - SPLINE)
         return found
 
     def fit(self, jacobian: Array, residual: Array, theta: Array) -> RidgeFit:
-        """Return the linearised fit at the present ridges, its leave-one-out residuals with it."""
-        return self._fit(jacobian, residual, theta, self.values)
-
-    def choose(self, jacobian: Array, residual: Array, theta: Array) -> None:
-        """Go towards the ridges of least leave-one-out risk, a factor of ten at most.
+        """Return the linearised fit at the present ridges.
 
         Args:
             jacobian: of the residuals, in units of the noise, (n, P).
             residual: at θ, (n,).
             theta: where the problem is linearised, (P,).
-
-        Cost: a factorisation of n P² for each ridge that is tried.
         """
-        first = self.values.copy()
-        least = self.fit(jacobian, residual, theta).risk if self.blocks else 0.0
-        for _ in range(MOST_ROUNDS):
-            before = least
+        return Factored(jacobian, residual - jacobian @ theta).fit(self.diagonal)
+
+    def choose(self, jacobian: Array, residual: Array, theta: Array) -> None:
+        """Go towards the ridges of least leave-one-out risk, a factor of ten at most in each round.
+
+        Args: as `fit`.
+
+        Cost: a factorisation, 2 n P², and n P² for each ridge that is tried.
+        """
+        if not self.blocks:
+            return
+        factored = Factored(jacobian, residual - jacobian @ theta)
+        least, enough = factored.fit(self.diagonal), 1 - WORTH / len(residual)
+        before = np.inf
+        while least.risk < before:
+            before = least.risk
             for k in range(len(self.blocks)):
-                for value in np.clip(first[k] * NEAR, *LADDER):
-                    tried = self.values.copy()
-                    tried[k] = value
-                    risk = self._fit(jacobian, residual, theta, tried).risk
-                    if risk < BETTER * least:
-                        self.values, least = tried, risk
-            if least == before:
-                return
+                for strength, rung in self._tried(k, least.effective_dimension):
+                    strengths, rungs = self.strengths.copy(), self.rungs.copy()
+                    strengths[k], rungs[k] = strength, rung
+                    found = factored.fit(self._diagonal(strengths, rungs))
+                    if found.risk < enough * least.risk:
+                        self.strengths, self.rungs, least = strengths, rungs, found
 
-    def _fit(self, jacobian: Array, residual: Array, theta: Array, values: Array) -> RidgeFit:
-        system, b = self._system(jacobian, residual, theta, values)
-        return system.fits([1.0], b)[0]
+    def _tried(self, k: int, dimension: float) -> list[tuple[float, int]]:
+        """Return strengths near the present one of a block, on every rung.
 
-    def _system(
-        self, jacobian: Array, residual: Array, theta: Array, values: Array
-    ) -> tuple[FactoredSystem, torch.Tensor]:
-        """Return the system whose penalised columns are scaled to a ridge of one."""
-        weights = np.empty((len(jacobian), 0))
-        if self.blocks:
-            scaled = [
-                jacobian[:, block] / np.sqrt(value)
-                for block, value in zip(self.blocks, values, strict=True)
-            ]
-            weights = np.concatenate(scaled, axis=1)
-        else:
-            weights = np.zeros((len(jacobian), 1))
-        b = residual - jacobian[:, self.num_free :] @ theta[self.num_free :]
-        columns = np.concatenate([weights, jacobian[:, : self.num_free]], axis=1)
-        tensor = torch.as_tensor(np.ascontiguousarray(columns))
-        rows = JacobianColumns(tensor, self.num_free, slice(0, len(columns)), "normal")
-        return FactoredSystem(rows), torch.as_tensor(b)
+        The norm of another order damps the last function that is free as the present one does.
+        """
+        strength, rung = self.strengths[k], int(self.rungs[k])
+        stiffness = self.blocks[k].stiffness
+        last = int(np.clip((dimension - self.num_free) / len(self.blocks), 1, len(stiffness))) - 1
+        found = []
+        for other, order in enumerate(ORDERS):
+            same = strength * stiffness[last] ** (ORDERS[rung] - order)
+            found += [(float(same * factor), other) for factor in NEAR]
+        return found

@@ -1,8 +1,9 @@
 """A direct fit as a candidate of the race: one step solves it all.
 
-Where conditions state the initial state, nothing but coefficients is unknown, and least squares
-through the solver searches a few numbers where every other trial space searches for fields. What
-comes out is judged as any other candidate is: by leave-one-out errors of the same observations.
+Coefficients and what is not stated of the initial state are all that is unknown of an evolution:
+least squares through the solver searches for a few numbers or functions of one axis where every
+other trial space searches for fields. What comes out is judged as any other candidate is: by
+leave-one-out errors of the same observations.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from pinngate.inference.noise_model import fit_noise
 from pinngate.inference.posterior import Posterior
+from pinngate.inference.series import correlation, groups_of
 from pinngate.linear.columns import JacobianColumns
 from pinngate.linear.factored import FactoredSystem
 from pinngate.linear.forms import DenseForm, Form
@@ -34,28 +36,25 @@ from pinngate.optim.gauss_newton.data_noise import DataNoise
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 from pinngate.optim.gauss_newton.stopping import Stopping
 from pinngate.optim.parts import Parts
+from pinngate.statement.problem import Problem
 
 Array = NDArray[np.float64]
 
 CONVERGED = "least squares through the solver came to rest, and a finer solver moves nothing"
 COARSE = "least squares through the solver came to rest, but a finer solver still moves it"
 POOR = "the solver's solutions leave most of the data unexplained"
-UNEXPLAINED = 0.3  # of the variance of a set
 OUTLIERS = 15.0  # log-likelihood by which tails must be heavy: a few per cent of outliers
-UNSETTLED = 0.5  # standard deviations that a finer solver moves the answer
 
 
-def is_stated(parts: Parts) -> bool:
-    """Whether a problem is one of evolution in one space whose initial state is stated."""
-    problem = parts.problem
-    searched = bool(problem.coefficients) or bool(problem.coefficient_fields)
-    if not searched or "t" not in problem.axes or len(problem.axes) != 2 or problem.hidden:
+def can_be_marched(problem: Problem) -> bool:
+    """Whether a problem is one of evolution, in time or in time and one space axis."""
+    if "t" not in problem.axes or len(problem.axes) > 2 or problem.hidden:
         return False
     try:
-        form = MarchingForm(problem)
-        return all(form.stated_initial(k) is not None for k in range(len(form.states.all)))
+        MarchingForm(problem)
     except CannotMarch:
         return False
+    return True
 
 
 class ThroughSolver:
@@ -101,12 +100,12 @@ class ThroughSolver:
     @property
     def is_exact(self) -> bool:
         """Whether the answer is that of the exact model."""
-        return self.fit is not None and self.fit.solver_error.shift < UNSETTLED
+        return self.fit is not None and self.fit.is_settled
 
     @property
     def is_poor(self) -> bool:
         """Whether the solver's solutions leave much of the data unexplained."""
-        return self.fit is None or self.fit.unexplained > UNEXPLAINED
+        return self.fit is None or self.fit.is_poor
 
     def step(self, batches: Batches) -> dict[str, float]:
         """Solve, and return the row of the log.
@@ -116,8 +115,7 @@ class ThroughSolver:
         """
         self.iteration += 1
         fit = direct_fit(self.parts.problem, self.parts.batches.sets, self.coefficients)
-        tails = [fit_noise(torch.as_tensor(r), OUTLIERS) for r in fit.residuals.values()]
-        if self.options.is_robust and any(model.is_heavy for model in tails):
+        if self.options.is_robust and self._has_outliers(fit):
             raise CannotMarch("the noise has heavy tails, and this fit is by least squares")
         self._take(fit)
         best = self.stopping.best or {}
@@ -134,6 +132,21 @@ class ThroughSolver:
         for name, (value, deviation) in fit.coefficients.items():
             row[f"coefficient_{name}"], row[f"coefficient_{name}_std"] = value, deviation
         return row
+
+    def _has_outliers(self, fit: DirectFit) -> bool:
+        """Whether residuals have heavy tails and are not alike in neighbours, as misfit is."""
+        for data in self.parts.batches.sets:
+            residuals = fit.residuals[data.name]
+            if fit_noise(torch.as_tensor(residuals), OUTLIERS).is_heavy:
+                time, one_set = (
+                    self.parts.problem.axes.index("t"),
+                    np.zeros(len(residuals), np.intp),
+                )
+                groups = groups_of(data.points, one_set, time)
+                found = groups and correlation(data.points, residuals, one_set, *groups, time)
+                if not (found and found.is_clear):
+                    return True
+        return False
 
     def _take(self, fit: DirectFit) -> None:
         """Make an answer of a fit."""

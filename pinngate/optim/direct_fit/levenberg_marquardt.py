@@ -20,9 +20,9 @@ from scipy.linalg import cho_factor, cho_solve
 from pinngate.optim.direct_fit.block_ridges import Ridges
 
 Array = NDArray[np.float64]
-MOST_CHOICES = 12  # of ridges in one run: then they stay, so that the search can come to an end
+MOST_TRIED = 12  # choices of ridges, after which they stay, and lengths of one step
+NEAR = 0.03  # of the loss: a step that promises less is near the minimum, where ridges are chosen
 SMALL = 0.01  # decrease of the loss, in squared units of the noise, that is none
-MOST_REJECTED = 12
 
 
 @dataclass(frozen=True)
@@ -91,21 +91,24 @@ class LevenbergMarquardt:
         if here is None:
             return None
         damping, self.has_converged = 1e-3, False
-        for k in range(max_iterations):
+        choices, is_near = 0, False
+        for _ in range(max_iterations):
             self.iterations += 1
             self.noise.follow(here.residual)
-            if k < MOST_CHOICES:
+            if is_near and choices < MOST_TRIED:
+                choices += 1
                 self._choose(here)
             following, damping, promised = self._step(here, damping)
             if following is None:
                 self.has_converged = promised < 10 * SMALL
                 return here
-            gain = self.loss(here.residual, here.theta)
-            gain -= self.loss(following.residual, following.theta)
+            before = self.loss(here.residual, here.theta)
+            gain = before - self.loss(following.residual, following.theta)
             here = following
-            if promised < SMALL or (gain < SMALL and promised < 10 * SMALL):
+            if is_near and (promised < SMALL or (gain < SMALL and promised < 10 * SMALL)):
                 self.has_converged = True
                 return here
+            is_near = is_near or promised < NEAR * before
         return here
 
     def loss(self, residual: Array, theta: Array) -> float:
@@ -124,7 +127,7 @@ class LevenbergMarquardt:
         gram, slope = j.T @ j, j.T @ r + ridge * here.theta
         size = np.maximum(gram.diagonal(), 1e-12 * gram.diagonal().max(initial=1e-300))
         before, predicted = self.loss(here.residual, here.theta), np.inf
-        for _ in range(MOST_REJECTED):
+        for _ in range(MOST_TRIED):
             change = _solved(gram + np.diag(ridge + damping * size), -slope)
             change = change / max(1.0, self.length(change))
             curved = change @ (gram @ change) + ridge @ np.square(change)

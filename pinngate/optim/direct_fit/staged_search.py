@@ -28,7 +28,7 @@ Array = NDArray[np.float64]
 MOST_NODES = 900
 FINER_NODES, FINER_STEPS = 1.6, 0.25
 SHIFT = 0.25  # of a standard deviation: what a finer solver may move
-FUNCTION_RIDGE, STATE_RIDGE = 10.0, 0.1  # to begin with
+FIRST_RIDGE = 0.1
 POOR = 0.3  # of the data's variance left unexplained: the start was bad
 HORIZONS = (1 / 16, 1 / 8, 1 / 4, 1 / 2)  # of the record
 FEWEST_VALUES = 3  # for each number that is free, in a part of the record
@@ -65,9 +65,7 @@ class StagedSearch:
     def __init__(self, record: FittedRecord, max_iterations: int) -> None:
         self.record, self.max_iterations = record, max_iterations
         self._unknowns = unknowns = record.model.unknowns
-        blocks, functions = unknowns.blocks, unknowns.functions
-        first = [FUNCTION_RIDGE if b.name in functions else STATE_RIDGE for b in blocks]
-        self.ridges = Ridges([b.part for b in blocks], unknowns.num_free, first)
+        self.ridges = Ridges(unknowns.blocks, unknowns.num_free, FIRST_RIDGE)
         self.steps = LevenbergMarquardt(record.at, record.noise, self.ridges, unknowns.length)
         self.error = SolverError(np.inf, np.inf)
 

@@ -25,6 +25,8 @@ from pinngate.optim.direct_fit.levenberg_marquardt import Iterate
 from pinngate.optim.direct_fit.marched_states import CannotMarch
 from pinngate.optim.direct_fit.marching_form import MarchingForm
 from pinngate.optim.direct_fit.staged_search import (
+    POOR,
+    SHIFT,
     SolverError,
     StagedSearch,
     root_of_covariance,
@@ -34,6 +36,8 @@ from pinngate.statement.derivatives import Derivative
 from pinngate.statement.problem import Problem
 
 Array = NDArray[np.float64]
+
+CROWDED = 0.5  # of the numbers of a function are free: more functions would find more
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,22 @@ class DirectFit:
         return f"Least squares through {method} and {differences}." + "".join(beyond)
 
     @property
+    def is_settled(self) -> bool:
+        """Whether a finer solver moves nothing by more than a share of its deviation."""
+        return self.solver_error.shift < SHIFT
+
+    @property
+    def is_poor(self) -> bool:
+        """Whether it leaves much of a set unexplained: it may be that of a bad start."""
+        return self.unexplained > POOR
+
+    @property
+    def largest_share(self) -> float:
+        """Largest share of the numbers of a function that the data determine, in [0, 1]."""
+        free = 1 - self.rows.ridge * np.square(self._root).sum(axis=1)
+        return max((float(free[b.part].mean()) for b in self.unknowns.blocks), default=0.0)
+
+    @property
     def unknowns(self) -> Unknowns:
         """What the entries of θ are."""
         return self._model.unknowns
@@ -163,11 +183,17 @@ def direct_fit(
         raise CannotMarch("there are no observations")
     form = MarchingForm(problem)
     sizes = _state_sizes(form, sets)
-    unknowns = Unknowns(form, coefficients, sizes)
-    record = FittedRecord(ExactModel(form, unknowns, sizes), sets)
-    search = StagedSearch(record, max_iterations)
     guess = start if start is not None else _first_values(form, sets)
-    return _answer(search, search.run(unknowns.start(guess)), began)
+    fineness = 1
+    while True:
+        unknowns = Unknowns(form, coefficients, sizes, fineness)
+        record = FittedRecord(ExactModel(form, unknowns, sizes), sets)
+        search = StagedSearch(record, max_iterations)
+        found = _answer(search, search.run(unknowns.start(guess)), began)
+        has_values = sum(len(data.values) for data in sets) > 2 * unknowns.count
+        if found.largest_share < CROWDED or not has_values:
+            return found
+        fineness *= 2
 
 
 def _answer(search: StagedSearch, found: Iterate, began: float) -> DirectFit:
@@ -177,7 +203,7 @@ def _answer(search: StagedSearch, found: Iterate, began: float) -> DirectFit:
     for _ in range(2):  # the noise is freed of what the fit takes, and the fit follows it
         scaled = found.jacobian / noise.values[:, None]
         fit = ridges.fit(scaled, found.residual / noise.values, found.theta)
-        noise.follow(found.residual, fit.leverage.numpy())
+        noise.follow(found.residual, fit.leverage)
     std = noise.values
     root = root_of_covariance(found.jacobian / std[:, None], ridges.diagonal)
     raw = root[unknowns.scalars]
@@ -185,7 +211,7 @@ def _answer(search: StagedSearch, found: Iterate, began: float) -> DirectFit:
     deviations = np.abs(slopes) * np.linalg.norm(raw, axis=1)
     named = zip(unknowns.coefficients.names, values.tolist(), deviations.tolist(), strict=True)
     by_set = list(zip(record.sets, noise.parts, strict=True))
-    left_out = fit.leave_one_out.numpy()
+    left_out = fit.leave_one_out
     return DirectFit(
         raw=found.theta[unknowns.scalars].copy(),
         raw_covariance=raw @ raw.T,

@@ -29,7 +29,8 @@ from pinngate.statement.problem import CoefficientField
 Array = NDArray[np.float64]
 Guess = Callable[[Array], Array]
 
-NUM_BREAKS = {"initial": 33, "function": 17}
+NUM_BREAKS = {"initial": 33, "function": 17}  # to begin with
+REACH = 0.5  # of the axis: how far an unknown initial state varies beyond an open end
 LONGEST = 1.5  # change of a coefficient's logarithm in one step: a factor of 4.5
 
 
@@ -40,6 +41,7 @@ class Unknowns:
         form: the problem as rows.
         coefficients: the scalar coefficients, for their maps between raw numbers and values.
         sizes: characteristic size of each state.
+        fineness: intervals of every function in units of those to begin with.
 
     Attributes:
         count: P.
@@ -51,8 +53,11 @@ class Unknowns:
         CannotMarch: a coefficient varies with both axes.
     """
 
-    def __init__(self, form: MarchingForm, coefficients: Coefficients, sizes: Array) -> None:
+    def __init__(
+        self, form: MarchingForm, coefficients: Coefficients, sizes: Array, fineness: int = 1
+    ) -> None:
         self.form, self.problem, self.coefficients = form, form.problem, coefficients
+        self._num_breaks = {k: 1 + fineness * (n - 1) for k, n in NUM_BREAKS.items()}
         self._at = 0
         self.scalars = self._take(len(coefficients.names))
         self._stated = {k: form.stated_initial(k) for k in range(len(form.states.all))}
@@ -65,10 +70,17 @@ class Unknowns:
         if form.axis is not None:
             for k in unknown:
                 ends = self._fixed_ends(k, form.axis)
-                basis = AxisBasis.of(self.problem, form.axis, NUM_BREAKS["initial"], list(ends))
+                num_breaks = self._num_breaks["initial"]
+                basis = AxisBasis.of(self.problem, form.axis, num_breaks, list(ends), self._reach())
                 part = self._take(basis.count)
                 self.initial[k] = Block(f"initial {k}", part, sizes[k], basis, ends)
         self.count = self._at
+
+    def _reach(self) -> tuple[float, float]:
+        """Return where an initial state varies: beyond open ends, too, from where it flows in."""
+        low, high = self.problem.domain[self.form.axis or ""]
+        beyond = [REACH * (high - low) * is_open for is_open in self.form.open_ends]
+        return low - beyond[0], high + beyond[1]
 
     def _fixed_ends(self, state: int, axis: str) -> dict[float, float]:
         """Return the values that conditions with nothing unknown in them fix at the ends."""
@@ -85,7 +97,7 @@ class Unknowns:
     def _function(self, searched: CoefficientField) -> Block:
         if len(searched.over) != 1:
             raise CannotMarch(f"{searched.name} varies with {', '.join(searched.over)}")
-        basis = AxisBasis.of(self.problem, searched.over[0], NUM_BREAKS["function"])
+        basis = AxisBasis.of(self.problem, searched.over[0], self._num_breaks["function"])
         return Block(searched.name, self._take(basis.count), 1.0, basis)
 
     @property

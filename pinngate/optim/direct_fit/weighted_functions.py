@@ -1,8 +1,9 @@
 """Functions of one axis whose weights are searched for, with a ridge that measures their roughness.
 
-Below `unknowns`. They are modes of a free beam, or trigonometric where the axis is periodic
-(`model.axis_functions`), each divided by (1 + ω²)^(s/2), so that a ridge on the weights is a
-Sobolev norm of order s.
+Below `unknowns`. They are modes of a beam, free or held at its ends, or trigonometric where the
+axis is periodic (`model.axis_functions`), each divided by 1 + ω², so that a ridge on the weights is
+a Sobolev norm of order two, that of a cubic smoothing spline, and one times a power of 1 + ω² is
+of another order.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import null_space
+from scipy.linalg import eigh, null_space
 
 from pinngate.model.axis_functions import AxisFunctions, Splines, Trigonometric
 from pinngate.statement.problem import Problem
 
 Array = NDArray[np.float64]
 
-SMOOTHNESS = 2.0  # order of the Sobolev norm: that of a cubic smoothing spline
+SPLINE = 2.0  # order of the Sobolev norm of a cubic smoothing spline
 
 
 @dataclass(frozen=True)
@@ -30,28 +31,48 @@ class AxisBasis:
     Attributes:
         functions: on [−1, 1], m of them.
         bounds: of the axis.
-        mixing: combinations of them, each divided by (1 + ω²)^(s/2), (m, count).
+        stiffness: 1 + ω² of each combination of them that is a function here, (count,).
+        mixing: those combinations, each divided by its stiffness, (m, count).
     """
 
     functions: AxisFunctions
     bounds: tuple[float, float]
+    stiffness: Array = field(repr=False)
     mixing: Array = field(repr=False)
 
     @classmethod
     def of(
-        cls, problem: Problem, axis: str, num_breaks: int, zeros: Sequence[float] = ()
+        cls,
+        problem: Problem,
+        axis: str,
+        num_breaks: int,
+        zeros: Sequence[float] = (),
+        bounds: tuple[float, float] | None = None,
     ) -> AxisBasis:
-        """Return the functions of one axis of a problem, zero at some places."""
+        """Return the functions of one axis of a problem, zero at some places.
+
+        Args:
+            problem: whose domain it is.
+            axis: one of it.
+            num_breaks: between which they are splines.
+            zeros: the places.
+            bounds: those of the domain where not given.
+        """
         functions: AxisFunctions
         if axis in problem.periodic:
             functions = Trigonometric(num_breaks | 1)
         else:
             functions = Splines(np.linspace(-1, 1, num_breaks).tolist())
-        decay = np.diag((1 + functions.frequencies**2) ** (-SMOOTHNESS / 2))
-        whole = cls(functions, problem.domain[axis], decay)
-        if not zeros:
-            return whole
-        return replace(whole, mixing=decay @ null_space(whole(np.array(zeros))))
+        stiffness = 1 + functions.frequencies**2
+        whole = cls(functions, bounds or problem.domain[axis], stiffness, np.diag(1 / stiffness))
+        return whole._held(zeros) if zeros else whole
+
+    def _held(self, zeros: Sequence[float]) -> AxisBasis:
+        """Return the modes that are zero at some places."""
+        space = null_space(self(np.array(zeros)) * self.stiffness)
+        squares, modes = eigh(space.T @ (self.stiffness[:, None] ** 2 * space))
+        stiffness = np.sqrt(squares)
+        return replace(self, stiffness=stiffness, mixing=space @ modes / stiffness)
 
     @property
     def count(self) -> int:
@@ -101,6 +122,11 @@ class Block:
     size: float
     basis: AxisBasis | None = None
     ends: Mapping[float, float] = field(default_factory=dict)
+
+    @property
+    def stiffness(self) -> Array:
+        """1 + ω² of its functions, (numbers,)."""
+        return np.ones(1) if self.basis is None else self.basis.stiffness
 
     def fixed(self, places: Array) -> Array | float:
         """Return the line through the fixed values, at places (n,)."""

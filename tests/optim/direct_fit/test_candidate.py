@@ -7,8 +7,10 @@ import pytest
 import torch
 
 import pinngate
+from pinngate import config
 from pinngate.inference.posterior import field_gradients
-from pinngate.optim.direct_fit.candidate import POOR, ThroughSolver, is_stated
+from pinngate.optim.direct_fit.candidate import POOR, ThroughSolver
+from pinngate.optim.divisions import SMALL
 from pinngate.optim.gauss_newton.last_fit import gauss_newton_posterior
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 from pinngate.optim.second_order import SOLVER
@@ -98,9 +100,13 @@ def test_outliers_are_left_to_others() -> None:
     assert "tails" in stepper.solvers[SOLVER].reason
 
 
-def test_where_the_initial_state_is_unknown_others_go_first() -> None:
-    assert is_stated(begin(column()).stepper.parts)
-    assert not is_stated(begin(column(is_stated=False)).stepper.parts)
+def test_it_goes_first_but_where_networks_of_a_linear_problem_have_a_mean() -> None:
+    first = [begin(p).stepper.at_work for p in (column(), column(is_stated=False))]
+    assert first == [SOLVER, SOLVER]
+    stepper = begin(config.load(config.resolve("heat-noisy-ic"))).stepper
+    assert stepper.at_work in SMALL
+    assert SOLVER in stepper.solvers
+    assert SOLVER not in begin(config.load(config.resolve("poisson-2d"))).stepper.solvers
 
 
 def test_data_that_no_solution_reaches_are_told() -> None:
