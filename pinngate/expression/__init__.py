@@ -32,6 +32,7 @@ from pinngate.expression.tree import (
     rebuild,
     substitute,
     subtract,
+    summands,
 )
 
 __all__ = [
@@ -63,4 +64,5 @@ __all__ = [
     "rebuild",
     "substitute",
     "subtract",
+    "summands",
 ]

@@ -148,6 +148,13 @@ def operands(expression: Expression) -> tuple[Expression, ...]:
     return ()
 
 
+def summands(expression: Expression) -> list[Expression]:
+    """Return what an expression is a sum or a difference of, without the signs."""
+    if isinstance(expression, Binary) and expression.operator in "+-":
+        return [*summands(expression.left), *summands(expression.right)]
+    return [expression]
+
+
 def applied_functions(expression: Expression) -> list[str]:
     """Return the names of the caller's own functions in the expression, each once."""
     own = [expression.function.name] if isinstance(expression, Applied) else []

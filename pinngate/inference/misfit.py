@@ -45,8 +45,12 @@ class Misfit:
     @property
     def words(self) -> str:
         """The ratio and its probability, ``residuals 1.8 times the stated noise, p < 0.001``."""
-        p = "p < 0.001" if self.p_value < 1e-3 else f"p = {self.p_value:.2g}"
-        return f"residuals {self.ratio:.2f} times {self.noise}, {p}"
+        return f"residuals {self.ratio:.2f} times {self.noise}, {probability(self.p_value)}"
+
+
+def probability(p: float) -> str:
+    """Return a p-value in words."""
+    return "p < 0.001" if p < 1e-3 else f"p = {p:.2g}"
 
 
 def assess(
@@ -127,4 +131,4 @@ def _free(columns: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
     return np.clip(np.nan_to_num(share, nan=1.0), 1e-6, 1.0)
 
 
-__all__ = ["Misfit", "assess"]
+__all__ = ["Misfit", "assess", "probability"]

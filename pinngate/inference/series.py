@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinngate.data.replicates import by_place
+from pinngate.inference.misfit import probability
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.intp]
@@ -52,7 +53,7 @@ class Correlation:
     @property
     def words(self) -> str:
         """The coefficient, its probability and what was compared."""
-        p = "p < 0.001" if self.p_value < 1e-3 else f"p = {self.p_value:.2g}"
+        p = probability(self.p_value)
         where = f"within the {self.num_groups} series" if self.kind == "series" else "of neighbours"
         return f"residuals {where} are correlated by {self.coefficient:.2f}, {p}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,13 +11,13 @@ def verdict_lines(metrics: dict[str, Any]) -> list[str]:
     """Return the verdict of a run as lines of text."""
     seconds = metrics["seconds"]["total"]
     return [
-        f"{metrics['problem']}: {metrics['status']} after {seconds:.1f} s: {metrics['reason']}",
+        f"{metrics['problem']}: {metrics['verdict']} after {seconds:.1f} s: {metrics['reason']}",
+        *(f"  {reason}" for reason in metrics["reasons"]),
+        *(f"{name} = {_coefficient(c)}" for name, c in metrics["coefficients"].items()),
+        *(f"{name}: {_function(c)}" for name, c in metrics["coefficient_fields"].items()),
         *_errors(metrics),
-        *(f"{name}: {_coefficient(c)}" for name, c in metrics["coefficients"].items()),
         *_noise(metrics),
         *_held_out(metrics["risk"]),
-        *_misfit(metrics.get("misfit") or {}),
-        *_undetermined(metrics),
     ]
 
 
@@ -38,12 +39,34 @@ def _rivals(classical: Mapping[str, Any] | None, limit: Mapping[str, Any] | None
 
 
 def _coefficient(told: Mapping[str, Any]) -> str:
-    text = f"{told['estimate']:.6g}"
-    if told["std"] is not None:
-        text += f" ± {told['std']:.2g}"
+    ends = told["interval_95"]
+    if ends is None:
+        text = f"{told['estimate']:.4g}, without an interval"
+    else:
+        estimate, low, high = (rounded(v, *ends) for v in (told["estimate"], *ends))
+        text = f"{estimate}, 95 % interval {low} to {high}"
     if told["truth"] is not None:
         text += f", true value {told['truth']:.6g}"
     return text
+
+
+def _function(told: Mapping[str, Any]) -> str:
+    low, high = told["range"]
+    text = f"between {low:.4g} and {high:.4g}"
+    if told["half_width"] is not None:
+        text += f", its 95 % band ± {told['half_width']:.2g} in the mean"
+    return text
+
+
+def rounded(value: float, low: float, high: float) -> str:
+    """Return a number to the second significant digit of the width of an interval."""
+    size, width = max(abs(low), abs(high), abs(value)), high - low
+    if not width > 0:
+        return f"{value:.6g}"
+    last = math.floor(math.log10(width)) - 1
+    if last >= -6 and size < 1e7:
+        return f"{round(value, -last):.{max(0, -last)}f}"
+    return f"{value:.{max(2, math.floor(math.log10(size)) - last + 1)}g}"
 
 
 def _noise(metrics: Mapping[str, Any]) -> Iterator[str]:
@@ -64,13 +87,3 @@ def _held_out(risk: Mapping[str, Any]) -> Iterator[str]:
     if risk["held_out_expected"] is not None:
         text += f", against {risk['held_out_expected']:.4g} expected from leaving one out"
     yield text
-
-
-def _undetermined(metrics: Mapping[str, Any]) -> Iterator[str]:
-    if metrics.get("determined") is False:
-        yield f"not determined: {metrics['determined_words']}"
-
-
-def _misfit(misfit: Mapping[str, Any]) -> Iterator[str]:
-    if misfit.get("is_clear"):
-        yield f"the model does not fit the data: {misfit['words']}"

@@ -53,6 +53,8 @@ def verdict(archive: RunArchive) -> Verdict:
     judgements = _judgements(archive)
     parts = [judged.words for judged in judgements if judged.words]
     body = "; ".join(parts) or "neither a truth nor an uncertainty is recorded to judge it by"
+    if reasons := _reasons(archive):
+        return Verdict(f"Converged, but doubtful: {reasons}. As it stands, {body}.", "doubtful")
     against = contradiction(archive)
     wrong = f"the model does not fit the data ({against})" if against else ""
     if archive.metrics.get("status") != "converged":
@@ -63,6 +65,12 @@ def verdict(archive: RunArchive) -> Verdict:
     if any(judged.is_doubtful for judged in judgements):
         return Verdict(f"Converged, but with doubts: {body}.", "doubtful")
     return Verdict(f"Solved: {body}.", "good")
+
+
+def _reasons(archive: RunArchive) -> str:
+    """Return what a run that converged recorded against itself."""
+    is_doubtful = archive.metrics.get("verdict") == "doubtful"
+    return "; ".join(archive.metrics["reasons"]) if is_doubtful else ""
 
 
 def _reason(archive: RunArchive) -> str:

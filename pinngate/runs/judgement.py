@@ -20,6 +20,7 @@ from pinngate.inference.uncertainty import Uncertainty
 from pinngate.limits import limit
 from pinngate.memory import peak_memory
 from pinngate.points.grid import Grid, evaluation_grid
+from pinngate.runs.doubts import is_vague, verdict
 from pinngate.runs.metrics import Z_95, coefficient_metrics, field_metrics, relative_l2, true_noise
 from pinngate.runs.observation_tables import (
     described,
@@ -30,6 +31,8 @@ from pinngate.runs.observation_tables import (
     replicates,
     risks,
 )
+from pinngate.runs.physics_misfit import physics_misfit
+from pinngate.runs.solver_check import solver_check
 from pinngate.runs.training import Session, limited_threads
 from pinngate.statement.coefficient_fields import ends_of, true_values, values_and_slopes
 from pinngate.statement.homogeneity import scaled_together, words
@@ -98,7 +101,8 @@ def _judge(session: Session, reason: str, setup: float) -> Judged:
         "classical": rivals,
         "coefficients": coefficient_metrics(problem, session.estimates(), intervals),
         "coefficient_fields": _coefficient_fields(session, posterior, grid, solution),
-        **_determined(problem),
+        "physics_misfit": physics_misfit(session),
+        "solver_check": solver_check(session, grid, values | stds),
         "noise_std": noise_levels(observations, "of"),
         "noise_std_by_set": noise_levels(observations, "set"),
         "replicates": replicates(session, observations),
@@ -109,16 +113,21 @@ def _judge(session: Session, reason: str, setup: float) -> Judged:
         "race": None,
         **session.stepper.describe(),
     }
+    metrics |= _determined(problem, metrics["coefficients"])
+    metrics["verdict"], metrics["reasons"] = verdict(problem, metrics)
     evaluate = time.perf_counter() - started
     metrics["seconds"]["evaluate"] = evaluate
     metrics["seconds"]["total"] = setup + session.seconds + evaluate
     return Judged(metrics, solution, joined(observations, held_out), posterior)
 
 
-def _determined(problem: Problem) -> dict[str, Any]:
-    """Return whether the equations let data tell every coefficient's size, and what they tell."""
+def _determined(problem: Problem, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return whether equations and data tell every coefficient, and in words what they do not."""
     together = scaled_together(problem)
-    return {"determined": not together, "determined_words": words(together) if together else None}
+    vague = [c.name for c in problem.coefficients if is_vague(c, found[c.name])]
+    said = [words(together)] if together else []
+    said += [f"the data do not tell {name}" for name in vague if name not in together]
+    return {"determined": not said, "determined_words": "; ".join(said) or None}
 
 
 def _fields(
@@ -186,10 +195,11 @@ def _coefficient_fields(
         truth = true_values(problem, own.points).get(field.name)
         if truth is not None:
             solution[f"{field.name}_truth"] = own.spread(truth)
-        covered = None
+        covered = half_width = None
         if posterior is not None:
             std = deviations(session, posterior, own.points)[f"{field.name}_std"]
             solution[f"{field.name}_std"] = own.spread(std)
+            half_width = float(Z_95 * np.mean(std))
             if truth is not None:
                 low, high = ends_of(field, output, Z_95 * std / slope)
                 covered = float(np.mean((low <= truth) & (truth <= high)))
@@ -197,6 +207,8 @@ def _coefficient_fields(
             "relative_l2": None if truth is None else relative_l2(value, truth),
             "max_abs": None if truth is None else float(np.max(np.abs(value - truth))),
             "coverage_95": covered,
+            "range": [float(np.min(value)), float(np.max(value))],
+            "half_width": half_width,
         }
     return found
 

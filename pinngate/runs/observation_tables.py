@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from pinngate.data.observations import ObservationSet
-from pinngate.data.replicates import pure_error
+from pinngate.data.replicates import by_place, pure_error
 from pinngate.inference.misfit import Misfit, assess
 from pinngate.inference.uncertainty import Uncertainty
+from pinngate.inference.whiteness import FEWEST_VALUES, LagOne, lag_one
 from pinngate.runs.training import Session
 
 Table = dict[str, np.ndarray]
@@ -164,7 +165,8 @@ def misfit_entries(
         return None
     against = _against_noise(session, observations)
     alike = None if posterior is None else posterior.correlation
-    clear = [test.words for test in (against, alike) if test and test.is_clear]
+    few = _of_few_values(session, observations)
+    clear = [test.words for test in (against, alike, few) if test and test.is_clear]
     figures = dict.fromkeys(("ratio", "p_value", "against"))
     if against is not None:
         figures = {"ratio": against.ratio, "p_value": against.p_value, "against": against.noise}
@@ -173,6 +175,7 @@ def misfit_entries(
         "words": "; ".join(clear) or None,
         **figures,
         "correlation": None if alike is None else asdict(alike),
+        "lag_one": None if few is None else asdict(few),
         "is_in_intervals": posterior is not None and posterior.is_widened,
     }
 
@@ -182,6 +185,21 @@ def _against_noise(session: Session, observations: Table) -> Misfit | None:
     kinds = [o.noise.kind if o.noise else "gaussian" for o in session.problem.observations]
     sets = [_rows_of(observations, made.name) for made in session.observations]
     return assess(list(zip(kinds, sets, strict=True)), session.problem.axes)
+
+
+def _of_few_values(session: Session, observations: Table) -> LagOne | None:
+    """Return the test of short series: what a sensor reads along time, or along the only axis."""
+    axes = session.problem.axes
+    along = "t" if "t" in axes else axes[0]
+    series = []
+    for made in session.observations:
+        rows = _rows_of(observations, made.name)
+        beside = [rows[axis] for axis in axes if axis != along]
+        places, sizes = by_place(np.column_stack([*beside, np.zeros(len(rows[along]))]))
+        for place in np.flatnonzero(sizes >= FEWEST_VALUES):
+            own = np.flatnonzero((places == place) & np.isfinite(rows["residual"]))
+            series.append(rows["residual"][own[np.argsort(rows[along][own], kind="stable")]])
+    return lag_one(series)
 
 
 def described(made: ObservationSet) -> dict[str, Any]:

@@ -36,8 +36,8 @@ class Verdict:
     """How far an answer is to be trusted: a word, and why.
 
     Attributes:
-        word: ``converged`` or ``not converged``.
-        reasons: why it stopped, and what speaks against the model.
+        word: ``solved``, ``doubtful`` or ``failed``.
+        reasons: why it stopped, then what speaks against the answer, with what to try.
     """
 
     word: str
@@ -88,9 +88,8 @@ class Solution:
     @property
     def verdict(self) -> Verdict:
         """How far the answer is to be trusted."""
-        misfit = (self.metrics["misfit"] or {}).get("words")
-        against = [f"the model does not fit the data: {misfit}"] if misfit else []
-        return Verdict(self.metrics["status"], (self.metrics["reason"], *against))
+        reasons = (self.metrics["reason"], *self.metrics["reasons"])
+        return Verdict(self.metrics["verdict"], reasons)
 
     def __call__(
         self, points: ArrayLike | None = None, *, extrapolate: bool = False, **axes: ArrayLike

@@ -37,7 +37,7 @@ def heat() -> Solution:
 @pytest.fixture(scope="module")
 def oscillator() -> Solution:
     """Two coefficients, stopped early."""
-    return pinngate.solve(shipped("oscillator"), callback=lambda p: p.iteration >= 3)
+    return pinngate.solve(shipped("oscillator"), network=SMALL, callback=lambda p: p.iteration >= 3)
 
 
 @pytest.fixture(scope="module")
@@ -217,7 +217,7 @@ def test_what_is_the_callers_own_reaches_the_session(monkeypatch: pytest.MonkeyP
 
 def test_the_card_of_a_notebook_is_self_contained(heat: Solution, oscillator: Solution) -> None:
     card = heat._repr_html_()
-    assert "converged" in card
+    assert "solved" in card
     assert "stopped falling" in card
     (encoded,) = re.findall(r'src=.data:image/png;base64,([^"\']+).', card)
     image = matplotlib.image.imread(io.BytesIO(base64.b64decode(encoded)), format="png")
@@ -225,7 +225,7 @@ def test_the_card_of_a_notebook_is_self_contained(heat: Solution, oscillator: So
     for outside in ("http", "<script", "<link", "<style"):
         assert outside not in card
     other = oscillator._repr_html_()
-    assert "not converged" in other
+    assert "failed" in other
     assert "stiffness" in other
 
 

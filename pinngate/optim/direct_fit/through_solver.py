@@ -9,7 +9,7 @@ coefficients, which are searched for in half-decades where the first fit is poor
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,11 +20,12 @@ from pinngate.errors import InputError
 from pinngate.expression import ZERO, coefficients_of, constant_value
 from pinngate.model.coefficients import Coefficients
 from pinngate.optim.direct_fit.exact_model import ExactModel, Solution
-from pinngate.optim.direct_fit.fitted_record import FittedRecord
+from pinngate.optim.direct_fit.fitted_record import TOLERANCE, FittedRecord
 from pinngate.optim.direct_fit.levenberg_marquardt import Iterate
 from pinngate.optim.direct_fit.marched_states import CannotMarch
 from pinngate.optim.direct_fit.marching_form import MarchingForm
 from pinngate.optim.direct_fit.staged_search import (
+    FINER_STEPS,
     POOR,
     SHIFT,
     SolverError,
@@ -194,6 +195,57 @@ def direct_fit(
         if found.largest_share < CROWDED or not has_values:
             return found
         fineness *= 2
+
+
+def solved_from(
+    problem: Problem,
+    sets: Sequence[ObservationSet],
+    coefficients: Coefficients,
+    outputs: Guess,
+) -> Callable[[Array], Array]:
+    """Return the solution that begins with the initial state of given fields.
+
+    Args:
+        problem: time and at most one space axis.
+        sets: the observations, which tell sizes.
+        coefficients: at their values.
+        outputs: points (n, axes) → unknowns, then the free variables of coefficient functions,
+            (n, F).
+
+    Returns:
+        Points (n, axes) → unknowns, (n, F).
+
+    Raises:
+        CannotMarch: the problem is none that this solver takes, or it has no solution, or its
+            initial state is not known far enough.
+
+    Cost: two marches, the second on nodes that follow the first.
+    """
+    form = MarchingForm(problem)
+    if any(form.open_ends) and any(
+        form.stated_initial(k) is None for k in range(len(form.states.all))
+    ):
+        raise CannotMarch("the initial state beyond the open end is not known")
+    sizes = _state_sizes(form, sets)
+    unknowns = Unknowns(form, coefficients, sizes, fineness=2)
+    record = FittedRecord(ExactModel(form, unknowns, sizes), sets)
+    theta = unknowns.start(outputs)
+    _take_functions(unknowns, theta, outputs)
+    record.adapt(theta, record.num_nodes, TOLERANCE * FINER_STEPS)
+    solution, count = record.solution(theta), len(problem.unknowns)
+    return lambda points: record.model.fields(solution, theta, points)[0][:, :count]
+
+
+def _take_functions(unknowns: Unknowns, theta: Array, outputs: Guess) -> None:
+    """Let the coefficient functions in θ follow given ones."""
+    problem = unknowns.problem
+    middle = [(low + high) / 2 for low, high in problem.domain.values()]
+    for k, (name, block) in enumerate(unknowns.functions.items(), len(problem.unknowns)):
+        assert block.basis is not None
+        points = np.tile(middle, (len(block.basis.places), 1))
+        points[:, problem.axes.index(unknowns.over(name))] = block.basis.places
+        values = np.asarray(outputs(points))[:, k]
+        theta[block.part] = np.linalg.lstsq(block.basis.on_nodes, values)[0]
 
 
 def _answer(search: StagedSearch, found: Iterate, began: float) -> DirectFit:

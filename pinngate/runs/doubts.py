@@ -1,0 +1,96 @@
+"""How far an answer can be trusted: solved, doubtful or failed, and what to try.
+
+A pure function of what a run has measured of itself; the truth, where it is known, has no say. The
+optimizer's `status` is one of its inputs, so is what a solver says that knows nothing of the
+optimizer (`solver_check`), what is left of the physics (`physics_misfit`) and of the data
+(`misfit`). Below `judgement`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pinngate.statement.problem import Coefficient, Problem
+
+UNMET = 0.1  # share of an equation or a condition
+APART = 1.0  # standard deviations between the field and the solver's
+VAGUE = 2.0  # standard deviations of the logarithm: the interval spans three decades
+STILL = 1e-3  # relative change of a coefficient from its initial value that is none
+
+Entries = Mapping[str, Any]
+
+
+def verdict(problem: Problem, metrics: Entries) -> tuple[str, list[str]]:
+    """Return ``solved``, ``doubtful`` or ``failed``, and the reasons, each with what to try."""
+    reasons = [
+        *_unmet(problem, metrics),
+        *_apart(metrics),
+        *_misfit(metrics),
+        *_undetermined(problem, metrics),
+    ]
+    if metrics["status"] != "converged":
+        advice = "try other initial values of what is estimated, or more iterations"
+        return "failed", [f"{metrics['reason']}: {advice}", *reasons]
+    return ("doubtful" if reasons else "solved"), reasons
+
+
+def _unmet(problem: Problem, metrics: Entries) -> Iterator[str]:
+    texts = {f"equation_{k}": e.text for k, e in enumerate(problem.equations, 1)}
+    for k, condition in enumerate(problem.conditions, 1):
+        texts[f"condition_{k}"] = f"{condition.text} at {condition.where}"
+    for name, share in metrics["physics_misfit"].items():
+        if share > UNMET:
+            stated = f" ({texts[name]})" if name in texts else ""
+            yield (
+                f"{name}{stated} is unmet by {100 * share:.0f} % of its size: look whether it "
+                "contradicts the data or another condition"
+            )
+
+
+def _apart(metrics: Entries) -> Iterator[str]:
+    apart = metrics["solver_check"]
+    if apart is not None and apart > APART:
+        yield (
+            f"a solver that starts from the answer ends {apart:.1f} standard deviations from its "
+            "fields: try a shorter time axis, or other initial values of what is estimated"
+        )
+
+
+def _misfit(metrics: Entries) -> Iterator[str]:
+    misfit = metrics["misfit"] or {}
+    if misfit.get("is_clear"):
+        yield (
+            f"the model does not fit the data: {misfit['words']}: look at the equations, the "
+            "conditions and the noise that is stated"
+        )
+
+
+def _undetermined(problem: Problem, metrics: Entries) -> Iterator[str]:
+    if metrics["determined"] is False:
+        yield f"{metrics['determined_words']}: fix some of them, or measure what tells them apart"
+    for coefficient in problem.coefficients:
+        found = metrics["coefficients"][coefficient.name]
+        if is_vague(coefficient, found) and _is_still(coefficient, found):
+            yield f"the search for {coefficient.name} never left its start: start it elsewhere"
+
+
+def is_vague(coefficient: Coefficient, found: Entries) -> bool:
+    """Whether the data leave a coefficient open.
+
+    It has no interval; or it is positive and its interval spans decades, or goes to nothing.
+    """
+    ends, std = found["interval_95"], found["std"]
+    if std is None:
+        return False
+    if ends is None:
+        return True
+    low, high = ends
+    if not coefficient.is_positive or high <= 0:
+        return False
+    return low <= 0 or math.log(high / low) > 2 * 1.96 * VAGUE
+
+
+def _is_still(coefficient: Coefficient, found: Entries) -> bool:
+    return abs(found["estimate"] - coefficient.initial) <= STILL * abs(coefficient.initial)
