@@ -175,7 +175,8 @@ class Race:
             return False
         decision = decide(self.standing())
         if decision.name is None:
-            raise SolveError(f"every network failed: {self.solvers[self.failed[0]].reason}")
+            reasons = dict.fromkeys(str(self.solvers[name].reason) for name in self.failed[:2])
+            raise SolveError(f"every candidate failed: {'; '.join(reasons)}")
         self.at_work, self.division, self.in_heat = decision.name, decision.division, 0
         self.winner = decision.name if decision.has_won else None
         return True

@@ -23,7 +23,9 @@ from pinngate.expression import (
     parse,
     parse_equation,
     substitute,
+    summands,
 )
+from pinngate.expression.printing import to_text
 
 SMOOTH = ["sin", "cos", "tan", "sinh", "cosh", "tanh", "exp"]
 
@@ -135,3 +137,9 @@ def test_constants_are_finite_and_real(text: str) -> None:
 def test_names_compare_without_their_place() -> None:
     assert Name("u", 3) == Name("u", 7)
     assert len({Name("u", 3), Name("u", 7)}) == 1
+
+
+def test_summands_are_the_terms_of_a_sum() -> None:
+    found = summands(parse("u_t - k*(u_xx + u_yy) + 3"))
+    assert [to_text(part) for part in found] == ["u_t", "k*(u_xx + u_yy)", "3"]
+    assert summands(parse("u*v")) == [parse("u*v")]

@@ -132,7 +132,7 @@ def test_only_candidates_that_break_down_leave_the_race(session: Session) -> Non
         race.count()
     assert race.at_work == names[-1]
     race.fail(names[-1], "no value either")
-    with pytest.raises(SolveError, match=r"every network failed: no value$"):
+    with pytest.raises(SolveError, match=r"every candidate failed: no value$"):
         race.count()
 
 

@@ -1,0 +1,12 @@
+"""Bases on their own: without the solver that would go ahead of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from pinngate.optim import second_order
+
+
+@pytest.fixture(autouse=True)
+def without_a_solver(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(second_order, "_is_for_solver", lambda parts: False)
