@@ -181,6 +181,12 @@ class Race:
         self.winner = decision.name if decision.has_won else None
         return True
 
+    def reopen(self, division: Division) -> None:
+        """Let one more division enter a race that is over."""
+        self.divisions.append(division)
+        self.division, self.in_heat, self.winner = len(self.divisions) - 1, 0, None
+        self.at_work = next(iter(division.networks))
+
     def standing(self) -> Standing:
         """Return where every candidate stands that has not broken down."""
         best = min(self.sound, key=lambda name: self.solvers[name].score, default=None)

@@ -47,7 +47,7 @@ logger = logging.getLogger(__name__)
 REDRAW = 2  # iterations on the same collocation points
 QUIET = 1e-5  # score below which they are kept twice as long: two do not reach the last digits
 MANY_WEIGHTS = 500  # from which a second thread is worth its waking
-SOLVER, BASIS = "solver", "basis"
+SOLVER, POLISH, BASIS = "solver", "polish", "basis"
 MOST_AXES = 2  # of a basis: on three, hard physics would need a product of ten thousand functions
 MANY_VALUES = 2000  # beyond, the least basis is cheaper than the least network
 
@@ -104,6 +104,7 @@ class SecondOrder:
         )
         self.answer = Answer(self.race, is_averaging=is_averaging)
         self.iteration = 0
+        self.polished: str | None = None
         self.at_work = self.race.at_work
         self.row: dict[str, float] = {}
         self.warm = self.race.spare if warm is None else warm
@@ -209,6 +210,22 @@ class SecondOrder:
             for other in self.solvers.values():
                 other.turn_robust()  # weighted risks and plain ones do not compare
         self.race.count()
+        if self._is_to_polish():
+            self._polish(self.race.at_work)
+            self.race.reopen(Division({POLISH: None}))
+
+    def _is_to_polish(self) -> bool:
+        """Whether the race is over and a solver that went astray has a better start now."""
+        winner, solver = self.race.winner, self.solvers.get(SOLVER)
+        if winner is None or solver is None or POLISH in self.solvers:
+            return False
+        went_astray = SOLVER in self.race.failed or (solver.iteration > 0 and solver.is_poor)
+        return went_astray and winner != SOLVER and not self.solvers[winner].noise.has_heavy_tails
+
+    def _polish(self, name: str) -> None:
+        """Add a fit through the solver that starts from a candidate's answer."""
+        self.polished = name
+        self.solvers[POLISH] = ThroughSolver(self.parts, self.options, self.solvers[name])
 
     def _iterate(self, solver: Candidate) -> dict[str, float]:
         is_quiet = self.mechanisms.quiet_points and solver.last_score <= QUIET
@@ -291,6 +308,7 @@ class SecondOrder:
         """Return everything needed to go on."""
         return {
             "race": self.race.state_dict(),
+            "polished": self.polished,
             "at_work": self.at_work,
             "iteration": self.iteration,
             "row": dict(self.row),
@@ -314,9 +332,12 @@ class SecondOrder:
                 self.race.divisions = divisions
         if self.parts.problem.solve.max_memory is None:
             for name, form in state["work"].items():
-                if name in (SOLVER, BASIS):
+                if name in (SOLVER, POLISH, BASIS):
                     continue
                 self.solvers[name] = self._solver(name, form_of(form))
+        if polished := state.get("polished"):
+            self._polish(polished)
+            self.race.divisions.append(Division({POLISH: None}))
         self.race.load_state_dict(state["race"])
         self.iteration, self.at_work = state["iteration"], state["at_work"]
         self.row = dict(state["row"])

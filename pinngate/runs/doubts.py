@@ -15,7 +15,7 @@ from typing import Any
 from pinngate.statement.problem import Coefficient, Problem
 
 UNMET = 0.1  # share of an equation or a condition
-APART = 1.0  # standard deviations between the field and the solver's
+APART = 3.0  # standard deviations between the field and the solver's
 VAGUE = 2.0  # standard deviations of the logarithm: the interval spans three decades
 STILL = 1e-3  # relative change of a coefficient from its initial value that is none
 

@@ -108,4 +108,4 @@ def test_a_field_that_obeys_other_physics_is_caught() -> None:
     other = begin(changed(problem, constants={"kappa": 0.2}))
     other.stepper.answer.network = session.stepper.network
     assert physics_misfit(other)["equation_1"] > 0.3
-    assert solver_check(other, grid, values) > 1.0
+    assert solver_check(other, grid, values) > 3.0

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -38,6 +38,9 @@ from pinngate.optim.gauss_newton.stopping import Stopping
 from pinngate.optim.parts import Parts
 from pinngate.statement.problem import Problem
 
+if TYPE_CHECKING:
+    from pinngate.optim.race import Candidate
+
 Array = NDArray[np.float64]
 
 CONVERGED = "least squares through the solver came to rest, and a finer solver moves nothing"
@@ -63,14 +66,17 @@ class ThroughSolver:
     Args:
         parts: the problem.
         options: of all candidates.
+        start: another candidate whose answer the search begins from; None for initial values.
 
     Attributes:
         reason: None before the step, then how it ended.
         fit: the answer, None before.
     """
 
-    def __init__(self, parts: Parts, options: GaussNewtonOptions) -> None:
-        self.parts, self.options = parts, options
+    def __init__(
+        self, parts: Parts, options: GaussNewtonOptions, start: Candidate | None = None
+    ) -> None:
+        self.parts, self.options, self.start = parts, options, start
         self.coefficients = parts.coefficients()
         terms = [t for t in parts.batches.terms if t.kind == "observation"]
         self.model = ResidualModel(terms, parts.problem)
@@ -114,7 +120,7 @@ class ThroughSolver:
             CannotMarch: the solver has no solution.
         """
         self.iteration += 1
-        fit = direct_fit(self.parts.problem, self.parts.batches.sets, self.coefficients)
+        fit = self._solve()
         if self.options.is_robust and self._has_outliers(fit):
             raise CannotMarch("the noise has heavy tails, and this fit is by least squares")
         self._take(fit)
@@ -132,6 +138,23 @@ class ThroughSolver:
         for name, (value, deviation) in fit.coefficients.items():
             row[f"coefficient_{name}"], row[f"coefficient_{name}_std"] = value, deviation
         return row
+
+    def _solve(self) -> DirectFit:
+        parts, guess = self.parts, None
+        if self.start is not None:
+            self.start.finish()
+            with torch.no_grad():
+                self.coefficients.raw.copy_(self.start.coefficients.raw)
+            guess = self._started
+        return direct_fit(parts.problem, parts.batches.sets, self.coefficients, guess)
+
+    def _started(self, points: Array) -> Array:
+        """Return the outputs of the candidate that this one starts from, (n, F)."""
+        assert self.start is not None
+        network = self.start.network
+        with torch.no_grad():
+            found = network(torch.as_tensor(points).to(network.low))
+        return np.asarray(found.double().cpu().numpy())
 
     def _has_outliers(self, fit: DirectFit) -> bool:
         """Whether residuals have heavy tails and are not alike in neighbours, as misfit is."""
@@ -254,4 +277,4 @@ class ThroughSolver:
         self.iteration, self.reason = state["iteration"], state["reason"]
         if self.reason in (CONVERGED, COARSE, POOR):
             self.coefficients = self.parts.coefficients()
-            self._take(direct_fit(self.parts.problem, self.parts.batches.sets, self.coefficients))
+            self._take(self._solve())

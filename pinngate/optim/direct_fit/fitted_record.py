@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinngate.data.observations import ObservationSet
+from pinngate.inference.series import correlation, groups_of
 from pinngate.optim.direct_fit.exact_model import ExactModel, Solution, stacked
 from pinngate.optim.direct_fit.levenberg_marquardt import Iterate, NoiseScales
 from pinngate.optim.direct_fit.marched_states import CannotMarch
@@ -21,6 +22,8 @@ Array = NDArray[np.float64]
 
 NUM_NODES = {2: 200, 4: 100}  # to begin with, by order of the differences
 TOLERANCE = 1e-4
+POOR = 0.3  # of the data's variance left unexplained: the start was bad
+PATTERN = 2 / 3  # correlation of neighbouring residuals: a pattern of twice the noise's variance
 
 
 class FittedRecord:
@@ -96,6 +99,21 @@ class FittedRecord:
         self.noise.active = self._times <= self.model.horizon
         self._last = None
         return int(self.noise.active.sum())
+
+    def is_poor(self, found: Iterate) -> bool:
+        """Whether a fit leaves most of a set's variance, or more of a pattern than of noise."""
+        return self.unexplained(found) > POOR or self._pattern(found) > PATTERN
+
+    def _pattern(self, found: Iterate) -> float:
+        """Return the largest clear correlation of neighbouring residuals in a set, else 0."""
+        time, largest = self.model.problem.axes.index("t"), 0.0
+        for part, data in zip(self.noise.parts, self.sets, strict=True):
+            residual, one_set = found.residual[part], np.zeros(len(data.values), np.intp)
+            groups = groups_of(data.points, one_set, time)
+            alike = groups and correlation(data.points, residual, one_set, *groups, time)
+            if alike and alike.is_clear:
+                largest = max(largest, alike.coefficient)
+        return largest
 
     def unexplained(self, found: Iterate) -> float:
         """Return the largest share of its variance that a set leaves unexplained."""

@@ -27,7 +27,7 @@ from pinngate.statement.derivatives import Derivative
 from pinngate.statement.problem import Problem
 
 Array = NDArray[np.float64]
-TINY = 1e-300
+FREE = 1e3  # deviations of its own that the prior of what is free reaches
 
 
 class SolvedFields(Network):
@@ -51,8 +51,10 @@ class SolvedFields(Network):
             ("output_scale", [*sizes, *(1.0 for _ in problem.coefficient_fields)]),
         ):
             self.register_buffer(name, torch.tensor(values, dtype=torch.float64))
-        self.scale = np.ones(1) if fit is None else 1 / np.sqrt(np.maximum(fit.rows.ridge, TINY))
+        self.scale = np.ones(1)
         if fit is not None:
+            ridge, free = fit.rows.ridge, FREE * fit.deviations
+            self.scale = np.where(ridge > 0, 1 / np.sqrt(np.where(ridge > 0, ridge, 1.0)), free)
             self.scale[fit.unknowns.scalars] = 1.0
         layer = nn.Linear(len(self.scale), 1, dtype=torch.float64)
         nn.init.zeros_(layer.weight)

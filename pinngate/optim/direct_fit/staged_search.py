@@ -29,7 +29,6 @@ MOST_NODES = 900
 FINER_NODES, FINER_STEPS = 1.6, 0.25
 SHIFT = 0.25  # of a standard deviation: what a finer solver may move
 FIRST_RIDGE = 0.1
-POOR = 0.3  # of the data's variance left unexplained: the start was bad
 HORIZONS = (1 / 16, 1 / 8, 1 / 4, 1 / 2)  # of the record
 FEWEST_VALUES = 3  # for each number that is free, in a part of the record
 DECADES = {1: 10.0, 2: 2.0}  # how far half-decades are searched, by number of coefficients
@@ -89,7 +88,7 @@ class StagedSearch:
         return self._refined(self.steps.run(found.theta, self.max_iterations) or found)
 
     def _is_poor(self, found: Iterate | None) -> bool:
-        return found is None or self.record.unexplained(found) > POOR
+        return found is None or self.record.is_poor(found)
 
     def _better(self, one: Iterate | None, other: Iterate | None) -> Iterate | None:
         if one is None or other is None:

@@ -26,7 +26,6 @@ from pinngate.optim.direct_fit.marched_states import CannotMarch
 from pinngate.optim.direct_fit.marching_form import MarchingForm
 from pinngate.optim.direct_fit.staged_search import (
     FINER_STEPS,
-    POOR,
     SHIFT,
     SolverError,
     StagedSearch,
@@ -37,8 +36,6 @@ from pinngate.statement.derivatives import Derivative
 from pinngate.statement.problem import Problem
 
 Array = NDArray[np.float64]
-
-CROWDED = 0.5  # of the numbers of a function are free: more functions would find more
 
 
 @dataclass(frozen=True)
@@ -71,6 +68,7 @@ class DirectFit:
         noise_std: standard deviation of the noise of each set: its own, or as estimated.
         risk: mean squared leave-one-out error over the noise, over all values.
         unexplained: largest share of its variance that a set leaves in its residuals.
+        is_poor: whether that, or a pattern in them, is so large that it may be of a bad start.
         is_converged: whether the search came to an end by itself.
         iterations: steps of the search.
         seconds: in all.
@@ -89,6 +87,7 @@ class DirectFit:
     noise_std: Mapping[str, float]
     risk: float
     unexplained: float
+    is_poor: bool
     is_converged: bool
     iterations: int
     seconds: float
@@ -118,14 +117,14 @@ class DirectFit:
         return f"Least squares through {method} and {differences}." + "".join(beyond)
 
     @property
+    def deviations(self) -> Array:
+        """Standard deviations of θ, (P,)."""
+        return np.asarray(np.linalg.norm(self._root, axis=1))
+
+    @property
     def is_settled(self) -> bool:
         """Whether a finer solver moves nothing by more than a share of its deviation."""
         return self.solver_error.shift < SHIFT
-
-    @property
-    def is_poor(self) -> bool:
-        """Whether it leaves much of a set unexplained: it may be that of a bad start."""
-        return self.unexplained > POOR
 
     @property
     def largest_share(self) -> float:
@@ -170,8 +169,9 @@ def direct_fit(
         problem: time and at most one space axis; its truth is never read.
         sets: the observations.
         coefficients: the scalar coefficients at their initial values; they are not changed.
-        start: points (n, axes) → guesses of the unknowns, (n, F), from which initial states start
-            that are not stated; None takes what agrees with the first data, or zeros.
+        start: points (n, axes) → guesses of the unknowns, then of the free variables of
+            coefficient functions, (n, F); None takes states that agree with the first data, or
+            zeros.
         max_iterations: steps of the search on each resolution.
 
     Raises:
@@ -190,9 +190,13 @@ def direct_fit(
         unknowns = Unknowns(form, coefficients, sizes, fineness)
         record = FittedRecord(ExactModel(form, unknowns, sizes), sets)
         search = StagedSearch(record, max_iterations)
-        found = _answer(search, search.run(unknowns.start(guess)), began)
+        theta = unknowns.start(guess)
+        if start is not None:
+            _take_functions(unknowns, theta, start)
+        found = _answer(search, search.run(theta), began)
         has_values = sum(len(data.values) for data in sets) > 2 * unknowns.count
-        if found.largest_share < CROWDED or not has_values:
+        # where the data determine more than half of a function, more of it would find more
+        if found.largest_share < 0.5 or not has_values:
             return found
         fineness *= 2
 
@@ -273,6 +277,7 @@ def _answer(search: StagedSearch, found: Iterate, began: float) -> DirectFit:
         noise_std={data.name: float(np.sqrt(np.square(std[p]).mean())) for data, p in by_set},
         risk=float(np.square(left_out).mean()),
         unexplained=record.unexplained(found),
+        is_poor=record.is_poor(found),
         is_converged=search.steps.has_converged,
         iterations=search.steps.iterations,
         seconds=time.perf_counter() - began,

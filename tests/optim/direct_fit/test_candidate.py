@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy.integrate import solve_ivp
 
 import pinngate
 from pinngate import config
@@ -13,7 +14,7 @@ from pinngate.optim.direct_fit.candidate import POOR, ThroughSolver
 from pinngate.optim.divisions import SMALL
 from pinngate.optim.gauss_newton.last_fit import gauss_newton_posterior
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
-from pinngate.optim.second_order import SOLVER
+from pinngate.optim.second_order import POLISH, SOLVER
 from pinngate.runs.training import begin
 from pinngate.statement.derivatives import Derivative
 from tests.optim.direct_fit.problems import column
@@ -113,3 +114,46 @@ def test_data_that_no_solution_reaches_are_told() -> None:
     found = solved(column(spoil=lambda values: np.sin(40 * np.arange(len(values)))))
     assert found.is_poor
     assert found.reason == POOR
+
+
+def epidemic() -> pinngate.Problem:
+    """Cases and recovered of an outbreak: from these rates a fit through the solver goes astray."""
+    times = np.linspace(0, 200, 101)
+    found = solve_ivp(
+        lambda _, y: [-0.45 * y[0] * y[2], 0.45 * y[0] * y[2] - 0.2 * y[1], 0.2 * y[1] - y[2] / 7],
+        (0, 200),
+        [1 - 1e-5, 0.0, 1e-5],
+        t_eval=times,
+        rtol=1e-9,
+        atol=1e-12,
+    ).y
+    noise = np.random.default_rng(0).standard_normal((2, len(times)))
+    return pinngate.Problem(
+        domain={"t": [0, 200]},
+        unknowns=["S", "E", "I"],
+        equations=["S_t = -b*S*I", "E_t = b*S*I - s*E", "I_t = s*E - g*I"],
+        estimate={
+            n: pinngate.Unknown(v, positive=True) for n, v in (("b", 0.3), ("s", 0.3), ("g", 0.1))
+        },
+        observations=[
+            pinngate.Observations("I", times, found[2] + 2e-3 * noise[0]),
+            pinngate.Observations("1 - S - E - I", times, 1 - found.sum(axis=0) + 3e-3 * noise[1]),
+        ],
+    )
+
+
+def test_what_goes_astray_is_polished_from_the_winner() -> None:
+    solution = pinngate.solve(epidemic())
+    assert [entry["network"] for entry in solution.metrics["race"]][-1] == POLISH
+    assert solution.metrics["race"][-1]["is_winner"]
+    for name, value in (("b", 0.45), ("s", 0.2), ("g", 1 / 7)):
+        found = solution.coefficients[name]
+        assert abs(found.estimate - value) < 4 * found.std
+        assert found.std < 0.05 * value
+
+
+def test_deviations_of_free_initial_values_are_those_of_the_fit() -> None:
+    solution = pinngate.solve(pinngate.load("predator-prey"))
+    times = np.linspace(0, 15, 6)
+    fit = solution.session.stepper.network.fit
+    np.testing.assert_allclose(solution.std(t=times)["u"], fit.std(times[:, None])[:, 0], rtol=1e-3)
