@@ -355,6 +355,12 @@ _EXAMPLES = [
 ]
 
 _ERRORS = """\
+## What comes out
+
+Exit status 0: solved. 3: doubtful, everything is written and the reasons are told. 1: the run
+failed or did not come to rest. 130: interrupted. `metrics.json` says the same under `verdict` and
+`reasons`.
+
 ## What bad input gets
 
 Exit status 2, nothing written, and one message on standard error: file, line and column, what was

@@ -302,7 +302,16 @@ class SecondOrder:
             for name, solver in self.solvers.items()
             if solver.iteration > 0 or name in self.warm_starts
         ]
-        return entries | {"race": race if len(race) > 1 else None}
+        return entries | {"race": race if len(race) > 1 else None, "polish": self._told_of_polish()}
+
+    def _told_of_polish(self) -> dict[str, Any] | None:
+        """Return where the polish began, what it cost, and whether it was taken."""
+        candidate = self.solvers.get(POLISH)
+        if not isinstance(candidate, ThroughSolver):
+            return None
+        seconds = None if candidate.fit is None else candidate.fit.seconds
+        is_accepted = self.at_work == POLISH
+        return {"from": self.polished, "seconds": seconds, "is_accepted": is_accepted}
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything needed to go on."""
@@ -353,7 +362,8 @@ class SecondOrder:
 
 def _is_for_solver(parts: Parts) -> bool:
     """Whether a direct fit through a solver races: on evolutions with no noise of one's own."""
-    is_free = parts.problem.solve.network == RACE and parts.own_network is None
+    solve = parts.problem.solve
+    is_free = solve.network == RACE and parts.own_network is None and solve.polish != "none"
     is_free = is_free and parts.batches.device.type == "cpu" and not parts.own_noise()
     has_data = parts.batches.num_points()["observations"] > 0
     return is_free and has_data and can_be_marched(parts.problem)

@@ -111,6 +111,7 @@ def _judge(session: Session, reason: str, setup: float) -> Judged:
         "data": {made.name: described(made) for made in session.observations},
         "memory": _memory(session),
         "race": None,
+        "polish": None,
         **session.stepper.describe(),
     }
     metrics |= _determined(problem, metrics["coefficients"])

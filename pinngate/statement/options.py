@@ -82,6 +82,10 @@ class SolveOptions:
         "coordinates of first-order steps: the weights' own, or the eigenbasis of each layer's "
         "gradient"
     )
+    polish: Literal["auto", "none"] | None = _option(
+        "fits through a numerical solver, first of all or from another answer: `auto` where one "
+        "runs the problem, or `none`"
+    )
     weights: dict[str, float] = field(
         default_factory=dict, metadata={"meaning": "weights of the loss terms, see below"}
     )
@@ -211,6 +215,7 @@ class GaussNewtonSolveOptions(OptimizerOptions):
     iterations: int = 150
     weights: PhysicsWeights = PhysicsWeights(equations=3.0, conditions=5.0)
     precision: Literal["float32", "float64"] = "float64"
+    polish: Literal["auto", "none"] = "auto"
 
     nonlinear_collocation: ClassVar[int] = 512
     inverse_collocation: ClassVar[int] = 1024

@@ -39,8 +39,8 @@ def test_the_message_names_place_cause_and_who_reads_it() -> None:
         "heat.yaml:10:3: the optimizer population-risk-gauss-newton does not read 'learning_rate'\n"
         "    learning_rate: 7\n"
         "    ^^^^^^^^^^^^^\n"
-        "  it reads network, collocation, iterations, weights (equations, conditions), seed, "
-        "precision, device, max_memory\n"
+        "  it reads network, collocation, iterations, polish, weights (equations, conditions), "
+        "seed, precision, device, max_memory\n"
         "  learning_rate is read by population-risk-adam, adam, adamw"
     )
 

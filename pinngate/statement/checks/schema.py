@@ -422,6 +422,7 @@ class SolveSection(Section):
     gated_terms: Literal["all", "data"] | None = Field(None, description=MEANINGS["gated_terms"])
     strictness: Positive | None = Field(None, description=MEANINGS["strictness"])
     basis: Literal["weights", "layers"] | None = Field(None, description=MEANINGS["basis"])
+    polish: Literal["auto", "none"] | None = Field(None, description=MEANINGS["polish"])
     weights: WeightsSection | None = Field(None, description=MEANINGS["weights"])
     seed: Annotated[
         int, BeforeValidator(_whole), Field(ge=0, lt=2**63), Kind("a whole number, 0 or more")

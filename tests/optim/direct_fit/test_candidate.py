@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -17,6 +19,7 @@ from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 from pinngate.optim.second_order import POLISH, SOLVER
 from pinngate.runs.training import begin
 from pinngate.statement.derivatives import Derivative
+from pinngate.statement.problem import changed
 from tests.optim.direct_fit.problems import column
 
 
@@ -146,6 +149,9 @@ def test_what_goes_astray_is_polished_from_the_winner() -> None:
     solution = pinngate.solve(epidemic())
     assert [entry["network"] for entry in solution.metrics["race"]][-1] == POLISH
     assert solution.metrics["race"][-1]["is_winner"]
+    told = solution.metrics["polish"]
+    assert (told["from"], told["is_accepted"]) == ("basis", True)
+    assert told["seconds"] > 0
     for name, value in (("b", 0.45), ("s", 0.2), ("g", 1 / 7)):
         found = solution.coefficients[name]
         assert abs(found.estimate - value) < 4 * found.std
@@ -157,3 +163,10 @@ def test_deviations_of_free_initial_values_are_those_of_the_fit() -> None:
     times = np.linspace(0, 15, 6)
     fit = solution.session.stepper.network.fit
     np.testing.assert_allclose(solution.std(t=times)["u"], fit.std(times[:, None])[:, 0], rtol=1e-3)
+
+
+def test_the_solver_may_be_kept_out() -> None:
+    problem = pinngate.load("predator-prey")
+    kept_out = changed(problem, solve=replace(problem.solve, polish="none"))
+    assert SOLVER not in begin(kept_out).stepper.solvers
+    assert SOLVER in begin(problem).stepper.solvers
