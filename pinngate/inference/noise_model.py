@@ -83,10 +83,13 @@ class NoiseModel(ABC):
         """Return the variance of the Gaussian that gives the residuals (n,) the same likelihood.
 
         exp(2·m − 1 − log 2π) with m their mean negative log-likelihood. A weighted mean square
-        would reward a model that gives up on what it misses.
+        would reward a model that gives up on what it misses. Infinite where no number is so large.
         """
         mean = -float(self.log_density(residuals).mean())
-        return math.exp(2 * mean - 1 - LOG_2_PI)
+        try:
+            return math.exp(2 * mean - 1 - LOG_2_PI)
+        except OverflowError:
+            return math.inf
 
 
 def tried(model: object) -> NoiseModel:

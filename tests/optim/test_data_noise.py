@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
 from pinngate import config
-from pinngate.inference.noise_model import StudentNoise
+from pinngate.inference.noise_model import GaussianNoise, StudentNoise
 from pinngate.linear.dense import DenseSystem
 from pinngate.linear.linearisation import Linearisation
 from pinngate.linear.system import RidgeFit
@@ -179,3 +181,8 @@ def test_physics_goes_back_where_the_network_follows_no_further() -> None:
     assert physics.is_full
     physics.stiffen(1e-3)
     assert physics.stiffness == pytest.approx(4.0)
+
+
+def test_a_variance_beyond_all_numbers_is_infinite() -> None:
+    hopeless = torch.full((3,), 1e200, dtype=torch.float64)
+    assert GaussianNoise(1e-10).equivalent_variance(hopeless) == math.inf
