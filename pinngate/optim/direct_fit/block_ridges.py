@@ -20,7 +20,7 @@ Indices = NDArray[np.intp]
 
 NEAR = 10.0 ** np.arange(-1.0, 1.5, 0.5)  # how far a ridge moves at once
 ORDERS = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)  # of the Sobolev norm
-WORTH = 0.25  # of one number's share of the risk: a ridge that brings less is no change
+WORTH = 0.03  # of one number's share of the risk: a ridge that brings less is no change
 
 
 @dataclass(frozen=True)
