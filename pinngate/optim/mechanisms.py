@@ -34,7 +34,7 @@ class Mechanisms:
         robust: tails of the noise are judged, and outliers lose weight.
         scan_pause: a ridge at rest serves for several iterations.
         smoothness: of initial values that nothing but data tell, a prior for deep networks.
-        solver: where nothing but coefficients is unknown, a fit through a solver goes first.
+        solver: evolutions in time and at most one space axis are fitted through a solver, too.
         spare: fresh networks, warmed up by Adam, where the others are stuck.
         stiffening: quieter data get stiffer physics.
         strain: other networks are tried where data and physics are not met together.

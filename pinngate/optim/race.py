@@ -1,6 +1,8 @@
 """The race of candidate networks: who is at work and who has won.
 
-Where nothing but coefficients is unknown, a fit through a solver (`direct_fit`) goes first. Then,
+On evolutions in time and at most one space axis a fit through a solver (`direct_fit`) goes first,
+but where few values of a linear problem are all that is unknown: there it follows the small
+networks. If it goes astray it starts once more from the winner of the others (`polish`). Then,
 on one or two axes, a tensor basis (`collocation`), which is exact, too; where few values are all
 that is unknown on two axes, it follows the small networks. Then three divisions of networks. The
 small ones, one sine layer each, are fast and enough for linear problems, where the deep ones follow
