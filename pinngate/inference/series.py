@@ -111,6 +111,19 @@ def correlation(
     return Correlation(total / size, p_value, int(groups.max()) + 1, kind)
 
 
+def correlation_in_set(points: Array, residuals: Array, time: int) -> Correlation | None:
+    """Return the correlation of neighbouring residuals (n,) of one set; None where it is untested.
+
+    Args:
+        points: (n, axes).
+        residuals: of the set.
+        time: the column of time.
+    """
+    one_set = np.zeros(len(residuals), np.intp)
+    groups = groups_of(points, one_set, time)
+    return None if groups is None else correlation(points, residuals, one_set, *groups, time)
+
+
 def _scaled(points: Array) -> Array:
     extent = np.ptp(points, axis=0)
     return (points - points.min(axis=0)) / np.where(extent > 0, extent, 1.0)
@@ -151,4 +164,4 @@ def _nearest(points: Array, sets: Labels) -> tuple[Labels, Labels]:
     return unique[:, 0], unique[:, 1]
 
 
-__all__ = ["Correlation", "correlation", "groups_of"]
+__all__ = ["Correlation", "correlation", "correlation_in_set", "groups_of"]

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from pinngate.inference.noise_model import fit_noise
 from pinngate.inference.posterior import Posterior
-from pinngate.inference.series import correlation, groups_of
+from pinngate.inference.series import correlation_in_set
 from pinngate.linear.columns import JacobianColumns
 from pinngate.linear.factored import FactoredSystem
 from pinngate.linear.forms import DenseForm, Form
@@ -158,16 +158,12 @@ class ThroughSolver:
 
     def _has_outliers(self, fit: DirectFit) -> bool:
         """Whether residuals have heavy tails and are not alike in neighbours, as misfit is."""
+        time = self.parts.problem.axes.index("t")
         for data in self.parts.batches.sets:
             residuals = fit.residuals[data.name]
             if fit_noise(torch.as_tensor(residuals), OUTLIERS).is_heavy:
-                time, one_set = (
-                    self.parts.problem.axes.index("t"),
-                    np.zeros(len(residuals), np.intp),
-                )
-                groups = groups_of(data.points, one_set, time)
-                found = groups and correlation(data.points, residuals, one_set, *groups, time)
-                if not (found and found.is_clear):
+                found = correlation_in_set(data.points, residuals, time)
+                if found is None or not found.is_clear:
                     return True
         return False
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinngate.data.observations import ObservationSet
-from pinngate.inference.series import correlation, groups_of
+from pinngate.inference.series import correlation_in_set
 from pinngate.optim.direct_fit.exact_model import ExactModel, Solution, stacked
 from pinngate.optim.direct_fit.levenberg_marquardt import Iterate, NoiseScales
 from pinngate.optim.direct_fit.marched_states import CannotMarch
@@ -108,10 +108,8 @@ class FittedRecord:
         """Return the largest clear correlation of neighbouring residuals in a set, else 0."""
         time, largest = self.model.problem.axes.index("t"), 0.0
         for part, data in zip(self.noise.parts, self.sets, strict=True):
-            residual, one_set = found.residual[part], np.zeros(len(data.values), np.intp)
-            groups = groups_of(data.points, one_set, time)
-            alike = groups and correlation(data.points, residual, one_set, *groups, time)
-            if alike and alike.is_clear:
+            alike = correlation_in_set(data.points, found.residual[part], time)
+            if alike is not None and alike.is_clear:
                 largest = max(largest, alike.coefficient)
         return largest
 
