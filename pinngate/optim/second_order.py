@@ -27,8 +27,17 @@ from pinngate.model.residuals import ResidualModel
 from pinngate.model.terms import Batch
 from pinngate.optim.answer import SINGULAR, Answer
 from pinngate.optim.collocation.basis_solver import Collocation
-from pinngate.optim.direct_fit.candidate import ThroughSolver, can_be_marched
+from pinngate.optim.direct_fit.candidate import ThroughSolver
 from pinngate.optim.divisions import Division
+from pinngate.optim.entrants import (
+    BASIS,
+    POLISH,
+    SOLVER,
+    is_for_basis,
+    is_for_solver,
+    with_basis,
+    with_solver,
+)
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 from pinngate.optim.gauss_newton.stopping import EXACT
@@ -40,16 +49,12 @@ from pinngate.points.batches import Monitor
 from pinngate.points.sampling import POSTERIOR_POINTS
 from pinngate.points.smoothness import Smoothness
 from pinngate.statement.linearity import has_linear_equations, is_linear
-from pinngate.statement.options import RACE
 
 logger = logging.getLogger(__name__)
 
 REDRAW = 2  # iterations on the same collocation points
 QUIET = 1e-5  # score below which they are kept twice as long: two do not reach the last digits
 MANY_WEIGHTS = 500  # from which a second thread is worth its waking
-SOLVER, POLISH, BASIS = "solver", "polish", "basis"
-MOST_AXES = 2  # of a basis: on three, hard physics would need a product of ten thousand functions
-MANY_VALUES = 2000  # beyond, the least basis is cheaper than the least network
 
 
 class SecondOrder:
@@ -78,16 +83,16 @@ class SecondOrder:
         if not self.mechanisms.spare:
             divisions = [d for d in divisions if not d.is_spare]
         self.networks = {name: n for d in divisions for name, n in d.networks.items()}
-        is_for_basis = self.mechanisms.basis and _is_for_basis(parts)
-        if is_for_basis:
-            divisions = _with_basis(parts, divisions)
+        has_basis = self.mechanisms.basis and is_for_basis(parts)
+        if has_basis:
+            divisions = with_basis(parts, divisions)
         self.options = options
         self.plans = {name: self._plan(self._network(name)) for name in self.networks}
         self.solvers: dict[str, Candidate] = {}
-        if self.mechanisms.solver and _is_for_solver(parts):
-            divisions = _with_solver(parts, divisions)
+        if self.mechanisms.solver and is_for_solver(parts):
+            divisions = with_solver(parts, divisions)
             self.solvers[SOLVER] = ThroughSolver(parts, options)
-        if is_for_basis:
+        if has_basis:
             self.solvers[BASIS] = Collocation(parts, options)
             self._tell_of_noise(self.solvers[BASIS])
         for name, plan in self.plans.items():
@@ -358,56 +363,3 @@ class SecondOrder:
         self._batches = {name: Batch(**batch) for name, batch in state["batches"].items()}
         self.parts.batches.load_state_dict(state["drawn"])
         self.smoothness.load_state_dict(state["smoothness"])
-
-
-def _is_for_solver(parts: Parts) -> bool:
-    """Whether a direct fit through a solver races: on evolutions with no noise of one's own."""
-    solve = parts.problem.solve
-    is_free = solve.network == RACE and parts.own_network is None and solve.polish != "none"
-    is_free = is_free and parts.batches.device.type == "cpu" and not parts.own_noise()
-    has_data = parts.batches.num_points()["observations"] > 0
-    return is_free and has_data and can_be_marched(parts.problem)
-
-
-def _is_for_basis(parts: Parts) -> bool:
-    """Whether a tensor basis races: on one or two axes, where its products are few."""
-    problem, batches = parts.problem, parts.batches
-    is_free = problem.solve.network == RACE and parts.own_network is None
-    return (
-        is_free
-        and len(problem.axes) <= MOST_AXES
-        and batches.num_points()["observations"] > 0
-        and batches.dtype == torch.float64
-        and batches.device.type == "cpu"
-    )
-
-
-def _with_basis(parts: Parts, divisions: Sequence[Division]) -> tuple[Division, ...]:
-    """Return the divisions with that of the basis: first where it costs less than networks.
-
-    Where few values are all that is unknown, small networks are quick and know smooth fields better
-    than splines do; the basis follows where they do not fit.
-    """
-    basis = Division({BASIS: None})
-    if len(parts.problem.axes) > 1 and _is_of_few_values(parts):
-        return (*divisions[:1], basis, *divisions[1:])
-    return (basis, *divisions)
-
-
-def _with_solver(parts: Parts, divisions: Sequence[Division]) -> tuple[Division, ...]:
-    """Return the divisions with that of the solver: first but where means of networks are better.
-
-    Networks of one layer on a linear problem have a mean, which knows smooth fields better than
-    one function of the initial state does.
-    """
-    solver = Division({SOLVER: None})
-    if len(parts.problem.axes) > 1 and _is_of_few_values(parts) and is_linear(parts.problem):
-        return (*divisions[:1], solver, *divisions[1:])
-    return (solver, *divisions)
-
-
-def _is_of_few_values(parts: Parts) -> bool:
-    """Whether few values are all that is unknown."""
-    problem, count = parts.problem, parts.batches.num_points()["observations"]
-    is_searching = bool(problem.coefficients) or bool(problem.coefficient_fields)
-    return count < MANY_VALUES and not is_searching

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from pinngate import config
+from pinngate.optim.entrants import BASIS
 from pinngate.optim.gauss_newton.physics_weight import PhysicsWeight
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 from pinngate.optim.mechanisms import ALL
 from pinngate.optim.registry import resolve
-from pinngate.optim.second_order import BASIS, SecondOrder
+from pinngate.optim.second_order import SecondOrder
 from pinngate.runs.training import begin
 from tests.noisy_heat import NoisyHeat
 

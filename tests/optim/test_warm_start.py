@@ -10,7 +10,7 @@ import torch
 
 from pinngate.config import catalog, load
 from pinngate.optim.divisions import DIVISIONS
-from pinngate.optim.second_order import BASIS
+from pinngate.optim.entrants import BASIS
 from pinngate.optim.warm_start import STEPS, STEPS_AN_ITERATION
 from pinngate.points.grid import evaluation_grid
 from pinngate.runs.metrics import relative_l2

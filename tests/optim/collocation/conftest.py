@@ -9,4 +9,4 @@ from pinngate.optim import second_order
 
 @pytest.fixture(autouse=True)
 def without_a_solver(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(second_order, "_is_for_solver", lambda parts: False)
+    monkeypatch.setattr(second_order, "is_for_solver", lambda parts: False)

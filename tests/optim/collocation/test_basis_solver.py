@@ -9,7 +9,7 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import pinngate
-from pinngate.optim.second_order import BASIS
+from pinngate.optim.entrants import BASIS
 from pinngate.runs.training import begin
 
 

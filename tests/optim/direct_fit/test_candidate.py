@@ -14,9 +14,9 @@ from pinngate import config
 from pinngate.inference.posterior import field_gradients
 from pinngate.optim.direct_fit.candidate import POOR, ThroughSolver
 from pinngate.optim.divisions import SMALL
+from pinngate.optim.entrants import POLISH, SOLVER
 from pinngate.optim.gauss_newton.last_fit import gauss_newton_posterior
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
-from pinngate.optim.second_order import POLISH, SOLVER
 from pinngate.runs.training import begin
 from pinngate.statement.derivatives import Derivative
 from pinngate.statement.problem import changed

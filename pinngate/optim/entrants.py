@@ -1,0 +1,73 @@
+"""Who enters the race beside the networks, and when: a fit through a solver, a tensor basis.
+
+Pure statements about a problem and its data, between `divisions` and `second_order`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from pinngate.optim.direct_fit.candidate import can_be_marched
+from pinngate.optim.divisions import Division
+from pinngate.optim.parts import Parts
+from pinngate.statement.linearity import is_linear
+from pinngate.statement.options import RACE
+
+SOLVER, POLISH, BASIS = "solver", "polish", "basis"
+MOST_AXES = 2  # of a basis: on three, hard physics would need a product of ten thousand functions
+MANY_VALUES = 2000  # beyond, the least basis is cheaper than the least network
+
+
+def is_for_solver(parts: Parts) -> bool:
+    """Whether a direct fit through a solver races: on evolutions with no noise of one's own."""
+    solve = parts.problem.solve
+    is_free = solve.network == RACE and parts.own_network is None and solve.polish != "none"
+    is_free = is_free and parts.batches.device.type == "cpu" and not parts.own_noise()
+    has_data = parts.batches.num_points()["observations"] > 0
+    return is_free and has_data and can_be_marched(parts.problem)
+
+
+def is_for_basis(parts: Parts) -> bool:
+    """Whether a tensor basis races: on one or two axes, where its products are few."""
+    problem, batches = parts.problem, parts.batches
+    is_free = problem.solve.network == RACE and parts.own_network is None
+    return (
+        is_free
+        and len(problem.axes) <= MOST_AXES
+        and batches.num_points()["observations"] > 0
+        and batches.dtype == torch.float64
+        and batches.device.type == "cpu"
+    )
+
+
+def with_basis(parts: Parts, divisions: Sequence[Division]) -> tuple[Division, ...]:
+    """Return the divisions with that of the basis: first where it costs less than networks.
+
+    Where few values are all that is unknown, small networks are quick and know smooth fields better
+    than splines do; the basis follows where they do not fit.
+    """
+    basis = Division({BASIS: None})
+    if len(parts.problem.axes) > 1 and _is_of_few_values(parts):
+        return (*divisions[:1], basis, *divisions[1:])
+    return (basis, *divisions)
+
+
+def with_solver(parts: Parts, divisions: Sequence[Division]) -> tuple[Division, ...]:
+    """Return the divisions with that of the solver: first but where means of networks are better.
+
+    Networks of one layer on a linear problem have a mean, which knows smooth fields better than
+    one function of the initial state does.
+    """
+    solver = Division({SOLVER: None})
+    if len(parts.problem.axes) > 1 and _is_of_few_values(parts) and is_linear(parts.problem):
+        return (*divisions[:1], solver, *divisions[1:])
+    return (solver, *divisions)
+
+
+def _is_of_few_values(parts: Parts) -> bool:
+    """Whether few values are all that is unknown."""
+    problem, count = parts.problem, parts.batches.num_points()["observations"]
+    is_searching = bool(problem.coefficients) or bool(problem.coefficient_fields)
+    return count < MANY_VALUES and not is_searching
