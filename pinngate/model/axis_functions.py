@@ -35,6 +35,9 @@ class AxisFunctions(Protocol):
     def values(self, points: Array, order: int) -> Array:
         """Return derivatives of an order at points (N,) of the axis on [−1, 1]: (N, m)."""
 
+    def derivatives(self, points: Array, order: int) -> Array:
+        """Return a basis of what derivatives of an order span, at points (N,): (N, rank)."""
+
     def nodes(self) -> tuple[Array, Array]:
         """Return places that see every function, and the weights of their quadrature."""
 
@@ -59,6 +62,10 @@ class Trigonometric:
         constant = np.full((len(points), 1), math.sqrt(0.5) if order == 0 else 0.0)
         pairs = np.stack([growth * np.cos(angle), growth * np.sin(angle)], 2)
         return np.concatenate([constant, pairs.reshape(len(points), -1)], 1)
+
+    def derivatives(self, points: Array, order: int) -> Array:
+        """Return the functions themselves, but for the constant, at points (N,): (N, rank)."""
+        return self.values(points, 0)[:, min(order, 1) :]
 
     def nodes(self) -> tuple[Array, Array]:
         """Return even places, and their weights."""
@@ -106,6 +113,14 @@ class Splines:
     def values(self, points: Array, order: int) -> Array:
         """Return derivatives of an order at points (N,): (N, m)."""
         found: Array = self.splines(np.clip(points, -1, 1), nu=order) @ self.modes
+        return found
+
+    def derivatives(self, points: Array, order: int) -> Array:
+        """Return the splines of a degree that is lower by the order, at points (N,): (N, rank)."""
+        degree = DEGREE - order
+        places, counts = np.unique(self.knots, return_counts=True)
+        knots = np.repeat(places, np.minimum(counts, degree + 1))
+        found: Array = BSpline(knots, np.eye(len(knots) - degree - 1), degree)(points)
         return found
 
     def nodes(self) -> tuple[Array, Array]:

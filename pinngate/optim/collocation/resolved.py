@@ -24,16 +24,15 @@ from torch import Tensor
 
 from pinngate.model.axis_functions import AxisFunctions
 
-RANK = 1e-10  # of the largest singular value: below, a derivative is that of a polynomial
-
 
 def resolved_on(functions: AxisFunctions, order: int) -> Tensor:
-    """Return Ψ (nodes, n − order) of an axis: an orthonormal basis of derivatives on its nodes."""
+    """Return Ψ (nodes, rank) of an axis: an orthonormal basis of derivatives on its nodes.
+
+    One direction more than derivatives span, of rounding, would be a condition that no field meets.
+    """
     points, weights = functions.nodes()
-    growth = np.maximum(functions.frequencies, 1.0) ** order
-    rows = np.sqrt(weights)[:, None] * functions.values(points, order) / growth
-    u, s, _ = np.linalg.svd(rows, full_matrices=False)
-    return torch.as_tensor(np.ascontiguousarray(u[:, s > RANK * s[0]]))
+    rows = np.sqrt(weights)[:, None] * functions.derivatives(points, order)
+    return torch.as_tensor(np.ascontiguousarray(np.linalg.qr(rows)[0]))
 
 
 @dataclass(frozen=True)

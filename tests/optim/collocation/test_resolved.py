@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
+from scipy.optimize import least_squares
 
 import pinngate
 from pinngate.linear.columns import JacobianColumns
@@ -106,3 +109,59 @@ def test_exact_physics_does_not_take_the_solution_of_a_coarse_basis() -> None:
     )
     # the noise that is left in some fifteen free amplitudes
     assert np.sqrt(np.mean(error**2)) < 0.1 * np.sqrt(25 / 3000)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+def test_nested_intervals_leave_no_rounding_in_the_resolved_space(order: int) -> None:
+    """One direction too many is a condition that no field can meet: it fixed the place of loads."""
+    breaks = np.linspace(-1, 1, 41).tolist()
+    for level in range(5):
+        middles = [(low + high) / 2 for low, high in itertools.pairwise(breaks)]
+        breaks = sorted([*breaks, *(m for m in middles if abs(m + 0.13) < 0.3 / 2**level)])
+    functions = Splines(breaks)
+    psi = resolved_on(functions, order)
+    assert psi.shape[1] == len(functions.frequencies) - order
+    points, weights = functions.nodes()
+    low = torch.as_tensor(np.sqrt(weights)[:, None] * functions.values(points, order)[:, 2:20])
+    assert torch.allclose(psi @ (psi.T @ low), low, atol=1e-6 * float(low.abs().max()))
+
+
+def test_derivatives_at_a_kink_may_jump() -> None:
+    functions = Splines([-1.0, -0.5, 0.2, 1.0], {0.2: 0})
+    points, weights = functions.nodes()
+    psi = resolved_on(functions, 1)
+    jump = torch.as_tensor(np.sqrt(weights) * (points > 0.2))
+    assert torch.allclose(psi @ (psi.T @ jump), jump, atol=1e-12)
+    assert psi.shape[1] == len(functions.frequencies) - 1
+
+
+def test_a_load_thinner_than_the_intervals_finds_its_place() -> None:
+    """The interval of a place is that of least squares on the closed form, sine by sine."""
+    x = np.linspace(0.1, 2.9, 29)
+    waves = np.arange(1, 300) * np.pi / 3
+
+    def sagging(size: float, place: float) -> np.ndarray:
+        shape = np.exp(-((waves * 0.05) ** 2) / 2) / waves**4
+        return 2 / 3 * size / 2e4 * np.sin(np.outer(x, waves)) @ (np.sin(waves * place) * shape)
+
+    values = sagging(500.0, 1.3) + 1e-4 * np.random.default_rng(1).standard_normal(len(x))
+    expected = least_squares(lambda p: (sagging(*p) - values) / 1e-4, [500, 1.3], x_scale=[100, 1])
+    scatter = np.sqrt(2 * expected.cost / (len(x) - 2))
+    stds = scatter * np.sqrt(np.diag(np.linalg.inv(expected.jac.T @ expected.jac)))
+    solution = pinngate.solve(
+        pinngate.Problem(
+            domain={"x": [0, 3]},
+            unknowns=["w"],
+            estimate={
+                "P": pinngate.Unknown(100, positive=True),
+                "a": pinngate.Unknown(1.5, lower=0, upper=3),
+            },
+            equations=["2e4*w_xxxx = P/(0.05*sqrt(2*pi))*exp(-(x - a)**2/(2*0.05**2))"],
+            conditions=[f"{name} = 0 at x = {end}" for name in ("w", "w_xx") for end in (0, 3)],
+            observations=[pinngate.Observations("w", x, values)],
+        )
+    )
+    for name, value, std in zip(("P", "a"), expected.x, stds, strict=True):
+        found = solution.coefficients[name]
+        assert abs(found.estimate - value) < 0.3 * std
+        assert found.std == pytest.approx(std, rel=0.3)
