@@ -218,14 +218,21 @@ class SecondOrder:
         if self._is_to_polish():
             self._polish(self.race.at_work)
             self.race.reopen(Division({POLISH: None}))
+        elif self.race.winner is not None and (conclusive := self._conclusive()):
+            self.race.settle(min(conclusive, key=lambda name: self.solvers[name].score))
 
     def _is_to_polish(self) -> bool:
         """Whether the race is over and a solver that went astray has a better start now."""
         winner, solver = self.race.winner, self.solvers.get(SOLVER)
         if winner is None or solver is None or POLISH in self.solvers:
             return False
-        went_astray = SOLVER in self.race.failed or (solver.iteration > 0 and solver.is_poor)
-        return went_astray and winner != SOLVER and not self.solvers[winner].noise.has_heavy_tails
+        has_failed = SOLVER in self.race.failed and not self.solvers[winner].noise.has_heavy_tails
+        return winner != SOLVER and (has_failed or (solver.iteration > 0 and solver.is_poor))
+
+    def _conclusive(self) -> list[str]:
+        """Return the candidates against which others can only score by bending the physics."""
+        exact = [(name, self.solvers[name]) for name in (SOLVER, POLISH) if name in self.race.sound]
+        return [n for n, s in exact if isinstance(s, ThroughSolver) and s.is_conclusive]
 
     def _polish(self, name: str) -> None:
         """Add a fit through the solver that starts from a candidate's answer."""

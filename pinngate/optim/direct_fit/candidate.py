@@ -113,6 +113,15 @@ class ThroughSolver:
         """Whether the solver's solutions leave much of the data unexplained."""
         return self.fit is None or self.fit.is_poor
 
+    @property
+    def is_conclusive(self) -> bool:
+        """Whether it explains the data and its class of solutions, all numbers, has no richer one.
+
+        A network of lower score then owes it to physics that it meets only softly.
+        """
+        fit = self.fit
+        return fit is not None and self.is_exact and fit.explains and not fit.unknowns.blocks
+
     def step(self, batches: Batches) -> dict[str, float]:
         """Solve, and return the row of the log.
 

@@ -100,18 +100,14 @@ class FittedRecord:
         self._last = None
         return int(self.noise.active.sum())
 
-    def is_poor(self, found: Iterate) -> bool:
-        """Whether a fit leaves most of a set's variance, or more of a pattern than of noise."""
-        return self.unexplained(found) > POOR or self._pattern(found) > PATTERN
-
-    def _pattern(self, found: Iterate) -> float:
-        """Return the largest clear correlation of neighbouring residuals in a set, else 0."""
-        time, largest = self.model.problem.axes.index("t"), 0.0
+    def has_pattern(self, found: Iterate) -> bool:
+        """Whether neighbouring residuals of a set share more than a pattern of the noise's size."""
+        time = self.model.problem.axes.index("t")
         for part, data in zip(self.noise.parts, self.sets, strict=True):
             alike = correlation_in_set(data.points, found.residual[part], time)
-            if alike is not None and alike.is_clear:
-                largest = max(largest, alike.coefficient)
-        return largest
+            if alike is not None and alike.is_clear and alike.coefficient > PATTERN:
+                return True
+        return False
 
     def unexplained(self, found: Iterate) -> float:
         """Return the largest share of its variance that a set leaves unexplained."""

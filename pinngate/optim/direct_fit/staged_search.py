@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
 from pinngate.optim.direct_fit.block_ridges import Ridges
-from pinngate.optim.direct_fit.fitted_record import TOLERANCE, FittedRecord
+from pinngate.optim.direct_fit.fitted_record import POOR, TOLERANCE, FittedRecord
 from pinngate.optim.direct_fit.levenberg_marquardt import Iterate, LevenbergMarquardt
 from pinngate.optim.direct_fit.marched_states import CannotMarch
 
@@ -32,7 +32,8 @@ FIRST_RIDGE = 0.1
 HORIZONS = (1 / 16, 1 / 8, 1 / 4, 1 / 2)  # of the record
 FEWEST_VALUES = 3  # for each number that is free, in a part of the record
 DECADES = {1: 10.0, 2: 2.0}  # how far half-decades are searched, by number of coefficients
-MOST_REFITTED = 3  # of the best places among them
+STARTS = 3  # refitted of the best places among them; as many that end alike confirm the end
+ALIKE = 0.01  # of what is left unexplained, in ends that are the same
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class StagedSearch:
         self.ridges = Ridges(unknowns.blocks, unknowns.num_free, FIRST_RIDGE)
         self.steps = LevenbergMarquardt(record.at, record.noise, self.ridges, unknowns.length)
         self.error = SolverError(np.inf, np.inf)
+        self._left: list[float] = []
 
     def run(self, theta: Array) -> Iterate:
         """Return the best iterate from a start, on a resolution whose error is small.
@@ -77,9 +79,9 @@ class StagedSearch:
         record = self.record
         if record.at(theta) is not None:
             record.adapt(theta, record.num_nodes, TOLERANCE)
-        found = self.steps.run(theta, self.max_iterations)
+        found = self._ended(self.steps.run(theta, self.max_iterations))
         for another in (self._grown, self._scanned):
-            if not self._is_poor(found):
+            if found is not None and not self.is_poor(found):
                 break
             found = self._better(found, another(theta, found))
         if found is None:
@@ -87,8 +89,22 @@ class StagedSearch:
         record.adapt(found.theta, record.num_nodes, TOLERANCE)
         return self._refined(self.steps.run(found.theta, self.max_iterations) or found)
 
-    def _is_poor(self, found: Iterate | None) -> bool:
-        return found is None or self.record.is_poor(found)
+    def is_poor(self, found: Iterate) -> bool:
+        """Whether a fit leaves most of a set's variance, or a pattern that other starts may not."""
+        is_unexplained = self.record.unexplained(found) > POOR
+        return is_unexplained or (self.record.has_pattern(found) and not self._is_confirmed)
+
+    @property
+    def _is_confirmed(self) -> bool:
+        """Whether several starts came to the best end."""
+        best = (1 + ALIKE) * min(self._left, default=np.inf)
+        return sum(left <= best for left in self._left) >= STARTS
+
+    def _ended(self, found: Iterate | None) -> Iterate | None:
+        """Note what the end of a search from one start leaves unexplained."""
+        if found is not None:
+            self._left.append(self.record.unexplained(found))
+        return found
 
     def _better(self, one: Iterate | None, other: Iterate | None) -> Iterate | None:
         if one is None or other is None:
@@ -104,7 +120,7 @@ class StagedSearch:
                 continue
             found = self.steps.run(at, self.max_iterations)
             at = at if found is None else found.theta
-        return found
+        return self._ended(found)
 
     def _scanned(self, theta: Array, found: Iterate | None) -> Iterate | None:
         """Return the best fit from the best places in half-decades of the coefficients."""
@@ -114,9 +130,9 @@ class StagedSearch:
         ]
         tried.sort(key=self._promise)
         best = None
-        for here in tried[:MOST_REFITTED]:
-            best = self._better(best, self.steps.run(here.theta, self.max_iterations))
-            if not self._is_poor(best):
+        for here in tried[:STARTS]:
+            best = self._better(best, self._ended(self.steps.run(here.theta, self.max_iterations)))
+            if best is not None and not self.is_poor(best):
                 break
         return best
 

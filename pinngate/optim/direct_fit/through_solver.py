@@ -20,7 +20,7 @@ from pinngate.errors import InputError
 from pinngate.expression import ZERO, coefficients_of, constant_value
 from pinngate.model.coefficients import Coefficients
 from pinngate.optim.direct_fit.exact_model import ExactModel, Solution
-from pinngate.optim.direct_fit.fitted_record import TOLERANCE, FittedRecord
+from pinngate.optim.direct_fit.fitted_record import POOR, TOLERANCE, FittedRecord
 from pinngate.optim.direct_fit.levenberg_marquardt import Iterate
 from pinngate.optim.direct_fit.marched_states import CannotMarch
 from pinngate.optim.direct_fit.marching_form import MarchingForm
@@ -125,6 +125,11 @@ class DirectFit:
     def is_settled(self) -> bool:
         """Whether a finer solver moves nothing by more than a share of its deviation."""
         return self.solver_error.shift < SHIFT
+
+    @property
+    def explains(self) -> bool:
+        """Whether it explains most of every set's variance."""
+        return self.unexplained <= POOR
 
     @property
     def largest_share(self) -> float:
@@ -277,7 +282,7 @@ def _answer(search: StagedSearch, found: Iterate, began: float) -> DirectFit:
         noise_std={data.name: float(np.sqrt(np.square(std[p]).mean())) for data, p in by_set},
         risk=float(np.square(left_out).mean()),
         unexplained=record.unexplained(found),
-        is_poor=record.is_poor(found),
+        is_poor=search.is_poor(found),
         is_converged=search.steps.has_converged,
         iterations=search.steps.iterations,
         seconds=time.perf_counter() - began,

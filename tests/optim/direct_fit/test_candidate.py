@@ -158,6 +158,23 @@ def test_what_goes_astray_is_polished_from_the_winner() -> None:
         assert found.std < 0.05 * value
 
 
+def test_a_lower_score_by_bent_physics_does_not_win() -> None:
+    t = np.linspace(0, 10, 60)
+    pattern = 0.05 * np.sin(4 * t) + 0.002 * np.random.default_rng(0).standard_normal(60)
+    problem = pinngate.Problem(
+        domain={"t": [0, 10]},
+        unknowns=["u"],
+        equations=["u_t = b - a*u"],
+        estimate={"a": pinngate.Unknown(1.0), "b": pinngate.Unknown(0.5)},
+        observations=[pinngate.Observations("u", t, np.exp(-0.5 * t) + 0.2 + pattern)],
+    )
+    metrics = pinngate.solve(problem).metrics
+    race = {entry["network"]: entry for entry in metrics["race"]}
+    assert race["basis"]["risk"] < race[SOLVER]["risk"]
+    assert race[SOLVER]["is_winner"] or race[POLISH]["is_winner"]
+    assert metrics["verdict"] == "doubtful"
+
+
 def test_deviations_of_free_initial_values_are_those_of_the_fit() -> None:
     solution = pinngate.solve(pinngate.load("predator-prey"))
     times = np.linspace(0, 15, 6)
