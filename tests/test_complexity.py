@@ -36,7 +36,7 @@ EXCEPTIONS: dict[str, str] = {
     "model.networks.Network.__init__": "one parameter for each thing around a network",
     "model.own_network.OwnNetwork": "what a network says of itself",
     "optim.gated_update.population_risk_adam": "the form of torch.optim's functions",
-    "optim.collocation.basis_solver.Collocation": "to be parted into space, stage and ladder",
+    "optim.collocation.basis_solver.Collocation": "what the race and the answer ask of a candidate",
     "optim.direct_fit.candidate.ThroughSolver": "what the race and the answer ask of a candidate",
     "optim.gauss_newton.trust_region.descend": "the numbers of one step",
     "optim.gauss_newton.solver.PopulationRiskGaussNewton": "to be parted with the race",

@@ -50,10 +50,8 @@ STUCK = 0.01  # level of the test whether risk and repeated measurements disagre
 class Candidate(Protocol):
     """What the race and the answer ask of a solver, of networks and of a basis alike."""
 
-    network: Network
     coefficients: Coefficients
     noise: DataNoise
-    model: ResidualModel
     form: Form
     options: GaussNewtonOptions
     reason: str | None
@@ -61,6 +59,14 @@ class Candidate(Protocol):
     unit: float
     last_score: float
     last_lookahead: float
+
+    @property
+    def network(self) -> Network:
+        """The fields as they are."""
+
+    @property
+    def model(self) -> ResidualModel:
+        """The residuals."""
 
     @property
     def ridge(self) -> float:

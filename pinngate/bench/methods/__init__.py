@@ -9,12 +9,15 @@ from __future__ import annotations
 from pinngate.bench.methods.contract import Method
 from pinngate.bench.methods.deepxde_rival import DEEPXDE
 from pinngate.bench.methods.first_order_rivals import FIRST_ORDER
+from pinngate.bench.methods.least_squares import LEAST_SQUARES
 from pinngate.bench.methods.own import OWN
 from pinngate.bench.methods.pipelines import PIPELINES
 from pinngate.bench.methods.variational import VARIATIONAL
 from pinngate.errors import InputError, nearest
 
-METHODS = {m.name: m for m in (*OWN, *FIRST_ORDER, *DEEPXDE, *PIPELINES, *VARIATIONAL)}
+METHODS = {
+    m.name: m for m in (*OWN, *FIRST_ORDER, *DEEPXDE, *PIPELINES, *LEAST_SQUARES, *VARIATIONAL)
+}
 DEFAULT = "population-risk-gauss-newton"
 
 

@@ -38,6 +38,10 @@ class Continuation:
         """Whether the weight now tried is the last one."""
         return self.value >= self.goal * (1 - 1e-9)
 
+    def begin_again(self, value: float) -> None:
+        """Go back to a first weight; the goal stays."""
+        self.value, self.accepted, self.factor = value, 0.0, FACTOR
+
     def rise(self, factor: float) -> None:
         """Go on to a larger weight."""
         self.accepted = self.value

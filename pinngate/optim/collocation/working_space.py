@@ -1,0 +1,189 @@
+"""The tensor basis at work: its resolution and sizes, its nodes, its rows, and what it misses.
+
+Above `spaces`, which makes bases and finer ones; below `ascent`, which says when to refine.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pinngate.linear.forms import Trial
+from pinngate.linear.jacobian import Batches, assign, flatten, row_weights, weighted_residuals
+from pinngate.linear.linearisation import Linearisation
+from pinngate.model.bases import TensorBasis
+from pinngate.model.coefficients import Coefficients
+from pinngate.model.residuals import ResidualModel
+from pinngate.model.row_weights import RowWeights
+from pinngate.model.scales import FieldScale, Scales
+from pinngate.model.terms import problem_terms
+from pinngate.optim.collocation.continuation import Continuation
+from pinngate.optim.collocation.resolved import Resolved
+from pinngate.optim.collocation.spaces import (
+    Resolution,
+    by_interval,
+    coarsening_errors,
+    first_resolution,
+    resolved_parts,
+    space,
+)
+from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
+from pinngate.optim.parts import Parts
+from pinngate.points.basis_nodes import node_batches
+
+Array = NDArray[np.float64]
+
+UNRESOLVED_WEIGHT = 0.1  # most of the weight of what the basis cannot do away with
+KNOWN_SIZE = 3.0  # factor by which a hidden field may differ from the size it is given
+
+
+class WorkingSpace:
+    """The basis of one problem at its present resolution.
+
+    Args:
+        parts: the problem.
+        coefficients: the scalar ones.
+        options: weights of equations and conditions at the reference.
+        weight: of the physics, as it rises.
+        most_functions: of all fields.
+
+    Attributes:
+        network: fields and functions at their present weights.
+        model: residuals of equations, conditions and observations.
+        batches: nodes and data.
+        anchor: the weights that the ridge holds to, zeros.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        coefficients: Coefficients,
+        options: GaussNewtonOptions,
+        weight: Continuation,
+        most_functions: int,
+    ) -> None:
+        self.parts, self.coefficients, self.options = parts, coefficients, options
+        self.weight, self.most_functions = weight, most_functions
+        self.build(first_resolution(parts.problem, coefficients), dict(parts.batches.scales))
+
+    def build(self, resolution: Resolution, scales: Scales) -> None:
+        """Make the basis of a resolution, with its nodes and terms."""
+        problem, source = self.parts.problem, self.parts.batches
+        self.resolution, self.scales = resolution, dict(scales)
+        self.network = space(problem, resolution, scales)
+        observed = [o.expression for o in source.sets]
+        self.model = ResidualModel(problem_terms(problem, observed, scales), problem)
+        fields = self.fields
+        functions = dict(zip(problem.axes, fields.functions, strict=True))
+        self.batches = node_batches(source, functions, len(fields.members))
+        self.trial = Trial(self.model, self.network, self.coefficients)
+        slices = row_weights(self.model, self.batches, {}).slices
+        num_rows = {name: rows.stop - rows.start for name, rows in slices.items()}
+        resolved = resolved_parts(problem, fields, self.model.terms, num_rows)
+        self._resolved = [(slices[name], axes) for name, axes in resolved.items()]
+        self.anchor = self.theta[: self.network.num_parameters] * 0
+
+    @property
+    def fields(self) -> TensorBasis:
+        """The basis of the fields, beside those of coefficients that vary."""
+        first = self.network.networks[0]
+        if not isinstance(first, TensorBasis):
+            raise TypeError("a space is made of bases")
+        return first
+
+    @property
+    def theta(self) -> Tensor:
+        """Weights, then raw coefficients, (P,)."""
+        return flatten(self.network, self.coefficients)
+
+    @theta.setter
+    def theta(self, theta: Tensor) -> None:
+        assign(self.network, self.coefficients, theta)
+
+    def row_weights(self, batches: Batches) -> RowWeights:
+        """Return the weights of the rows, in units of the fields' size."""
+        counts = row_weights(self.model, batches, {}).counts()
+        observed = sum(counts[t.name] for t in self.model.terms if t.kind == "observation")
+        of_kind = {
+            "equation": self.options.equation_weight * self.weight.value,
+            "condition": self.options.condition_weight * max(1.0, self.weight.value),
+        }
+        by_term = {
+            t.name: of_kind.get(t.kind, 1.0)
+            * (math.sqrt(observed / counts[t.name]) if t.kind in of_kind else 1.0)
+            / self.network.unit
+            for t in self.model.terms
+        }
+        return row_weights(self.model, batches, by_term)
+
+    @property
+    def mixing(self) -> Resolved:
+        """What weighs the resolved part of the physics at the present weight."""
+        return Resolved(self._resolved, min(1.0, UNRESOLVED_WEIGHT / self.weight.value))
+
+    def residuals(self) -> Tensor:
+        """Return the weighted residuals at the nodes, (N,)."""
+        return weighted_residuals(*self.trial, self.batches, self.row_weights(self.batches))
+
+    def misfit(self, line: Linearisation) -> float:
+        """Return Σ r² of the physics at the reference weights, as a mean over the observations."""
+        total = 0.0
+        for term in self.model.terms:
+            if term.kind in ("equation", "condition"):
+                value = self.weight.value
+                weight = max(1.0, value) if term.kind == "condition" else value
+                rows = line.weights.slices[term.name]
+                total += float(line.plain[rows].square().sum()) / weight**2
+        return total / len(line.observed)
+
+    def missed(self) -> dict[str, Array]:
+        """Return what coarser bases would miss, by axis and interval, in the fields' size."""
+        return coarsening_errors(self.parts.problem, self.resolution, self.fields)
+
+    def left_over(self) -> dict[str, Array]:
+        """Return by axis and interval what of the physics the basis cannot do away with."""
+        if not self._resolved:
+            problem = self.parts.problem
+            return coarsening_errors(problem, self.resolution, self.fields, is_of_derivatives=True)
+        found = self.mixing.left_over(self.residuals())
+        return by_interval(self.resolution, self.fields, found)
+
+    def share_left_over(self) -> float:
+        """Return the part of the physics' misfit that the basis cannot do away with."""
+        if not self._resolved:
+            return 1.0
+        rows = self.residuals()[: self.row_weights(self.batches).observed.start]
+        rest = Resolved(self._resolved, 0.0)(rows)
+        return 1 - float(rest.square().sum() / rows.square().sum().clamp_min(1e-300))
+
+    def change(self, resolution: Resolution) -> bool:
+        """Carry the fields over to another resolution; return whether there was room."""
+        made = space(self.parts.problem, resolution, self.scales)
+        if made.num_parameters > self.most_functions:
+            return False
+        self._carry_over(resolution, self.scales)
+        return True
+
+    def learn_sizes(self) -> None:
+        """Give hidden fields the size that they have by now."""
+        seen = {o.of for o in self.parts.batches.sets if o.is_of_field}
+        values = self.network(self.batches[self.parts.batches.equation_names[0]].points).detach()
+        grown = {}
+        for k, name in enumerate(self.parts.problem.solved_fields):
+            size = float(values[:, k].square().mean().sqrt())
+            ratio = size / self.scales[name].size
+            if name not in seen and size > 0 and max(ratio, 1 / ratio) > KNOWN_SIZE:
+                grown[name] = FieldScale(size)
+        if grown:
+            self._carry_over(self.resolution, self.scales | grown)
+
+    def _carry_over(self, resolution: Resolution, scales: Scales) -> None:
+        before = self.network
+        self.build(resolution, scales)
+        places = self.batches[self.parts.batches.equation_names[0]].points
+        for old, new in zip(before.networks, self.network.networks, strict=True):
+            if isinstance(new, TensorBasis):
+                new.fit_to(old, places)
