@@ -54,6 +54,9 @@ class Suite:
         levels: relative L2 errors to which iterations and time are told.
         drawn: labels whose error against time is drawn; all where empty.
         about: one sentence for the report.
+        best: label of the method whose answers are the best that data and model allow, see
+            `honesty`.
+        unanswerable: problems to which no answer is right.
     """
 
     name: str
@@ -66,6 +69,8 @@ class Suite:
     levels: tuple[float, ...] = ()
     drawn: tuple[str, ...] = ()
     about: str = ""
+    best: str | None = None
+    unanswerable: tuple[str, ...] = ()
 
     @property
     def reference(self) -> str:
@@ -149,7 +154,7 @@ def cut(
 
 def _keeping_methods(suite: Suite, methods: Sequence[str]) -> Suite:
     require_known(methods, suite.methods, "--method")
-    kept = {k: v for k, v in suite.methods.items() if k in (*methods, suite.reference)}
+    kept = {k: v for k, v in suite.methods.items() if k in (*methods, suite.reference, suite.best)}
     return replace(suite, methods=kept, drawn=())  # what is asked for is drawn
 
 

@@ -25,6 +25,8 @@ KEYS = (
     "levels",
     "drawn",
     "about",
+    "best",
+    "unanswerable",
 )
 
 
@@ -47,9 +49,12 @@ def load_suite(name: str) -> Suite:
         for label, given in _or(stated, "settings", {"default": None}).items()
     }
     methods = _methods(stated, where, problems, tuple(settings))
-    baseline = stated.get("baseline")
-    if baseline is not None:
-        require_known([baseline], methods, f"{where}: baseline")
+    baseline, best = stated.get("baseline"), stated.get("best")
+    for key, label in (("baseline", baseline), ("best", best)):
+        if label is not None:
+            require_known([label], methods, f"{where}: {key}")
+    unanswerable = _texts(_or(stated, "unanswerable", []), f"{where}: unanswerable")
+    require_known(unanswerable, problems, f"{where}: unanswerable")
     drawn = _texts(_or(stated, "drawn", []), f"{where}: drawn")
     require_known(drawn, methods, f"{where}: drawn")
     return Suite(
@@ -62,6 +67,8 @@ def load_suite(name: str) -> Suite:
         tuple(_level(value, f"{where}: levels") for value in _or(stated, "levels", ())),
         drawn,
         str(_or(stated, "about", "")),
+        best,
+        unanswerable,
     )
 
 

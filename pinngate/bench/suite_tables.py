@@ -2,8 +2,9 @@
 
 ``runs.csv`` holds every run, ``courses.csv`` the error against time, ``summary.csv`` one line for
 each problem, setting, method and field, ``coefficients.csv`` the same for unknown coefficients,
-``comparisons.csv`` every method against the baseline and ``standing.csv`` the place of the baseline
-in every cell. ``summary.md`` is for reading, and for an ablation `ablation` has a table of its own.
+``comparisons.csv`` every method against the baseline, ``standing.csv`` the place of the baseline
+in every cell and ``honesty.csv`` what a method's word is worth. ``summary.md`` is for reading, and
+for an ablation `ablation` has a table of its own.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pinngate import __version__
+from pinngate.bench import honesty
 from pinngate.bench.ablation import write_ablation
 from pinngate.bench.matrix import columns
 from pinngate.bench.measures import Row
@@ -158,11 +160,22 @@ def write_tables(suite: Suite, rows: Sequence[Row], folder: Path, command: str) 
     if tables.left_out:
         lines += ["", "## Not applicable", ""]
         lines += [f"- {r['method']} to {r['problem']}: {r['reason']}" for r in tables.left_out]
+    if suite.best:
+        lines += _honesty(suite, rows, folder)
     if suite.is_ablation:
         write_ablation(suite, rows, folder, version_line(command))
     path = folder / "summary.md"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
+
+
+def _honesty(suite: Suite, rows: Sequence[Row], folder: Path) -> list[str]:
+    """Return what the methods' words are worth, written to ``honesty.csv``, too."""
+    table = honesty.honesty(suite, rows)
+    table += honesty.tally(table)
+    _write_csv(folder / "honesty.csv", table)
+    about = honesty.ABOUT.format(best=suite.best)
+    return ["", "## What it says of its answers", "", about, *markdown(honesty.COLUMNS, table)]
 
 
 def _rivalry(suite: Suite, tables: Tables, places: Sequence[Row]) -> list[str]:

@@ -48,11 +48,15 @@ STUCK = 0.01  # level of the test whether risk and repeated measurements disagre
 
 
 class Candidate(Protocol):
-    """What the race and the answer ask of a solver, of networks and of a basis alike."""
+    """What the race and the answer ask of a solver, of networks and of a basis alike.
+
+    `is_sampling` says whether it meets the physics on the points that are drawn.
+    """
 
     coefficients: Coefficients
     noise: DataNoise
     form: Form
+    is_sampling: bool
     options: GaussNewtonOptions
     reason: str | None
     iteration: int

@@ -242,7 +242,7 @@ class SecondOrder:
     def _iterate(self, solver: Candidate) -> dict[str, float]:
         is_quiet = self.mechanisms.quiet_points and solver.last_score <= QUIET
         period = (2 if is_quiet else 1) * (REDRAW if self.mechanisms.redraw else 1)
-        if self.race.in_heat % period == 0 and self.iteration > 0:
+        if solver.is_sampling and self.race.in_heat % period == 0 and self.iteration > 0:
             self._draw()
         return solver.step(self._batches)
 

@@ -101,7 +101,7 @@ def _integrate(
         try:
             with np.errstate(all="ignore"):
                 result = solve_ivp(
-                    _Rate(system, method.max_evaluations),
+                    Rate(system, method.max_evaluations),
                     (begin, end),
                     start,
                     method=method.name,
@@ -109,7 +109,7 @@ def _integrate(
                     atol=tolerance * size,
                     dense_output=True,
                 )
-        except _StiffError:
+        except StiffError:
             continue
         except (ValueError, RuntimeError) as error:  # not finite: scipy's factorisation refuses
             message = str(error)
@@ -120,18 +120,19 @@ def _integrate(
     raise SolveError(f"the integration in time fails at t = {reached:g}: {message}")
 
 
-class _Rate:
-    """d(state)/dt of a system; refuses more than `max_evaluations`."""
+class Rate:
+    """d(state)/dt of a system, (t, state) ↦ (components,); refuses more than `max_evaluations`."""
 
-    def __init__(self, system: Evolution, max_evaluations: float) -> None:
+    def __init__(self, system: Evolution, max_evaluations: float = inf) -> None:
         self._system, self._left = system, max_evaluations
         places = {n: system.component_of(s)[0] for n, s in system.symbols.items()}
         self._rows = {n: system.components.index(place) for n, place in places.items()}
 
     def __call__(self, t: float, state: Array) -> Array:
+        """Return the rate of each component."""
         self._left -= 1
         if self._left < 0:
-            raise _StiffError
+            raise StiffError
         system = self._system
         values = {"t": float(t)} | {n: state[i] for n, i in self._rows.items()}
         return np.array(
@@ -144,5 +145,5 @@ class _Rate:
         )
 
 
-class _StiffError(Exception):
-    """The explicit method takes too many steps; never leaves this module."""
+class StiffError(Exception):
+    """The method takes too many steps."""

@@ -189,3 +189,22 @@ def test_methods_for_boxes_do_not_apply_to_shapes() -> None:
     for name in ("4d-var", "deepxde-adam"):
         with pytest.raises(NotApplicable):
             solved(name, {}, shaped)
+
+
+def test_least_squares_through_a_solver_finds_rates_with_intervals() -> None:
+    on = case("predator-prey")
+    for options in ({}, {"start": "truth"}):
+        outcome, _ = solved("least-squares-solver", options, on)
+        assert outcome.intervals is not None
+        for name, truth in on.problem.true_coefficients().items():
+            found = outcome.intervals[name]
+            assert found.lower < truth < found.upper
+            assert abs(outcome.coefficients[name] - truth) < 4 * found.std < 0.1 * truth
+        assert on.known is not None
+        error = np.linalg.norm(outcome.fields["u"] - on.known["u"])
+        assert error < 0.03 * np.linalg.norm(on.known["u"])
+
+
+def test_least_squares_through_a_solver_is_for_ordinary_equations() -> None:
+    with pytest.raises(NotApplicable, match="ordinary"):
+        solved("least-squares-solver", {}, case())

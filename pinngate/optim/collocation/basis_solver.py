@@ -66,6 +66,8 @@ class Collocation:
         reason: None while it goes on, else a sentence that says why to stop.
     """
 
+    is_sampling = False
+
     def __init__(self, parts: Parts, options: GaussNewtonOptions) -> None:
         self.parts, self.options = parts, options
         self.form: Form = DenseForm(is_factored=True)

@@ -73,6 +73,8 @@ class ThroughSolver:
         fit: the answer, None before.
     """
 
+    is_sampling = False
+
     def __init__(
         self, parts: Parts, options: GaussNewtonOptions, start: Candidate | None = None
     ) -> None:

@@ -76,6 +76,8 @@ class PopulationRiskGaussNewton:
     chosen anew, its eigendecomposition.
     """
 
+    is_sampling = True
+
     def __init__(
         self,
         model: ResidualModel,
