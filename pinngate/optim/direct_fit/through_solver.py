@@ -201,7 +201,7 @@ def direct_fit(
         found = _answer(search, search.run(theta), began)
         has_values = sum(len(data.values) for data in sets) > 2 * unknowns.count
         # where the data determine more than half of a function, more of it would find more
-        if found.largest_share < 0.5 or not has_values:
+        if found.is_poor or found.largest_share < 0.5 or not has_values:
             return found
         fineness *= 2
 
