@@ -25,9 +25,9 @@ from pinngate.optim.direct_fit.marched_states import CannotMarch
 
 Array = NDArray[np.float64]
 
-MOST_NODES = 900
-FINER_NODES, FINER_STEPS = 1.6, 0.25
-SHIFT = 0.25  # of a standard deviation: what a finer solver may move
+MOST_NODES, LEAST_TOLERANCE = 2400, 1e-11
+FINER = 2.5  # times smaller an error at least, from one resolution to the next
+SHIFT = 0.25  # of a standard deviation: what the error of the solver may move
 FIRST_RIDGE = 0.1
 HORIZONS = (1 / 16, 1 / 8, 1 / 4, 1 / 2)  # of the record
 FEWEST_VALUES = 3  # for each number that is free, in a part of the record
@@ -38,7 +38,7 @@ ALIKE = 0.01  # of what is left unexplained, in ends that are the same
 
 @dataclass(frozen=True)
 class SolverError:
-    """What a finer solver changes.
+    """What the error of the solver changes, from two resolutions.
 
     Attributes:
         values: largest change of what sensors read, in standard deviations of the noise.
@@ -162,21 +162,32 @@ class StagedSearch:
         return float(np.square(rows @ change + right).sum())
 
     def _refined(self, found: Iterate) -> Iterate:
-        """Refine the solver until that moves little."""
-        tolerance, count = TOLERANCE, self.record.num_nodes
+        """Refine the solver until its error moves little.
+
+        Two resolutions of which the finer errs f times less differ by f − 1 times its error
+        (L. F. Richardson, Phil. Trans. R. Soc. A 210, 1911), which says how much finer the next
+        one is to be.
+        """
+        model, tolerance, count = self.record.model, TOLERANCE, self.record.num_nodes
+        is_in_space, finer = model.form.axis is not None, FINER
         while True:
             coarse = found.residual
-            tolerance *= FINER_STEPS
-            count = count if self.record.model.form.axis is None else round(count * FINER_NODES)
+            tolerance /= finer
+            count = round(count * finer ** (1 / model.accuracy)) if is_in_space else count
             self.record.adapt(found.theta, count, tolerance)
             fine = self.record.at(found.theta)
             if fine is None:
                 raise CannotMarch("the refined solver finds no solution")
-            change = (fine.residual - coarse) / self.record.noise.values
-            self.error = SolverError(float(np.abs(change).max()), self._shift(fine, change))
+            rest = (fine.residual - coarse) / self.record.noise.values / (finer - 1)
+            self.error = SolverError(float(np.abs(rest).max()), self._shift(fine, rest))
             found = self.steps.run(fine.theta, self.max_iterations) or fine
-            if self.error.shift < SHIFT or count * FINER_NODES > MOST_NODES:
+            finer = max(FINER, 2 * self.error.shift / SHIFT)
+            room = tolerance / LEAST_TOLERANCE
+            if is_in_space:
+                room = min(room, (MOST_NODES / count) ** model.accuracy)
+            if self.error.shift < SHIFT or room < FINER:
                 return found
+            finer = min(finer, room)
 
     def _shift(self, fine: Iterate, change: Array) -> float:
         """Return how far a change of the residuals (n,) moves the unknowns."""

@@ -25,7 +25,7 @@ from pinngate.optim.direct_fit.levenberg_marquardt import Iterate
 from pinngate.optim.direct_fit.marched_states import CannotMarch
 from pinngate.optim.direct_fit.marching_form import MarchingForm
 from pinngate.optim.direct_fit.staged_search import (
-    FINER_STEPS,
+    FINER,
     SHIFT,
     SolverError,
     StagedSearch,
@@ -74,7 +74,7 @@ class DirectFit:
         seconds: in all.
         num_nodes: in space.
         num_steps: in time.
-        solver_error: what a finer solver changes.
+        solver_error: what the error of the solver changes.
         rows: the linear model that intervals come from.
         theta: all that was searched for (P,), the raw coefficients first.
     """
@@ -240,7 +240,7 @@ def solved_from(
     record = FittedRecord(ExactModel(form, unknowns, sizes), sets)
     theta = unknowns.start(outputs)
     _take_functions(unknowns, theta, outputs)
-    record.adapt(theta, record.num_nodes, TOLERANCE * FINER_STEPS)
+    record.adapt(theta, record.num_nodes, TOLERANCE / FINER)
     solution, count = record.solution(theta), len(problem.unknowns)
     return lambda points: record.model.fields(solution, theta, points)[0][:, :count]
 
