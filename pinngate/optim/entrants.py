@@ -12,6 +12,7 @@ import torch
 from pinngate.optim.direct_fit.candidate import can_be_marched
 from pinngate.optim.divisions import Division
 from pinngate.optim.parts import Parts
+from pinngate.statement.homogeneity import scaled_together
 from pinngate.statement.linearity import is_linear
 from pinngate.statement.options import RACE
 
@@ -26,7 +27,14 @@ def is_for_solver(parts: Parts) -> bool:
     is_free = solve.network == RACE and parts.own_network is None and solve.polish != "none"
     is_free = is_free and parts.batches.device.type == "cpu" and not parts.own_noise()
     has_data = parts.batches.num_points()["observations"] > 0
-    return is_free and has_data and can_be_marched(parts.problem)
+    is_free = is_free and has_data and not _has_loose_functions(parts)
+    return is_free and can_be_marched(parts.problem)
+
+
+def _has_loose_functions(parts: Parts) -> bool:
+    """Whether the equations know a function up to a factor only: tangents are singular then."""
+    functions = {f.name for f in parts.problem.coefficient_fields}
+    return bool(functions & set(scaled_together(parts.problem)))
 
 
 def is_for_basis(parts: Parts) -> bool:

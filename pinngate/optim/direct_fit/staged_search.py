@@ -73,6 +73,8 @@ class StagedSearch:
     def run(self, theta: Array) -> Iterate:
         """Return the best iterate from a start, on a resolution whose error is small.
 
+        One that leaves most of the data unexplained is not worth a finer solver.
+
         Raises:
             CannotMarch: no solution was found.
         """
@@ -87,7 +89,8 @@ class StagedSearch:
         if found is None:
             raise CannotMarch("no solution was found from the start")
         record.adapt(found.theta, record.num_nodes, TOLERANCE)
-        return self._refined(self.steps.run(found.theta, self.max_iterations) or found)
+        found = self.steps.run(found.theta, self.max_iterations) or found
+        return found if record.unexplained(found) > POOR else self._refined(found)
 
     def is_poor(self, found: Iterate) -> bool:
         """Whether a fit leaves most of a set's variance, or a pattern that other starts may not."""

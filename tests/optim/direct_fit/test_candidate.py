@@ -187,3 +187,21 @@ def test_the_solver_may_be_kept_out() -> None:
     kept_out = changed(problem, solve=replace(problem.solve, polish="none"))
     assert SOLVER not in begin(kept_out).stepper.solvers
     assert SOLVER in begin(problem).stepper.solvers
+
+
+def test_functions_known_up_to_a_factor_keep_the_solver_out() -> None:
+    function = pinngate.Unknown(0.5, positive=True, over="x")
+    rng = np.random.default_rng(0)
+    points = {"x": rng.random(40), "t": rng.random(40)}
+
+    def problem(equation: str) -> pinngate.Problem:
+        return pinngate.Problem(
+            domain={"x": [0, 1], "t": [0, 1]},
+            unknowns=["c"],
+            equations=[equation],
+            estimate={"speed": function, "flow": function},
+            observations=[pinngate.Observations("c", points, rng.random(40))],
+        )
+
+    assert SOLVER not in begin(problem("speed*c_t = -(flow*c)_x")).stepper.solvers
+    assert SOLVER in begin(problem("c_t = -(flow*c)_x + speed")).stepper.solvers
