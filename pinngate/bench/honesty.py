@@ -2,8 +2,9 @@
 
 A suite names the method whose answers are the `best` that data and model allow, such as a direct
 fit from the truth. An answer is right where every coefficient lies within `FAR` standard deviations
-of that method around the truth and every field within `WORSE` times its error, on the same data; of
-problems that the suite calls unanswerable no answer is. A method that gives no verdict says
+of that method around the truth and every field within `WORSE` times its error, on the same data;
+where that method has no answer the statistical limit takes its place. Of problems that the suite
+calls unanswerable no answer is right. A method that gives no verdict says
 "solved" of whatever it returns.
 """
 
@@ -19,6 +20,7 @@ from pinngate.bench.suite import Suite
 
 FAR = 4.0
 WORSE = 3.0
+NOT_APPLICABLE = "not applicable"
 COLUMNS = (
     ("problem", "problem"),
     ("setting", "setting"),
@@ -35,9 +37,10 @@ COLUMNS = (
 )
 ABOUT = (
     "Right: every coefficient within four standard deviations of {best} around the truth, every "
-    "field within three times its error. Told: doubtful, or failed. Root-mean-square errors and "
-    "widths of intervals are in units of the same method's on the same data, of right answers only "
-    "and of all coefficients of a problem together."
+    "field within three times its error; where it has none, of the statistical limit, or else of "
+    "the classical pipeline. Told: doubtful, or failed. Root-mean-square errors and widths of "
+    "intervals are in units of the same method's on the same data, of right answers only and of "
+    "all coefficients of a problem together."
 )
 
 
@@ -55,14 +58,14 @@ def honesty(suite: Suite, rows: Sequence[Row]) -> list[Row]:
     """Return one row for each problem, setting and method, none where no method is the best."""
     cells: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
-        if row["status"] != "not applicable":
+        if row["status"] != NOT_APPLICABLE:
             cells.setdefault((row["problem"], row["setting"], row["method"]), []).append(row)
     table = []
     for (problem, setting, method), members in cells.items() if suite.best else ():
         best = {r["seed"]: r for r in cells.get((problem, setting, suite.best or ""), [])}
         is_answerable = problem not in suite.unanswerable
         judged = [(r, best.get(r["seed"])) for r in members]
-        right = [is_answerable and b is not None and _is_right(r, b) for r, b in judged]
+        right = [is_answerable and _is_right(r, b) for r, b in judged]
         says = [_says_solved(r) for r in members]
         pairs = [(r, b) for (r, b), is_right in zip(judged, right, strict=True) if is_right and b]
         seconds = [r["solve_seconds"] for r in members if "solve_seconds" in r]
@@ -89,15 +92,21 @@ def _counts(right: Sequence[bool], says: Sequence[bool]) -> Row:
     }
 
 
-def _is_right(row: Row, best: Row) -> bool:
-    if "failed" in (row["status"], best["status"]):
+def _is_right(row: Row, best: Row | None) -> bool:
+    if row["status"] == "failed":
         return False
-    for name in _coefficients(best):
-        at = f"coefficients.{name}"
-        if not abs(row[f"{at}.estimate"] - row[f"{at}.truth"]) <= FAR * best[f"{at}.std"]:
+    judge = None if best is None or best["status"] in ("failed", NOT_APPLICABLE) else best
+    coefficients = {k.split(".")[1] for k in row if k.startswith("coefficients.")}
+    for at in (f"coefficients.{name}" for name in coefficients):
+        std = row.get(f"{at}.limit") if judge is None else judge[f"{at}.std"]
+        truth = row.get(f"{at}.truth")
+        if std and truth is not None and not abs(row[f"{at}.estimate"] - truth) <= FAR * std:
             return False
-    for name in field_names(best):
-        own, least = (figure(r, name, "relative_l2") for r in (row, best))
+    for name in field_names(row):
+        own = figure(row, name, "relative_l2")
+        least = None if judge is None else figure(judge, name, "relative_l2")
+        for yardstick in ("limit", "classical"):
+            least = least or row.get(f"{yardstick}.{name}.relative_l2")
         if own is not None and least is not None and not own <= WORSE * least:
             return False
     return True

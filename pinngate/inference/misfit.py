@@ -21,6 +21,7 @@ from pinngate.data.replicates import by_place
 LEVEL = 0.01  # a fit is called wrong where noise alone would do this once in a hundred runs
 FEW = 5  # fewer repeated measurements than that know too little of their scatter
 CLEAR = 1.05  # and off by more than a standard deviation is ever known to
+QUIET = 2 / 3  # of the noise, below which it was stated too large: no fit takes so much of it
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,11 @@ class Misfit:
     def is_clear(self) -> bool:
         """Whether the data say that the solution does not fit them."""
         return self.p_value < LEVEL and self.ratio > CLEAR
+
+    @property
+    def is_overstated(self) -> bool:
+        """Whether the data scatter clearly less than is said of them: intervals are too wide."""
+        return bool(self.p_value > 1 - LEVEL and self.ratio < QUIET)
 
     @property
     def words(self) -> str:

@@ -35,6 +35,7 @@ from pinngate.model.networks import Network
 
 MAX_TILE = 1 << 22  # numbers in one tile of field gradients: 32 MiB in double precision
 NEGLIGIBLE = 1e-10  # eigenvalues below this fraction of the largest are rounding
+SINGULAR = 1e-14  # likewise of a covariance whose free directions were left at zero
 
 
 @dataclass(frozen=True)
@@ -173,6 +174,16 @@ class Posterior:
             quantile = torch.where(is_wider, torch.full_like(quantile, wide), quantile)
         return raw_std, quantile
 
+    def _is_loose(self) -> Tensor:
+        """Return which coefficients have a part in directions that the data leave free, (K,).
+
+        Those directions are left at zero when the covariance is made, which is singular there.
+        """
+        own = self.coefficient_covariance.diagonal().clamp_min(1e-300).sqrt()
+        values, vectors = torch.linalg.eigh(self.coefficient_covariance / own[:, None] / own)
+        free = vectors[:, values < SINGULAR * values.clamp_min(0).sum()]
+        return free.square().sum(1) > SINGULAR**0.5
+
     @property
     def raw_covariance(self) -> Tensor:
         """Covariance of the raw coefficients, (K, K), allowing for correlated residuals."""
@@ -189,9 +200,10 @@ class Posterior:
         """Return estimates and 95 % intervals; bounds of a coefficient hold for its interval too.
 
         The interval is symmetric in the raw parameter (the logarithm of a positive coefficient) and
-        mapped from there.
+        mapped from there; infinite for those that the data tell only together with others.
         """
         raw_std, quantile = self._widths()
+        raw_std = torch.where(self._is_loose(), torch.inf, raw_std)
         values, slopes = coefficients.values_and_slopes()
         ends = []
         for sign in (-1.0, 1.0):

@@ -142,8 +142,8 @@ def strength(derivatives: Tensor, variance: float, effective_dimension: float) -
     Args:
         derivatives: scaled, (m,).
         variance: σ² of an observation, in the same unit.
-        effective_dimension: γ; no more than m directions of a field count.
+        effective_dimension: γ, which rounding may bring below zero; at most m directions count.
     """
     square = max(float(derivatives.square().mean()), LEAST_ROUGHNESS**2)
-    dimension = min(effective_dimension, float(len(derivatives)))
+    dimension = min(max(effective_dimension, 0.0), float(len(derivatives)))
     return math.sqrt(variance * dimension / (len(derivatives) * square))

@@ -65,11 +65,17 @@ def _misfit(metrics: Entries) -> Iterator[str]:
             f"the model does not fit the data: {misfit['words']}: look at the equations, the "
             "conditions and the noise that is stated"
         )
+    if misfit.get("is_overstated"):
+        yield (
+            f"the data scatter {misfit['ratio']:.2f} times the noise that is stated with them: "
+            "intervals are too wide, state what it is"
+        )
 
 
 def _undetermined(problem: Problem, metrics: Entries) -> Iterator[str]:
-    if metrics["determined"] is False:
-        yield f"{metrics['determined_words']}: fix some of them, or measure what tells them apart"
+    if metrics["determined"] is not False:
+        return
+    yield f"{metrics['determined_words']}: fix some of them, or measure what tells them apart"
     for coefficient in problem.coefficients:
         found = metrics["coefficients"][coefficient.name]
         if is_vague(coefficient, found) and _is_still(coefficient, found):
@@ -77,13 +83,11 @@ def _undetermined(problem: Problem, metrics: Entries) -> Iterator[str]:
 
 
 def is_vague(coefficient: Coefficient, found: Entries) -> bool:
-    """Whether the data leave a coefficient open.
+    """Whether the data leave a coefficient open, where its answer has a posterior.
 
     It has no interval; or it is positive and its interval spans decades, or goes to nothing.
     """
-    ends, std = found["interval_95"], found["std"]
-    if std is None:
-        return False
+    ends = found["interval_95"]
     if ends is None:
         return True
     low, high = ends

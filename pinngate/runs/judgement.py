@@ -35,7 +35,7 @@ from pinngate.runs.physics_misfit import physics_misfit
 from pinngate.runs.solver_check import solver_check
 from pinngate.runs.training import Session, limited_threads
 from pinngate.statement.coefficient_fields import ends_of, true_values, values_and_slopes
-from pinngate.statement.homogeneity import scaled_together, words
+from pinngate.statement.homogeneity import listed, scaled_together, words
 from pinngate.statement.problem import Problem
 
 Truth = dict[str, np.ndarray]
@@ -114,7 +114,7 @@ def _judge(session: Session, reason: str, setup: float) -> Judged:
         "polish": None,
         **session.stepper.describe(),
     }
-    metrics |= _determined(problem, metrics["coefficients"])
+    metrics |= _determined(problem, metrics["coefficients"], is_known=posterior is not None)
     metrics["verdict"], metrics["reasons"] = verdict(problem, metrics)
     evaluate = time.perf_counter() - started
     metrics["seconds"]["evaluate"] = evaluate
@@ -122,12 +122,21 @@ def _judge(session: Session, reason: str, setup: float) -> Judged:
     return Judged(metrics, solution, joined(observations, held_out), posterior)
 
 
-def _determined(problem: Problem, found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return whether equations and data tell every coefficient, and in words what they do not."""
+def _determined(problem: Problem, found: Mapping[str, Any], *, is_known: bool) -> dict[str, Any]:
+    """Return whether equations and data tell every coefficient, and in words what they do not.
+
+    Args:
+        problem: whose equations may know ratios only.
+        found: the entries of the coefficients.
+        is_known: whether the answer has a posterior.
+    """
     together = scaled_together(problem)
-    vague = [c.name for c in problem.coefficients if is_vague(c, found[c.name])]
+    vague = [c.name for c in problem.coefficients if is_known and is_vague(c, found[c.name])]
+    rest = [name for name in vague if name not in together]
     said = [words(together)] if together else []
-    said += [f"the data do not tell {name}" for name in vague if name not in together]
+    if rest:
+        only = ", or only together" if len(rest) > 1 else ""
+        said.append(f"the data do not tell {listed(rest)}{only}")
     return {"determined": not said, "determined_words": "; ".join(said) or None}
 
 

@@ -81,7 +81,7 @@ def coefficient_metrics(
         truth = truths.get(name)
         found[name] = {
             "estimate": estimate,
-            "std": None if interval is None else interval.std,
+            "std": None if interval is None or not np.isfinite(interval.std) else interval.std,
             "interval_95": ends,
             "truth": truth,
             "relative_error": None if not truth else abs(estimate - truth) / abs(truth),

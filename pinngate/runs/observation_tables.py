@@ -173,6 +173,7 @@ def misfit_entries(
     return {
         "is_clear": bool(clear),
         "words": "; ".join(clear) or None,
+        "is_overstated": against is not None and against.is_overstated,
         **figures,
         "correlation": None if alike is None else asdict(alike),
         "lag_one": None if few is None else asdict(few),

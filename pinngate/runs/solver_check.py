@@ -7,6 +7,7 @@ far physics that is only weighed into a loss was missed. Below `judgement`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -30,14 +31,15 @@ def solver_check(session: Session, grid: Grid, values: Mapping[str, Array]) -> f
         values: each unknown and its ``<unknown>_std``, (n,).
 
     Returns:
-        The largest of all unknowns; of a fit through the solver, what a finer solver moves it. None
-        where no solver runs the problem, or nothing tells the standard deviation.
+        The largest of all unknowns; of a fit through the solver, what the solver's error moves it.
+        None where no solver runs the problem, or nothing tells the standard deviation.
 
     Cost: two runs of the solver.
     """
     problem, network = session.problem, session.stepper.network
     if isinstance(network, SolvedFields) and network.fit is not None:
-        return network.fit.solver_error.shift
+        shift = network.fit.solver_error.shift
+        return shift if math.isfinite(shift) else None
     if any(f"{name}_std" not in values for name in problem.unknowns) or problem.hidden:
         return None
 

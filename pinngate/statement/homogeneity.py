@@ -8,6 +8,7 @@ never their size: ρ u_t = μ u_xx knows μ/ρ. Beside the statement's other che
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,8 +43,12 @@ def words(together: tuple[str, ...]) -> str:
     """Return what is told of coefficients that scale together, a sentence without its stop."""
     if len(together) == 1:
         return f"every value of {together[0]} obeys the equations alike"
-    listed = ", ".join(together[:-1]) + f" and {together[-1]}"
-    return f"the equations know {listed} up to a common factor: only ratios are told"
+    return f"the equations know {listed(together)} up to a common factor: only ratios are told"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as a list in words, one at least."""
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
 
 
 def _is_free(problem: Problem, subset: tuple[str, ...]) -> bool:
