@@ -21,7 +21,6 @@ from pinngate.data.replicates import by_place
 LEVEL = 0.01  # a fit is called wrong where noise alone would do this once in a hundred runs
 FEW = 5  # fewer repeated measurements than that know too little of their scatter
 CLEAR = 1.05  # and off by more than a standard deviation is ever known to
-QUIET = 2 / 3  # of the noise, below which it was stated too large: no fit takes so much of it
 
 
 @dataclass(frozen=True)
@@ -45,8 +44,8 @@ class Misfit:
 
     @property
     def is_overstated(self) -> bool:
-        """Whether the data scatter clearly less than is said of them: intervals are too wide."""
-        return bool(self.p_value > 1 - LEVEL and self.ratio < QUIET)
+        """Whether the data scatter less than half of what is said: intervals are too wide."""
+        return bool(self.p_value > 1 - LEVEL and self.ratio < 0.5)
 
     @property
     def words(self) -> str:

@@ -26,6 +26,7 @@ from pinngate.errors import InputError
 from pinngate.inference.linearised_fit import LinearisedFit, fit_at_weights
 from pinngate.inference.series import Correlation, correlation, groups_of
 from pinngate.linear.forms import Trial
+from pinngate.linear.gram import UNDETERMINED
 from pinngate.linear.jacobian import Batches, write_rows
 from pinngate.linear.system import LinearisedSystem
 from pinngate.model.channels.plan import Plan
@@ -35,7 +36,6 @@ from pinngate.model.networks import Network
 
 MAX_TILE = 1 << 22  # numbers in one tile of field gradients: 32 MiB in double precision
 NEGLIGIBLE = 1e-10  # eigenvalues below this fraction of the largest are rounding
-SINGULAR = 1e-14  # likewise of a covariance whose free directions were left at zero
 
 
 @dataclass(frozen=True)
@@ -181,8 +181,8 @@ class Posterior:
         """
         own = self.coefficient_covariance.diagonal().clamp_min(1e-300).sqrt()
         values, vectors = torch.linalg.eigh(self.coefficient_covariance / own[:, None] / own)
-        free = vectors[:, values < SINGULAR * values.clamp_min(0).sum()]
-        return free.square().sum(1) > SINGULAR**0.5
+        free = vectors[:, values < UNDETERMINED * values.clamp_min(0).sum()]
+        return free.square().sum(1) > UNDETERMINED**0.5
 
     @property
     def raw_covariance(self) -> Tensor:

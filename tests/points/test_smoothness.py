@@ -80,6 +80,7 @@ def test_the_strength_is_where_penalty_and_noise_agree() -> None:
     w = strength(roughness, variance=0.5, effective_dimension=3.0)
     assert w**2 * float(roughness.square().sum()) == pytest.approx(0.5 * 3.0)
     assert strength(roughness, variance=0.0, effective_dimension=3.0) == 0.0
+    assert strength(roughness, variance=0.5, effective_dimension=-1e-9) == 0.0  # rounding
 
 
 def test_a_straight_start_does_not_make_the_prior_infinite() -> None:

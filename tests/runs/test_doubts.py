@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 import pinngate
@@ -43,6 +44,10 @@ def test_what_nothing_speaks_against_is_solved() -> None:
         ({"physics_misfit": {"equation_1": 0.5}}, "equation_1 (u_t = k*u_xx) is unmet by 50 %"),
         ({"solver_check": 4.0}, "ends 4.0 standard deviations from its fields"),
         ({"misfit": {"is_clear": True, "words": "twice the noise"}}, "twice the noise"),
+        (
+            {"misfit": {"is_clear": False, "is_overstated": True, "ratio": 0.2}},
+            "scatter 0.20 times the noise that is stated",
+        ),
         ({"determined": False, "determined_words": "only rho/mu"}, "only rho/mu: fix some"),
     ],
 )
@@ -109,3 +114,32 @@ def test_a_field_that_obeys_other_physics_is_caught() -> None:
     other.stepper.answer.network = session.stepper.network
     assert physics_misfit(other)["equation_1"] > 0.3
     assert solver_check(other, grid, values) > 3.0
+
+
+def decaying(equation: str, *rates: str, std: float | None = None) -> pinngate.Problem:
+    """Data of u = 2 exp(−0.7 t) with noise of 0.02."""
+    t = np.linspace(0, 5, 30)
+    values = 2 * np.exp(-0.7 * t) + 0.02 * np.random.default_rng(0).standard_normal(30)
+    return pinngate.Problem(
+        domain={"t": [0, 5]},
+        unknowns=["u"],
+        equations=[equation],
+        estimate={name: pinngate.Unknown(1.0, positive=True) for name in rates},
+        observations=[pinngate.Observations("u", t, values, std=std)],
+    )
+
+
+@pytest.mark.parametrize("equation", ["u_t = -a*b*u", "u_t = -(a + b)*u"])
+def test_rates_that_are_told_only_together_have_no_interval(equation: str) -> None:
+    metrics = pinngate.solve(decaying(equation, "a", "b")).metrics
+    assert metrics["verdict"] == "doubtful"
+    assert "do not tell a and b, or only together" in metrics["reasons"][0]
+    for name in ("a", "b"):
+        found = metrics["coefficients"][name]
+        assert (found["std"], found["interval_95"]) == (None, None)
+
+
+@pytest.mark.parametrize(("std", "is_told"), [(0.02, False), (0.1, True), (0.004, True)])
+def test_noise_that_is_stated_wrong_is_told(std: float, is_told: bool) -> None:
+    metrics = pinngate.solve(decaying("u_t = -a*u", "a", std=std)).metrics
+    assert any("noise" in reason for reason in metrics["reasons"]) == is_told

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from pinngate.optim.best_arm import SIGNIFICANT
+
 FACTOR = 4.0  # of the first step
 MOST_FACTOR = 64.0  # of one step
-SIGNIFICANT = 2.0  # standard errors of the paired difference
 MATTERS = 0.5  # standard errors of the risk itself; a smaller rise is certain but of no account
 
 

@@ -25,7 +25,7 @@ from pinngate.optim.direct_fit.marched_states import CannotMarch
 
 Array = NDArray[np.float64]
 
-MOST_NODES, LEAST_TOLERANCE = 2400, 1e-11
+MOST_NODES = 2400
 FINER = 2.5  # times smaller an error at least, from one resolution to the next
 SHIFT = 0.25  # of a standard deviation: what the error of the solver may move
 FIRST_RIDGE = 0.1
@@ -180,14 +180,14 @@ class StagedSearch:
             self.record.adapt(found.theta, count, tolerance)
             fine = self.record.at(found.theta)
             if fine is None:
+                if np.isfinite(self.error.shift):
+                    return found
                 raise CannotMarch("the refined solver finds no solution")
             rest = (fine.residual - coarse) / self.record.noise.values / (finer - 1)
             self.error = SolverError(float(np.abs(rest).max()), self._shift(fine, rest))
             found = self.steps.run(fine.theta, self.max_iterations) or fine
             finer = max(FINER, 2 * self.error.shift / SHIFT)
-            room = tolerance / LEAST_TOLERANCE
-            if is_in_space:
-                room = min(room, (MOST_NODES / count) ** model.accuracy)
+            room = (MOST_NODES / count) ** model.accuracy if is_in_space else np.inf
             if self.error.shift < SHIFT or room < FINER:
                 return found
             finer = min(finer, room)
