@@ -16,7 +16,7 @@ from pinngate.statement.problem import Coefficient, Problem
 
 UNMET = 0.1  # share of an equation or a condition
 APART = 3.0  # standard deviations between the field and the solver's
-VAGUE = 2.0  # standard deviations of the logarithm: the interval spans three decades
+VAGUE = 1.0  # standard deviation of the logarithm: an interval of a factor of fifty
 STILL = 1e-3  # relative change of a coefficient from its initial value that is none
 
 Entries = Mapping[str, Any]
@@ -85,7 +85,8 @@ def _undetermined(problem: Problem, metrics: Entries) -> Iterator[str]:
 def is_vague(coefficient: Coefficient, found: Entries) -> bool:
     """Whether the data leave a coefficient open, where its answer has a posterior.
 
-    It has no interval; or it is positive and its interval spans decades, or goes to nothing.
+    It has no interval; or it is positive and its interval spans a factor of fifty, over which the
+    linear model that it comes from does not hold, or goes to nothing.
     """
     ends = found["interval_95"]
     if ends is None:

@@ -76,7 +76,8 @@ def test_a_search_that_stood_still_is_told() -> None:
     ("ends", "is_open"),
     [
         ([0.18, 0.22], False),
-        ([0.01, 1.0], False),
+        ([0.05, 1.0], False),
+        ([0.01, 1.0], True),
         ([1e-6, 1e3], True),
         ([0.0, 1.0], True),
         (None, True),
