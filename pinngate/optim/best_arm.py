@@ -137,9 +137,11 @@ def _can_win(arm: Arm, best: Arm) -> bool:
 
 
 def _is_left_early(standing: Standing, best: Arm, following: Division) -> bool:
-    """Whether a division is left after one turn: the problem is beyond it, or it shows to be."""
+    """Whether a division is left: the problem is beyond it, or equal turns of all show that."""
     if standing.is_demanding and standing.divisions[standing.division].is_preliminary:
         return True
+    if any(a.is_running and a.iterations < best.iterations for a in standing.present):
+        return False
     return _is_strained(best, SIGNIFICANT) and not following.is_spare
 
 

@@ -109,6 +109,14 @@ def test_a_significant_misfit_is_not_waited_for() -> None:
     assert decide(standing(*late, division=1)) == Decision("d", 1, has_won=True)
 
 
+def test_a_misfit_is_judged_after_equal_turns() -> None:
+    ahead = replace(done("a", 1.0, misfit=0.3), iterations=40)
+    behind = done("b", 5.0, foreseen=0.5)
+    assert decide(standing(ahead, behind, stopped(done("c", 9.0)))) == Decision("b", 0)
+    even = replace(behind, iterations=40)
+    assert decide(standing(ahead, even, stopped(done("c", 9.0)))) == Decision("d", 1)
+
+
 def test_a_demanding_problem_gives_small_networks_one_turn() -> None:
     arms = [done("a", 1.0), done("b", 2.0, foreseen=0.1), done("c", 2.0)]
     assert decide(standing(*arms, is_demanding=True)) == Decision("d", 1)

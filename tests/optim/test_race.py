@@ -142,7 +142,7 @@ def test_points_are_kept_twice_as_long_where_the_last_digits_count(
 ) -> None:
     stepper = session.stepper
     stepper.iteration = 1
-    solver = next(iter(stepper.solvers.values()))
+    solver = stepper.solvers["sine-24-4"]
     solver.last_score = score
     drawn = []
     monkeypatch.setattr(stepper, "_draw", lambda: drawn.append(stepper.race.in_heat))
@@ -150,3 +150,13 @@ def test_points_are_kept_twice_as_long_where_the_last_digits_count(
     for stepper.race.in_heat in range(12):
         stepper._iterate(solver)
     assert drawn == list(range(0, 12, kept))
+
+
+def test_exact_candidates_draw_no_points(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    stepper = session.stepper
+    stepper.iteration = 1
+    solver = stepper.solvers["basis"]
+    monkeypatch.setattr(stepper, "_draw", lambda: pytest.fail("drawn in vain"))
+    monkeypatch.setattr(solver, "step", lambda batches: {})
+    for stepper.race.in_heat in range(4):
+        stepper._iterate(solver)
