@@ -34,7 +34,7 @@ def is_for_solver(parts: Parts) -> bool:
 def _has_loose_functions(parts: Parts) -> bool:
     """Whether the equations know a function up to a factor only: tangents are singular then."""
     functions = {f.name for f in parts.problem.coefficient_fields}
-    return bool(functions & set(scaled_together(parts.problem)))
+    return bool(functions) and bool(functions & set(scaled_together(parts.problem)))
 
 
 def is_for_basis(parts: Parts) -> bool:

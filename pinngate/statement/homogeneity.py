@@ -85,7 +85,7 @@ def _keeps_solutions(problem: Problem, residual: Expression, subset: tuple[str, 
         moves = [values[name] * at(differentiate(residual, name)) for name in scaled]
         total, size = sum(moves), at(residual)
         degree = np.asarray(total / size)
+        scale = np.max(np.abs(moves), axis=0) / np.abs(size)
+        spread = np.abs(degree - degree[0]) <= SAME * np.maximum(np.abs(degree[0]), scale)
     is_seen = all(move.any() for move in moves)
-    scale = np.max(np.abs(moves), axis=0) / np.abs(size)
-    spread = np.abs(degree - degree[0]) <= SAME * np.maximum(np.abs(degree[0]), scale)
     return bool(is_seen and np.isfinite(degree).all() and spread.all())
