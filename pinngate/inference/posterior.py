@@ -181,7 +181,9 @@ class Posterior:
         """
         own = self.coefficient_covariance.diagonal().clamp_min(1e-300).sqrt()
         values, vectors = torch.linalg.eigh(self.coefficient_covariance / own[:, None] / own)
-        free = vectors[:, values < UNDETERMINED * values.clamp_min(0).sum()]
+        free = vectors[
+            :, (values <= UNDETERMINED * values.clamp_min(0).sum()) & (self.variance > 0)
+        ]
         return free.square().sum(1) > UNDETERMINED**0.5
 
     @property

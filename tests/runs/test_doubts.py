@@ -140,6 +140,12 @@ def test_rates_that_are_told_only_together_have_no_interval(equation: str) -> No
         assert (found["std"], found["interval_95"]) == (None, None)
 
 
+def test_a_rate_without_effect_has_no_interval() -> None:
+    metrics = pinngate.solve(decaying("u_t = -0.7*u + a*(t - t)", "a")).metrics
+    assert metrics["verdict"] == "doubtful"
+    assert metrics["coefficients"]["a"]["interval_95"] is None
+
+
 @pytest.mark.parametrize(("std", "is_told"), [(0.02, False), (0.1, True), (0.004, True)])
 def test_noise_that_is_stated_wrong_is_told(std: float, is_told: bool) -> None:
     metrics = pinngate.solve(decaying("u_t = -a*u", "a", std=std)).metrics

@@ -210,7 +210,8 @@ def root_of_covariance(jacobian: Array, ridge: Array) -> Array:
         ridge: the diagonal of Λ, (P,).
     """
     rows = np.concatenate([jacobian, np.diag(np.sqrt(ridge))])
-    scale = 1 / np.maximum(np.linalg.norm(rows, axis=0), 1e-300)
+    size = np.linalg.norm(rows, axis=0)
+    scale = 1 / np.where(size > 0, size, 1.0)
     r: Array = np.linalg.qr(rows * scale)[1]
     size = np.abs(r.diagonal())
     floor = 1e-13 * size.max(initial=1e-300)
