@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 TILE = 4096  # points propagated at once: bounds memory and keeps a layer's arrays in cache
-Kind = Literal["equation", "condition", "prior", "observation"]
+Kind = Literal["equation", "condition", "observation"]
 
 
 @dataclass(frozen=True)

@@ -37,8 +37,7 @@ class Arm:
             stopped before that.
         uncertainty: standard error of its score's difference from the best.
         risk_error: standard error of its own risk.
-        is_stuck: whether the scatter of repeated measurements contradicts its risk.
-        is_cut_short: whether it stopped at the limit of iterations.
+        is_poor: whether it says itself that it ended too far from the data.
     """
 
     name: str
@@ -50,8 +49,7 @@ class Arm:
     misfit: float = 0.0
     uncertainty: float = 0.0
     risk_error: float = 0.0
-    is_stuck: bool = False
-    is_cut_short: bool = False
+    is_poor: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,11 +79,6 @@ class Standing:
         begun = [arm for arm in self.arms if arm.iterations > 0]
         return min(begun, key=lambda arm: arm.score, default=None)
 
-    @property
-    def following(self) -> Division | None:
-        """The division that would enter next."""
-        return next(iter(self.divisions[self.division + 1 :]), None)
-
 
 @dataclass(frozen=True)
 class Decision:
@@ -110,18 +103,18 @@ def decide(standing: Standing) -> Decision:
     fresh = [a for a in standing.present if a.is_running and a.iterations == 0]
     if fresh:
         return Decision(fresh[0].name, standing.division)
-    best = standing.best
-    following = standing.following
+    best, is_last = standing.best, standing.division + 1 == len(standing.divisions)
     if best is None:
-        return _next_division(standing) if following else Decision(None, standing.division)
-    if following is not None and _is_left_early(standing, best, following):
+        return Decision(None, standing.division) if is_last else _next_division(standing)
+    is_left_early = standing.is_demanding and standing.divisions[standing.division].is_preliminary
+    if is_left_early and not is_last:
         return _next_division(standing)
     going = [a for a in standing.present if a is not best and _can_win(a, best)]
     going += [best] if best.is_running else []
     if going:
         least = min(going, key=lambda arm: arm.iterations)
         return Decision(least.name, standing.division)
-    if following is not None and _leaves_something(standing, best, following):
+    if _leaves_something(best) and not is_last:
         return _next_division(standing)
     return Decision(best.name, standing.division, has_won=True)
 
@@ -136,33 +129,11 @@ def _can_win(arm: Arm, best: Arm) -> bool:
     return arm.is_running and best.score > EXACT and arm.foreseen < bound
 
 
-def _is_left_early(standing: Standing, best: Arm, following: Division) -> bool:
-    """Whether a division is left: the problem is beyond it, or equal turns of all show that."""
-    if standing.is_demanding and standing.divisions[standing.division].is_preliminary:
-        return True
-    if any(a.is_running and a.iterations < best.iterations for a in standing.present):
-        return False
-    return _is_strained(best, SIGNIFICANT) and not following.is_spare
+def _leaves_something(best: Arm) -> bool:
+    """Whether the best, which has stopped, may be far from what others would find.
 
-
-def _leaves_something(standing: Standing, best: Arm, following: Division) -> bool:
-    """Whether the best of all, which has stopped, may be far from what others would find.
-
-    It cannot satisfy data and physics together, significantly so for spare networks, which are for
-    failures; or it comes from a division that was left, and the one that followed, meant to do
-    better, foresees to be significantly worse. Where the score is next to nothing there is nothing
-    to find; a network that was named and met the limit of iterations is not stuck.
+    It says so, or cannot satisfy data and physics together: the misfit of the physics is above the
+    noise of the risk. Where the score is next to nothing there is nothing to find.
     """
-    level = SIGNIFICANT if following.is_spare else STRAINED
-    is_named = standing.division == 0 and following.is_spare
-    if best.score < EXACT or (is_named and best.is_cut_short):
-        return False
-    foreseen = [min(arm.score, arm.foreseen) for arm in standing.present]
-    reached = min(foreseen, default=math.inf)
-    is_behind = reached - best.score > SIGNIFICANT * best.risk_error
-    return _is_strained(best, level) or best.is_stuck or is_behind
-
-
-def _is_strained(arm: Arm, level: float) -> bool:
-    """Whether the misfit of the physics is above the noise of the risk, by so many errors of it."""
-    return arm.score >= EXACT and arm.misfit > level * arm.risk_error
+    is_strained = best.misfit > STRAINED * best.risk_error
+    return best.score >= EXACT and (best.is_poor or is_strained)

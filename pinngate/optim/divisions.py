@@ -26,10 +26,6 @@ DEEP = {
     "deep-16-1": NetworkOptions(width=16, depth=3, activation="tanh", features=1.0),
     "tanh-16x4": NetworkOptions(width=16, depth=4, activation="tanh", features=None),
 }
-SPARE = {
-    "warm-20-1": NetworkOptions(width=20, depth=3, activation="tanh", features=1.0),
-    "warm-16-1": NetworkOptions(width=16, depth=3, activation="tanh", features=1.0),
-}
 
 
 @dataclass(frozen=True)
@@ -39,12 +35,10 @@ class Division:
     Attributes:
         networks: by name; None is a network of the caller's own.
         is_preliminary: whether one round is all they get where the problem is demanding.
-        is_spare: whether they are fresh networks for the case that the others are stuck.
     """
 
     networks: Mapping[str, NetworkOptions | None]
     is_preliminary: bool = False
-    is_spare: bool = False
 
 
-DIVISIONS = (Division(SMALL, is_preliminary=True), Division(DEEP), Division(SPARE, is_spare=True))
+DIVISIONS = (Division(SMALL, is_preliminary=True), Division(DEEP))

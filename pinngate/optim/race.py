@@ -4,13 +4,11 @@ On evolutions in time and at most one space axis a fit through a solver (`direct
 but where few values of a linear problem are all that is unknown: there it follows the small
 networks. If it goes astray it starts once more from the winner of the others (`polish`). Then,
 on one or two axes, a tensor basis (`collocation`), which is exact, too; where few values are all
-that is unknown on two axes, it follows the small networks. Then three divisions of networks. The
+that is unknown on two axes, it follows the small networks. Then two divisions of networks. The
 small ones, one sine layer each, are fast and enough for linear problems, where the deep ones follow
 only if the best small network cannot satisfy data and physics together, which its own misfit of the
 physics tells. With a nonlinear equation or unknown coefficients the deep ones always follow, after
-one round of the small. The spare ones, fresh networks warmed up by Adam (`warm_start`), are for the
-case that the others are stuck: unable to satisfy data and physics together, or far above the
-scatter of repeated measurements.
+one round of the small.
 
 A candidate's turn is one heat, enough for the ramp of the physics and some iterations at its full
 weight. Whose turn is next, and who has won, is decided by `best_arm` from a table that is made here
@@ -23,10 +21,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from scipy.special import fdtri
 from torch import Tensor
 
-from pinngate.data.replicates import PureError
 from pinngate.errors import SolveError
 from pinngate.inference.posterior import Posterior
 from pinngate.linear.forms import Form
@@ -41,10 +37,8 @@ from pinngate.optim.divisions import Division
 from pinngate.optim.gauss_newton.data_noise import DataNoise
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 from pinngate.optim.gauss_newton.stopping import Stopping
-from pinngate.optim.mechanisms import ALL, Mechanisms
 
 HEAT = 20  # iterations of a round: 12 of ramp and 8 at full weight
-STUCK = 0.01  # level of the test whether risk and repeated measurements disagree
 
 
 class Candidate(Protocol):
@@ -120,9 +114,8 @@ class Race:
         divisions: in the order in which they enter.
         solvers: all candidates by name; their state decides.
         is_demanding: whether the preliminary division runs one round only.
-        pure_error: scatter of repeated measurements, None without.
         num_observations: values that the solvers fit.
-        mechanisms: which are on.
+        has_foresight: whether arms go on that foresee to be the best.
 
     Attributes:
         at_work: the candidate that iterates now; the winner once there is one.
@@ -138,25 +131,18 @@ class Race:
         solvers: Mapping[str, Candidate],
         *,
         is_demanding: bool,
-        pure_error: PureError | None,
         num_observations: int,
-        mechanisms: Mechanisms = ALL,
+        has_foresight: bool = True,
     ) -> None:
         self.divisions = list(divisions)
         self.solvers = solvers
         self.is_demanding = is_demanding
-        self.pure_error, self.num_observations = pure_error, num_observations
-        self.mechanisms = mechanisms
+        self.num_observations, self.has_foresight = num_observations, has_foresight
         self.division = 0
         self.at_work = next(iter(self.divisions[0].networks))
         self.in_heat = 0
         self.failed: list[str] = []
         self.winner: str | None = None
-
-    @property
-    def spare(self) -> list[str]:
-        """The candidates of the spare division."""
-        return [name for d in self.divisions if d.is_spare for name in d.networks]
 
     @property
     def sound(self) -> list[str]:
@@ -224,12 +210,11 @@ class Race:
             solver.iteration,
             solver.reason is None,
             solver.score,
-            solver.last_lookahead if self.mechanisms.foresight else solver.score,
-            self._misfit(solver) if self.mechanisms.strain else 0.0,
+            solver.last_lookahead if self.has_foresight else solver.score,
+            self._misfit(solver),
             self._standard_error(solver, self.solvers[best]),
             self._standard_error(solver),
-            solver.is_poor or (self.mechanisms.replicates and self._is_stuck(solver)),
-            solver.iteration >= solver.options.max_iterations,
+            solver.is_poor,
         )
 
     def _standard_error(self, solver: Candidate, other: Candidate | None = None) -> float:
@@ -252,19 +237,6 @@ class Race:
         if best is None:
             return 0.0 if solver.reason is None else solver.score
         return solver.score - float(best["risk"]) / solver.unit**2
-
-    def _is_stuck(self, solver: Candidate) -> bool:
-        """Whether a solver's risk is far above the scatter of repeated measurements.
-
-        Judged as a ratio of variances (F test at 1 %) with the risk's own share of the fit.
-        """
-        best, pure = solver.stopping.best, self.pure_error
-        if best is None or pure is None:
-            return False
-        count = self.num_observations
-        share = 1 + best["dimension"] / count
-        bound = float(fdtri(count, pure.degrees_of_freedom, 1 - STUCK))
-        return bool(best["risk"] > bound * share * pure.std**2)
 
     def state_dict(self) -> dict[str, Any]:
         """Return where the race stands."""

@@ -128,9 +128,9 @@ def _second_order(parts: Parts) -> Stepper:
     given = options.network
     divisions: Sequence[Division] = DIVISIONS
     if parts.own_network is not None:
-        divisions = (Division({"own": None}), Division({"own-warm": None}, is_spare=True))
+        divisions = (Division({"own": None}),)
     elif given != RACE:
-        divisions = (Division({"given": given}), Division({"given-warm": given}, is_spare=True))
+        divisions = (Division({"given": given}),)
     return SecondOrder(
         parts,
         divisions,

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Collection, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -23,7 +22,6 @@ from pinngate.linear.memory_plan import MemoryPlan, Size, choose_form
 from pinngate.memory import budget
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
-from pinngate.model.residuals import ResidualModel
 from pinngate.model.terms import Batch
 from pinngate.optim.answer import SINGULAR, Answer
 from pinngate.optim.collocation.basis_solver import Collocation
@@ -43,17 +41,11 @@ from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 from pinngate.optim.gauss_newton.stopping import EXACT
 from pinngate.optim.parts import Parts
 from pinngate.optim.race import HEAT, Candidate, Race
-from pinngate.optim.warm_start import STEPS, WarmStart
-from pinngate.points.adaptation import arc_length
-from pinngate.points.batches import Monitor
 from pinngate.points.sampling import POSTERIOR_POINTS
-from pinngate.points.smoothness import Smoothness
 from pinngate.statement.linearity import has_linear_equations, is_linear
 
 logger = logging.getLogger(__name__)
 
-REDRAW = 2  # iterations on the same collocation points
-QUIET = 1e-5  # score below which they are kept twice as long: two do not reach the last digits
 MANY_WEIGHTS = 500  # from which a second thread is worth its waking
 
 
@@ -64,7 +56,6 @@ class SecondOrder:
         parts: the problem.
         divisions: of the candidates, in the order in which they enter.
         options: of every solver.
-        warm: candidates that start warm; None: the spare ones.
     """
 
     def __init__(
@@ -72,16 +63,9 @@ class SecondOrder:
         parts: Parts,
         divisions: Sequence[Division],
         options: GaussNewtonOptions,
-        warm: Collection[str] | None = None,
     ) -> None:
         self.parts = parts
         self.divisions, self.mechanisms = divisions, options.mechanisms
-        self.smoothness = self._smoothness(parts.problem.solve.seed)
-        self.smooth_model = ResidualModel(
-            [*parts.batches.terms, *self.smoothness.terms], parts.problem
-        )
-        if not self.mechanisms.spare:
-            divisions = [d for d in divisions if not d.is_spare]
         self.networks = {name: n for d in divisions for name, n in d.networks.items()}
         has_basis = self.mechanisms.basis and is_for_basis(parts)
         if has_basis:
@@ -103,39 +87,32 @@ class SecondOrder:
             divisions,
             self.solvers,
             is_demanding=bool(problem.coefficients) or not has_linear_equations(problem),
-            pure_error=parts.batches.pure_error(),
             num_observations=num_observations,
-            mechanisms=self.mechanisms,
+            has_foresight=self.mechanisms.foresight,
         )
         self.answer = Answer(self.race, is_averaging=is_averaging)
         self.iteration = 0
         self.polished: str | None = None
         self.at_work = self.race.at_work
         self.row: dict[str, float] = {}
-        self.warm = self.race.spare if warm is None else warm
-        self.warm_starts: dict[str, WarmStart] = {}
         self._batches: dict[str, Batch] = {}
         self._draw()
 
     def _network(self, name: str) -> Network:
         return self.parts.network(self.networks[name], f"/{name}")
 
-    def _model(self, network: Network) -> ResidualModel:
-        is_smoothed = self.mechanisms.smoothness and not network.is_shallow
-        return self.smooth_model if is_smoothed else self.parts.model
-
     def _plan(self, network: Network) -> MemoryPlan:
         """Choose between the solver that forms the Jacobian and the one that does not."""
         batches = self.parts.batches
         width, depth = network.width_and_depth
         size = Size(
-            num_rows=batches.num_rows() + self.smoothness.num_rows,
-            num_posterior_rows=batches.num_rows(POSTERIOR_POINTS) + self.smoothness.num_rows,
+            num_rows=batches.num_rows(),
+            num_posterior_rows=batches.num_rows(POSTERIOR_POINTS),
             num_observations=batches.num_points()["observations"],
             num_parameters=network.num_parameters + len(self.parts.problem.coefficients),
             width=width,
             depth=depth,
-            num_channels=self._model(network).num_channels,
+            num_channels=self.parts.model.num_channels,
         )
         return choose_form(size, budget(self.parts.problem.solve.max_memory))
 
@@ -143,7 +120,7 @@ class SecondOrder:
         parts = self.parts
         network = self._network(name)
         solver = PopulationRiskGaussNewton(
-            self._model(network), network, parts.coefficients(), self.options, form
+            parts.model, network, parts.coefficients(), self.options, form
         )
         self._tell_of_noise(solver)
         return solver
@@ -200,17 +177,14 @@ class SecondOrder:
         """
         name = self.at_work = self.race.at_work
         solver = self.solvers[name]
-        is_warming = self._is_warming(name)
         try:
-            self.row = self.warm_starts[name].step() if is_warming else self._iterate(solver)
+            self.row = self._iterate(solver)
         except (SolveError, torch.linalg.LinAlgError) as error:
             reason = str(error) if isinstance(error, SolveError) else f"{SINGULAR} ({error})"
             logger.info("candidate %s is out: %s", name, reason)
             self.race.fail(name, reason)
         self.row["candidate"] = float(list(self.solvers).index(name))
         self.iteration += 1
-        if is_warming and solver.reason is None:
-            return
         if solver.noise.has_heavy_tails:
             for other in self.solvers.values():
                 other.turn_robust()  # weighted risks and plain ones do not compare
@@ -240,37 +214,12 @@ class SecondOrder:
         self.solvers[POLISH] = ThroughSolver(self.parts, self.options, self.solvers[name])
 
     def _iterate(self, solver: Candidate) -> dict[str, float]:
-        is_quiet = self.mechanisms.quiet_points and solver.last_score <= QUIET
-        period = (2 if is_quiet else 1) * (REDRAW if self.mechanisms.redraw else 1)
-        if solver.is_sampling and self.race.in_heat % period == 0 and self.iteration > 0:
+        if solver.is_sampling and self.iteration > 0:
             self._draw()
         return solver.step(self._batches)
 
-    def _is_warming(self, name: str) -> bool:
-        """Whether a candidate's start by Adam, begun here if need be, is still going on."""
-        if name not in self.warm:
-            return False
-        if name not in self.warm_starts:
-            self.warm_starts[name] = WarmStart(self.parts, self.solvers[name])
-        return not self.warm_starts[name].is_over
-
     def _draw(self) -> None:
-        self._batches = self.parts.batches.draw(self._monitor()) | self.smoothness.draw()
-
-    def _smoothness(self, seed: int) -> Smoothness:
-        batches = self.parts.batches
-        return Smoothness(
-            self.parts.problem,
-            batches.scales,
-            seed=seed,
-            dtype=batches.dtype,
-            device=batches.device,
-        )
-
-    def _monitor(self) -> Monitor | None:
-        """Return what collocation follows where coefficients are estimated: the present fields."""
-        is_adaptive = bool(self.parts.problem.coefficients) and self.mechanisms.adaptation
-        return partial(arc_length, self.network) if is_adaptive else None
+        self._batches = self.parts.batches.draw()
 
     def log_row(self) -> dict[str, float]:
         """Return the last iteration's figures."""
@@ -291,7 +240,7 @@ class SecondOrder:
 
     def _posterior_batches(self) -> dict[str, Batch]:
         source = self.parts.batches.twin("posterior", POSTERIOR_POINTS)
-        return source.draw_in_order(self._monitor()) | self._smoothness(source.seed).draw()
+        return source.draw_in_order()
 
     def memory(self) -> MemoryPlan:
         """Return the form and the bytes of the largest candidate."""
@@ -307,12 +256,11 @@ class SecondOrder:
                 "options": solver.network.describe(),
                 "risk": solver.score * unit if math.isfinite(solver.score) else None,
                 "iterations": solver.iteration,
-                "warm_start": STEPS if name in self.warm_starts else 0,
                 "is_winner": name == self.at_work,
                 "share": members.get(name, 0.0),
             }
             for name, solver in self.solvers.items()
-            if solver.iteration > 0 or name in self.warm_starts
+            if solver.iteration > 0
         ]
         return entries | {"race": race if len(race) > 1 else None, "polish": self._told_of_polish()}
 
@@ -335,10 +283,8 @@ class SecondOrder:
             "row": dict(self.row),
             "batches": {name: dict(vars(batch)) for name, batch in self._batches.items()},
             "drawn": self.parts.batches.state_dict(),
-            "smoothness": self.smoothness.state_dict(),
             "work": {name: solver.form.to_state() for name, solver in self.solvers.items()},
             "solvers": {name: solver.state_dict() for name, solver in self.solvers.items()},
-            "warm_starts": {name: start.state_dict() for name, start in self.warm_starts.items()},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -364,9 +310,5 @@ class SecondOrder:
         self.row = dict(state["row"])
         for name, solver in self.solvers.items():
             solver.load_state_dict(state["solvers"][name])
-        for name, begun in state["warm_starts"].items():
-            self.warm_starts[name] = WarmStart(self.parts, self.solvers[name])
-            self.warm_starts[name].load_state_dict(begun)
         self._batches = {name: Batch(**batch) for name, batch in state["batches"].items()}
         self.parts.batches.load_state_dict(state["drawn"])
-        self.smoothness.load_state_dict(state["smoothness"])

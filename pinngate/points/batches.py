@@ -8,7 +8,7 @@ that they stay in data units.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,18 +17,13 @@ from torch import Tensor
 
 from pinngate.data.observations import ObservationSet
 from pinngate.data.quantities import mean_nodes
-from pinngate.data.replicates import PureError, pure_error
 from pinngate.geometry.region import Region
 from pinngate.model.row_weights import ROW, in_common_unit
 from pinngate.model.scales import field_scales
 from pinngate.model.terms import Batch, Term, problem_terms
-from pinngate.points.adaptation import equidistribute
 from pinngate.points.sampling import NUM_SIDES, BoundarySampler, SobolSampler
 from pinngate.statement.problem import BoundaryPart, Condition, Problem
 from pinngate.streams import torch_seed
-
-Monitor = Callable[[Tensor], Tensor]
-POOL = 32  # candidates for each point: a front may hold thirty times its share without repetition
 
 
 class BatchSource:
@@ -86,15 +81,10 @@ class BatchSource:
             domain, self.num_condition, self.seed, stream, where, self.region.inside
         )
 
-    def draw(self, monitor: Monitor | None = None) -> dict[str, Batch]:
-        """Return fresh points for every term and the data in a new order.
-
-        Args:
-            monitor: points (n, axes) → the local size (n,) of the equations' residuals. The points
-                are then spread in proportion to it and residuals are divided by it, and multiplied
-                by a common factor so that the equations weigh as much as without.
-        """
-        batches = dict.fromkeys(self.equation_names, self._draw_collocation(monitor))
+    def draw(self) -> dict[str, Batch]:
+        """Return fresh points for every term and the data in a new order."""
+        collocation = Batch(self.collocation.draw(self.dtype, self.device))
+        batches = dict.fromkeys(self.equation_names, collocation)
         for name, sampler in self.conditions.items():
             drawn = sampler.draw(self.dtype, self.device)
             batches[name] = Batch(*drawn) if isinstance(drawn, tuple) else Batch(drawn)
@@ -103,22 +93,13 @@ class BatchSource:
             batches[name] = data.take(order)
         return batches
 
-    def _draw_collocation(self, monitor: Monitor | None) -> Batch:
-        if monitor is None:
-            return Batch(self.collocation.draw(self.dtype, self.device))
-        pool = torch.cat([self.collocation.draw(self.dtype, self.device) for _ in range(POOL)])
-        size = monitor(pool)
-        chosen = equidistribute(size, self.collocation.num_points)
-        factor = 1 / size[chosen]
-        return Batch(pool[chosen], {ROW: factor / factor.square().mean().sqrt()})
-
     def in_order(self) -> dict[str, Batch]:
         """Return the data as they were given, one batch for each observation set."""
         return dict(self.observations)
 
-    def draw_in_order(self, monitor: Monitor | None = None) -> dict[str, Batch]:
+    def draw_in_order(self) -> dict[str, Batch]:
         """Return fresh points as `draw` does, with the data in the order they were given."""
-        return self.draw(monitor) | self.in_order()
+        return self.draw() | self.in_order()
 
     def twin(self, label: str, factor: int, dtype: torch.dtype = torch.float64) -> BatchSource:
         """Return a source on the same data with `factor` times the points, from other streams."""
@@ -152,23 +133,6 @@ class BatchSource:
             for name, o in zip(self.observations, self.sets, strict=True)
             if o.std is not None
         }
-
-    def pure_error(self) -> PureError | None:
-        """Return the scatter of repeated measurements over all sets, None where there are none.
-
-        In the unit that all fields share, as `stated_std`.
-        """
-        scales = {t.name: t.scale for t in self.terms}
-        square, free, places = 0.0, 0, 0
-        for name, made in zip(self.observations, self.sets, strict=True):
-            columns = dict(zip(self.problem.axes, made.points.T, strict=True))
-            found = pure_error(columns | {"value": made.values}, self.problem.axes)
-            if found is not None:
-                std = in_common_unit(found.std, scales[name])
-                square += found.degrees_of_freedom * std**2
-                free += found.degrees_of_freedom
-                places += found.num_places
-        return PureError((square / free) ** 0.5, free, places) if free else None
 
     def num_points(self) -> dict[str, int]:
         """Return how many points of each kind a batch holds."""

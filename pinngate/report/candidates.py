@@ -125,8 +125,7 @@ def _race_row(
 
 def _started(options: Mapping[str, Any] | None, entry: Mapping[str, Any]) -> str:
     """Return the network in words, and how it was started."""
-    warm = finite_number(entry.get("warm_start"))
-    return network_words(options) + (f", after {warm:.0f} steps of Adam" if warm else "")
+    return network_words(options)
 
 
 def _above(risk: float | None, best: float | None) -> str:

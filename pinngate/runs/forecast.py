@@ -16,7 +16,6 @@ from pinngate.model.channels.plan import plan_channels
 from pinngate.model.terms import problem_terms
 from pinngate.optim.divisions import COEFFICIENT_NETWORKS, DIVISIONS
 from pinngate.points.sampling import NUM_CONDITION, NUM_SIDES, POSTERIOR_POINTS, size_of_batch
-from pinngate.points.smoothness import free_initial_values, num_places, roughness
 from pinngate.statement.completion import complete_options
 from pinngate.statement.options import (
     GaussNewtonSolveOptions,
@@ -36,14 +35,12 @@ def memory_of_a_run(problem: Problem, observations: Sequence[ObservationSet]) ->
     if isinstance(options, GaussNewtonSolveOptions):
         allowed = budget(options.max_memory)
         plans = [
-            choose_form(
-                _size(problem, observations, options, network, is_second_order=True), allowed
-            )
+            choose_form(_size(problem, observations, options, network), allowed)
             for network in _networks(options)
         ]
         return max(plans, key=lambda plan: plan.num_bytes)
     (network,) = _networks(options)
-    size = _size(problem, observations, options, network, is_second_order=False)
+    size = _size(problem, observations, options, network)
     return plan_posterior(size)
 
 
@@ -59,13 +56,10 @@ def _size(
     observations: Sequence[ObservationSet],
     options: OptimizerOptions,
     network: NetworkOptions,
-    *,
-    is_second_order: bool,
 ) -> Size:
     collocation = len(problem.solved_equations) * size_of_batch(options.collocation, problem.domain)
     num_observations = sum(len(made.values) for made in observations)
-    smooth = free_initial_values(problem) if is_second_order else []
-    others = _num_condition_points(problem) + num_observations + _num_smooth_rows(problem, smooth)
+    others = _num_condition_points(problem) + num_observations
     weights = network.num_weights(len(problem.axes), len(problem.solved_fields))
     for field in problem.coefficient_fields:
         weights += COEFFICIENT_NETWORKS[len(field.over)].num_weights(len(field.over), 1)
@@ -76,7 +70,7 @@ def _size(
         num_parameters=weights + len(problem.coefficients),
         width=network.width,
         depth=network.depth,
-        num_channels=_num_channels(problem, observations, smooth if network.depth > 1 else []),
+        num_channels=_num_channels(problem, observations),
     )
 
 
@@ -89,22 +83,11 @@ def _num_condition_points(problem: Problem) -> int:
     return sum(count(condition.where) for condition in problem.conditions)
 
 
-def _num_smooth_rows(problem: Problem, smooth: Sequence[str]) -> int:
-    if not smooth:
-        return 0
-    start = Plane("t", problem.domain["t"][0])
-    count = size_of_batch(num_places(problem), problem.domain, start)
-    return len(smooth) * len(problem.space_axes) * count
-
-
-def _num_channels(
-    problem: Problem, observations: Sequence[ObservationSet], smooth: Sequence[str]
-) -> int:
+def _num_channels(problem: Problem, observations: Sequence[ObservationSet]) -> int:
     """Return the most derivative channels of any term: the equations' together, others' alone."""
     terms = problem_terms(problem, [made.expression for made in observations])
     equations = [term.residual for term in terms if term.kind == "equation"]
     alone = [term.residual for term in terms if term.kind != "equation"]
-    alone += [roughness(field, axis) for field in smooth for axis in problem.space_axes]
     counts = [_channels_of(problem, [residual], is_collapsing=False) for residual in alone]
     if equations:
         counts.append(_channels_of(problem, equations, is_collapsing=True))

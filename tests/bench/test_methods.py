@@ -50,7 +50,6 @@ def test_each_is_described(name: str) -> None:
     [
         ("population-risk-gauss-newton", SMALL),
         ("gauss-newton-fixed-ridge", SMALL),
-        ("gauss-newton-warm-start", SMALL),
         ("population-risk-adam", SMALL),
         ("adamw", SMALL),
         ("adabelief", SMALL),

@@ -152,7 +152,7 @@ def spectra(
     offset = flatten(*setting.parts[1:])[:num_weights] - solver.anchor
     return (
         DenseSystem(jac, num_free, observed),
-        MatrixFreeSystem(found, num_free, observed, solver.ridges.ridge, work),
+        MatrixFreeSystem(found, num_free, observed, solver.ridge, work),
         r - jac[:, :num_weights] @ offset,
         r,
     )
@@ -165,7 +165,7 @@ def test_risk_and_step_agree_with_the_dense_form(options, coefficients, num_iter
     setting = heat(options, coefficients=coefficients)
     solver = trained(setting, num_iterations)
     dense, free, b, r = spectra(setting, solver, MatrixFreeOptions())
-    ridges = [solver.ridges.ridge * 3 ** (k / 8) for k in range(-8, 9)]
+    ridges = [solver.ridge * 3 ** (k / 8) for k in range(-8, 9)]
     for k, (exact, found) in enumerate(
         zip(dense.fits(ridges, b), free.fits(ridges, b), strict=True)
     ):
@@ -176,18 +176,18 @@ def test_risk_and_step_agree_with_the_dense_form(options, coefficients, num_iter
         assert risks[1] == pytest.approx(risks[0], rel=2e-3)
     assert free.leverage_error < 2e-3
     for damping in (1e-3, solver.damping):
-        ridge = solver.ridges.ridge + damping
+        ridge = solver.ridge + damping
         exact_v, exact_c = dense.minimiser(ridge, r, damping)
         v, c = free.minimiser(ridge, r, damping)
         # conjugate gradients stop at 1e-7 in the energy norm; directions below the ridge weigh less
         assert relative(v, exact_v) < 1e-5
         torch.testing.assert_close(c, exact_c, rtol=1e-6, atol=1e-8)
-    assert free.signal_fraction(solver.ridges.ridge) == pytest.approx(
-        dense.signal_fraction(solver.ridges.ridge), rel=0.05
+    assert free.signal_fraction(solver.ridge) == pytest.approx(
+        dense.signal_fraction(solver.ridge), rel=0.05
     )
     torch.testing.assert_close(
-        free.unpenalised_covariance(solver.ridges.ridge),
-        dense.unpenalised_covariance(solver.ridges.ridge),
+        free.unpenalised_covariance(solver.ridge),
+        dense.unpenalised_covariance(solver.ridge),
         rtol=1e-4,
         atol=0.0,
     )
@@ -201,8 +201,8 @@ def test_leverages_of_a_small_basis_scatter_by_the_stated_error():
         work = MatrixFreeOptions(max_rank=12, num_probes=8, seed=seed, max_passes=2000)
         dense, free, b, _ = spectra(setting, solver, work)
         exact, found = (
-            dense.fits([solver.ridges.ridge], b)[0],
-            free.fits([solver.ridges.ridge], b)[0],
+            dense.fits([solver.ridge], b)[0],
+            free.fits([solver.ridge], b)[0],
         )
         difference = found.leverage - exact.leverage
         errors.append(float(difference.square().mean()))
@@ -220,7 +220,7 @@ def test_few_observations_are_probed_exactly():
     solver = trained(setting, 6)
     work = MatrixFreeOptions(max_rank=5, num_probes=16, risk_tolerance=1e-9, max_passes=2000)
     dense, free, b, _ = spectra(setting, solver, work)
-    exact, found = dense.fits([solver.ridges.ridge], b)[0], free.fits([solver.ridges.ridge], b)[0]
+    exact, found = dense.fits([solver.ridge], b)[0], free.fits([solver.ridge], b)[0]
     assert free.rank == 5
     assert free.leverage_error == 0.0
     assert float((found.leverage - exact.leverage).abs().max()) < 1e-6

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -42,32 +41,6 @@ def session(tmp_path: Path) -> Session:
     return begin(config.load(tmp_path / "repeated.yaml"))
 
 
-def test_repeated_measurements_tell_their_noise(session: Session) -> None:
-    found = session.batches.pure_error()
-    assert (found.degrees_of_freedom, found.num_places) == (48, 12)
-    # a standard deviation from 48 degrees of freedom is known to a tenth
-    assert found.std == pytest.approx(0.1, rel=0.3)
-
-
-def test_a_risk_far_above_repeated_measurements_is_stuck(session: Session) -> None:
-    race = session.stepper.race
-    name = race.at_work
-    solver = race.solvers[name]
-    solver.iteration = 20
-    for risk, is_stuck in ((0.01, False), (0.1, True)):
-        # as good as it gets, no misfit of the physics
-        solver.stopping.best = {"risk": risk, "score": risk, "dimension": 5.0}
-        assert _arm(race, name).is_stuck is is_stuck
-
-
-def test_without_repeated_measurements_nothing_is_called_stuck(session: Session) -> None:
-    session.batches.sets = tuple(
-        replace(made, points=made.points + 1e-9 * np.arange(60)[:, None])
-        for made in session.batches.sets
-    )
-    assert session.batches.pure_error() is None
-
-
 def test_the_table_tells_misfit_and_paired_uncertainty(session: Session) -> None:
     """Errors that differ by a constant in one value of a hundred: paired, that is all there is."""
     race = session.stepper.race
@@ -76,8 +49,7 @@ def test_the_table_tells_misfit_and_paired_uncertainty(session: Session) -> None
     for name, score in zip(names, (0.5, 0.6), strict=True):
         solver = race.solvers[name]
         solver.iteration, solver.last_lookahead = 20, 0.3
-        solver.stopping.best = {"risk": 0.4 * solver.unit**2, "score": score, "dimension": 5.0}
-        solver.stopping.best["errors"] = errors
+        solver.stopping.best = {"risk": 0.4 * solver.unit**2, "score": score, "errors": errors}
         errors = errors.clone()
         errors[0] = 0.0
     best, other = (_arm(race, name) for name in names)
@@ -136,20 +108,18 @@ def test_only_candidates_that_break_down_leave_the_race(session: Session) -> Non
         race.count()
 
 
-@pytest.mark.parametrize(("score", "kept"), [(1e-2, 2), (1e-7, 4)])
-def test_points_are_kept_twice_as_long_where_the_last_digits_count(
-    session: Session, monkeypatch: pytest.MonkeyPatch, score: float, kept: int
+def test_networks_meet_the_physics_on_fresh_points(
+    session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stepper = session.stepper
     stepper.iteration = 1
     solver = stepper.solvers["sine-24-4"]
-    solver.last_score = score
     drawn = []
     monkeypatch.setattr(stepper, "_draw", lambda: drawn.append(stepper.race.in_heat))
     monkeypatch.setattr(solver, "step", lambda batches: {})
-    for stepper.race.in_heat in range(12):
+    for stepper.race.in_heat in range(4):
         stepper._iterate(solver)
-    assert drawn == list(range(0, 12, kept))
+    assert drawn == list(range(4))
 
 
 def test_exact_candidates_draw_no_points(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,8 +83,7 @@ def test_the_posterior_is_that_of_the_built_in_twin() -> None:
 
 def test_it_is_alone_in_the_race() -> None:
     session = begin(heat(), network=perceptron())
-    assert list(session.stepper.solvers) == ["own", "own-warm"]
-    assert session.stepper.race.spare == ["own-warm"]
+    assert list(session.stepper.solvers) == ["own"]
 
 
 def test_it_stands_in_place_of_a_network_that_the_problem_names() -> None:

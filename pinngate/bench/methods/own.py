@@ -2,8 +2,7 @@
 
 Options are the keys of `solve`. Beside the registered optimizers there are variants of Gauss–Newton
 on the same networks and points, which show what a part of it is worth: one with a fixed small
-ridge, without the leave-one-out choice, one in which other networks start warm, and one without a
-mechanism.
+ridge, without the leave-one-out choice, and one without a mechanism.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ from functools import partial
 from typing import Any
 
 from pinngate.bench.methods.contract import Array, Method, Outcome, Task
-from pinngate.errors import InputError
 from pinngate.optim.registry import OPTIMIZERS, resolve
 from pinngate.optim.second_order import SecondOrder
 from pinngate.runs.judgement import judge
@@ -106,7 +104,7 @@ class _Stopped(Exception):  # noqa: N818 - leaves the training loop, never this 
 
 
 def _variant(task: Task) -> Outcome:
-    """Solve with a fixed `ridge`, other networks that start `warm`, or `without` a mechanism."""
+    """Solve with a fixed `ridge`, or `without` some mechanisms, named with spaces between."""
 
     def change(session: Session) -> None:
         stepper = session.stepper
@@ -116,13 +114,8 @@ def _variant(task: Task) -> Outcome:
         if "ridge" in task.options:
             options = replace(options, ridge=task.options["ridge"], ridge_factor=1.0)
         if (without := task.options.get("without")) is not None:
-            options = replace(options, mechanisms=options.mechanisms.without([without]))
-        divisions = stepper.divisions
-        deep = [name for division in divisions[1:] for name in division.networks]
-        warm = {"none": [], "spare": None, "deep": deep}
-        if (chosen := task.options.get("warm", "spare")) not in warm:
-            raise InputError(f"warm: {chosen!r}", expected="one of " + ", ".join(warm))
-        session.stepper = SecondOrder(stepper.parts, divisions, options, warm[chosen])
+            options = replace(options, mechanisms=options.mechanisms.without(without.split()))
+        session.stepper = SecondOrder(stepper.parts, stepper.divisions, options)
 
     return watched(task, change)
 
@@ -146,15 +139,6 @@ OWN = [
         "risk; the choice of the network and the stopping rule are unchanged",
         _variant,
         {**solve_keys(SECOND_ORDER), "ridge": 1e-4},
-        partial(prepare, optimizer=SECOND_ORDER),
-    ),
-    Method(
-        "gauss-newton-warm-start",
-        "optimizer",
-        "our Gauss–Newton with a warm start by Adam for other networks than the spare ones: "
-        "warm=deep for all deep ones, warm=none for none",
-        _variant,
-        {**solve_keys(SECOND_ORDER), "warm": "deep"},
         partial(prepare, optimizer=SECOND_ORDER),
     ),
     Method(

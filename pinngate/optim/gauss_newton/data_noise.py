@@ -50,7 +50,6 @@ class DataNoise:
 
     Args:
         names: of the terms.
-        is_balanced: whether the sets' weights follow their noise.
 
     Attributes:
         models: Gaussian or with heavy tails, by term.
@@ -61,8 +60,8 @@ class DataNoise:
         num_refits: under full physics since then.
     """
 
-    def __init__(self, names: Sequence[str], *, is_balanced: bool = True) -> None:
-        self.is_balanced = is_balanced and len(names) > 1
+    def __init__(self, names: Sequence[str]) -> None:
+        self.is_balanced = len(names) > 1
         self.models: dict[str, NoiseModel] = {name: GaussianNoise() for name in names}
         self.precision = dict.fromkeys(names, 1.0)
         self.own: Mapping[str, NoiseModel] = {}

@@ -40,15 +40,11 @@ from pinngate.optim.gauss_newton.iterate import (
     misfit_of,
     variance_of,
 )
-from pinngate.optim.gauss_newton.one_step import UNDERSMOOTHING, OneStep
 from pinngate.optim.gauss_newton.physics_weight import PhysicsWeight
-from pinngate.optim.gauss_newton.ridge_choice import RidgeChoice
+from pinngate.optim.gauss_newton.ridge_choice import followed
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 from pinngate.optim.gauss_newton.stopping import Stopping
 from pinngate.optim.gauss_newton.trust_region import descend
-from pinngate.points.smoothness import strength
-
-FIRST_SMOOTHING = 0.003  # strength of a smoothness prior before the data have told
 
 
 class PopulationRiskGaussNewton:
@@ -64,16 +60,14 @@ class PopulationRiskGaussNewton:
     Attributes:
         reason: None while it goes on, else a sentence that says why to stop.
         stopping: the best iterate, and when to stop.
-        ridges: the ridge and how it follows the risk.
+        ridge: α of the latest fit.
         noise: of every observation set.
         physics: the weight of the equations and how it rises.
-        smoothing: strength of every smoothness prior.
 
     Raises:
         InputError: no observations; network not in double precision.
 
-    Cost of a step: forming the smaller of J Jᵀ and JᵀJ, and its Cholesky factor; where the ridge is
-    chosen anew, its eigendecomposition.
+    Cost of a step: forming the smaller of J Jᵀ and JᵀJ, and its eigendecomposition.
     """
 
     is_sampling = True
@@ -103,17 +97,13 @@ class PopulationRiskGaussNewton:
         self.anchor = flatten(network, coefficients)[: network.num_parameters].clone()
         # fields of any size and unit are brought to size one, so that ridge and damping have none
         self.unit = network.unit
-        self.ridges = RidgeChoice(self.options)
+        self.ridge = self.options.ridge
         self.damping = self.options.damping
         self.iteration = 0
-        smoothing = UNDERSMOOTHING if self.options.mechanisms.undersmoothing else 1.0
-        self.one_step = OneStep(self.options.patience, smoothing)
-        self.last_score = math.inf
-        self.last_lookahead = math.inf
+        self.last_score = self.last_lookahead = math.inf
         names = [t.name for t in self.observation_terms]
-        self.noise = DataNoise(names, is_balanced=self.options.mechanisms.balance)
-        self.physics = PhysicsWeight(self.options, has_coefficients=bool(coefficients.names))
-        self.smoothing = {t.name: FIRST_SMOOTHING for t in model.terms if t.kind == "prior"}
+        self.noise = DataNoise(names)
+        self.physics = PhysicsWeight(self.options)
         self.stopping = Stopping(self.options)
         self.reason: str | None = None
 
@@ -126,7 +116,7 @@ class PopulationRiskGaussNewton:
         }
         return row_weights(self.model, batches, by_term)
 
-    def linearise(self, batches: Batches, *, has_coefficients: bool = True) -> Linearisation:
+    def linearise(self, batches: Batches) -> Linearisation:
         """Linearise all residuals at the present iterate, in units of the fields' size."""
         return linearise(
             self.form,
@@ -134,16 +124,13 @@ class PopulationRiskGaussNewton:
             batches,
             self.row_weights(batches),
             self.anchor,
-            ridge=self.ridges.ridge,
+            ridge=self.ridge,
             noise_roots=self.noise.row_roots,
-            has_coefficients=has_coefficients,
         )
 
     def _weight(self, term: Term, count: int, num_observations: int) -> float:
         if term.kind == "observation":
             return 1.0 / self.unit
-        if term.kind == "prior":
-            return self.smoothing[term.name] / self.unit
         weight = self.options.condition_weight * max(1.0, self.physics.value)
         if term.kind == "equation":
             weight = self.options.equation_weight * self.physics.value
@@ -157,21 +144,17 @@ class PopulationRiskGaussNewton:
         Raises:
             SolveError: residuals are not finite.
         """
-        line = self.linearise(batches, has_coefficients=self.physics.is_released)
-        fit = self.ridges.choose(line.system, line.target, self.iteration)
+        line = self.linearise(batches)
+        fit = followed(line.system, line.target, self.ridge, self.options.ridge_factor)
+        self.ridge = fit.ridge
         self.physics.stiffen(math.sqrt(variance_of(line.observed, fit)))
         figures = self._figures(line, fit)
         self.last_score, self.last_lookahead = figures.score, figures.lookahead
         row = self._log_row(line, fit, figures)
-        if self.physics.is_released and self.physics.is_full and self.coefficients.names:
-            raw = self.coefficients.raw.detach()
-            self.one_step.record(raw, line.system, self.ridges.ridge, line.target)
         self._judge(figures, row, line.observed / (1 - fit.leverage))
         row["gain_ratio"] = self._descend(batches, line)
         self._update_noise(line, fit)
-        self._smooth(line, fit)
-        share = fit.effective_dimension / len(line.observed)
-        self.physics.advance(figures.risk, figures.lookahead, figures.misfit, share)
+        self.physics.advance()
         self.iteration += 1
         if self.reason is None and self.iteration >= self.options.max_iterations:
             self.reason = f"the limit of {self.options.max_iterations} iterations is reached"
@@ -186,21 +169,14 @@ class PopulationRiskGaussNewton:
     def _log_row(self, line: Linearisation, fit: RidgeFit, figures: Figures) -> dict[str, float]:
         row = loss_row(line, figures, self.unit) | {
             "effective_dimension": fit.effective_dimension,
-            "signal_fraction": line.system.signal_fraction(self.ridges.ridge),
-            "ridge": self.ridges.ridge,
+            "signal_fraction": line.system.signal_fraction(self.ridge),
+            "ridge": self.ridge,
             "damping": self.damping,
             "physics_weight": self.physics.value * self.options.equation_weight,
         }
         stds = self.noise.stds(line, fit)
         row |= {f"noise_std_{k}": std * self.unit for k, std in enumerate(stds, 1)}
         return row | coefficient_row(line, fit, self.coefficients)
-
-    def _smooth(self, line: Linearisation, fit: RidgeFit) -> None:
-        """Let the strength of each smoothness prior follow the evidence."""
-        variance = variance_of(line.observed, fit)
-        for name in self.smoothing:
-            relative = line.weights.unweighted(name, line.plain, self.unit)
-            self.smoothing[name] = strength(relative, variance, fit.effective_dimension)
 
     def _judge(self, figures: Figures, row: Mapping[str, float], errors: Tensor) -> None:
         """Keep the best iterate; stop, or turn robust, when neither risk nor score falls."""
@@ -215,12 +191,11 @@ class PopulationRiskGaussNewton:
             self.physics.value,
             lambda: {
                 "theta": flatten(self.network, self.coefficients),
-                "ridge": self.ridges.ridge,
+                "ridge": self.ridge,
                 "dimension": row["effective_dimension"],
                 "errors": errors.clone(),
                 "iteration": self.iteration,
                 "noise": self.noise.state_dict(),
-                "smoothing": dict(self.smoothing),
             },
         )
         if stopping.is_stale():
@@ -246,9 +221,9 @@ class PopulationRiskGaussNewton:
             line.system,
             line.residual,
             line.offset,
-            ridge=self.ridges.ridge,
+            ridge=self.ridge,
             damping=self.damping,
-            is_accelerated=self.options.mechanisms.acceleration and self.form.is_formed,
+            is_accelerated=False,  # of networks it costs more than it saves
         )
         self.damping = step.damping
         assign(self.network, self.coefficients, theta if step.delta is None else moved(step.delta))
@@ -275,34 +250,19 @@ class PopulationRiskGaussNewton:
         elif verdict is Verdict.HEAVY:
             self.physics.soften()
             self.stopping.forget()
-            self.one_step.steps.clear()
 
     def finish(self) -> None:
-        """Put the best iterate back into the network and the coefficients.
-
-        Coefficients become the mean of the last linearised minimisers where those agree.
-        """
+        """Put the best iterate back into the network and the coefficients."""
         best = self.stopping.best
         if best is not None:
             assign(self.network, self.coefficients, best["theta"])
-            self.ridges.ridge = best["ridge"]
+            self.ridge = best["ridge"]
             self.noise.load_state_dict(best["noise"])
-            self.smoothing = dict(best["smoothing"])
             self.physics.value = best["physics"]
-        steps = self.one_step.agreeing(self.coefficients.raw)
-        if steps is not None and self.options.mechanisms.one_step:
-            with torch.no_grad():
-                self.coefficients.raw.copy_(steps.mean(0))
 
     def coefficient_covariance(self, system: LinearisedSystem, variance: float) -> Tensor:
-        """Return the covariance of the raw coefficients (K, K) that `finish` has left."""
-        raw = self.coefficients.raw.detach()
-        return self.one_step.covariance(raw, system, self.ridges.ridge, variance)
-
-    @property
-    def ridge(self) -> float:
-        """The present ridge α."""
-        return self.ridges.ridge
+        """Return the covariance of the raw coefficients (K, K)."""
+        return variance * system.unpenalised_covariance(self.ridge)
 
     @property
     def score(self) -> float:
@@ -322,33 +282,21 @@ class PopulationRiskGaussNewton:
         return {
             "theta": flatten(self.network, self.coefficients),
             "anchor": self.anchor.clone(),
-            "one_step": self.one_step.state_dict(),
             "noise": self.noise.state_dict(),
             "physics": self.physics.state_dict(),
             "stopping": self.stopping.state_dict(),
-            **self.ridges.state_dict(),
             **{name: getattr(self, name) for name in _PLAIN_STATE},
-            "smoothing": dict(self.smoothing),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from `state_dict`; on the same batches the iterations are bitwise the same."""
         assign(self.network, self.coefficients, state["theta"])
         self.anchor = state["anchor"].clone()
-        self.one_step.load_state_dict(state["one_step"])
         self.noise.load_state_dict(state["noise"])
         self.physics.load_state_dict(state["physics"])
         self.stopping.load_state_dict(state["stopping"])
-        self.ridges.load_state_dict(state)
         for name in _PLAIN_STATE:
             setattr(self, name, state[name])
-        self.smoothing = dict(state["smoothing"])
 
 
-_PLAIN_STATE = (
-    "damping",
-    "iteration",
-    "last_score",
-    "last_lookahead",
-    "reason",
-)
+_PLAIN_STATE = ("ridge", "damping", "iteration", "last_score", "last_lookahead", "reason")

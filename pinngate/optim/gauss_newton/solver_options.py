@@ -26,18 +26,8 @@ class GaussNewtonOptions:
             Quieter data demand proportionally stiffer physics, or the equation's residual bends to
             what the data would have forbidden (sand column: v 2.4 % off in place of 0.5 %).
         max_stiffness: most by which the physics is stiffened; beyond, rounding takes over.
-        following: actual over look-ahead risk below which the iterate has followed the physics and
-            its weight rises; with coefficients 1 + d/n, as far from the minimiser as the d
-            directions of the fit are by themselves. Raised before, the field obeys an equation of
-            wrong coefficients, and creeps along it to the right ones (inverse Burgers: 200
-            iterations in place of 50). With the first rise coefficients begin to move; before the
-            field has met the data a velocity can run off to zero, from where it does not come back.
-        max_held: iterations after which the weight rises for the first time all the same; a quarter
-            as many before each further rise.
         ridge: first α, in units of the squared size of the fields; follows the risk from there.
         ridge_factor: most by which α moves an iteration: the linearisation changes with it.
-        scan_pause: iterations between two choices of a ridge that has come to rest; between, one
-            Cholesky factor serves in place of an eigendecomposition.
         damping: first trust-region parameter μ, in units of the squared size of the fields.
         patience: iterations at full weight without a fall of the risk before stopping.
         tolerance: relative fall of the risk that counts as one; the standard error of a risk from
@@ -53,11 +43,8 @@ class GaussNewtonOptions:
     ramp: float = 1.3
     reference_noise: float = 0.33
     max_stiffness: float = 100.0
-    following: float = 1.1
-    max_held: int = 12
     ridge: float = 1.0
     ridge_factor: float = 3.0
-    scan_pause: int = 3
     damping: float = 1.0
     patience: int = 6
     tolerance: float = 1e-3
