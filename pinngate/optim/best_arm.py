@@ -95,8 +95,8 @@ class Decision:
 def decide(standing: Standing) -> Decision:
     """Return who iterates next, or who has won.
 
-    Every arm of a division has one turn; then those that can still win take turns, the least
-    advanced first; when there are none, the next division enters or the best has won.
+    Every arm of a division has one turn; then those of all divisions that can still win take turns,
+    the least advanced first; when there are none, the next division enters or the best has won.
 
     Cost: a few comparisons for each arm.
     """
@@ -109,7 +109,7 @@ def decide(standing: Standing) -> Decision:
     is_left_early = standing.is_demanding and standing.divisions[standing.division].is_preliminary
     if is_left_early and not is_last:
         return _next_division(standing)
-    going = [a for a in standing.present if a is not best and _can_win(a, best)]
+    going = [a for a in standing.arms if a is not best and _can_win(a, best)]
     going += [best] if best.is_running else []
     if going:
         least = min(going, key=lambda arm: arm.iterations)
@@ -126,7 +126,8 @@ def _next_division(standing: Standing) -> Decision:
 def _can_win(arm: Arm, best: Arm) -> bool:
     """Whether an arm on its way foresees to be the best; a score of nothing is left in peace."""
     bound = best.score - SIGNIFICANT * arm.uncertainty
-    return arm.is_running and best.score > EXACT and arm.foreseen < bound
+    has_begun = arm.is_running and arm.iterations > 0
+    return has_begun and best.score > EXACT and arm.foreseen < bound
 
 
 def _leaves_something(best: Arm) -> bool:

@@ -59,6 +59,12 @@ def test_an_arm_goes_on_while_it_foresees_to_be_significantly_better(
     assert decide(table) == Decision(turn, 0)
 
 
+def test_an_arm_of_a_division_that_was_left_goes_on_too() -> None:
+    left = [done("a", 1.0, foreseen=0.2), done("b", 2.0), done("c", 2.0)]
+    table = standing(*left, stopped(done("d", 0.5)), division=1, is_demanding=True)
+    assert decide(table) == Decision("a", 1)
+
+
 def test_of_those_that_go_on_the_least_advanced_is_next() -> None:
     arms = [done("a", 1.0), done("b", 1.1, foreseen=0.5), done("c", 1.2, foreseen=0.5)]
     assert decide(standing(replace(arms[0], iterations=40), *arms[1:])) == Decision("b", 0)
