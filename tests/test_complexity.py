@@ -37,7 +37,6 @@ EXCEPTIONS: dict[str, str] = {
     "model.own_network.OwnNetwork": "what a network says of itself",
     "optim.gated_update.population_risk_adam": "the form of torch.optim's functions",
     "optim.collocation.basis_solver.Collocation": "what the race and the answer ask of a candidate",
-    "optim.direct_fit.candidate.ThroughSolver": "what the race and the answer ask of a candidate",
     "optim.gauss_newton.trust_region.descend": "the numbers of one step",
     "optim.gauss_newton.solver.PopulationRiskGaussNewton": "to be parted with the race",
     "optim.population_risk_adam.PopulationRiskAdam.__init__": "the form of torch.optim",

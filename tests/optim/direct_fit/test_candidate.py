@@ -13,6 +13,8 @@ import pinngate
 from pinngate import config
 from pinngate.inference.posterior import field_gradients
 from pinngate.optim.direct_fit.candidate import POOR, ThroughSolver
+from pinngate.optim.direct_fit.marched_states import CannotMarch
+from pinngate.optim.direct_fit.outlying_residuals import has_outliers
 from pinngate.optim.divisions import SMALL
 from pinngate.optim.entrants import POLISH, SOLVER
 from pinngate.optim.gauss_newton.last_fit import gauss_newton_posterior
@@ -205,3 +207,33 @@ def test_functions_known_up_to_a_factor_keep_the_solver_out() -> None:
 
     assert SOLVER not in begin(problem("speed*c_t = -(flow*c)_x")).stepper.solvers
     assert SOLVER in begin(problem("c_t = -(flow*c)_x + speed")).stepper.solvers
+
+
+def test_a_candidate_without_an_answer_has_no_linear_model() -> None:
+    found = ThroughSolver(begin(column()).stepper.parts, GaussNewtonOptions())
+    assert found.is_poor
+    with pytest.raises(CannotMarch, match="nothing was solved yet"):
+        found.linearise({})
+
+
+def test_a_fit_that_starts_from_an_answer_stays_there(tracer: ThroughSolver) -> None:
+    found = ThroughSolver(tracer.parts, GaussNewtonOptions(), tracer)
+    found.step({})
+    for name, (value, std) in tracer.fit.coefficients.items():
+        assert found.fit.coefficients[name][0] == pytest.approx(value, abs=0.1 * std)
+    assert found.score == pytest.approx(tracer.score, rel=1e-2)
+
+
+def test_what_the_equations_miss_is_not_taken_for_outliers(tracer: ThroughSolver) -> None:
+    (data,), time = tracer.parts.batches.sets, 1
+    noise = 0.02 * np.random.default_rng(0).standard_normal(len(data.values))
+
+    def has(residuals: np.ndarray) -> bool:
+        return has_outliers(replace(tracer.fit, residuals={data.name: residuals}), [data], time)
+
+    alone, together = noise.copy(), noise.copy()
+    alone[::15] += 1.0
+    together[:10] += 1.0
+    assert not has(noise)
+    assert has(alone)
+    assert not has(together)

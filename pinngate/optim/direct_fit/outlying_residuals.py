@@ -1,0 +1,35 @@
+"""Whether a direct fit leaves outliers, which least squares should not have been asked to fit.
+
+Between `through_solver` and `candidate`. Heavy tails alone do not tell: what the equations miss has
+them, too. But then neighbouring residuals are alike, which those of outliers are not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from pinngate.data.observations import ObservationSet
+from pinngate.inference.noise_model import fit_noise
+from pinngate.inference.series import correlation_in_set
+from pinngate.optim.direct_fit.through_solver import DirectFit
+
+OUTLIERS = 15.0  # log-likelihood by which tails must be heavy: a few per cent of outliers
+
+
+def has_outliers(fit: DirectFit, sets: Sequence[ObservationSet], time: int) -> bool:
+    """Whether residuals have heavy tails and are not alike in neighbours, as misfit is.
+
+    Args:
+        fit: the fit.
+        sets: the observations.
+        time: which column of their points is time.
+    """
+    for data in sets:
+        residuals = fit.residuals[data.name]
+        if fit_noise(torch.as_tensor(residuals), OUTLIERS).is_heavy:
+            found = correlation_in_set(data.points, residuals, time)
+            if found is None or not found.is_clear:
+                return True
+    return False
