@@ -46,6 +46,8 @@ from pinngate.statement.linearity import has_linear_equations, is_linear
 
 logger = logging.getLogger(__name__)
 
+REDRAW = 2  # iterations on the same collocation points
+QUIET = 1e-5  # score below which they are kept twice as long: two do not reach the last digits
 MANY_WEIGHTS = 500  # from which a second thread is worth its waking
 
 
@@ -214,7 +216,8 @@ class SecondOrder:
         self.solvers[POLISH] = ThroughSolver(self.parts, self.options, self.solvers[name])
 
     def _iterate(self, solver: Candidate) -> dict[str, float]:
-        if solver.is_sampling and self.iteration > 0:
+        period = REDRAW * (2 if solver.last_score <= QUIET else 1)
+        if solver.is_sampling and self.race.in_heat % period == 0 and self.iteration > 0:
             self._draw()
         return solver.step(self._batches)
 

@@ -107,7 +107,7 @@ def test_a_demanding_problem_gives_small_networks_one_turn() -> None:
 
 
 def test_nobody_is_asked_to_better_what_leaves_nothing_wanting() -> None:
-    small = EXACT / 10
+    small = EXACT**2 / 10
     exact = stopped(done("a", small, misfit=small))
     others = [done("b", 1.0, foreseen=0.0), done("c", 1.0)]
     assert decide(standing(exact, *others)) == Decision("a", 0, has_won=True)

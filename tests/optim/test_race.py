@@ -108,18 +108,20 @@ def test_only_candidates_that_break_down_leave_the_race(session: Session) -> Non
         race.count()
 
 
-def test_networks_meet_the_physics_on_fresh_points(
-    session: Session, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("score", "kept"), [(1e-2, 2), (1e-7, 4)])
+def test_points_are_kept_twice_as_long_where_the_last_digits_count(
+    session: Session, monkeypatch: pytest.MonkeyPatch, score: float, kept: int
 ) -> None:
     stepper = session.stepper
     stepper.iteration = 1
     solver = stepper.solvers["sine-24-4"]
+    solver.last_score = score
     drawn = []
     monkeypatch.setattr(stepper, "_draw", lambda: drawn.append(stepper.race.in_heat))
     monkeypatch.setattr(solver, "step", lambda batches: {})
-    for stepper.race.in_heat in range(4):
+    for stepper.race.in_heat in range(12):
         stepper._iterate(solver)
-    assert drawn == list(range(4))
+    assert drawn == list(range(0, 12, kept))
 
 
 def test_exact_candidates_draw_no_points(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 from pinngate.data.observations import ObservationSet
 from pinngate.inference.noise_model import fit_noise
 from pinngate.inference.series import correlation_in_set
 from pinngate.optim.direct_fit.through_solver import DirectFit
+from pinngate.optim.gauss_newton.stopping import EXACT
 
 OUTLIERS = 15.0  # log-likelihood by which tails must be heavy: a few per cent of outliers
 
 
 def has_outliers(fit: DirectFit, sets: Sequence[ObservationSet], time: int) -> bool:
     """Whether residuals have heavy tails and are not alike in neighbours, as misfit is.
+
+    Residuals next to nothing are those of the solver's rounding, whatever their tails.
 
     Args:
         fit: the fit.
@@ -28,6 +32,8 @@ def has_outliers(fit: DirectFit, sets: Sequence[ObservationSet], time: int) -> b
     """
     for data in sets:
         residuals = fit.residuals[data.name]
+        if np.mean(np.square(residuals)) < EXACT * np.mean(np.square(data.values)):
+            continue
         if fit_noise(torch.as_tensor(residuals), OUTLIERS).is_heavy:
             found = correlation_in_set(data.points, residuals, time)
             if found is None or not found.is_clear:

@@ -223,7 +223,6 @@ class PopulationRiskGaussNewton:
             line.offset,
             ridge=self.ridge,
             damping=self.damping,
-            is_accelerated=False,  # of networks it costs more than it saves
         )
         self.damping = step.damping
         assign(self.network, self.coefficients, theta if step.delta is None else moved(step.delta))
