@@ -67,6 +67,8 @@ class Posterior:
         sandwich: (groups, P + K) what each group of values adds to weights and coefficients, where
             residuals are correlated; else None. The sum of their squares is a variance.
         correlation: of neighbouring residuals, None where it was not tested.
+        stretch: (2, K) lower and upper sides of the coefficients' intervals beside those of the
+            linear model, None where that is all that is known.
     """
 
     ridge: float
@@ -78,6 +80,7 @@ class Posterior:
     coefficient_covariance: Tensor
     sandwich: Tensor | None = None
     correlation: Correlation | None = None
+    stretch: Tensor | None = None
 
     @classmethod
     def of(
@@ -201,17 +204,19 @@ class Posterior:
     def coefficients(self, coefficients: Coefficients) -> dict[str, CoefficientInterval]:
         """Return estimates and 95 % intervals; bounds of a coefficient hold for its interval too.
 
-        The interval is symmetric in the raw parameter (the logarithm of a positive coefficient) and
-        mapped from there; infinite for those that the data tell only together with others.
+        Made in the raw parameter (the logarithm of a positive coefficient), symmetric there but for
+        a `stretch`, and mapped from there; infinite for those that the data tell only together with
+        others.
         """
         raw_std, quantile = self._widths()
         raw_std = torch.where(self._is_loose(), torch.inf, raw_std)
         values, slopes = coefficients.values_and_slopes()
         ends = []
-        for sign in (-1.0, 1.0):
+        for side, sign in enumerate((-1.0, 1.0)):
             moved = copy.deepcopy(coefficients)
+            stretch = 1.0 if self.stretch is None else self.stretch[side].to(raw_std)
             with torch.no_grad():
-                moved.raw.add_(sign * quantile * raw_std)
+                moved.raw.add_(sign * quantile * raw_std * stretch)
             ends.append(moved.values_and_slopes()[0])
         return {
             name: CoefficientInterval(

@@ -91,7 +91,7 @@ class TangentModel:
         )
 
     def complete(self, posterior: Posterior) -> None:
-        """Let the fields' tangents of the coefficients move with the coefficients."""
+        """Let the fields' tangents move with the coefficients, whose profiles end intervals."""
         scalars = self.fit.unknowns.scalars
         count = scalars.stop - scalars.start
         places = torch.arange(scalars.start, scalars.stop)
@@ -99,5 +99,6 @@ class TangentModel:
         known[places, torch.arange(count)] = 1.0
         posterior.directions = torch.cat([posterior.directions, known], 1)
         posterior.transfer[places] = -torch.eye(count, dtype=posterior.transfer.dtype)
+        posterior.stretch = torch.as_tensor(self.fit.stretched(posterior.quantile))
         if posterior.sandwich is not None:
             posterior.sandwich[:, places] = posterior.sandwich[:, -count:]

@@ -24,6 +24,7 @@ from pinngate.optim.direct_fit.fitted_record import POOR, TOLERANCE, FittedRecor
 from pinngate.optim.direct_fit.levenberg_marquardt import Iterate
 from pinngate.optim.direct_fit.marched_states import CannotMarch
 from pinngate.optim.direct_fit.marching_form import MarchingForm
+from pinngate.optim.direct_fit.profile import Profile
 from pinngate.optim.direct_fit.staged_search import (
     FINER,
     SHIFT,
@@ -96,7 +97,7 @@ class DirectFit:
     solver_error: SolverError
     rows: LastRows = field(repr=False)
     theta: Array = field(repr=False)
-    _model: ExactModel = field(repr=False)
+    _record: FittedRecord = field(repr=False)
     _solution: Solution = field(repr=False)
     _root: Array = field(repr=False)
 
@@ -141,6 +142,24 @@ class DirectFit:
     def unknowns(self) -> Unknowns:
         """What the entries of θ are."""
         return self._model.unknowns
+
+    @property
+    def _model(self) -> ExactModel:
+        return self._record.model
+
+    def stretched(self, quantile: float) -> Array:
+        """Return both sides of the coefficients' intervals beside the linear ones, (2, K).
+
+        Args:
+            quantile: of a 95 % interval, in standard deviations.
+
+        Cost: see `Profile`.
+        """
+        found = Iterate(self.theta, self.rows.residual, self.rows.jacobian)
+        covariance = self._root @ self._root.T
+        profile = Profile(self._record, found, self.rows.std, self.rows.ridge, covariance)
+        scalars = self.unknowns.scalars
+        return profile.stretched(range(scalars.start, scalars.stop), quantile)
 
     def derivative(self, wanted: Derivative, points: Array) -> tuple[Array, Array]:
         """Return a derivative of an unknown at points (n, axes), (n,), and ∂/∂θ of it, (n, P).
@@ -291,7 +310,7 @@ def _answer(search: StagedSearch, found: Iterate, began: float) -> DirectFit:
         solver_error=search.error,
         rows=LastRows(found.jacobian, found.residual, std, ridges.diagonal),
         theta=found.theta,
-        _model=model,
+        _record=record,
         _solution=solution,
         _root=root,
     )

@@ -1,0 +1,109 @@
+"""How far a coefficient may move before the data object, all other unknowns moved along.
+
+The interval of a linear model is ± t standard deviations. Where the solution bends within it, the
+profile of the loss tells instead (D. M. Bates and D. G. Watts, Nonlinear Regression Analysis and
+Its Applications, 1988, chapter 6): with L(θ) = ‖r/s‖² + θᵀΛθ, its ends are where
+
+    min { L(θ) : θ_k = θ̂_k ± d } − L(θ̂) = t².
+
+Between `through_solver` and `tangent_model`, which hands it to the posterior. One solution at the
+end of the linear interval says whether that is right already.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pinngate.optim.direct_fit.fitted_record import FittedRecord
+from pinngate.optim.direct_fit.levenberg_marquardt import Iterate
+
+Array = NDArray[np.float64]
+
+LINEAR = 0.05  # standard deviation of a raw coefficient, of size one, below which none is asked for
+WIDEST = 10.0  # the same, above which none is: the data do not tell
+ACCURACY = 0.1  # of the root of the rise of the loss over t
+MOST_SOLUTIONS = 12  # for one end; what has not risen by then has no end
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The loss around its minimum.
+
+    Attributes:
+        record: data and solutions.
+        found: the minimum.
+        std: of the noise, (n,).
+        ridge: the diagonal of Λ, (P,).
+        covariance: (JᵀJ + Λ)⁻¹ in units of the noise, (P, P).
+    """
+
+    record: FittedRecord
+    found: Iterate
+    std: Array
+    ridge: Array
+    covariance: Array
+
+    def stretched(self, indices: range, quantile: float) -> Array:
+        """Return the lengths of both sides of intervals beside the linear ones, (2, K).
+
+        Args:
+            indices: k of the coefficients in θ.
+            quantile: t, of a 95 % interval.
+
+        Cost: two solutions with tangents for each coefficient, up to twenty-four where it is bent.
+        """
+        deviations = np.sqrt(self.covariance.diagonal())
+        sides = np.ones((2, len(indices)))
+        for column, k in enumerate(indices):
+            if LINEAR < deviations[k] < WIDEST:
+                sides[:, column] = [self._side(k, s, quantile) for s in (-1.0, 1.0)]
+        return sides
+
+    def _side(self, k: int, sign: float, quantile: float) -> float:
+        """Return the length of one side over that of the linear interval; infinite without end.
+
+        A secant search for √rise = t, in which the other unknowns are foreseen from the last two
+        places of the profile.
+        """
+        step = sign * quantile * self.covariance[:, k] / np.sqrt(self.covariance[k, k])
+        length, theta, longest = 1.0, self.found.theta + step, np.inf
+        before, at, there = 0.0, 0.0, self.found.theta
+        for _ in range(MOST_SOLUTIONS):
+            rise, promised, moved = self._rise(theta, k)
+            if promised > ACCURACY * quantile**2:  # the others are still on their way
+                theta = moved
+                continue
+            root = np.sqrt(max(rise, 0.0)) / quantile
+            slope = (root - at) / (length - before) if np.isfinite(rise) else np.inf
+            following = length + (1 - root) / max(slope, 1e-300) if slope < np.inf else 0.0
+            following = float(np.clip(following, length / 3, 3 * length))
+            if abs(root - 1) < ACCURACY:
+                return following
+            if root > 1:
+                longest = min(longest, length)
+            if following >= longest:
+                following = (min(length, before) + longest) / 2
+            if np.isfinite(rise):
+                step, before, at, there = (moved - there) / (length - before), length, root, moved
+            theta, length = there + (following - before) * step, following
+        return length if longest < np.inf else np.inf
+
+    def _rise(self, theta: Array, k: int) -> tuple[float, float, Array]:
+        """Return the rise of the loss with θ_k held, its part that the others take, where they go."""
+        here = self.record.at(theta)
+        if here is None:
+            return np.inf, 0.0, self.found.theta
+        j, r = here.jacobian / self.std[:, None], here.residual / self.std
+        slope = np.delete(j.T @ r + self.ridge * theta, k)
+        gram = np.delete(np.delete(j.T @ j + np.diag(self.ridge), k, 0), k, 1)
+        change = np.linalg.lstsq(gram, -slope)[0] if len(slope) else slope
+        promised = float(-slope @ change)
+        rise = self._loss(here) - promised - self._loss(self.found)
+        return rise, promised, theta + np.insert(change, k, 0.0)
+
+    def _loss(self, here: Iterate) -> float:
+        scaled = here.residual / self.std
+        return float(scaled @ scaled + self.ridge @ np.square(here.theta))
