@@ -29,18 +29,13 @@ EXCEPTIONS: dict[str, str] = {
     # most blocks branch four to seven times; splitting those further would hide what they do
     MEAN: "3.34 reached from 3.94; `WORST_MEAN` holds it there",
     "cli.run": "typer takes the options of a command as parameters",
-    "linear.factored.FactoredSystem": "the protocol asks fifteen questions",
     "linear.linearisation.linearise": "what a linearisation is of, one parameter each",
     "linear.matrix_free.MatrixFreeSystem": "the protocol asks fifteen questions",
     "model.networks.Network": "what a network says of itself to channels, moments and posterior",
     "model.networks.Network.__init__": "one parameter for each thing around a network",
     "model.own_network.OwnNetwork": "what a network says of itself",
     "optim.gated_update.population_risk_adam": "the form of torch.optim's functions",
-    "optim.collocation.basis_solver.Collocation": "what the race and the answer ask of a candidate",
-    "optim.gauss_newton.trust_region.descend": "the numbers of one step",
-    "optim.gauss_newton.solver.PopulationRiskGaussNewton": "to be parted with the race",
     "optim.population_risk_adam.PopulationRiskAdam.__init__": "the form of torch.optim",
-    "optim.second_order.SecondOrder": "to be parted with the race",
     "solution.solved.Solution": "what a caller may ask of a solution",
     "statement.problem.Problem.__init__": "one parameter for each key of a problem file",
 }

@@ -1,4 +1,4 @@
-"""Exact leave-one-out residuals of a ridge fit: from a Cholesky factor or the eigenbasis.
+"""Exact leave-one-out residuals of a ridge fit: from a Cholesky factor, eigen- or singular basis.
 
 The observation rows come in tiles, all at once where the Jacobian is formed.
 """
@@ -13,6 +13,7 @@ from torch import Tensor
 from pinngate.linear.columns import GramColumns
 from pinngate.linear.gram import solve_gram
 from pinngate.linear.inverses import CholeskyInverse, SpectralInverse
+from pinngate.linear.singular_basis import SingularBasis
 from pinngate.linear.system import RidgeFit
 
 LEAST_DISTANCE = 1e-12  # of 1 − h, positive in exact arithmetic: a leverage of one stays below one
@@ -84,6 +85,37 @@ def fits_by_spectrum(
         yield [
             left_out(ridge, diagonals[:, k], residuals[:, k], images[:, k], grams[k], moments[k])
             for k, ridge in enumerate(ridges)
+        ]
+
+
+def fits_by_singular_values(
+    basis: SingularBasis, ridges: Sequence[float], b: Tensor
+) -> Iterator[list[RidgeFit]]:
+    """Yield the fit of b (N,) at each ridge, seen from the observations of one tile.
+
+    Args:
+        basis: of the Jacobian.
+        ridges: α of each.
+        b: (N,).
+
+    Cost: O(n m) for each ridge.
+    """
+    s, _ = basis.factors
+    inside, outside = basis.coordinates(b)
+    own, beyond = basis.unpenalised
+    alpha = torch.tensor(list(ridges), dtype=b.dtype, device=b.device)
+    left = alpha / (s.square()[:, None] + alpha)
+    by_column = left[:, :, None] * own[:, None]
+    grams = [basis.schur(ridge, own, beyond) for ridge in ridges]
+    moments = [basis.schur(ridge, inside, outside) for ridge in ridges]
+    for places, u in basis.observed_rows():
+        diagonals = 1 - u.square() @ (1 - left)
+        residuals = outside[places, None] + u @ (left * inside[:, None])
+        images = (u @ by_column.flatten(1)).unflatten(1, by_column.shape[1:])
+        images = beyond[places, None] + images
+        yield [
+            left_out(ridge, diagonals[:, k], residuals[:, k], images[:, k], *terms)
+            for k, (ridge, *terms) in enumerate(zip(ridges, grams, moments, strict=True))
         ]
 
 

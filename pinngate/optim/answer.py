@@ -1,12 +1,15 @@
 """What a race of networks comes to: the winner, or the mean of those that it does not stand out of.
 
 Below `second_order`, which lets the networks race and supplies the points. Everything here is made
-anew from the solvers' best iterates, so a run that is loaded gives the answer that it gave.
+anew from the solvers' best iterates, so a run that is loaded gives the answer that it gave; so is
+what metrics.json is told of the race.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 
@@ -101,6 +104,29 @@ class Answer:
     def kernel(self, batches: Mapping[str, Batch]) -> KernelSpectrum:
         """Return the kernel spectrum at the best iterate of the network of largest share."""
         return kernel_spectrum(gauss_newton_fit(self.solvers[self.chosen], batches))
+
+
+def race_record(answer: Answer, chosen: str) -> list[dict[str, Any]] | None:
+    """Return an entry for each candidate that has iterated, None where that is one alone.
+
+    Args:
+        answer: of the race.
+        chosen: the name of the answer's candidate.
+    """
+    unit, members = answer.solvers[chosen].unit ** 2, answer.members()
+    entries = [
+        {
+            "network": name,
+            "options": solver.network.describe(),
+            "risk": solver.score * unit if math.isfinite(solver.score) else None,
+            "iterations": solver.iteration,
+            "is_winner": name == chosen,
+            "share": members.get(name, 0.0),
+        }
+        for name, solver in answer.solvers.items()
+        if solver.iteration > 0
+    ]
+    return entries if len(entries) > 1 else None
 
 
 def _can_be_averaged(solver: Candidate) -> bool:

@@ -1,6 +1,6 @@
 """Who enters the race beside the networks, and when: a fit through a solver, a tensor basis.
 
-Pure statements about a problem and its data, between `divisions` and `second_order`.
+Pure statements about a problem and its data, between `divisions` and `line_up`.
 """
 
 from __future__ import annotations

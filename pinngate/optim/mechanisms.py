@@ -18,6 +18,7 @@ class Mechanisms:
     """Which mechanisms are on.
 
     Attributes:
+        acceleration: steps are corrected for the curvature of the residuals.
         averaging: of a linear problem the answer is a mean over the small networks.
         basis: on one or two axes a tensor basis races before the networks.
         foresight: beside the best, candidates go on that foresee to be significantly better.
@@ -27,6 +28,7 @@ class Mechanisms:
         stiffening: quieter data get stiffer physics.
     """
 
+    acceleration: bool = True
     averaging: bool = True
     basis: bool = True
     foresight: bool = True

@@ -27,7 +27,6 @@ from pinngate.errors import SolveError
 from pinngate.inference.posterior import Posterior
 from pinngate.linear.forms import Form
 from pinngate.linear.linearisation import Linearisation
-from pinngate.linear.system import LinearisedSystem
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
 from pinngate.model.residuals import ResidualModel
@@ -90,9 +89,6 @@ class Candidate(Protocol):
     def finish(self) -> None:
         """Leave the best iterate in network and coefficients."""
 
-    def coefficient_covariance(self, system: LinearisedSystem, variance: float) -> Tensor:
-        """Return the covariance of the raw coefficients."""
-
     def complete(self, posterior: Posterior) -> None:
         """Add to a posterior what its linear model does not say."""
 
@@ -148,6 +144,11 @@ class Race:
     def sound(self) -> list[str]:
         """The candidates that have iterated and not broken down."""
         return [n for n, s in self.solvers.items() if s.iteration > 0 and n not in self.failed]
+
+    @property
+    def reason(self) -> str | None:
+        """The winner's reason, None until the race is over."""
+        return None if self.winner is None else self.solvers[self.winner].reason
 
     @property
     def num_planned(self) -> int:
@@ -244,10 +245,7 @@ class Race:
         return {**plain, "failed": list(self.failed)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state_dict`; earlier versions wrote the round in place of who is at work."""
-        if "alive" in state:
-            at_work = state["winner"] or state["alive"][state["place"]]
-            state = {**state, "at_work": at_work}
+        """Go on from `state_dict`."""
         for key in _STATE:
             setattr(self, key, state[key])
         self.failed = list(state["failed"])

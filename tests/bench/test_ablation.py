@@ -26,7 +26,7 @@ def test_the_suite_leaves_out_every_mechanism_once() -> None:
     off = [choice.options["without"] for choice in suite.methods.values() if choice.options]
     assert sorted(off) == sorted(field.name for field in fields(Mechanisms))
     assert suite.is_ablation
-    assert (len(suite.problems), suite.num_seeds) == (14, 5)
+    assert (len(suite.problems), suite.num_seeds) == (16, 5)
     assert suite.reference == "all"
 
 

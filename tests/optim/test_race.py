@@ -86,16 +86,6 @@ def test_turns_pass_on_after_a_heat_and_the_state_says_all(session: Session) -> 
     assert (race.at_work, race.in_heat) == (second, 0)
 
 
-def test_a_state_of_an_earlier_version_says_who_was_at_work(session: Session) -> None:
-    race = session.stepper.race
-    names = list(race.divisions[0].networks)
-    state = {"alive": names, "place": 2, "failed": [], "division": 0, "in_heat": 5, "winner": None}
-    race.load_state_dict(state)
-    assert (race.at_work, race.in_heat, race.winner) == (names[2], 5, None)
-    race.load_state_dict(state | {"winner": names[1], "place": 5})
-    assert race.at_work == race.winner == names[1]
-
-
 def test_only_candidates_that_break_down_leave_the_race(session: Session) -> None:
     race = session.stepper.race
     names = list(race.solvers)
@@ -117,10 +107,12 @@ def test_points_are_kept_twice_as_long_where_the_last_digits_count(
     solver = stepper.solvers["sine-24-4"]
     solver.last_score = score
     drawn = []
-    monkeypatch.setattr(stepper, "_draw", lambda: drawn.append(stepper.race.in_heat))
+    monkeypatch.setattr(stepper.points, "draw", lambda: drawn.append(stepper.race.in_heat))
     monkeypatch.setattr(solver, "step", lambda batches: {})
+    stepper.race.at_work = "sine-24-4"
     for stepper.race.in_heat in range(12):
-        stepper._iterate(solver)
+        stepper.race.at_work = "sine-24-4"
+        stepper.step()
     assert drawn == list(range(0, 12, kept))
 
 
@@ -128,7 +120,8 @@ def test_exact_candidates_draw_no_points(session: Session, monkeypatch: pytest.M
     stepper = session.stepper
     stepper.iteration = 1
     solver = stepper.solvers["basis"]
-    monkeypatch.setattr(stepper, "_draw", lambda: pytest.fail("drawn in vain"))
+    monkeypatch.setattr(stepper.points, "draw", lambda: pytest.fail("drawn in vain"))
     monkeypatch.setattr(solver, "step", lambda batches: {})
-    for stepper.race.in_heat in range(4):
-        stepper._iterate(solver)
+    stepper.race.at_work = "basis"
+    for _ in range(4):
+        stepper.step()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from pinngate.linear.dense import DenseSystem
-from pinngate.optim.gauss_newton.trust_region import descend
+from pinngate.optim.gauss_newton.trust_region import Restraint, descend
 
 
 def rosenbrock(x: torch.Tensor) -> torch.Tensor:
@@ -25,8 +25,7 @@ def iterations(is_accelerated: bool, limit: int = 2000) -> int:
             DenseSystem(jac, 0, slice(0, 2)),
             r,
             torch.zeros_like(x),
-            ridge=1e-14,
-            damping=damping,
+            Restraint(ridge=1e-14, damping=damping),
             is_accelerated=is_accelerated,
         )
         damping = step.damping
@@ -52,8 +51,7 @@ def test_an_accepted_step_descends_and_a_linear_problem_needs_no_correction():
             spectrum,
             r,
             torch.zeros(3, dtype=torch.float64),
-            ridge=0.1,
-            damping=0.2,
+            Restraint(ridge=0.1, damping=0.2),
             is_accelerated=choice,
         )
         for choice in (True, False)
@@ -71,8 +69,7 @@ def test_no_descent_is_no_step():
         DenseSystem(jac, 0, slice(0, 2)),
         r,
         torch.zeros(2, dtype=torch.float64),
-        ridge=0.1,
-        damping=1.0,
+        Restraint(ridge=0.1, damping=1.0),
     )
     assert step.delta is None
     assert step.damping > 1.0

@@ -3,7 +3,8 @@
 From the data alone the weight of the physics rises until what it leaves free is a small part of the
 noise. Where the fit to the data is lost on the way, the basis is refined along the axes on which it
 is not resolved; where that does not help and coefficients are unknown, the ascent begins again with
-coefficients found otherwise. Between `working_space` and `basis_solver`, which iterates.
+coefficients found otherwise. Between `refinement`, which says where a basis is too coarse, and
+`basis_solver`, which iterates.
 """
 
 from __future__ import annotations
@@ -12,29 +13,29 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from pinngate.inference.series import correlation
-from pinngate.optim.collocation.continuation import Continuation, is_worse
-from pinngate.optim.collocation.spaces import Resolution, finer, refined
+from pinngate.optim.collocation.continuation import is_worse
+from pinngate.optim.collocation.refinement import (
+    grow,
+    is_missing_signal,
+    is_resolved,
+    is_strained,
+    meet_misfit,
+    refine,
+)
 from pinngate.optim.collocation.stages import Stage
 from pinngate.optim.collocation.working_space import WorkingSpace
 
-Array = NDArray[np.float64]
-
+CONVERGED = "the equations hold exactly and the leave-one-out risk stopped falling"
+LOST = "the equations hold exactly, and without them the data would be fitted clearly better"
 FIRST_WEIGHT = 1e-3  # of the physics beside its reference: the data alone
 STIFF = 60.0  # goal of the weight beside reference noise over noise: slack a small part of it
 LARGEST_GOAL = 1e6  # beyond, rounding takes over
 SCANNED = 18  # half decades on either side
 RELEASED_LATE = 0.5  # weight of the physics up to which coefficients are held
-STRAINED = 0.3  # of the noise's part in the risk, from which unmet physics matters
-MOSTLY = 0.5  # of the misfit, left over by a basis that is too coarse
 MOST_VAIN = 2  # refinements at the goal that come to nothing
 MOST_LOST = 5  # of them where the data are lost
-FREE = 0.25  # of the functions, beyond which a fit fills its space
-UNRESOLVED = 0.3  # of the statistical error, by which a finer basis may change the fit
 
 
 class Ascent:
@@ -46,6 +47,7 @@ class Ascent:
         restore: comes back to a stage.
 
     Attributes:
+        weight: of the physics, as it rises.
         age: iterations since it began, counted by the caller.
         best: the answer so far.
         soft: the fit to the data alone.
@@ -60,6 +62,7 @@ class Ascent:
         self, space: WorkingSpace, *, is_linear: bool, restore: Callable[[Stage], None]
     ) -> None:
         self.space, self.is_linear, self.restore = space, is_linear, restore
+        self.weight = space.weight
         self.age = 0
         self.best: Stage | None = None
         self.last: Stage | None = None
@@ -70,9 +73,9 @@ class Ascent:
         self.num_vain = 0
 
     @property
-    def weight(self) -> Continuation:
-        """The weight of the physics."""
-        return self.space.weight
+    def ending(self) -> str:
+        """How it ended, in words."""
+        return LOST if self.is_lost else CONVERGED
 
     def begin_anew(self) -> None:
         """Forget all stages: outliers had hidden what the fits missed."""
@@ -107,8 +110,8 @@ class Ascent:
         is_better = best is None or is_worse(best.errors, stage.errors)
         if best is None or is_better:
             self.best = self.last = best = stage
-        is_growing = is_better or _is_missing_signal(self.space, stage)
-        if is_growing and self.space.change(_grown(self.space, stage)):
+        is_growing = is_better or is_missing_signal(self.space, stage)
+        if is_growing and grow(self.space, stage):
             return
         self.soft = self.last = self.best = best
         self.restore(self.soft)
@@ -121,7 +124,8 @@ class Ascent:
     def _accept(self, stage: Stage) -> None:
         before, self.last = self.last or stage, stage
         self._see_whether_settled(stage, before)
-        if self.weight.accepted > self.release and not self.is_settled and self._meet_misfit(stage):
+        is_released = self.weight.accepted > self.release
+        if is_released and not self.is_settled and meet_misfit(self.space, stage):
             return
         self._stiffen()
         self.space.learn_sizes()
@@ -129,23 +133,7 @@ class Ascent:
     def _see_whether_settled(self, stage: Stage, before: Stage) -> None:
         """A refinement that changed nothing at the data is the last one while the weight rises."""
         if stage.resolution != before.resolution and stage.weight == before.weight:
-            change = float((stage.errors - before.errors).square().mean().sqrt())
-            self.is_settled = change < _allowed(stage)
-
-    def _meet_misfit(self, stage: Stage) -> bool:
-        """Refine where most of what is unmet of the equations is left over, or values ask for it.
-
-        The rest of the misfit falls as the weight rises.
-        """
-        space = self.space
-        if stage.dimension > FREE * space.network.num_parameters:
-            return False
-        misfit = stage.misfit * min(1.0, self.weight.value) ** 2
-        is_strained = misfit > STRAINED * stage.freedom_in_risk
-        if is_strained and space.share_left_over() > MOSTLY:
-            return _refine(space, space.left_over())
-        errors = space.missed()
-        return _total(errors) > _allowed(stage) and _refine(space, errors)
+            self.is_settled = is_resolved(stage, before)
 
     def _finish_or_refine(self, stage: Stage) -> None:
         """At the goal: refine until that changes nothing and no physics is left over."""
@@ -157,10 +145,9 @@ class Ascent:
         self.num_vain += 1
         if self.best is None or not self.has_answer or stage.score < self.best.score:
             self.best, self.is_lost, self.has_answer, self.num_vain = stage, is_lost, True, 0
-        is_strained = stage.misfit > STRAINED * stage.freedom_in_risk
         is_hopeful = self.num_vain < (MOST_LOST if is_lost else MOST_VAIN)
-        is_wanting = is_strained or is_lost or not self.is_settled
-        if is_wanting and is_hopeful and _refine(self.space, self.space.left_over()):
+        is_wanting = is_strained(stage, stage.misfit) or is_lost or not self.is_settled
+        if is_wanting and is_hopeful and refine(self.space, self.space.left_over()):
             return
         # where the data alone were fitted far better, another start may be; else least score wins
         self.is_over = not (is_lost and self.start_again())
@@ -183,6 +170,22 @@ class Ascent:
         if start == "scan":
             _scan(self.space)
         return True
+
+    def run_out(self, limit: int) -> str | None:
+        """Begin again where that was not tried, else come back to the best stage.
+
+        Args:
+            limit: of iterations, which is reached.
+
+        Returns:
+            None where it begins again, else a sentence that says why to stop.
+        """
+        if self.start_again():
+            return None
+        if self.best is None or not (self.has_answer and self.best.score < math.inf):
+            return f"the limit of {limit} iterations is reached"
+        self.finish()
+        return self.ending
 
     def finish(self) -> None:
         """Come back to the best stage."""
@@ -227,38 +230,6 @@ _PLAIN = (
 )
 
 
-def _allowed(stage: Stage) -> float:
-    """Return what a coarser basis may miss: a part of the statistical error."""
-    return UNRESOLVED * math.sqrt(stage.freedom_in_risk)
-
-
-def _total(missed: Mapping[str, Array]) -> float:
-    """Return the root mean square of what the worst axis misses."""
-    return math.sqrt(max(float(own.sum()) for own in missed.values()))
-
-
-def _grown(space: WorkingSpace, stage: Stage) -> Resolution:
-    """Return more intervals along the axes on which the data fill those that there are."""
-    missed = space.missed()
-    totals = {axis: math.sqrt(float(own.sum())) for axis, own in missed.items()}
-    grown = [axis for axis, total in totals.items() if total > _allowed(stage)]
-    return finer(space.parts.problem, space.resolution, grown or list(totals))
-
-
-def _is_missing_signal(space: WorkingSpace, stage: Stage) -> bool:
-    """Whether leave-one-out errors of neighbours are correlated and values are left to tell."""
-    sets = space.parts.batches.sets
-    points = np.concatenate([o.points for o in sets])
-    labels = np.repeat(np.arange(len(sets)), [len(o.points) for o in sets])
-    num_places = len(np.unique(points, axis=0))
-    if space.network.num_parameters > len(space.fields.output_scale) * num_places:
-        return False
-    is_series = points.shape[1] == 1
-    kind, time = ("series", 0) if is_series else ("blocks", None)
-    found = correlation(points, stage.errors.numpy(), labels, labels, kind, time)
-    return found is not None and found.is_clear
-
-
 def _scan(space: WorkingSpace) -> None:
     """Move each coefficient to where the physics is met best by the fields as they are."""
     with torch.no_grad():
@@ -272,8 +243,3 @@ def _scan(space: WorkingSpace) -> None:
                     losses.append(float(space.residuals().square().sum()))
                 finite = [x if math.isfinite(x) else math.inf for x in losses]
                 raw[k] = around[finite.index(min(finite))]
-
-
-def _refine(space: WorkingSpace, missed: Mapping[str, Array]) -> bool:
-    """Refine the basis where it is not resolved; return whether there was room."""
-    return space.change(refined(space.resolution, missed))

@@ -16,39 +16,27 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from pinngate.inference.posterior import Posterior
 from pinngate.linear.forms import DenseForm, Form
-from pinngate.linear.jacobian import Batches, weighted_residuals
-from pinngate.linear.linearisation import Linearisation, linearise
-from pinngate.linear.system import LinearisedSystem, RidgeFit
+from pinngate.linear.jacobian import Batches
+from pinngate.linear.linearisation import Linearisation
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
 from pinngate.model.residuals import ResidualModel
-from pinngate.model.row_weights import RowWeights
 from pinngate.model.scales import FieldScale
 from pinngate.optim.collocation.ascent import FIRST_WEIGHT, LARGEST_GOAL, Ascent
+from pinngate.optim.collocation.basis_linearisation import BasisLinearisation
 from pinngate.optim.collocation.continuation import Continuation
+from pinngate.optim.collocation.stage_iteration import StageIteration
 from pinngate.optim.collocation.stages import Stage
 from pinngate.optim.collocation.working_space import WorkingSpace
 from pinngate.optim.gauss_newton.data_noise import DataNoise, Verdict
-from pinngate.optim.gauss_newton.iterate import coefficient_row
+from pinngate.optim.gauss_newton.iterate import figures_of, log_row, variance_of
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 from pinngate.optim.gauss_newton.stopping import Stopping
-from pinngate.optim.gauss_newton.trust_region import descend
 from pinngate.optim.parts import Parts
 from pinngate.statement.linearity import is_linear
 
-CONVERGED = "the equations hold exactly and the leave-one-out risk stopped falling"
-LOST = "the equations hold exactly, and without them the data would be fitted clearly better"
-LEAST_DAMPING = 1e-3  # of the ridge
-RIDGES = 3  # a decade
-DECADES = 25  # below the largest eigenvalue
-RESTING = 0.01  # difference of actual and foreseen risk at which a stage has come to rest
-SETTLED = 3.0  # at the goal, times d/n: a fifth of a standard deviation of what is free
-MOST_IN_STAGE = 20  # iterations; a stage that needs more took too large a step
 MOST_FUNCTIONS = 1200  # of all fields: beyond, each of many steps takes seconds
 MOST_LINEAR = 2500  # where a handful of solves is all
 
@@ -62,6 +50,7 @@ class Collocation:
 
     Attributes:
         space: the basis at work.
+        stage: the iteration of the present stage.
         ascent: what follows a stage.
         reason: None while it goes on, else a sentence that says why to stop.
     """
@@ -72,18 +61,19 @@ class Collocation:
         self.parts, self.options = parts, options
         self.form: Form = DenseForm(is_factored=True)
         self.coefficients: Coefficients = parts.coefficients()
-        self.is_linear = is_linear(parts.problem)
-        names = [t.name for t in parts.batches.terms if t.kind == "observation"]
-        self.noise = DataNoise(names)
-        self.ridge, self.damping = 0.0, 0.0
-        self.iteration = self.in_stage = 0
+        self.noise = DataNoise([t.name for t in parts.batches.terms if t.kind == "observation"])
+        self.iteration = 0
         self.reason: str | None = None
         self.last_score = self.last_lookahead = math.inf
-        self._kept: tuple[Batches, Linearisation] | None = None
-        most = MOST_LINEAR if self.is_linear else MOST_FUNCTIONS
+        is_linear_problem = is_linear(parts.problem)
+        most = MOST_LINEAR if is_linear_problem else MOST_FUNCTIONS
         self.weight = Continuation(FIRST_WEIGHT, LARGEST_GOAL)
         self.space = WorkingSpace(parts, self.coefficients, options, self.weight, most)
-        self.ascent = Ascent(self.space, is_linear=self.is_linear, restore=self._restore)
+        self.linearisation = BasisLinearisation(
+            self.space, self.noise, self.form, is_linear=is_linear_problem
+        )
+        self.stage = StageIteration(self.space, self.noise, is_linear=is_linear_problem)
+        self.ascent = Ascent(self.space, is_linear=is_linear_problem, restore=self.stage.restore)
         self.unit = self.network.unit
 
     @property
@@ -97,42 +87,14 @@ class Collocation:
         return self.space.model
 
     @property
-    def is_exact(self) -> bool:
-        """Whether the physics came to its full weight."""
-        return self.ascent.is_exact
+    def ridge(self) -> float:
+        """α of the latest fit."""
+        return self.stage.ridge
 
     def linearise(self, batches: Batches) -> Linearisation:
         """Linearise at the present iterate, at the nodes and with the data of `batches`."""
-        data = {n: b for n, b in batches.items() if n in self.noise.models}
-        space, is_at_nodes = self.space, batches is self.space.batches
-        own = {**space.batches, **data}
-        weights = space.row_weights(own)
-        if self._kept is not None and is_at_nodes and self._kept[0] is batches:
-            kept = self._kept[1]
-            plain = weighted_residuals(*space.trial, own, weights)
-            rooted = weights.with_roots(self.noise.row_roots(plain, weights))
-            if rooted.are_equal(kept.weights):
-                return self._moved(kept.system, rooted, plain)
-        found = linearise(
-            self.form,
-            space.trial,
-            own,
-            weights,
-            space.anchor,
-            ridge=self.ridge,
-            noise_roots=self.noise.row_roots,
-            has_coefficients=self.weight.accepted > self.ascent.release or not is_at_nodes,
-            mixing=space.mixing,
-        )
-        self._kept = (batches, found) if self.is_linear and is_at_nodes else None
-        return found
-
-    def _moved(self, system: LinearisedSystem, weights: RowWeights, plain: Tensor) -> Linearisation:
-        """Return the linearisation at other weights of a linear problem, whose J is the same."""
-        residual = self.space.mixing(weights.weighted(plain))
-        offset = self.space.theta[: len(self.space.anchor)] - self.space.anchor
-        target = residual - system.apply(offset)
-        return Linearisation(weights, plain, residual, target, offset, system)
+        has_coefficients = self.weight.accepted > self.ascent.release
+        return self.linearisation.at(batches, self.ridge, has_coefficients=has_coefficients)
 
     def step(self, batches: Batches) -> dict[str, float]:
         """Do one iteration and return its row of the log.
@@ -141,150 +103,51 @@ class Collocation:
             SolveError: residuals are not finite.
         """
         line = self.linearise(self.space.batches)
-        fit = self._choose_ridge(line)
-        actual = line.observed / (1 - fit.leverage)
-        risk = self.noise.risk(actual, line.weights)
-        lookahead = self.noise.risk(fit.leave_one_out, line.weights)
-        misfit = self.space.misfit(line)
-        self.last_score, self.last_lookahead = risk + misfit, lookahead
-        row = self._log_row(line, fit, risk, lookahead, misfit)
-        share = self._resting_share(fit)
-        is_resting = abs(risk - lookahead) <= share * lookahead and self.in_stage > 0
-        if is_resting or self.in_stage >= MOST_IN_STAGE:
-            self._end_stage(line, fit, self._stage(fit, actual, risk, misfit))
+        fit = self.stage.choose_ridge(line)
+        figures = figures_of(line, fit, self.noise, self.space.misfit(line))
+        self.last_score, self.last_lookahead = figures.score, figures.lookahead
+        row = log_row(
+            line,
+            fit,
+            figures,
+            noise=self.noise,
+            coefficients=self.coefficients,
+            unit=self.network.unit,
+            damping=self.stage.damping,
+            physics_weight=self.weight.value * self.options.equation_weight,
+        )
+        row["functions"] = float(self.network.num_parameters)
+        if self.stage.is_at_rest(fit, figures):
+            noise = math.sqrt(variance_of(line.observed, fit))
+            self._end_stage(self.stage.reached(fit, figures), noise)
         else:
-            self.in_stage += 1
-            row["gain_ratio"] = self._descend(line)
+            row["gain_ratio"] = self.stage.descend(line)
             verdict = self.noise.update(line, fit, is_full=self.weight.is_at_goal)
             if verdict is Verdict.GAUSSIAN:
-                self.reason = self._ending
+                self.reason = self.ascent.ending
             elif verdict is Verdict.HEAVY:
                 self.ascent.begin_anew()
-                self.in_stage = 0
+                self.stage.num_steps = 0
         self.iteration += 1
         self.ascent.age += 1
         if self.reason is None and self.ascent.age >= self.options.max_iterations:
-            self._end_of_patience()
+            self.reason = self.ascent.run_out(self.options.max_iterations)
+            self.stage.num_steps = 0
         return row
 
-    def _end_stage(self, line: Linearisation, fit: RidgeFit, stage: Stage) -> None:
-        freedom = max(1.0, len(line.observed) - fit.effective_dimension)
-        noise = math.sqrt(float(line.observed.square().sum()) / freedom)
+    def _end_stage(self, reached: Stage, noise: float) -> None:
+        """Go on to the next stage, judge the tails of the noise, or stop."""
+        num_steps, self.stage.num_steps = self.stage.num_steps, 0
         self.ascent.set_goal(noise, self.options.reference_noise)
-        num_steps, self.in_stage = self.in_stage, 0
-        self.ascent.end(stage, num_steps)
-        if self.ascent.is_over:
-            self.finish()
-            if self.options.is_robust and not self.noise.is_judging:
-                self.ascent.is_over = False
-                self.turn_robust()
-            else:
-                self.reason = self._ending
-
-    @property
-    def _ending(self) -> str:
-        return LOST if self.ascent.is_lost else CONVERGED
-
-    def _resting_share(self, fit: RidgeFit) -> float:
-        """Return the share of the risk by which a fit at rest may differ from the one foreseen.
-
-        At the goal, a share of the part that the fit's own freedom has in it.
-        """
-        if not self.weight.is_at_goal:
-            return RESTING
-        return RESTING * min(1.0, SETTLED * fit.effective_dimension / len(fit.leverage))
-
-    def _end_of_patience(self) -> None:
-        """Start again where that was not tried; else the best stage is the answer."""
-        if self.ascent.start_again():
-            self.in_stage = 0
-        elif self.score < math.inf:
-            self.finish()
-            self.reason = self._ending
+        self.ascent.end(reached, num_steps)
+        if not self.ascent.is_over:
+            return
+        self.finish()
+        if self.options.is_robust and not self.noise.is_judging:
+            self.ascent.is_over = False
+            self.turn_robust()
         else:
-            self.reason = f"the limit of {self.options.max_iterations} iterations is reached"
-
-    def _choose_ridge(self, line: Linearisation) -> RidgeFit:
-        """Return the fit at the ridge of least risk, scanned at the beginning of each stage."""
-        most = 0 if self.is_linear else 1
-        if self.in_stage > most and self.ridge > 0:
-            return line.system.fits([self.ridge], line.target)[0]
-        top = float(line.system.spectrum(line.target)[0][0])
-        coarse = [top * 10.0**-k for k in range(DECADES)]
-        fit = line.system.best_fit(coarse, line.target)
-        fine = [fit.ridge * 10 ** (k / RIDGES) for k in range(1 - RIDGES, RIDGES)]
-        fit = line.system.best_fit(fine, line.target)
-        self.ridge = fit.ridge
-        return fit
-
-    def _log_row(
-        self, line: Linearisation, fit: RidgeFit, risk: float, lookahead: float, misfit: float
-    ) -> dict[str, float]:
-        square = self.network.unit**2
-        row = {
-            "loss": float(line.residual.square().sum()) * square / len(line.observed),
-            "leave_one_out_risk": risk * square,
-            "training_risk": float(line.observed.square().mean()) * square,
-            "lookahead_risk": lookahead * square,
-            "selection_risk": (risk + misfit) * square,
-            "effective_dimension": fit.effective_dimension,
-            "signal_fraction": line.system.signal_fraction(self.ridge),
-            "ridge": self.ridge,
-            "damping": self.damping,
-            "physics_weight": self.weight.value * self.options.equation_weight,
-            "functions": float(self.network.num_parameters),
-        }
-        for name in line.weights.slices:
-            plain = line.weights.unweighted(name, line.plain)
-            row[f"loss_{name}"] = float(plain.square().mean())
-        stds = self.noise.stds(line, fit)
-        row |= {f"noise_std_{k}": s * self.network.unit for k, s in enumerate(stds, 1)}
-        return row | coefficient_row(line, fit, self.coefficients)
-
-    def _descend(self, line: Linearisation) -> float:
-        theta = self.space.theta
-
-        def moved(delta: Tensor) -> Tensor:
-            return theta + torch.cat([delta, delta.new_zeros(len(theta) - len(delta))])
-
-        def residuals(delta: Tensor) -> Tensor:
-            self.space.theta = moved(delta)
-            plain = weighted_residuals(*self.space.trial, self.space.batches, line.weights)
-            return self.space.mixing(line.weights.weighted(plain))
-
-        step = descend(
-            residuals,
-            line.system,
-            line.residual,
-            line.offset,
-            ridge=self.ridge,
-            damping=max(self.damping, LEAST_DAMPING * self.ridge),
-            least_damping=LEAST_DAMPING * self.ridge,
-            proximity=float(line.residual.square().sum()) / len(line.observed),
-        )
-        self.damping = step.damping
-        self.space.theta = theta if step.delta is None else moved(step.delta)
-        return step.gain
-
-    def _stage(self, fit: RidgeFit, errors: Tensor, risk: float, misfit: float) -> Stage:
-        return Stage(
-            self.space.resolution,
-            dict(self.space.scales),
-            self.space.theta,
-            errors.clone(),
-            self.ridge,
-            self.weight.value,
-            risk,
-            misfit,
-            fit.effective_dimension,
-            self.noise.state_dict(),
-        )
-
-    def _restore(self, stage: Stage) -> None:
-        self.space.build(stage.resolution, stage.scales)
-        self.space.theta = stage.theta
-        self.ridge, self.damping = stage.ridge, 0.0
-        self.noise.load_state_dict(stage.noise)
+            self.reason = self.ascent.ending
 
     @property
     def score(self) -> float:
@@ -318,10 +181,6 @@ class Collocation:
         """Judge the tails of the noise from now on."""
         self.noise.judge_tails()
 
-    def coefficient_covariance(self, system: LinearisedSystem, variance: float) -> Tensor:
-        """Return the covariance of the raw coefficients (K, K)."""
-        return variance * system.unpenalised_covariance(self.ridge)
-
     @property
     def is_poor(self) -> bool:
         """Whether data and exact physics disagree in fields that networks may follow better."""
@@ -338,6 +197,7 @@ class Collocation:
             "scales": {name: (f.size, f.centre) for name, f in self.space.scales.items()},
             "noise": self.noise.state_dict(),
             "ascent": self.ascent.state_dict(),
+            **self.stage.state_dict(),
             **{name: getattr(self, name) for name in _PLAIN},
         }
 
@@ -348,8 +208,9 @@ class Collocation:
         self.space.theta = state["theta"]
         self.noise.load_state_dict(state["noise"])
         self.ascent.load_state_dict(state["ascent"])
+        self.stage.load_state_dict(state)
         for name in _PLAIN:
             setattr(self, name, state[name])
 
 
-_PLAIN = ("ridge", "damping", "iteration", "in_stage", "reason", "last_score", "last_lookahead")
+_PLAIN = ("iteration", "reason", "last_score", "last_lookahead")

@@ -5,8 +5,6 @@ Above `spaces`, which makes bases and finer ones; below `ascent`, which says whe
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
@@ -30,6 +28,7 @@ from pinngate.optim.collocation.spaces import (
     resolved_parts,
     space,
 )
+from pinngate.optim.gauss_newton.row_balance import balanced_rows
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 from pinngate.optim.parts import Parts
 from pinngate.points.basis_nodes import node_batches
@@ -105,19 +104,8 @@ class WorkingSpace:
 
     def row_weights(self, batches: Batches) -> RowWeights:
         """Return the weights of the rows, in units of the fields' size."""
-        counts = row_weights(self.model, batches, {}).counts()
-        observed = sum(counts[t.name] for t in self.model.terms if t.kind == "observation")
-        of_kind = {
-            "equation": self.options.equation_weight * self.weight.value,
-            "condition": self.options.condition_weight * max(1.0, self.weight.value),
-        }
-        by_term = {
-            t.name: of_kind.get(t.kind, 1.0)
-            * (math.sqrt(observed / counts[t.name]) if t.kind in of_kind else 1.0)
-            / self.network.unit
-            for t in self.model.terms
-        }
-        return row_weights(self.model, batches, by_term)
+        unit = self.network.unit
+        return balanced_rows(self.model, batches, self.options, self.weight.value, unit)
 
     @property
     def mixing(self) -> Resolved:

@@ -14,13 +14,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
 
 from pinngate.inference.posterior import Posterior
 from pinngate.linear.forms import DenseForm, Form
 from pinngate.linear.jacobian import Batches
 from pinngate.linear.linearisation import Linearisation
-from pinngate.linear.system import LinearisedSystem
 from pinngate.model.residuals import ResidualModel
 from pinngate.optim.direct_fit.fit_figures import FitFigures
 from pinngate.optim.direct_fit.marched_states import CannotMarch
@@ -159,10 +157,6 @@ class ThroughSolver:
 
     def finish(self) -> None:
         """The answer stands."""
-
-    def coefficient_covariance(self, system: LinearisedSystem, variance: float) -> Tensor:
-        """Return the covariance of the raw coefficients (K, K)."""
-        return variance * system.unpenalised_covariance(self.ridge)
 
     def complete(self, posterior: Posterior) -> None:
         """Let the fields' tangents of the coefficients move with the coefficients."""

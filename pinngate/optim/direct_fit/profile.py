@@ -92,7 +92,7 @@ class Profile:
         return length if longest < np.inf else np.inf
 
     def _rise(self, theta: Array, k: int) -> tuple[float, float, Array]:
-        """Return the rise of the loss with θ_k held, its part that the others take, where they go."""
+        """Return the rise of the loss with θ_k held, what the others promise of it, their place."""
         here = self.record.at(theta)
         if here is None:
             return np.inf, 0.0, self.found.theta

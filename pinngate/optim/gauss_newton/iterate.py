@@ -11,6 +11,7 @@ from pinngate.linear.linearisation import Linearisation
 from pinngate.linear.system import RidgeFit
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.terms import Term
+from pinngate.optim.gauss_newton.data_noise import DataNoise
 
 
 def variance_of(observed: Tensor, fit: RidgeFit) -> float:
@@ -27,16 +28,32 @@ class Figures:
         lookahead: that of the linearised minimiser, which is blind to an iteration that is stuck.
         misfit: of equations and conditions at the weights that every solver starts from, as a mean
             over the observations.
+        errors: the actual residuals over 1 − h_ii, (n,).
     """
 
     risk: float
     lookahead: float
     misfit: float
+    errors: Tensor
 
     @property
     def score(self) -> float:
         """Risk plus misfit, by which iterates and networks are ranked."""
         return self.risk + self.misfit
+
+
+def figures_of(line: Linearisation, fit: RidgeFit, noise: DataNoise, misfit: float) -> Figures:
+    """Return the figures of an iterate from its linearisation and the fit at its ridge.
+
+    Args:
+        line: at the iterate.
+        fit: of `line`.
+        noise: of the observations; it says what risk is.
+        misfit: of the physics.
+    """
+    errors = line.observed / (1 - fit.leverage)
+    lookahead = noise.risk(fit.leave_one_out, line.weights)
+    return Figures(noise.risk(errors, line.weights), lookahead, misfit, errors)
 
 
 def misfit_of(line: Linearisation, terms: tuple[Term, ...], physics_weight: float) -> float:
@@ -66,6 +83,40 @@ def loss_row(line: Linearisation, figures: Figures, unit: float) -> dict[str, fl
         "lookahead_risk": figures.lookahead * unit**2,
         "selection_risk": figures.score * unit**2,
     }
+
+
+def log_row(
+    line: Linearisation,
+    fit: RidgeFit,
+    figures: Figures,
+    *,
+    noise: DataNoise,
+    coefficients: Coefficients,
+    unit: float,
+    damping: float,
+    physics_weight: float,
+) -> dict[str, float]:
+    """Return the row of the log.
+
+    Args:
+        line: at the iterate.
+        fit: of `line`.
+        figures: of both.
+        noise: of the observations.
+        coefficients: at the iterate.
+        unit: size of the fields.
+        damping: of the trust region, before the step.
+        physics_weight: of the equations.
+    """
+    row = loss_row(line, figures, unit) | {
+        "effective_dimension": fit.effective_dimension,
+        "signal_fraction": line.system.signal_fraction(fit.ridge),
+        "ridge": fit.ridge,
+        "damping": damping,
+        "physics_weight": physics_weight,
+    }
+    row |= {f"noise_std_{k}": std * unit for k, std in enumerate(noise.stds(line, fit), 1)}
+    return row | coefficient_row(line, fit, coefficients)
 
 
 def coefficient_row(

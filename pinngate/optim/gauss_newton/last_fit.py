@@ -37,9 +37,7 @@ def gauss_newton_posterior(
         stated_std: noise that the data state, in data units: the variance is never taken below it.
     """
     stated = None if stated_std is None else stated_std / solver.unit
-    fit = gauss_newton_fit(solver, batches)
-    posterior = posterior_of(fit, stated)
-    posterior.coefficient_covariance = solver.coefficient_covariance(fit.system, posterior.variance)
+    posterior = posterior_of(gauss_newton_fit(solver, batches), stated)
     solver.complete(posterior)
     return posterior
 

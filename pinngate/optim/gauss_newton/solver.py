@@ -19,32 +19,32 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from pinngate.errors import InputError
 from pinngate.inference.posterior import Posterior
 from pinngate.linear.forms import DenseForm, Form, Trial
-from pinngate.linear.jacobian import Batches, assign, flatten, row_weights, weighted_residuals
+from pinngate.linear.jacobian import Batches, assign, flatten
 from pinngate.linear.linearisation import Linearisation, linearise
-from pinngate.linear.system import LinearisedSystem, RidgeFit
+from pinngate.linear.system import RidgeFit
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
 from pinngate.model.residuals import ResidualModel
 from pinngate.model.row_weights import RowWeights
-from pinngate.model.terms import Term
 from pinngate.optim.gauss_newton.data_noise import DataNoise, Verdict
+from pinngate.optim.gauss_newton.descent import step_down
 from pinngate.optim.gauss_newton.iterate import (
     Figures,
-    coefficient_row,
-    loss_row,
+    figures_of,
+    log_row,
     misfit_of,
     variance_of,
 )
 from pinngate.optim.gauss_newton.physics_weight import PhysicsWeight
 from pinngate.optim.gauss_newton.ridge_choice import followed
+from pinngate.optim.gauss_newton.row_balance import balanced_rows
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 from pinngate.optim.gauss_newton.stopping import Stopping
-from pinngate.optim.gauss_newton.trust_region import descend
+from pinngate.optim.gauss_newton.trust_region import Restraint
 
 
 class PopulationRiskGaussNewton:
@@ -109,12 +109,7 @@ class PopulationRiskGaussNewton:
 
     def row_weights(self, batches: Batches) -> RowWeights:
         """Return the weights of the rows, in units of the fields' size."""
-        counts = row_weights(self.model, batches, {}).counts()
-        num_observations = sum(counts[t.name] for t in self.observation_terms)
-        by_term = {
-            t.name: self._weight(t, counts[t.name], num_observations) for t in self.model.terms
-        }
-        return row_weights(self.model, batches, by_term)
+        return balanced_rows(self.model, batches, self.options, self.physics.value, self.unit)
 
     def linearise(self, batches: Batches) -> Linearisation:
         """Linearise all residuals at the present iterate, in units of the fields' size."""
@@ -128,14 +123,6 @@ class PopulationRiskGaussNewton:
             noise_roots=self.noise.row_roots,
         )
 
-    def _weight(self, term: Term, count: int, num_observations: int) -> float:
-        if term.kind == "observation":
-            return 1.0 / self.unit
-        weight = self.options.condition_weight * max(1.0, self.physics.value)
-        if term.kind == "equation":
-            weight = self.options.equation_weight * self.physics.value
-        return weight * math.sqrt(num_observations / count) / self.unit
-
     def step(self, batches: Batches) -> dict[str, float]:
         """Do one iteration on these points and return its row of the log.
 
@@ -148,11 +135,25 @@ class PopulationRiskGaussNewton:
         fit = followed(line.system, line.target, self.ridge, self.options.ridge_factor)
         self.ridge = fit.ridge
         self.physics.stiffen(math.sqrt(variance_of(line.observed, fit)))
-        figures = self._figures(line, fit)
+        misfit = misfit_of(line, self.model.terms, self.physics.value) / len(line.observed)
+        figures = figures_of(line, fit, self.noise, misfit)
         self.last_score, self.last_lookahead = figures.score, figures.lookahead
-        row = self._log_row(line, fit, figures)
-        self._judge(figures, row, line.observed / (1 - fit.leverage))
-        row["gain_ratio"] = self._descend(batches, line)
+        row = log_row(
+            line,
+            fit,
+            figures,
+            noise=self.noise,
+            coefficients=self.coefficients,
+            unit=self.unit,
+            damping=self.damping,
+            physics_weight=self.physics.value * self.options.equation_weight,
+        )
+        self._judge(figures, row)
+        # the correction for curvature costs more on networks than it saves
+        restraint = Restraint(self.ridge, self.damping)
+        is_accelerated = self.options.mechanisms.acceleration and self.form.is_formed
+        step = step_down(self.trial, batches, line, restraint, is_accelerated=is_accelerated)
+        self.damping, row["gain_ratio"] = step.damping, step.gain
         self._update_noise(line, fit)
         self.physics.advance()
         self.iteration += 1
@@ -160,25 +161,7 @@ class PopulationRiskGaussNewton:
             self.reason = f"the limit of {self.options.max_iterations} iterations is reached"
         return row
 
-    def _figures(self, line: Linearisation, fit: RidgeFit) -> Figures:
-        misfit = misfit_of(line, self.model.terms, self.physics.value) / len(line.observed)
-        actual = line.observed / (1 - fit.leverage)
-        risk = self.noise.risk(actual, line.weights)
-        return Figures(risk, self.noise.risk(fit.leave_one_out, line.weights), misfit)
-
-    def _log_row(self, line: Linearisation, fit: RidgeFit, figures: Figures) -> dict[str, float]:
-        row = loss_row(line, figures, self.unit) | {
-            "effective_dimension": fit.effective_dimension,
-            "signal_fraction": line.system.signal_fraction(self.ridge),
-            "ridge": self.ridge,
-            "damping": self.damping,
-            "physics_weight": self.physics.value * self.options.equation_weight,
-        }
-        stds = self.noise.stds(line, fit)
-        row |= {f"noise_std_{k}": std * self.unit for k, std in enumerate(stds, 1)}
-        return row | coefficient_row(line, fit, self.coefficients)
-
-    def _judge(self, figures: Figures, row: Mapping[str, float], errors: Tensor) -> None:
+    def _judge(self, figures: Figures, row: Mapping[str, float]) -> None:
         """Keep the best iterate; stop, or turn robust, when neither risk nor score falls."""
         options, stopping = self.options, self.stopping
         if not self.physics.is_full:
@@ -193,7 +176,7 @@ class PopulationRiskGaussNewton:
                 "theta": flatten(self.network, self.coefficients),
                 "ridge": self.ridge,
                 "dimension": row["effective_dimension"],
-                "errors": errors.clone(),
+                "errors": figures.errors.clone(),
                 "iteration": self.iteration,
                 "noise": self.noise.state_dict(),
             },
@@ -203,30 +186,6 @@ class PopulationRiskGaussNewton:
                 self.turn_robust()
             else:
                 self.reason = "the leave-one-out risk stopped falling"
-
-    def _descend(self, batches: Batches, line: Linearisation) -> float:
-        """Take the trust-region step; return actual over predicted reduction (0 if refused)."""
-        theta = flatten(self.network, self.coefficients)
-
-        def moved(delta: Tensor) -> Tensor:
-            held = delta.new_zeros(len(theta) - len(delta))
-            return theta + torch.cat([delta, held])
-
-        def residuals(delta: Tensor) -> Tensor:
-            assign(self.network, self.coefficients, moved(delta))
-            return line.weights.weighted(weighted_residuals(*self.trial, batches, line.weights))
-
-        step = descend(
-            residuals,
-            line.system,
-            line.residual,
-            line.offset,
-            ridge=self.ridge,
-            damping=self.damping,
-        )
-        self.damping = step.damping
-        assign(self.network, self.coefficients, theta if step.delta is None else moved(step.delta))
-        return step.gain
 
     def turn_robust(self) -> None:
         """Judge the tails of the noise from now on, where that is allowed."""
@@ -258,10 +217,6 @@ class PopulationRiskGaussNewton:
             self.ridge = best["ridge"]
             self.noise.load_state_dict(best["noise"])
             self.physics.value = best["physics"]
-
-    def coefficient_covariance(self, system: LinearisedSystem, variance: float) -> Tensor:
-        """Return the covariance of the raw coefficients (K, K)."""
-        return variance * system.unpenalised_covariance(self.ridge)
 
     @property
     def score(self) -> float:

@@ -28,6 +28,23 @@ LEAST_DAMPING = 1e-10
 
 
 @dataclass(frozen=True)
+class Restraint:
+    """What holds a step back.
+
+    Attributes:
+        ridge: α on the weights, from their centre.
+        damping: μ on all columns, from where they are.
+        least_damping: below which μ does not fall.
+        proximity: μ of the unpenalised columns beside that.
+    """
+
+    ridge: float
+    damping: float
+    least_damping: float = LEAST_DAMPING
+    proximity: float = 0.0
+
+
+@dataclass(frozen=True)
 class Step:
     """An accepted step δ, actual over predicted reduction, and the damping to go on with.
 
@@ -44,12 +61,9 @@ def descend(
     system: LinearisedSystem,
     r: Tensor,
     offset: Tensor,
+    restraint: Restraint,
     *,
-    ridge: float,
-    damping: float,
     is_accelerated: bool = True,
-    least_damping: float = LEAST_DAMPING,
-    proximity: float = 0.0,
 ) -> Step:
     """Take a step that lowers ‖r‖² + α‖w − w₀‖², α and μ held.
 
@@ -58,12 +72,10 @@ def descend(
         system: of J (N, C).
         r: residuals now, (N,).
         offset: w − w₀, (P,); the first P columns of J are weights.
-        ridge: α.
-        damping: μ on all columns.
+        restraint: α, μ and their bounds.
         is_accelerated: whether to correct for curvature.
-        least_damping: below which μ does not fall.
-        proximity: μ of the unpenalised columns beside that.
     """
+    ridge, damping, proximity = restraint.ridge, restraint.damping, restraint.proximity
     before = float(r.square().sum() + ridge * offset.square().sum())
     for _ in range(NUM_TRIES):
         total = ridge + damping
@@ -85,7 +97,7 @@ def descend(
         if after < before:
             gain = (before - after) / max(before - predicted, 1e-300)
             if gain > 0.7:
-                damping = max(0.2 * damping, least_damping)
+                damping = max(0.2 * damping, restraint.least_damping)
             elif gain < 0.25:
                 damping *= 2
             return Step(delta, gain, damping)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pinngate.optim import second_order
+from pinngate.optim import line_up
 
 
 @pytest.fixture(autouse=True)
 def without_a_solver(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(second_order, "is_for_solver", lambda parts: False)
+    monkeypatch.setattr(line_up, "is_for_solver", lambda parts: False)

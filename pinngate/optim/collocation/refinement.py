@@ -1,0 +1,86 @@
+"""Whether a stage needs a finer basis, and where: what it misses of the data and of the physics.
+
+Above `working_space`, whose errors these are; `ascent` asks when a stage has come to rest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pinngate.inference.series import correlation
+from pinngate.optim.collocation.spaces import finer, refined
+from pinngate.optim.collocation.stages import Stage
+from pinngate.optim.collocation.working_space import WorkingSpace
+
+Array = NDArray[np.float64]
+
+STRAINED = 0.3  # of the noise's part in the risk, from which unmet physics matters
+MOSTLY = 0.5  # of the misfit, left over by a basis that is too coarse
+FREE = 0.25  # of the functions, beyond which a fit fills its space
+UNRESOLVED = 0.3  # of the statistical error, by which a finer basis may change the fit
+
+
+def refine(space: WorkingSpace, missed: Mapping[str, Array]) -> bool:
+    """Refine the basis where it is not resolved; return whether there was room."""
+    return space.change(refined(space.resolution, missed))
+
+
+def grow(space: WorkingSpace, stage: Stage) -> bool:
+    """Add intervals along the axes on which the data fill them; return whether there was room."""
+    missed = space.missed()
+    totals = {axis: math.sqrt(float(own.sum())) for axis, own in missed.items()}
+    grown = [axis for axis, total in totals.items() if total > _allowed(stage)]
+    return space.change(finer(space.parts.problem, space.resolution, grown or list(totals)))
+
+
+def meet_misfit(space: WorkingSpace, stage: Stage) -> bool:
+    """Refine where most of what is unmet of the equations is left over, or values ask for it.
+
+    The rest of the misfit falls as the weight rises.
+    """
+    if stage.dimension > FREE * space.network.num_parameters:
+        return False
+    softened = stage.misfit * min(1.0, space.weight.value) ** 2
+    if is_strained(stage, softened) and space.share_left_over() > MOSTLY:
+        return refine(space, space.left_over())
+    errors = space.missed()
+    return _total(errors) > _allowed(stage) and refine(space, errors)
+
+
+def is_strained(stage: Stage, misfit: float) -> bool:
+    """Whether a misfit of the physics matters beside the noise's part in a stage's risk."""
+    return misfit > STRAINED * stage.freedom_in_risk
+
+
+def is_resolved(stage: Stage, before: Stage) -> bool:
+    """Whether the finer basis of a stage changed nothing at the data."""
+    change = float((stage.errors - before.errors).square().mean().sqrt())
+    return change < _allowed(stage)
+
+
+def is_missing_signal(space: WorkingSpace, stage: Stage) -> bool:
+    """Whether leave-one-out errors of neighbours are correlated and values are left to tell."""
+    sets = space.parts.batches.sets
+    points = np.concatenate([o.points for o in sets])
+    labels = np.repeat(np.arange(len(sets)), [len(o.points) for o in sets])
+    num_places = len(np.unique(points, axis=0))
+    if space.network.num_parameters > len(space.fields.output_scale) * num_places:
+        return False
+    is_series = points.shape[1] == 1
+    kind, time = ("series", 0) if is_series else ("blocks", None)
+    found = correlation(points, stage.errors.numpy(), labels, labels, kind, time)
+    return found is not None and found.is_clear
+
+
+def _allowed(stage: Stage) -> float:
+    """Return what a coarser basis may miss: a part of the statistical error."""
+    return UNRESOLVED * math.sqrt(stage.freedom_in_risk)
+
+
+def _total(missed: Mapping[str, Array]) -> float:
+    """Return the root mean square of what the worst axis misses."""
+    return math.sqrt(max(float(own.sum()) for own in missed.values()))
