@@ -54,6 +54,7 @@ class DataNoise:
     Attributes:
         models: Gaussian or with heavy tails, by term.
         precision: factor that brings each term to the common noise.
+        sizes: noise of each term by which they were found.
         own: models of the caller's own, by term; they are fitted where others are chosen.
         stated: noise of the terms whose data state it; the others' is estimated.
         is_judging: whether the tails are judged, or were.
@@ -64,6 +65,7 @@ class DataNoise:
         self.is_balanced = len(names) > 1
         self.models: dict[str, NoiseModel] = {name: GaussianNoise() for name in names}
         self.precision = dict.fromkeys(names, 1.0)
+        self.sizes: dict[str, float] = {}
         self.own: Mapping[str, NoiseModel] = {}
         self.stated: Mapping[str, float] = {}
         self.is_judging = False
@@ -153,7 +155,11 @@ class DataNoise:
         return Verdict.FROZEN if self.num_refits == NUM_REFITS else None
 
     def _balance(self, plain: Tensor, fit: RidgeFit, weights: RowWeights) -> None:
-        """Let the sets' weights follow their noise."""
+        """Let the sets' weights follow their noise.
+
+        A set's variance moves from s² to (Σr² + s² Σh)/n, as expectation maximisation has it: at
+        once to Σr²/Σ(1 − h) it would swing between sets that the fit follows freely.
+        """
         sizes, inverse, total = {}, 0.0, 0
         square = plain[weights.observed].square().sum()
         pooled = float(square / (1 - fit.leverage).sum().clamp_min(1.0))
@@ -163,12 +169,16 @@ class DataNoise:
             size = self._known(name)
             if size is None:
                 own = float(plain[rows].square().sum()) + POOLED * pooled
-                size = math.sqrt(own / (float(freedom.sum()) + POOLED))
+                variance = own / (float(freedom.sum()) + POOLED)
+                share = float(freedom.mean()) if name in self.sizes else 1.0
+                before = self.sizes.get(name, 0.0)
+                size = math.sqrt(share * variance + (1 - share) * before**2)
             sizes[name] = size or 1.0
             inverse += len(freedom) / sizes[name] ** 2
             total += len(freedom)
         common = math.sqrt(total / inverse)
         self.precision = {name: common / size for name, size in sizes.items()}
+        self.sizes = sizes
 
     def _known(self, name: str) -> float | None:
         if name in self.stated:
@@ -191,6 +201,7 @@ class DataNoise:
         return {
             "models": {name: to_state(model) for name, model in self.models.items()},
             "precision": dict(self.precision),
+            "sizes": dict(self.sizes),
             "is_judging": self.is_judging,
             "num_refits": self.num_refits,
         }
@@ -200,5 +211,5 @@ class DataNoise:
         self.models = {
             name: from_state(model, self.own.get(name)) for name, model in state["models"].items()
         }
-        self.precision = dict(state["precision"])
+        self.precision, self.sizes = dict(state["precision"]), dict(state["sizes"])
         self.is_judging, self.num_refits = state["is_judging"], state["num_refits"]
