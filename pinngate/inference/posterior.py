@@ -26,7 +26,7 @@ from pinngate.errors import InputError
 from pinngate.inference.linearised_fit import LinearisedFit, fit_at_weights
 from pinngate.inference.series import Correlation, correlation, groups_of
 from pinngate.linear.forms import Trial
-from pinngate.linear.gram import UNDETERMINED
+from pinngate.linear.gram import UNDETERMINED, inverse_gram
 from pinngate.linear.jacobian import Batches, write_rows
 from pinngate.linear.system import LinearisedSystem
 from pinngate.model.channels.plan import Plan
@@ -64,6 +64,7 @@ class Posterior:
             prior variance.
         transfer: (P, K) how the weights that fit best move with the coefficients.
         coefficient_covariance: (K, K), of the raw coefficients.
+        information: its inverse, which also knows what the data leave open; None without noise.
         sandwich: (groups, P + K) what each group of values adds to weights and coefficients, where
             residuals are correlated; else None. The sum of their squares is a variance.
         correlation: of neighbouring residuals, None where it was not tested.
@@ -78,6 +79,7 @@ class Posterior:
     directions: Tensor
     transfer: Tensor
     coefficient_covariance: Tensor
+    information: Tensor | None = None
     sandwich: Tensor | None = None
     correlation: Correlation | None = None
     stretch: Tensor | None = None
@@ -108,7 +110,7 @@ class Posterior:
         if not ridge > 0:
             raise InputError(f"the ridge is {ridge}", expected="a positive number")
         system.decompose()
-        directions = system.directions(ridge)
+        directions, gram = system.directions(ridge), system.unpenalised_gram(ridge)
         return cls(
             float(ridge),
             float(variance),
@@ -116,7 +118,8 @@ class Posterior:
             directions.new_empty(0) if leverage is None else leverage,
             directions,
             system.transfer(ridge),
-            variance * system.unpenalised_covariance(ridge),
+            variance * inverse_gram(gram),
+            gram / variance if variance > 0 else None,
         )
 
     @property

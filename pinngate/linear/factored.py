@@ -64,10 +64,9 @@ class FactoredSystem:
             inside = inside + self.basis.unpenalised[0] @ c
         return -(v @ ((s / (s.square() + ridge)) * inside)), c
 
-    def unpenalised_covariance(self, ridge: float) -> Tensor:
-        """Return (Cᵀ T_A C)⁻¹, (K, K)."""
-        gram = self.basis.schur(ridge, *self.basis.unpenalised)
-        return solve_gram(gram, torch.eye(len(gram), dtype=gram.dtype, device=gram.device))
+    def unpenalised_gram(self, ridge: float) -> Tensor:
+        """Return Cᵀ T_A C, (K, K)."""
+        return self.basis.schur(ridge, *self.basis.unpenalised)
 
     def transfer(self, ridge: float) -> Tensor:
         """Return (AᵀA + αI)⁻¹ Aᵀ C, (P, K)."""

@@ -40,6 +40,21 @@ def solve_gram(gram: Tensor, rhs: Tensor) -> Tensor:
     return scale[:, None] * result if rhs.ndim == 2 else scale * result
 
 
+def inverse_gram(gram: Tensor, floor: float = 0.0) -> Tensor:
+    """Return the inverse of a small symmetric positive semidefinite matrix, (K, K).
+
+    Args:
+        gram: of the columns.
+        floor: eigenvalue that is given to undetermined directions, columns of size one; 0 leaves
+            them at zero in the inverse.
+    """
+    scale, scaled = _to_one(gram)
+    if floor > 0:
+        scaled = scaled + floor * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
+    inverse = torch.linalg.pinv(scaled, rtol=UNDETERMINED if floor == 0 else 0.0, hermitian=True)
+    return scale[:, None] * inverse * scale
+
+
 def inverse_root(gram: Tensor) -> Tensor:
     """Return R with R Rᵀ what `solve_gram` multiplies with, (K, determined directions)."""
     scale, scaled = _to_one(gram)

@@ -11,11 +11,9 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Generic, TypeVar
 
-import torch
 from torch import Tensor
 
 from pinngate.linear.columns import GramColumns
-from pinngate.linear.gram import solve_gram
 from pinngate.linear.inverses import CholeskyInverse, ShiftedInverse, SpectralInverse
 
 NEGLIGIBLE = 1e-10  # eigenvalues below this fraction of the largest are rounding
@@ -77,11 +75,10 @@ class GramSystem(Generic[Columns]):
             found = found + by_column @ c
         return -columns.weights(found), c
 
-    def unpenalised_covariance(self, ridge: float) -> Tensor:
-        """Return (Cᵀ T_A C)⁻¹, (K, K)."""
+    def unpenalised_gram(self, ridge: float) -> Tensor:
+        """Return Cᵀ T_A C, (K, K)."""
         by_column = self.inverse.inverse(ridge, self.columns.reduced)
-        gram = self.columns.schur(ridge, by_column, self.columns.products)
-        return solve_gram(gram, torch.eye(len(gram), dtype=gram.dtype, device=gram.device))
+        return self.columns.schur(ridge, by_column, self.columns.products)
 
     def transfer(self, ridge: float) -> Tensor:
         """Return (AᵀA + αI)⁻¹ Aᵀ C, (P, K)."""

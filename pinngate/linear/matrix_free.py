@@ -206,9 +206,9 @@ class MatrixFreeSystem:
         smaller = min(self.rows.shape[0], self.rows.num_weights)
         return float((eigenvalues / (eigenvalues + ridge)).sum()) / smaller
 
-    def unpenalised_covariance(self, ridge: float) -> Tensor:
-        """Return (Cᵀ T_A C)⁻¹, (K, K), in the space of the last `fits`."""
-        return self._reduced.unpenalised_covariance(ridge)
+    def unpenalised_gram(self, ridge: float) -> Tensor:
+        """Return Cᵀ T_A C, (K, K), in the space of the last `fits`."""
+        return self._reduced.unpenalised_gram(ridge)
 
     def row_squares(self, rows: slice) -> Tensor:
         """Return ‖a_i‖² of some rows of A, (n,). Cost: one pass."""

@@ -95,8 +95,8 @@ class LinearisedSystem(Protocol):
     def transfer(self, ridge: float) -> Tensor:
         """Return (AᵀA + αI)⁻¹ Aᵀ C, (P, K): how the weights that fit best move with c."""
 
-    def unpenalised_covariance(self, ridge: float) -> Tensor:
-        """Return (Cᵀ T_A C)⁻¹, (K, K): the covariance of c / σ², T_A = T without C."""
+    def unpenalised_gram(self, ridge: float) -> Tensor:
+        """Return Cᵀ T_A C, (K, K): the information on c times σ², T_A = T without C."""
 
     def row_squares(self, rows: slice) -> Tensor:
         """Return ‖a_i‖² of some rows of A, (n,)."""

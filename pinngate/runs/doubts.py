@@ -15,8 +15,8 @@ from typing import Any
 from pinngate.statement.problem import Coefficient, Problem
 
 UNMET = 0.1  # share of an equation or a condition
-APART = 3.0  # standard deviations between the field and the solver's
 VAGUE = 1.0  # standard deviation of the logarithm: an interval of a factor of fifty
+APART = 3.0  # standard deviations between the field and the solver's
 STILL = 1e-3  # relative change of a coefficient from its initial value that is none
 
 Entries = Mapping[str, Any]

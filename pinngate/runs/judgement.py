@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from pinngate.classical import classical
+from pinngate.inference.determinacy import known_combinations
 from pinngate.inference.uncertainty import Uncertainty
 from pinngate.limits import limit
 from pinngate.memory import peak_memory
@@ -35,8 +36,7 @@ from pinngate.runs.physics_misfit import physics_misfit
 from pinngate.runs.solver_check import solver_check
 from pinngate.runs.training import Session, limited_threads
 from pinngate.statement.coefficient_fields import ends_of, true_values, values_and_slopes
-from pinngate.statement.homogeneity import listed, scaled_together, words
-from pinngate.statement.problem import Problem
+from pinngate.statement.homogeneity import keeps_solutions, listed, scaled_together, words
 
 Truth = dict[str, np.ndarray]
 
@@ -114,7 +114,7 @@ def _judge(session: Session, reason: str, setup: float) -> Judged:
         "polish": None,
         **session.stepper.describe(),
     }
-    metrics |= _determined(problem, metrics["coefficients"], is_known=posterior is not None)
+    metrics |= _determined(session, metrics["coefficients"], posterior)
     metrics["verdict"], metrics["reasons"] = verdict(problem, metrics)
     evaluate = time.perf_counter() - started
     metrics["seconds"]["evaluate"] = evaluate
@@ -122,21 +122,40 @@ def _judge(session: Session, reason: str, setup: float) -> Judged:
     return Judged(metrics, solution, joined(observations, held_out), posterior)
 
 
-def _determined(problem: Problem, found: Mapping[str, Any], *, is_known: bool) -> dict[str, Any]:
+def _determined(
+    session: Session, found: Mapping[str, Any], posterior: Uncertainty | None
+) -> dict[str, Any]:
     """Return whether equations and data tell every coefficient, and in words what they do not.
 
     Args:
-        problem: whose equations may know ratios only.
+        session: whose equations may know ratios only.
         found: the entries of the coefficients.
-        is_known: whether the answer has a posterior.
+        posterior: the uncertainty of the answer, None where there is none.
     """
+    problem, stepper = session.problem, session.stepper
     together = scaled_together(problem)
-    vague = [c.name for c in problem.coefficients if is_known and is_vague(c, found[c.name])]
+    vague = (
+        []
+        if posterior is None
+        else [c.name for c in problem.coefficients if is_vague(c, found[c.name])]
+    )
     rest = [name for name in vague if name not in together]
+    known: list[str] = []
+    if posterior is not None and vague:
+        first = posterior.members_at(stepper.network)[0].posterior
+        found_together = known_combinations(
+            first,
+            stepper.coefficients,
+            vague,
+            lambda rates, is_scaling: keeps_solutions(problem, rates, is_scaling=is_scaling),
+        )
+        known = [str(combination) for combination in found_together]
     said = [words(together)] if together else []
     if rest:
-        only = ", or only together" if len(rest) > 1 else ""
+        only = ", or only together" if len(rest) > 1 and not known else ""
         said.append(f"the data do not tell {listed(rest)}{only}")
+    if known:
+        said[-1] += f", only {listed(known)}"
     return {"determined": not said, "determined_words": "; ".join(said) or None}
 
 

@@ -1,14 +1,16 @@
-"""Coefficients that a problem knows only up to a common factor, read off its equations.
+"""Coefficients that a problem knows only together, read off its equations.
 
 If every equation and condition keeps its solutions when some coefficients are multiplied by one
 number s, R(s c) = s^d R(c), and no sensor sees them, data tell ratios of these coefficients and
-never their size: ρ u_t = μ u_xx knows μ/ρ. Beside the statement's other checks; what a run reports.
+never their size: ρ u_t = μ u_xx knows μ/ρ. The same is asked of other ways to move: c_k s^(p_k)
+keeps products of powers, c_k + p_k s keeps sums. Beside the statement's other checks; what a run
+reports.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +36,7 @@ def scaled_together(problem: Problem) -> tuple[str, ...]:
         return ()
     for size in range(1, len(searched) + 1):
         for subset in itertools.combinations(searched, size):
-            if _is_free(problem, subset):
+            if keeps_solutions(problem, dict.fromkeys(subset, 1.0), is_scaling=True):
                 return subset
     return ()
 
@@ -51,26 +53,40 @@ def listed(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
 
 
-def _is_free(problem: Problem, subset: tuple[str, ...]) -> bool:
+def keeps_solutions(problem: Problem, rates: Mapping[str, float], *, is_scaling: bool) -> bool:
+    """Whether equations and conditions keep their solutions, unseen, as coefficients move.
+
+    Args:
+        problem: whose equations, conditions and sensors are asked.
+        rates: p_k of each coefficient or function that moves.
+        is_scaling: whether it moves as c s^p, else as c + p s.
+    """
     stated = [e.residual for e in problem.solved_equations]
     stated += [c.residual for c in problem.conditions]
-    found = [_keeps_solutions(problem, residual, subset) for residual in stated]
+    found = [_keeps(problem, residual, rates, is_scaling=is_scaling) for residual in stated]
     seen = [o.quantity for o in problem.observations if o.quantity is not None]
-    return all(found) and not any(_scaled_names(problem, s, subset) for s in seen)
+    return all(found) and not any(_moved_names(problem, s, rates) for s in seen)
 
 
-def _scaled_names(problem: Problem, expression: Expression, subset: tuple[str, ...]) -> set[str]:
-    """Return the names in an expression that scale with a subset, derivatives included."""
-    found = set(names(expression))
-    functions = tuple(f.name for f in problem.coefficient_fields if f.name in subset)
-    derived = {n for n in found if n.rpartition("_")[0] in functions}
-    return (found & set(subset)) | derived
+def _moved_names(
+    problem: Problem, expression: Expression, rates: Mapping[str, float]
+) -> dict[str, float]:
+    """Return the names in an expression that move, derivatives included, and how fast."""
+    functions = tuple(f.name for f in problem.coefficient_fields if f.name in rates)
+    moved = {}
+    for name in set(names(expression)):
+        of = name if name in rates else name.rpartition("_")[0]
+        if name in rates or of in functions:
+            moved[name] = rates[of]
+    return moved
 
 
-def _keeps_solutions(problem: Problem, residual: Expression, subset: tuple[str, ...]) -> bool:
-    """Whether Σ c ∂R/∂c = d R with one d (Euler) at places drawn at random, where c is seen."""
-    scaled = _scaled_names(problem, residual, subset)
-    if not scaled:
+def _keeps(
+    problem: Problem, residual: Expression, rates: Mapping[str, float], *, is_scaling: bool
+) -> bool:
+    """Whether Σ ċ ∂R/∂c = d R with one d (Euler) at places drawn at random, where c is seen."""
+    moved = _moved_names(problem, residual, rates)
+    if not moved:
         return True
     rng = np.random.default_rng(0)
     values = {n: rng.uniform(0.5, 2.0, NUM_PLACES) for n in names(residual)}
@@ -82,7 +98,10 @@ def _keeps_solutions(problem: Problem, residual: Expression, subset: tuple[str, 
         return np.broadcast_to(found, NUM_PLACES)
 
     with np.errstate(all="ignore"):
-        moves = [values[name] * at(differentiate(residual, name)) for name in scaled]
+        moves = [
+            (rate * values[name] if is_scaling else rate) * at(differentiate(residual, name))
+            for name, rate in moved.items()
+        ]
         total, size = sum(moves), at(residual)
         degree = np.asarray(total / size)
         scale = np.max(np.abs(moves), axis=0) / np.abs(size)

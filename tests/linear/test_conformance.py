@@ -11,6 +11,7 @@ from torch import Tensor
 from pinngate.linear.dense import DenseSystem
 from pinngate.linear.effort import MatrixFreeOptions
 from pinngate.linear.forms import DenseForm, Form, MatrixFreeForm, NormalForm, Trial, form_of
+from pinngate.linear.gram import inverse_gram
 from pinngate.linear.jacobian import jacobian
 from pinngate.linear.linearisation import Linearisation, linearise
 from pinngate.statement.options import NetworkOptions
@@ -144,7 +145,7 @@ def test_posterior_products(made: Linearised) -> None:
     assert close(made.system.transfer(RIDGE), torch.linalg.solve(penalised, made.a.T @ made.c))
     inverse = torch.linalg.inv(made.normal(RIDGE))
     block = inverse[made.num_weights :, made.num_weights :]
-    assert close(made.system.unpenalised_covariance(RIDGE), block, 1e-6)
+    assert close(inverse_gram(made.system.unpenalised_gram(RIDGE)), block, 1e-6)
 
 
 def test_residuals_of_a_group_get_their_noise_back(made: Linearised) -> None:

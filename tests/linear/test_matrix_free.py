@@ -186,8 +186,8 @@ def test_risk_and_step_agree_with_the_dense_form(options, coefficients, num_iter
         dense.signal_fraction(solver.ridge), rel=0.05
     )
     torch.testing.assert_close(
-        free.unpenalised_covariance(solver.ridge),
-        dense.unpenalised_covariance(solver.ridge),
+        free.unpenalised_gram(solver.ridge),
+        dense.unpenalised_gram(solver.ridge),
         rtol=1e-4,
         atol=0.0,
     )

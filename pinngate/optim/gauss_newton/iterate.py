@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from pinngate.linear.gram import inverse_gram
 from pinngate.linear.linearisation import Linearisation
 from pinngate.linear.system import RidgeFit
 from pinngate.model.coefficients import Coefficients
@@ -127,7 +128,7 @@ def coefficient_row(
     if not names:
         return {}
     variance = variance_of(line.observed, fit)
-    raw = (line.system.unpenalised_covariance(fit.ridge).diagonal() * variance).sqrt()
+    raw = (inverse_gram(line.system.unpenalised_gram(fit.ridge)).diagonal() * variance).sqrt()
     raw = raw.new_tensor([*raw.tolist(), *[math.nan] * (len(names) - len(raw))])
     values, slopes = coefficients.values_and_slopes()
     row = {}
