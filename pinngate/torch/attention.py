@@ -61,8 +61,9 @@ class OpenAttention:
         layer = self.layer
         q, k, v = (self._heads(x) for x in self._projections(query, key, value))
         added = k.shape[2] - key.shape[1 if layer.batch_first else 0]
-        # the kernels have a faster way for a mask that is said to be causal
-        is_plain = is_causal and key_padding_mask is None and added == 0 and not need_weights
+        # as in torch: kernels have a faster way for a mask that is said to be causal; it hides the
+        # keys that the layer adds, too
+        is_plain = is_causal and key_padding_mask is None and not need_weights
         mask = None if is_plain else _additive_mask(attn_mask, key_padding_mask, q, added)
         dropout = layer.dropout if layer.training else 0.0
         weights = None

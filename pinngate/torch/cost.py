@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import platform
 import sys
 import time
@@ -157,11 +158,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     steps = [step_of(way, given.device, given.batch_size) for way in WAYS]
     rows = table(seconds_of(steps, given.device, given.repetitions), given.device)
-    stream = given.out.open("w", newline="", encoding="utf-8") if given.out else sys.stdout
-    with stream:
-        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    if given.out is None:
+        sys.stdout.write(text.getvalue())
+    else:
+        given.out.parent.mkdir(parents=True, exist_ok=True)
+        given.out.write_text(text.getvalue(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -68,7 +68,8 @@ class PerExample:
             Convolutions have it first, attention by its own ``batch_first``.
         without: names of parameters to leave out, as in `model.named_parameters()`: for them the
             optimizer estimates the noise from successive gradients.
-        generator: draws the groups; None takes consecutive examples, whose order must be random.
+        generator: of the CPU, draws the groups; None takes consecutive examples, whose order must
+            be random.
         has_penalty: whether the loss has parts that belong to no example, such as a penalty on
             weights. The sum over examples is then formed apart. Otherwise it is the gradient
             itself, and the first one of every parameter is checked to be that sum.
@@ -107,6 +108,7 @@ class PerExample:
         self.has_penalty = has_penalty
         self._names = _watched_parameters(model, without)
         self._pending: dict[Tensor, list[Contribution]] = {}
+        self._pass = -1  # torch's number of the backward pass that `_pending` belongs to
         self._sums: dict[Tensor, PassSums] = {}
         self._checked: set[Tensor] = set()
         self._opened: list[nn.MultiheadAttention] = []
@@ -180,9 +182,12 @@ class PerExample:
     def _record(self, rule: Any, adjoints: Tensor) -> None:
         if not self._handles:
             return
+        if (this_pass := torch._C._current_graph_task_id()) != self._pass:
+            # what gradients by inputs alone have left: no parameter has come to take it
+            self._pending, self._pass = {}, this_pass
         with torch.autocast(adjoints.device.type, enabled=False):
             for parameter, contribution in rule(adjoints):
-                if parameter in self._names:
+                if parameter in self._names and parameter.requires_grad:
                     self._pending.setdefault(parameter, []).append(contribution)
 
     @torch.no_grad()
@@ -284,8 +289,8 @@ def _watched_parameters(model: nn.Module, without: Collection[str]) -> dict[Tens
     known = {
         parameter
         for layer in _layers(model)
-        if isinstance(layer, nn.MultiheadAttention) or rule_of(layer)
-        for parameter in layer.parameters()
+        if (is_attention := isinstance(layer, nn.MultiheadAttention)) or rule_of(layer)
+        for parameter in layer.parameters(recurse=is_attention)
     }
     watched: dict[Tensor, str] = {
         p: name for p, name in names.items() if p.requires_grad and name not in without
