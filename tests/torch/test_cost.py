@@ -36,7 +36,7 @@ def test_the_table_has_a_row_for_each_way(
 ) -> None:
     small = ["--repetitions", "2", "--batch-size", "8"]
     main([*small, "--out", str(tmp_path / "cost.csv")])
-    rows = list(csv.DictReader((tmp_path / "cost.csv").open(encoding="utf-8")))
+    rows = list(csv.DictReader((tmp_path / "cost.csv").read_text(encoding="utf-8").splitlines()))
     assert [row["way"] for row in rows] == list(WAYS)
     assert tuple(rows[0]) == COLUMNS
     assert float(rows[0]["ratio"]) == 1
