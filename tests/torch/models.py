@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 NUM_EXAMPLES = 11  # odd, so that groups have a rest
 NUM_WORDS = 7
@@ -90,7 +89,8 @@ class Case:
     def losses(self, inputs: Tensor) -> Tensor:
         """The loss of every example, (N,): smooth, and different in every output."""
         outputs = self.model(inputs)
-        weights = torch.linspace(0.5, 1.5, outputs[0].numel(), dtype=outputs.dtype)
+        size, device = outputs[0].numel(), outputs.device
+        weights = torch.linspace(0.5, 1.5, size, dtype=outputs.dtype, device=device)
         return (weights * outputs.flatten(1).sin()).sum(1)
 
 
@@ -178,7 +178,3 @@ def gradients(of: Case, inputs: Tensor | None = None) -> dict[str, Tensor]:
         for name, gradient in zip(names, torch.autograd.grad(loss, parameters), strict=True):
             rows[name].append(gradient)
     return {name: torch.stack(row) for name, row in rows.items()}
-
-
-def cross_entropy(model: nn.Module, words: Tensor, targets: Tensor) -> Tensor:
-    return functional.cross_entropy(model(words), targets)

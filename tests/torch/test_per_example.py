@@ -273,6 +273,19 @@ def test_the_optimizer_takes_them(gate: str, granularity: str) -> None:
     assert 0 < optimizer.gate_statistics()["mean"] < 1
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+@pytest.mark.parametrize("mode", ["grouped", "pairs"])
+@pytest.mark.parametrize("name", ["linear", "linear, 2 x 4 tokens", "conv2d", "attention", "tied"])
+def test_a_device_gives_what_the_processor_gives(name: str, mode: str) -> None:
+    of = case(name)
+    expected = list(taken(of, mode=mode).variance.values())
+    there = Case(copy.deepcopy(of.model).cuda(), of.inputs.cuda())
+    found = taken(there, mode=mode).variance
+    for variance, parameter in zip(expected, there.model.parameters(), strict=True):
+        assert_equal(found[parameter].cpu(), variance)
+
+
 class Direct(Tied):
     """Uses the table in a product of its own in place of the head."""
 
