@@ -8,7 +8,7 @@ or model has to be rewritten, and `param.grad` is left as it is.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from functools import partial
 from types import TracebackType
 from typing import Any, get_args
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from pinngate.errors import InputError, nearest
 from pinngate.torch.attention import OpenAttention
 from pinngate.torch.contributions import Contribution, Joined
+from pinngate.torch.covered_parameters import layers_of, watched_parameters
 from pinngate.torch.example_moments import (
     ExampleMoments,
     Mode,
@@ -26,7 +27,7 @@ from pinngate.torch.example_moments import (
     Reduction,
     sums_of_pass,
 )
-from pinngate.torch.layer_contributions import Rule, precise, refusal, rule_of
+from pinngate.torch.layer_contributions import Rule, precise, rule_of
 
 NUM_GROUPS = 32  # 25 % relative standard deviation a step, 2 % after averaging with rho = 0.99
 
@@ -106,7 +107,7 @@ class PerExample:
         self.batch_axis = batch_axis
         self.generator = generator
         self.has_penalty = has_penalty
-        self._names = _watched_parameters(model, without)
+        self._names = watched_parameters(model, without)
         self._pending: dict[Tensor, list[Contribution]] = {}
         self._pass = -1  # torch's number of the backward pass that `_pending` belongs to
         self._sums: dict[Tensor, PassSums] = {}
@@ -115,7 +116,7 @@ class PerExample:
         self._handles: list[Any] = [
             parameter.register_hook(partial(self._finish, parameter)) for parameter in self._names
         ]
-        for layer in _layers(model):
+        for layer in layers_of(model):
             self._watch_layer(layer)
 
     def __enter__(self) -> PerExample:
@@ -255,54 +256,6 @@ _BATCH_HINT = (
     "give each layer the batch along its own axis (`batch_axis`), tokens along others: positions "
     "that are shared by a batch are positions.expand(batch_size, -1)"
 )
-
-
-def _layers(model: nn.Module) -> Iterator[nn.Module]:
-    """Yield all layers but the parts of attention, which are never called as modules."""
-    inner = {
-        part
-        for layer in model.modules()
-        if isinstance(layer, nn.MultiheadAttention)
-        for part in layer.children()
-    }
-    yield from (layer for layer in model.modules() if layer not in inner)
-
-
-def _watched_parameters(model: nn.Module, without: Collection[str]) -> dict[Tensor, str]:
-    """Return the parameters to watch with their names.
-
-    Raises:
-        InputError: a name is unknown, a layer mixes examples, or parameters belong to no layer
-            that is understood.
-    """
-    names = {parameter: name for name, parameter in model.named_parameters()}
-    for name in without:
-        if name not in names.values():
-            raise InputError(
-                f"without: the model has no parameter {name!r}", hint=nearest(name, names.values())
-            )
-    for name, layer in model.named_modules():
-        if reason := refusal(layer):
-            raise InputError(
-                f"{name or 'model'}: {type(layer).__name__} {reason[0]}", hint=reason[1]
-            )
-    known = {
-        parameter
-        for layer in _layers(model)
-        if (is_attention := isinstance(layer, nn.MultiheadAttention)) or rule_of(layer)
-        for parameter in layer.parameters(recurse=is_attention)
-    }
-    watched: dict[Tensor, str] = {
-        p: name for p, name in names.items() if p.requires_grad and name not in without
-    }
-    if unknown := [name for p, name in watched.items() if p not in known]:
-        raise InputError(
-            f"got parameters of no layer that is understood: {', '.join(unknown)}",
-            expected="expected linear, convolution, embedding, normalising and attention layers",
-            hint=f"leave them out, without={unknown!r}; their noise is then estimated from "
-            "successive gradients",
-        )
-    return watched
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
