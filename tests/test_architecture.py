@@ -32,6 +32,7 @@ ROOMS = [
     "limits",
     "classical",
     "optim",
+    "torch",
     "runs",
     "report",
     "solution",
@@ -115,10 +116,14 @@ def test_tests_mirror_the_package() -> None:
     assert rooms <= {room for room in ROOMS if (PACKAGE / room).is_dir()}
 
 
-def test_population_risk_adam_imports_torch_alone() -> None:
+def test_the_parts_for_any_training_loop_import_torch_alone() -> None:
     allowed = {"torch", "pinngate"} | sys.stdlib_module_names
-    for name in ("gates", "gated_update", "population_risk_adam"):
-        tree = ast.parse((PACKAGE / "optim" / f"{name}.py").read_text(encoding="utf-8"))
+    alone = [
+        PACKAGE / "optim" / f"{name}.py"
+        for name in ("gates", "gated_update", "population_risk_adam")
+    ]
+    for path in [*alone, *(PACKAGE / "torch").glob("*.py")]:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom):
                 assert (node.module or "").split(".")[0] in allowed

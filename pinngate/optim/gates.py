@@ -43,6 +43,27 @@ def averaging_factor(beta: float) -> float:
     return (1.0 - beta) / (1.0 + beta)
 
 
+def finite_sample_threshold(batch_size: int, num_examples: int) -> float:
+    """Return α = b/(n−b), the leave-one-out threshold for batches of b from a finite set of n.
+
+    With ŝ = σ²/b the squared mean has to exceed σ²/(n−b), the noise of a mean over the rest of the
+    set: 0.28 for 512 of 2,328, and less the larger the set. For the noise of the batch itself, as
+    where every batch is fresh, α is 1. Neither counts that m̂ averages many batches: multiply by
+    ``averaging_factor(β1)`` for that.
+
+    Raises:
+        ValueError: not 0 < b < n; a batch of all examples has no noise of sampling.
+
+    Source: arXiv 2605.01172, equation 245.
+    """
+    if not 0 < batch_size < num_examples:
+        raise ValueError(
+            f"batch_size: got {batch_size}, expected at least 1 and less than the number of "
+            f"examples, {num_examples}"
+        )
+    return batch_size / (num_examples - batch_size)
+
+
 def _noise_to_signal(mean: Tensor, variance: Tensor) -> Tensor:
     """Return u = variance/mean², at most the largest finite number and NaN where both are 0."""
     wide = torch.promote_types(mean.dtype, torch.float32)

@@ -4,7 +4,8 @@ The first-order optimizer of the package, for any training loop: it needs torch 
 The rule is that of Litman & Guo (arXiv 2605.01172): a coordinate moves as far as its mean gradient
 stands out of the sampling noise of that mean (`pinngate.optim.gates`). The noise is estimated from
 successive gradients (the paper's streaming form) or given by the training loop from the per-point
-gradients of the batch (`PopulationRiskAdam.attach_statistics`).
+gradients of the batch (`PopulationRiskAdam.attach_statistics`); `pinngate.torch` finds those of any
+model.
 
 As in torch.optim there is a class, a functional form `population_risk_adam`, and under it a
 single-tensor and a foreach version of the same arithmetic (`pinngate.optim.gated_update`).
@@ -96,7 +97,8 @@ class PopulationRiskAdam(torch.optim.Optimizer):
         gate: "hard", "soft", "snr", or None for plain AdamW.
         rho: ρ in [0, 1), decay of the variance.
         threshold: α, finite and at least 0: 1 for fresh batches of b examples, b/(n−b) for batches
-            from a finite set of n. Read by "hard" and "soft".
+            from a finite set of n (`pinngate.optim.gates.finite_sample_threshold`). Read by
+            "hard" and "soft".
         strength: λ, finite and at least 0, or None for (1−β1)/(1+β1). Read by "soft" and "snr".
         granularity: "parameter", a q for each coordinate; "tensor", one for each tensor, from the
             means of m̂² and ŝ over it.

@@ -11,7 +11,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pinngate.optim.gates import GATES, averaging_factor, hard, snr, soft
+from pinngate.optim.gates import (
+    GATES,
+    averaging_factor,
+    finite_sample_threshold,
+    hard,
+    snr,
+    soft,
+)
 
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 CONSTANTS = {"threshold": 0.7, "strength": 0.3}
@@ -200,3 +207,18 @@ def test_averaging_factor_is_the_variance_of_a_moving_average() -> None:
         # The weights (1−β)β^k, squared and summed.
         weights = (1 - beta) * beta ** np.arange(10_000)
         assert averaging_factor(beta) == pytest.approx(float((weights**2).sum()), rel=1e-12)
+
+
+def test_finite_sample_threshold_asks_for_more_than_the_noise_of_the_rest() -> None:
+    assert math.isclose(finite_sample_threshold(512, 2328), 512 / 1816)
+    # with the variance of a batch mean, σ²/b, the threshold is that of a mean over the rest
+    b, n, variance = 8, 40, 3.0
+    assert math.isclose(finite_sample_threshold(b, n) * variance / b, variance / (n - b))
+
+
+@pytest.mark.parametrize(("batch_size", "num_examples"), [(0, 5), (5, 5), (6, 5), (-1, 5)])
+def test_finite_sample_threshold_needs_examples_outside_the_batch(
+    batch_size: int, num_examples: int
+) -> None:
+    with pytest.raises(ValueError, match="less than the number of examples"):
+        finite_sample_threshold(batch_size, num_examples)
