@@ -68,6 +68,7 @@ class Posterior:
         sandwich: (groups, P + K) what each group of values adds to weights and coefficients, where
             residuals are correlated; else None. The sum of their squares is a variance.
         correlation: of neighbouring residuals, None where it was not tested.
+        doubt: (m, P + K) what it adds that the ridge is chosen, as rows whose squares are summed.
         stretch: (2, K) lower and upper sides of the coefficients' intervals beside those of the
             linear model, None where that is all that is known.
     """
@@ -82,6 +83,7 @@ class Posterior:
     information: Tensor | None = None
     sandwich: Tensor | None = None
     correlation: Correlation | None = None
+    doubt: Tensor | None = None
     stretch: Tensor | None = None
 
     @classmethod
@@ -148,6 +150,8 @@ class Posterior:
         left = torch.maximum(prior - explained, 1e-14 * prior)
         shift = gradient @ self.transfer
         free = torch.sum(shift @ self.coefficient_covariance * shift, 1)
+        if self.doubt is not None:
+            free = free + (gradient @ self.doubt[:, : gradient.shape[1]].T).square().sum(1)
         return left * (self.variance / self.ridge) + free
 
     def members_at(self, network: Network) -> list[Member]:
@@ -170,7 +174,12 @@ class Posterior:
         Of posterior and sandwich the wider one counts, each with the quantile of its own degrees
         of freedom.
         """
-        raw_std = self.coefficient_covariance.diagonal().clamp_min(0).sqrt()
+        variance = self.coefficient_covariance.diagonal().clamp_min(0)
+        if self.doubt is not None:
+            variance = variance + self.doubt[:, self.doubt.shape[1] - len(variance) :].square().sum(
+                0
+            )
+        raw_std = variance.sqrt()
         quantile = torch.full_like(raw_std, self.quantile)
         if self.sandwich is not None and len(raw_std):
             other = self.sandwich[:, -len(raw_std) :].square().sum(0).sqrt()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pinngate.inference.averaging import shares
 from pinngate.optim.direct_fit.weighted_functions import SPLINE, Block
 
 Array = NDArray[np.float64]
@@ -134,6 +135,38 @@ class Ridges:
                     if found.risk < enough * least.risk:
                         self.strengths, self.rungs, least = strengths, rungs, found
 
+    def doubt(self, jacobian: Array, residual: Array, theta: Array) -> Array:
+        """Return what it leaves uncertain that other ridges have risks as low, (P, m).
+
+        The mixture of the linearised fits at ridges of one block after the other has the
+        covariance Σ w (C_k + (θ_k − θ)(θ_k − θ)ᵀ), w their shares by risk (`averaging.shares`);
+        returned is a root of what is more of it than the covariance at the present ridges.
+
+        Args: as `fit`.
+
+        Cost: n P² for each ridge that is tried.
+        """
+        count = len(theta)
+        more = np.zeros((count, count))
+        factored = Factored(jacobian, residual - jacobian @ theta)
+        gram, slope = jacobian.T @ jacobian, jacobian.T @ (jacobian @ theta - residual)
+        present = factored.fit(self.diagonal)
+        own = _inverse(gram + np.diag(self.diagonal))
+        for k in range(len(self.blocks)):
+            tried = [self.diagonal]
+            for strength, rung in self._tried(k, present.effective_dimension):
+                strengths, rungs = self.strengths.copy(), self.rungs.copy()
+                strengths[k], rungs[k] = strength, rung
+                tried.append(self._diagonal(strengths, rungs))
+            risks = {str(i): factored.fit(ridge).risk for i, ridge in enumerate(tried)}
+            for i, share in shares(risks, len(residual)).items():
+                covariance = _inverse(gram + np.diag(tried[int(i)]))
+                moved = covariance @ slope - own @ slope
+                more += share * (covariance - own + np.outer(moved, moved))
+        size = np.sqrt(np.maximum((own + more).diagonal(), 1e-300))
+        values, vectors = np.linalg.eigh(more / size[:, None] / size)
+        return np.asarray(size[:, None] * vectors * np.sqrt(np.maximum(values, 0.0)))
+
     def _tried(self, k: int, dimension: float) -> list[tuple[float, int]]:
         """Return strengths near the present one of a block, on every rung.
 
@@ -147,3 +180,9 @@ class Ridges:
             same = strength * stiffness[last] ** (ORDERS[rung] - order)
             found += [(float(same * factor), other) for factor in NEAR]
         return found
+
+
+def _inverse(matrix: Array) -> Array:
+    """Return the inverse of a positive semidefinite matrix, columns of size one for rounding."""
+    scale = 1 / np.sqrt(np.maximum(matrix.diagonal(), 1e-300))
+    return np.asarray(scale[:, None] * np.linalg.pinv(scale[:, None] * matrix * scale) * scale)

@@ -90,6 +90,13 @@ class TangentModel:
             dimension=found.effective_dimension,
         )
 
+    def _doubt(self) -> torch.Tensor:
+        """Return what the choice of the ridges leaves uncertain, as `Posterior` has it."""
+        found, scalars = self.fit.doubt.T, self.fit.unknowns.scalars
+        nothing = np.zeros((len(found), 1))
+        rows = [found / self.fields.scale, nothing, found[:, scalars]]
+        return torch.as_tensor(np.concatenate(rows, axis=1))
+
     def complete(self, posterior: Posterior) -> None:
         """Let the fields' tangents move with the coefficients, whose profiles end intervals."""
         scalars = self.fit.unknowns.scalars
@@ -99,6 +106,7 @@ class TangentModel:
         known[places, torch.arange(count)] = 1.0
         posterior.directions = torch.cat([posterior.directions, known], 1)
         posterior.transfer[places] = -torch.eye(count, dtype=posterior.transfer.dtype)
+        posterior.doubt = self._doubt()
         posterior.stretch = torch.as_tensor(self.fit.stretched(posterior.quantile))
         if posterior.sandwich is not None:
             posterior.sandwich[:, places] = posterior.sandwich[:, -count:]

@@ -76,6 +76,7 @@ class DirectFit:
         num_nodes: in space.
         num_steps: in time.
         solver_error: what the error of the solver changes.
+        doubt: what it leaves uncertain in θ that other ridges do as well, (P, m), see `Ridges`.
         rows: the linear model that intervals come from.
         theta: all that was searched for (P,), the raw coefficients first.
     """
@@ -95,6 +96,7 @@ class DirectFit:
     num_nodes: int
     num_steps: int
     solver_error: SolverError
+    doubt: Array = field(repr=False)
     rows: LastRows = field(repr=False)
     theta: Array = field(repr=False)
     _record: FittedRecord = field(repr=False)
@@ -308,6 +310,7 @@ def _answer(search: StagedSearch, found: Iterate, began: float) -> DirectFit:
         num_nodes=len(solution.system.line.nodes),
         num_steps=solution.march.num_steps,
         solver_error=search.error,
+        doubt=ridges.doubt(found.jacobian / std[:, None], found.residual / std, found.theta),
         rows=LastRows(found.jacobian, found.residual, std, ridges.diagonal),
         theta=found.theta,
         _record=record,

@@ -53,3 +53,47 @@ def test_the_order_follows_the_signal(rough: bool) -> None:
         ridges.choose(rows, -(signal + noise) / 0.1, theta)
     order = ORDERS[int(ridges.rungs[0])]
     assert order <= 2.0 if rough else order >= 3.0
+
+
+def test_what_other_ridges_do_as_well_is_uncertain(basis: AxisBasis) -> None:
+    """The root of the mixture's covariance beyond the own one, on a spectrum without a clear order.
+
+    Every function has a covariance no smaller than the mixture's, and functions that all ridges
+    fit alike keep their own.
+    """
+    generator = np.random.default_rng(3)
+    x = np.sort(generator.uniform(0, 1, 50))
+    values = np.sin(np.pi * x) + 0.3 * np.sin(4 * np.pi * x) + 0.3 * generator.standard_normal(50)
+    ridges = Ridges([Block("initial 0", slice(0, basis.count), 1.0, basis)], 0, 0.1)
+    rows, theta = basis(x) / 0.3, np.zeros(basis.count)
+    ridges.choose(rows, -values / 0.3, theta)
+    root = ridges.doubt(rows, -values / 0.3, theta)
+    gram, slope = rows.T @ rows, rows.T @ values / 0.3
+    own = np.linalg.inv(gram + np.diag(ridges.diagonal))
+
+    tried = [ridges.diagonal]
+    for strength, rung in ridges._tried(
+        0, ridges.fit(rows, -values / 0.3, theta).effective_dimension
+    ):
+        tried.append(ridges._diagonal(np.array([strength]), np.array([rung])))
+    risks = np.array([Factored(rows, -values / 0.3).fit(ridge).risk for ridge in tried])
+    weights = np.exp(-len(x) / 4 * (risks / risks.min() - 1))
+    weights = np.where(weights < 0.01 * weights.sum(), 0.0, weights)
+    weights /= weights.sum()
+    answers = [np.linalg.solve(gram + np.diag(ridge), slope) for ridge in tried]
+    at = basis(np.linspace(0, 1, 21))
+    mixture = np.zeros(21)
+    for weight, ridge, answer in zip(weights, tried, answers, strict=True):
+        covariance = np.linalg.inv(gram + np.diag(ridge))
+        mixture += weight * np.einsum("ij,jk,ik->i", at, covariance, at)
+        mixture += weight * np.square(at @ (answer - own @ slope))
+    alone = np.einsum("ij,jk,ik->i", at, own, at)
+    total = alone + np.square(at @ root).sum(axis=1)
+    assert np.all(total >= mixture * (1 - 1e-6))
+    assert total.sum() < 1.3 * mixture.sum()
+    assert mixture.sum() > 1.02 * alone.sum()
+
+
+def test_without_functions_no_ridge_is_in_doubt() -> None:
+    rows = np.random.default_rng(0).standard_normal((N, 3))
+    assert not Ridges([], 3, 0.1).doubt(rows, rows[:, 0], np.zeros(3)).any()
