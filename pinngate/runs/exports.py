@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pinngate.errors import InputError
 from pinngate.geometry.region import Region
 from pinngate.points.grid import Grid
+from pinngate.reading import finite_decimal, whole
 from pinngate.runs import files as artifacts
 from pinngate.statement.problem import Problem
 
@@ -57,8 +58,8 @@ def parse_grid(text: str, problem: Problem) -> Grid:
 def _coordinates(axis: str, text: str, bounds: tuple[float, float]) -> Array:
     pieces = text.split(":")
     try:
-        ends = [float(piece) for piece in pieces[:2]]
-        count = int(pieces[2]) if len(pieces) == 3 else 1
+        ends = [finite_decimal(piece) for piece in pieces[:2]]
+        count = whole(pieces[2]) if len(pieces) == 3 else 1
     except ValueError:
         ends, count = [], 0
     if len(pieces) not in (1, 3) or len(ends) != min(len(pieces), 2) or count < 1:

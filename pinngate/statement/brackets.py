@@ -20,7 +20,7 @@ from functools import partial
 from itertools import count
 
 from pinngate.errors import ExpressionError
-from pinngate.expression import Call, Expression, Name, names, rebuild
+from pinngate.expression import Call, Expression, Name, names, transformed
 from pinngate.expression.printing import to_text
 from pinngate.expression.tree import NOWHERE
 from pinngate.statement.components import Flux
@@ -64,7 +64,10 @@ class Brackets:
         Raises:
             ExpressionError: a derivative of a step that no flux can carry.
         """
-        found = rebuild(expression, self.expanded)
+        return transformed(expression, self._carried_out)
+
+    def _carried_out(self, found: Expression) -> Expression:
+        """Return a part without its derivative, where it is that of a bracket."""
         if not (isinstance(found, Call) and found.function.startswith("_")):
             return found
         inner = canonical(found.argument, self.known, self.axes)
