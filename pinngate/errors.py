@@ -160,8 +160,19 @@ class SolveError(PinngateError):
     """The computation failed or did not converge; the message says why. Exit status 1."""
 
 
+class StorageError(SolveError):
+    """A file could not be written; what was there before is whole. Exit status 1."""
+
+
 class Interrupted(PinngateError):  # noqa: N818 - an event, not a fault
-    """The user stopped the run; the checkpoint is kept. Exit status 130."""
+    """The user or the system stopped the run; the checkpoint is kept.
+
+    `status` is the exit status: 130 after Ctrl-C, 143 after SIGTERM or SIGHUP.
+    """
+
+    def __init__(self, what: str, *, status: int = 130) -> None:
+        super().__init__(what)
+        self.status = status
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

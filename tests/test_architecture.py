@@ -17,6 +17,7 @@ MAP = PACKAGE.parent / "docs" / "architecture.md"
 ROOMS = [
     "errors",
     "reading",
+    "writing",
     "memory",
     "streams",
     "citation",

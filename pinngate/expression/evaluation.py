@@ -135,6 +135,11 @@ def _called(function: str, argument: Any, namespace: Any) -> Any:
     return getattr(namespace, function)(argument)
 
 
+def _is_by_zero(part: Expression, numbers: Mapping[int, Expression]) -> bool:
+    is_quotient = isinstance(part, Binary) and part.operator == "/"
+    return is_quotient and numbers.get(id(operands(part)[1])) == Number(0.0)
+
+
 def undefined_part(expression: Expression, known: Mapping[str, float]) -> Expression | None:
     """Return the first part that has no finite real value, whatever other names stand for.
 
@@ -159,9 +164,8 @@ def undefined_part(expression: Expression, known: Mapping[str, float]) -> Expres
                 numbers[id(part)] = Number(constant_value(made, known))
             except ExpressionError:
                 return part
-        elif isinstance(part, Binary) and part.operator == "/":
-            if numbers.get(id(part.right)) == Number(0.0):
-                return part
+        elif _is_by_zero(part, numbers):
+            return part
     return None
 
 
