@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pinngate import __version__
-from pinngate.errors import DataError, InputError, Interrupted, PinngateError, printable
+from pinngate.errors import DataError, InputError, Interrupted, PinngateError, TruthError, printable
 from pinngate.reading import whole
 
 if TYPE_CHECKING:
@@ -401,13 +401,15 @@ def _bytes(size: str | None) -> int | None:
 
 @contextmanager
 def _pointing_to(located: Located) -> Iterator[None]:
-    """Let faults of a data file point to the place where the problem names it."""
+    """Let faults of data files and of the truth point to where the problem states them."""
     try:
         yield
     except DataError as error:
         if error.file in located.files:
             raise error.at(located.files[error.file]) from None
         raise
+    except TruthError as error:
+        raise (error if located.truth is None else error.at(located.truth)) from None
 
 
 @contextmanager

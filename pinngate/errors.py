@@ -156,6 +156,10 @@ class DataError(InputError):
         self.file = file
 
 
+class TruthError(InputError):
+    """The truth that a problem states cannot be computed."""
+
+
 class SolveError(PinngateError):
     """The computation failed or did not converge; the message says why. Exit status 1."""
 

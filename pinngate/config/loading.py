@@ -21,10 +21,11 @@ MAX_BYTES = 4_000_000  # more is a data file in the wrong place
 
 @dataclass(frozen=True)
 class Located:
-    """A problem, and for each data file that it names the place in the problem file."""
+    """A problem, and where it states its truth and names each data file."""
 
     problem: Problem
     files: dict[Path, Span] = field(default_factory=dict)
+    truth: Span | None = None
 
 
 def load(
@@ -100,4 +101,5 @@ def loads_located(
     source = read(text, file)
     apply_overrides(source, overrides)
     statement, files = build(source, validate(source), folder, functions)
-    return Located(Problem.of(statement), files)
+    truth = source.key(("truth",)) if isinstance(source.tree, dict) else None
+    return Located(Problem.of(statement), files, truth)
