@@ -22,6 +22,7 @@ import typer
 from pinngate import __version__
 from pinngate.errors import DataError, InputError, Interrupted, PinngateError, TruthError, printable
 from pinngate.reading import whole
+from pinngate.runs.signals import noted
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -476,7 +477,8 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")  # a terminal may know ASCII alone
     arguments = ["--debug", *(a for a in sys.argv[1:] if a != "--debug")]
     try:
-        app(args=arguments if is_debugging else sys.argv[1:], standalone_mode=True)
+        with noted(is_waiting=False):
+            app(args=arguments if is_debugging else sys.argv[1:], standalone_mode=True)
     except Exception as error:
         if is_debugging:
             raise

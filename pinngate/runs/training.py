@@ -29,6 +29,7 @@ from pinngate.points.batches import BatchSource
 from pinngate.points.grid import evaluation_grid
 from pinngate.points.sampling import NUM_CONDITION
 from pinngate.reference import Reference, truth
+from pinngate.runs.breakdown import setting_up, solving
 from pinngate.runs.brought_along import refuse_own_noise, try_functions, with_own_network
 from pinngate.runs.metrics import relative_l2
 from pinngate.runs.signals import interruption, noted
@@ -188,7 +189,19 @@ def begin(
             options that its optimizer does not read, or was solved with a network of the caller's
             own that is not given.
     """
-    problem = with_own_network(problem, network)
+    with setting_up():
+        return _begun(
+            with_own_network(problem, network), reference, observations, network, optimizer
+        )
+
+
+def _begun(
+    problem: Problem,
+    reference: Reference | None,
+    observations: list[ObservationSet] | None,
+    network: nn.Module | None,
+    optimizer: OwnOptimizer | None,
+) -> Session:
     if optimizer is not None:
         problem = changed(problem, solve=replace(problem.solve, optimizer=OWN_OPTIMIZER))
     problem, chosen = resolve(problem), method(problem.solve.optimizer)
@@ -242,7 +255,8 @@ def train(
     with noted(is_waiting=True) as signals:
         while stepper.reason is None and not is_stopped and not signals.name:
             with limited_threads(stepper.num_threads):
-                stepper.step()
+                with solving(f"in iteration {stepper.iteration + 1}"):
+                    stepper.step()
                 session.seconds = clock.now()
                 row = log.write() if log.is_due else None
             try:
@@ -258,7 +272,8 @@ def train(
         raise interruption(signals.name, f" at iteration {stepper.iteration}")
     reason = stepper.reason or STOPPED
     log.complete()
-    stepper.finish()
+    with solving("when the answer was made up"):
+        stepper.finish()
     session.seconds = clock.now()
     keep(session)
     logger.info("stopped after %d iterations: %s", stepper.iteration, reason)
