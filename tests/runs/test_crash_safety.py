@@ -1,4 +1,4 @@
-"""Runs that are stopped from outside: what is kept, what is said, and the same numbers in the end."""
+"""Runs that are stopped from outside: what is kept, what is said, the same numbers in the end."""
 
 from __future__ import annotations
 
@@ -82,11 +82,11 @@ def test_a_signal_waits_for_the_end_of_the_iteration(
 
 
 def test_a_second_signal_ends_at_once() -> None:
-    with pytest.raises(Interrupted), noted(is_waiting=True) as pending:
+    with noted(is_waiting=True) as pending:
         os.kill(os.getpid(), signal.SIGTERM)
         assert pending.name == "SIGTERM"
-        os.kill(os.getpid(), signal.SIGTERM)
-        pytest.fail("the second signal did not end it")
+        with pytest.raises(Interrupted):
+            os.kill(os.getpid(), signal.SIGTERM)
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
@@ -147,15 +147,10 @@ def test_a_full_disk_at_any_moment(
         sync(descriptor)
 
     monkeypatch.setattr("pinngate.writing.os.fsync", full)
-    try:
+    with pytest.raises((InputError, StorageError), match="No space left") as caught:
         runs.run(stated(), folder)
-        return  # it wrote fewer files
-    except InputError as error:
-        assert "No space left" in str(error)
-    except StorageError as error:
-        assert "No space left" in str(error)
-        assert "pinngate resume" in str(error)
-    assert not [p for p in tmp_path.rglob("*.part")]
+    assert isinstance(caught.value, InputError) or "pinngate resume" in str(caught.value)
+    assert not list(tmp_path.rglob("*.part"))
     monkeypatch.undo()
     if (folder / "problem.yaml").exists():
         runs.resume(folder)
