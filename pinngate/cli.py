@@ -1,13 +1,14 @@
 """The command line: thin, lazy, every answer on standard output, everything else on standard error.
 
 Exit status: 0 solved; 1 the run failed or did not converge; 2 the input is wrong; 3 doubtful: all
-is written, and reasons are told not to trust it; 130 interrupted.
+is written, and reasons are told not to trust it; 130 or 143 interrupted.
 """
 
 from __future__ import annotations
 
 import gc
 import io
+import logging
 import os
 import platform
 import sys
@@ -472,6 +473,7 @@ def main() -> None:
     is_debugging = "--debug" in sys.argv
     if not is_debugging:
         warnings.simplefilter("ignore")  # of numpy and torch: what matters is told in words
+        logging.getLogger("matplotlib").setLevel(logging.ERROR)  # letters that a font lacks
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal may know ASCII alone
