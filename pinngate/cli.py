@@ -1,26 +1,33 @@
 """The command line: thin, lazy, every answer on standard output, everything else on standard error.
 
 Exit status: 0 solved; 1 the run failed or did not converge; 2 the input is wrong; 3 doubtful: all
-is written, and reasons are told not to trust it; 130 interrupted.
+is written, and reasons are told not to trust it; 130 or 143 interrupted.
 """
 
 from __future__ import annotations
 
 import gc
+import io
+import logging
 import os
 import platform
 import sys
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pinngate import __version__
-from pinngate.errors import DataError, InputError, Interrupted, PinngateError
+from pinngate.errors import DataError, InputError, Interrupted, PinngateError, TruthError, printable
+from pinngate.reading import whole
+from pinngate.runs.signals import noted
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from pinngate.config import Located
     from pinngate.solution import Solution
 
@@ -42,10 +49,35 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+
+def _path(text: str | Path) -> Path:
+    """Read the name of a file or folder; an empty one would be the present folder."""
+    if not str(text).strip() or text == "" or "\0" in str(text):
+        raise InputError("an empty name", expected="the name of a file or a folder")
+    return Path(text)
+
+
+def _whole_number(text: str | int) -> int:
+    """Read a whole number in ASCII digits."""
+    try:
+        return text if isinstance(text, int) else whole(text)
+    except ValueError:
+        raise InputError(f"'{text}' is no whole number", expected="digits, as in 12") from None
+
+
+def _count(text: str | int) -> int:
+    """Read a whole number of one or more."""
+    if (number := _whole_number(text)) < 1:
+        raise InputError(f"{number} is too few", expected="1 or more")
+    return number
+
+
 ProblemArgument = Annotated[
     str, typer.Argument(metavar="PROBLEM", help="a problem file, or the name of a shipped problem")
 ]
-FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="the folder of a run")]
+FolderArgument = Annotated[
+    Path, typer.Argument(metavar="DIR", parser=_path, help="the folder of a run")
+]
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", help="override a key, as in solve.iterations=2000")
 ]
@@ -80,10 +112,16 @@ def _root(
 def run(
     problem: ProblemArgument,
     out: Annotated[
-        Path | None, typer.Option(help="folder to write [default: results/<name>/<stamp>]")
+        Path | None,
+        typer.Option(
+            parser=_path, metavar="DIR", help="folder to write [default: results/<name>/<stamp>]"
+        ),
     ] = None,
     set_: SetOption = None,
-    seed: Annotated[int | None, typer.Option(help="seed of all random streams")] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(parser=_whole_number, metavar="N", help="seed of all random streams"),
+    ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda")] = None,
     netcdf: Annotated[bool, typer.Option("--netcdf", help="write solution.nc too")] = False,
     max_memory: MemoryOption = None,
@@ -96,8 +134,9 @@ def run(
     from pinngate import solution as runs
     from pinngate.runs.progress import ProgressDisplay
 
-    with _pointing_to(located), ProgressDisplay(quiet) as display:
-        solution = runs.run(located.problem, out, on_progress=display.show, use_netcdf=netcdf)
+    folder = out or runs.default_folder(located.problem)
+    with _remembering(folder), _pointing_to(located), ProgressDisplay(quiet) as display:
+        solution = runs.run(located.problem, folder, on_progress=display.show, use_netcdf=netcdf)
     _show(solution, json)
 
 
@@ -113,9 +152,28 @@ def resume(
     from pinngate import solution as runs
     from pinngate.runs.progress import ProgressDisplay
 
-    with ProgressDisplay(quiet) as display:
+    with _remembering(folder), ProgressDisplay(quiet) as display:
         solution = runs.resume(folder, max_memory=allowed, on_progress=display.show)
     _show(solution, json)
+
+
+@app.command()
+def report(folder: FolderArgument) -> None:
+    """Draw figures and report of a run anew, from its files; nothing is solved."""
+    from pinngate.solution.folders import draw_report
+
+    with _remembering(folder):
+        page = draw_report(folder)
+    _say(f"report: {page}")
+
+
+@app.command("report-bug")
+def report_bug(folder: FolderArgument) -> None:
+    """Print what a report of a fault of pinngate needs: versions, problem, traceback, no data."""
+    from pinngate.runs.bug import lines
+
+    for line in lines(folder):
+        _say(line)
 
 
 @app.command()
@@ -126,18 +184,26 @@ def check(problem: ProblemArgument, set_: SetOption = None) -> None:
 
     with _pointing_to(located):
         for line in check_lines(located.problem):
-            print(line)
+            _say(line)
 
 
 @app.command()
 def predict(
     folder: FolderArgument,
-    at: Annotated[Path | None, typer.Option(help="CSV or NPZ with a column for each axis")] = None,
+    at: Annotated[
+        Path | None,
+        typer.Option(parser=_path, metavar="FILE", help="CSV or NPZ with a column for each axis"),
+    ] = None,
     grid: Annotated[
         str | None, typer.Option(metavar="GRID", help="a grid, as in x=0:1:200,t=0:1:100")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help=".csv, .npz or .nc to write [default: predictions.csv]")
+        Path | None,
+        typer.Option(
+            parser=_path,
+            metavar="FILE",
+            help=".csv, .npz or .nc to write [default: predictions.csv]",
+        ),
     ] = None,
     netcdf: Annotated[bool, typer.Option("--netcdf", help="write predictions.nc")] = False,
 ) -> None:
@@ -156,26 +222,30 @@ def predict(
         count = runs.predict_file(folder, at, out)
     else:
         count = runs.predict_grid(folder, grid or "", out)
-    print(f"{count} points written to {out}")
+    _say(f"{count} points written to {out}")
 
 
 @app.command()
 def compare(
-    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="folders of runs")],
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="DIR...", parser=_path, help="folders of runs")
+    ],
     out: Annotated[
-        Path | None, typer.Option(help="folder of compare.png [default: this one]")
+        Path | None,
+        typer.Option(parser=_path, metavar="DIR", help="folder of compare.png [default: this one]"),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="print JSON in place of a table")] = False,
 ) -> None:
     """Show finished runs side by side, as a table and a figure."""
     from pinngate.report import comparison
     from pinngate.report.style import png
+    from pinngate.writing import write_bytes
 
     runs = comparison.read_runs(folders)
     target = (out or Path()) / "compare.png"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(png(comparison.figure(runs)))
+        write_bytes(target, png(comparison.figure(runs)))
     except OSError as error:
         raise InputError(f"cannot write {target}: {error.strerror}") from None
     if json:
@@ -184,12 +254,14 @@ def compare(
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("", *comparison.names_of(runs))
+    table = Table()
+    for name in ("", *comparison.names_of(runs)):
+        table.add_column(_plain(name))
     for quantity, values in comparison.rows(runs):
-        table.add_row(quantity, *values)
+        table.add_row(_plain(quantity), *map(_plain, values))
     width = None if sys.stdout.isatty() else 40 + 32 * len(runs)
     Console(width=width).print(table)
-    print(f"figure: {target}")
+    _say(f"figure: {target}")
 
 
 @app.command()
@@ -206,16 +278,23 @@ def spectrum(
         _print_json(found.summary())
         return
     for line in found.lines():
-        print(line)
-    print(f"figure: {folder / FIGURE}")
+        _say(line)
+    _say(f"figure: {folder / FIGURE}")
 
 
 @app.command()
 def bench(
     suite: Annotated[str, typer.Argument(metavar="SUITE", help="a name or a YAML file")] = "quick",
-    seeds: Annotated[int | None, typer.Option(help="seeds of every cell", min=1)] = None,
-    workers: Annotated[int, typer.Option(help="processes, of one thread each", min=1)] = 1,
-    out: Annotated[Path | None, typer.Option(help="folder [default: results/bench/SUITE]")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(parser=_count, metavar="N", help="seeds of every cell")
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(parser=_count, metavar="N", help="processes, of one thread each")
+    ] = 1,
+    out: Annotated[
+        Path | None,
+        typer.Option(parser=_path, metavar="DIR", help="folder [default: results/bench/SUITE]"),
+    ] = None,
     set_: SetOption = None,
     method: Annotated[
         list[str] | None, typer.Option(help="only methods of this label; may be repeated")
@@ -252,12 +331,12 @@ def bench(
         error = row.get("fields.u.relative_l2")
         text = row.get("reason") if error is None else f"relative L2 {error:.4f}"
         cell = f"{row['problem']} {row['setting']} {row['method']} seed {row['seed']}"
-        print(f"{done}/{total}  {cell}: {text}", file=sys.stderr)
+        _tell(f"{done}/{total}  {cell}: {text}")
 
     rows = run_matrix(stated, folder, num_workers=workers, on_row=show)
     command = " ".join(["pinngate", *sys.argv[1:]])
     print(write_tables(stated, rows, folder, command).read_text(encoding="utf-8"))
-    print(f"report: {write_page(stated, rows, folder, command)}")
+    _say(f"report: {write_page(stated, rows, folder, command)}")
 
 
 @app.command("list")
@@ -266,23 +345,23 @@ def list_() -> None:
     from pinngate.config import catalog
 
     for name, title in catalog.describe().items():
-        print(f"{name:<20} {title}")
+        _say(f"{name:<20} {title}")
 
 
 @app.command()
 def new(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="the file to write")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", parser=_path, help="the file to write")],
     from_: Annotated[str | None, typer.Option("--from", help="a shipped problem")] = None,
 ) -> None:
     """Write a commented problem file to start from."""
     from pinngate.config.new_file import page, write_new
 
     for written in write_new(file, from_):
-        print(f"{written} written")
+        _say(f"{written} written")
     explained = page()
     if explained is not None:
         print(f"every key is explained in {explained}")
-    print(f"solve it with: pinngate run {file}")
+    _say(f"solve it with: pinngate run {file}")
 
 
 @app.command()
@@ -324,13 +403,45 @@ def _bytes(size: str | None) -> int | None:
 
 @contextmanager
 def _pointing_to(located: Located) -> Iterator[None]:
-    """Let faults of a data file point to the place where the problem names it."""
+    """Let faults of data files and of the truth point to where the problem states them."""
     try:
         yield
     except DataError as error:
         if error.file in located.files:
             raise error.at(located.files[error.file]) from None
         raise
+    except TruthError as error:
+        raise (error if located.truth is None else error.at(located.truth)) from None
+
+
+@contextmanager
+def _remembering(folder: Path) -> Iterator[None]:
+    """Keep the traceback of a fault of the package in the folder of a run."""
+    try:
+        yield
+    except (PinngateError, typer.Exit):
+        raise
+    except Exception as error:
+        from pinngate.runs.bug import keep
+
+        keep(folder, error)
+        raise
+
+
+def _say(text: str) -> None:
+    print(printable(text))
+
+
+def _tell(text: str) -> None:
+    with suppress(OSError):  # a terminal that is gone, as after SIGHUP
+        print(printable(text), file=sys.stderr)
+
+
+def _plain(text: Any) -> Text:
+    """Return a cell in which brackets are brackets."""
+    from rich.text import Text
+
+    return Text(printable(str(text)))
 
 
 def _print_json(content: Any) -> None:
@@ -347,9 +458,9 @@ def _show(solution: Solution, is_json: bool) -> None:
         _print_json(metrics)
     else:
         for line in verdict_lines(metrics):
-            print(line)
+            _say(line)
         if solution.folder is not None:
-            print(f"report: {solution.folder / 'report.html'}")
+            _say(f"report: {solution.folder / 'report.html'}")
     if status := EXIT_STATUS[metrics["verdict"]]:
         raise typer.Exit(status)
 
@@ -360,23 +471,43 @@ def main() -> None:
     if platform.machine() in ONE_THREADED:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     is_debugging = "--debug" in sys.argv
+    if not is_debugging:
+        warnings.simplefilter("ignore")  # of numpy and torch: what matters is told in words
+        logging.getLogger("matplotlib").setLevel(logging.ERROR)  # letters that a font lacks
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal may know ASCII alone
     arguments = ["--debug", *(a for a in sys.argv[1:] if a != "--debug")]
     try:
-        app(args=arguments if is_debugging else sys.argv[1:], standalone_mode=True)
-    except PinngateError as error:
-        if is_debugging:
-            raise
-        print(error, file=sys.stderr)
-        status = {InputError: 2, Interrupted: 130}
-        sys.exit(next((s for kind, s in status.items() if isinstance(error, kind)), 1))
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        with noted(is_waiting=False):
+            app(args=arguments if is_debugging else sys.argv[1:], standalone_mode=True)
     except Exception as error:
         if is_debugging:
             raise
-        print(f"internal error: {type(error).__name__}: {error}", file=sys.stderr)
-        print("  run again with --debug for the traceback", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(_told(error))
+    except KeyboardInterrupt:
+        _tell("interrupted")
+        sys.exit(130)
+
+
+def _told(error: Exception) -> int:
+    """Say what stopped a command, and return the exit status."""
+    if isinstance(error, PinngateError):
+        _tell(str(error))
+        if isinstance(error, Interrupted):
+            return error.status
+        return 2 if isinstance(error, InputError) else 1
+    if isinstance(error, BrokenPipeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    if isinstance(error, MemoryError):
+        told = str(error).splitlines()
+        _tell(f"out of memory: {told[0] if told else 'nothing is left'}")
+        _tell("  a smaller --max-memory, fewer points or a smaller network need less")
+        return 1
+    from pinngate.runs.bug import command_for
+
+    _tell(f"internal error: {type(error).__name__}: {error}")
+    _tell(f"  this is a fault of pinngate; please report what this prints: {command_for(error)}")
+    _tell("  run again with --debug for the traceback")
+    return 1

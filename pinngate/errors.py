@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
+UNPRINTABLE = "\ufffd"
+MESSAGE_WIDTH = 2000  # of a line of a message, which may quote what a file holds
 LINE_WIDTH = 100  # of a source line as it is shown
 
 
@@ -43,6 +45,28 @@ class Span:
         start = max(0, self.column - 1 - shift)
         caret = " " * start + "^" * max(1, min(self.length, LINE_WIDTH - start))
         return f"    {shown}\n    {caret}"
+
+
+def printable(text: str) -> str:
+    """Return a text that no terminal takes for a command: what cannot be printed is U+FFFD.
+
+    Line ends, tabs and spaces of all kinds stay; a line of more than `MESSAGE_WIDTH` characters
+    loses its middle.
+    """
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() or _is_space(c) else UNPRINTABLE for c in text)
+    if len(text) <= MESSAGE_WIDTH:
+        return text
+    return "\n".join(
+        line
+        if len(line) <= MESSAGE_WIDTH
+        else f"{line[: MESSAGE_WIDTH // 2]} … {line[-MESSAGE_WIDTH // 4 :]}"
+        for line in text.split("\n")
+    )
+
+
+def _is_space(letter: str) -> bool:
+    return letter in "\n\t" or (letter.isspace() and letter > "\x85")
 
 
 class PinngateError(Exception):
@@ -79,7 +103,7 @@ class InputError(PinngateError):
         if self.span is not None and self.span.text:
             lines.append(self.span.excerpt())
         lines += [f"  {line}" for line in (self.expected, self.hint) if line]
-        return "\n".join(lines)
+        return printable("\n".join(lines))
 
 
 class ExpressionError(InputError):
@@ -132,12 +156,27 @@ class DataError(InputError):
         self.file = file
 
 
+class TruthError(InputError):
+    """The truth that a problem states cannot be computed."""
+
+
 class SolveError(PinngateError):
     """The computation failed or did not converge; the message says why. Exit status 1."""
 
 
+class StorageError(SolveError):
+    """A file could not be written; what was there before is whole. Exit status 1."""
+
+
 class Interrupted(PinngateError):  # noqa: N818 - an event, not a fault
-    """The user stopped the run; the checkpoint is kept. Exit status 130."""
+    """The user or the system stopped the run; the checkpoint is kept.
+
+    `status` is the exit status: 130 after Ctrl-C, 143 after SIGTERM or SIGHUP.
+    """
+
+    def __init__(self, what: str, *, status: int = 130) -> None:
+        super().__init__(what)
+        self.status = status
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

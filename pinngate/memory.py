@@ -23,7 +23,7 @@ UNITS = {
     **{unit + "iB": 1024**power for power, unit in enumerate(["K", "M", "G", "T"], 1)},
 }
 _BY_NAME = {name.lower(): size for name, size in UNITS.items()}
-_AMOUNT = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([a-z]*)\s*", re.IGNORECASE)
+_AMOUNT = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([a-z]*)\s*", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ CONTROL_GROUPS = (
         "total_inactive_file",
     ),
 )
+MOST = 2.0**60  # bytes; more no machine has
 SHARE = 0.5  # of the free memory that is used unless a budget is stated
 
 
@@ -59,9 +60,10 @@ def parse_size(text: str | int | float) -> int:
     """
     match = _AMOUNT.fullmatch(str(text))
     unit = _BY_NAME.get((match[2] or "B").lower()) if match else None
-    if match is None or unit is None or (size := round(float(match[1]) * unit)) < 1:
+    size = float(match[1]) * unit if match is not None and unit is not None else 0.0
+    if not 0.5 < size < MOST:
         raise ValueError(f"{text!r} is no amount of memory")
-    return size
+    return round(size)
 
 
 def exact_text(size: int) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 
 from pinngate import __version__
 from pinngate.cli import main
+from pinngate.config import catalog
 
 QUICK = ["solve.iterations=20", "solve.collocation=32", "solve.network={width: 8, depth: 2}"]
 SETTINGS = [part for item in QUICK for part in ("--set", item)]
@@ -255,6 +258,76 @@ def test_internal_error_has_a_traceback_with_debug_only(
     status, _, err = pinngate("check", "heat-noisy-ic")
     assert status == 1
     assert "internal error: RuntimeError: the unforeseen" in err
+    (command,) = re.findall(r"pinngate report-bug (\S+)", err)
+    assert "the unforeseen" in pinngate("report-bug", command)[1]
     assert "Traceback" not in err
     with pytest.raises(RuntimeError, match="the unforeseen"):
         pinngate("--debug", "check", "heat-noisy-ic")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("run", "heat-noisy-ic", "--out", ""), "an empty name"),
+        (("run", "heat-noisy-ic", "--seed", "\u0661"), "is no whole number"),
+        (("run", "heat-noisy-ic", "--seed", "1_0"), "is no whole number"),
+        (("run", "heat-noisy-ic", "--max-memory", "\u0661GB"), "is no amount of memory"),
+        (("bench", "quick", "--workers", "0"), "too few"),
+        (("resume", ""), "an empty name"),
+        (("report", "nowhere"), "holds no run"),
+        (("report-bug", "nowhere"), "holds no run"),
+        (("check", "/dev/zero"), "is neither a file nor a shipped problem"),
+        (("check", "heat-\x1b[2Jnoisy"), "heat-\ufffd[2Jnoisy"),
+    ],
+)
+def test_odd_arguments_are_told_in_words(
+    pinngate,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    status, out, err = pinngate(*arguments)
+    assert status == 2
+    assert message in err
+    assert "\x1b" not in out + err
+    assert not list(tmp_path.iterdir())
+
+
+def test_escapes_of_a_title_are_not_obeyed(pinngate, tmp_path: Path) -> None:
+    problem = tmp_path / "mine.yaml"
+    text = catalog.path("heat-noisy-ic").read_text(encoding="utf-8")
+    title = 'title: "\\e]0;mine\\a\\e[31mred"'
+    problem.write_text(re.sub(r"^title:.*$", lambda _: title, text, flags=re.MULTILINE))
+    status, out, _ = pinngate("check", str(problem))
+    assert status == 0
+    assert "red" in out
+    assert "\x1b" not in out
+    assert "\x07" not in out
+
+
+def test_a_run_is_drawn_anew_predicted_and_reported(pinngate, tmp_path: Path) -> None:
+    folder = str(tmp_path / "run")
+    assert pinngate("run", "heat-noisy-ic", "--out", folder, *SETTINGS, *ADAM, "--quiet")[0] == 3
+    (tmp_path / "run" / "report.html").unlink()
+    status, out, _ = pinngate("report", folder)
+    assert status == 0
+    assert "report.html" in out
+    assert (tmp_path / "run" / "report.html").is_file()
+    status, out, _ = pinngate("report-bug", folder)
+    assert status == 0
+    assert "u_t = kappa*u_xx" in out
+    (tmp_path / "zero.csv").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / "pipe.csv")
+    for arguments, message in (
+        (("--grid", "x=0:1:10000000000000"), "10,000,000,000,000"),
+        (("--grid", "x=0:1:1_0"), "is no part of a grid"),
+        (("--at", "/dev/zero"), "is a device"),
+        (("--at", str(tmp_path / "zero.csv")), "is a link"),
+        (("--at", str(tmp_path / "pipe.csv")), "is a pipe"),
+    ):
+        status, _, err = pinngate("predict", folder, *arguments, "--out", str(tmp_path / "p.csv"))
+        assert status == 2
+        assert message in err
+    assert not (tmp_path / "p.csv").exists()

@@ -95,8 +95,10 @@ def _finished(file: Path) -> dict[str, Row]:
     for line in lines:
         try:
             row = json.loads(line)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             continue
+        if not isinstance(row, dict) or not isinstance(row.get("id"), str):
+            continue  # what a benchmark never wrote
         done[row["id"]] = row
         kept.append(line)
     if len(kept) < len(lines):

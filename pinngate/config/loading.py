@@ -11,6 +11,7 @@ from pinngate.config.overrides import apply_overrides
 from pinngate.config.yaml_source import read
 from pinngate.errors import InputError, Span
 from pinngate.expression.parser import NONE, Functions
+from pinngate.reading import read_bounded
 from pinngate.statement.checks.building import build
 from pinngate.statement.checks.validation import validate
 from pinngate.statement.problem import Problem
@@ -20,10 +21,11 @@ MAX_BYTES = 4_000_000  # more is a data file in the wrong place
 
 @dataclass(frozen=True)
 class Located:
-    """A problem, and for each data file that it names the place in the problem file."""
+    """A problem, and where it states its truth and names each data file."""
 
     problem: Problem
     files: dict[Path, Span] = field(default_factory=dict)
+    truth: Span | None = None
 
 
 def load(
@@ -49,9 +51,7 @@ def load_located(
     """Read a problem file as `load` does; keep the places at which it names data files."""
     path = resolve(path) if isinstance(path, str) else path
     try:
-        if path.is_file() and path.stat().st_size > MAX_BYTES:
-            raise InputError(f"{path} is too large to be a problem file")
-        text = path.read_text(encoding="utf-8")
+        text = read_bounded(path, MAX_BYTES, "a problem file").decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError(
             f"{path} is not text in UTF-8 (byte {error.start})", expected="a problem file in YAML"
@@ -101,4 +101,5 @@ def loads_located(
     source = read(text, file)
     apply_overrides(source, overrides)
     statement, files = build(source, validate(source), folder, functions)
-    return Located(Problem.of(statement), files)
+    truth = source.key(("truth",)) if isinstance(source.tree, dict) else None
+    return Located(Problem.of(statement), files, truth)

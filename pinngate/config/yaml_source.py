@@ -34,12 +34,12 @@ _NULL, _BOOL, _INT, _FLOAT = (
     f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float")
 )
 
-NULL = re.compile(r"^(?:null|Null|NULL|~|)$")
-BOOL = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")
-INT = re.compile(r"^(?:[-+]?[0-9]+|0o[0-7]{1,15}|0x[0-9a-fA-F]{1,15})$")
+NULL = re.compile(r"^(?:null|Null|NULL|~|)\Z")
+BOOL = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)\Z")
+INT = re.compile(r"^(?:[-+]?[0-9]+|0o[0-7]{1,15}|0x[0-9a-fA-F]{1,15})\Z")
 FLOAT = re.compile(
     r"^(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
-    r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
+    r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z"
 )
 CORE_SCHEMA = [(_NULL, NULL), (_BOOL, BOOL), (_INT, INT), (_FLOAT, FLOAT)]
 
@@ -199,6 +199,7 @@ class _Tree:
             )
         self.source.values[place] = self.span(node)
         if isinstance(node, ScalarNode):
+            self.refuse_half_characters(node)
             self.source.scalars[place] = Scalar(self.document, node)
             return _value(node)
         self.open.append(node)
@@ -209,10 +210,22 @@ class _Tree:
         finally:
             self.open.pop()
 
+    def refuse_half_characters(self, node: ScalarNode) -> None:
+        """Refuse what an escape can write and no text in UTF-8 can hold."""
+        wrong = next((c for c in node.value if "\ud800" <= c <= "\udfff"), None)
+        if wrong is not None:
+            raise InputError(
+                f"the escape of U+{ord(wrong):04X} is half a character",
+                span=self.span(node),
+                expected="text in UTF-8",
+            )
+
     def mapping(self, node: Node, place: Place) -> dict[str, Any]:
         assert isinstance(node, MappingNode)
         tree: dict[str, Any] = {}
         for key_node, value_node in node.value:
+            if isinstance(key_node, ScalarNode):
+                self.refuse_half_characters(key_node)
             key = _value(key_node) if isinstance(key_node, ScalarNode) else None
             if not isinstance(key, str):
                 raise InputError(

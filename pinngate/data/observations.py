@@ -38,6 +38,8 @@ from pinngate.streams import generator
 
 logger = logging.getLogger(__name__)
 
+LARGEST, SMALLEST = 1e100, 1e-100  # sizes of data: cubes of their squares are still numbers
+
 Array = NDArray[np.float64]
 Truth = Callable[[Array], Mapping[str, Array]]
 
@@ -322,6 +324,7 @@ def _read_set(
     measured = np.flatnonzero(np.isfinite(values))
     if not measured.size:
         raise columns.whole_fault(f"every value of {labels.value} is missing")
+    _refuse_extreme(columns, labels.value, values)
     num_missing = size - measured.size
     return ObservationSet(
         name,
@@ -335,6 +338,23 @@ def _read_set(
         num_missing=num_missing,
         notes=(f"{num_missing:,} of {size:,} values missing",) if num_missing else (),
     )
+
+
+def _refuse_extreme(columns: Columns, name: str, values: Array) -> None:
+    """Refuse values whose squares no computer holds.
+
+    Raises:
+        DataError: the largest of them is beyond what can be computed with.
+    """
+    row = int(np.nanargmax(np.abs(values)))
+    size = abs(float(values[row]))
+    if size > LARGEST or 0 < size < SMALLEST:
+        raise columns.fault(
+            row,
+            f"{name} is {values[row]:g}, the largest in size",
+            f"sizes between {SMALLEST:g} and {LARGEST:g}",
+            "state the values in other units",
+        )
 
 
 def _assumed_std(noise: Noise | None, values: Array) -> float:

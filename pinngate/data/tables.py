@@ -10,21 +10,24 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TextIO
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pinngate.data.archives import COPIES, read_arrays
 from pinngate.errors import DataError, nearest
+from pinngate.memory import budget, rounded_text
+from pinngate.reading import decimal, open_data
 from pinngate.statement.in_memory import InMemoryTable
 
 Array = NDArray[np.float64]
 BLOCK = 1 << 16  # lines in memory at once
+MAX_LINE = 1_000_000  # characters; a table of ten thousand columns has a tenth of that
 NOT_FINITE = "drop rows without a value, leave the cell empty, or state what stands for it: missing"
 
 
@@ -63,7 +66,7 @@ class Gaps:
         found = []
         for code in self.codes:
             try:
-                found.append(float(code))
+                found.append(decimal(code))
             except ValueError:
                 continue
         return [number for number in found if np.isfinite(number)]
@@ -119,8 +122,9 @@ def read_columns(
         columns = reader(file, needed, optional, gaps or Gaps())
     except FileNotFoundError:
         raise DataError(f"{file}: there is no such file", file=file) from None
-    except (OSError, UnicodeDecodeError, BadZipFile, EOFError, csv.Error) as error:
-        raise DataError(f"{file}: cannot be read ({error})", file=file) from None
+    except OSError as error:
+        told = error.strerror or error
+        raise DataError(f"{file}: cannot be read ({told})", file=file) from None
     if not len(columns.rows):
         raise _no_data(file)
     return columns
@@ -150,14 +154,15 @@ def _chosen(
 
 
 def _read_csv(file: Path, needed: Sequence[str], optional: Sequence[str], gaps: Gaps) -> Columns:
-    with file.open(encoding="utf-8-sig") as stream:
-        first = stream.readline()
+    with open_data(file) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig") as stream:
+        lines = _Lines(file, stream, os.fstat(raw.fileno()).st_size)
+        first = lines.next()
         if not first.strip():
             raise _no_data(file)
-        header = [cell.strip() for cell in next(csv.reader([first], skipinitialspace=True))]
+        header = [cell.strip() for cell in lines.cells(1, first)]
         chosen = _chosen(file, header, needed, optional)
-        cells = _Cells(file, header, [header.index(name) for name in chosen], gaps)
-        blocks = list(_blocks(stream, cells))
+        cells = _Cells(lines, header, [header.index(name) for name in chosen], gaps)
+        blocks = list(_blocks(lines, cells))
     if not blocks:
         raise _no_data(file)
     tables, rows = zip(*blocks, strict=True)
@@ -168,23 +173,111 @@ def _read_csv(file: Path, needed: Sequence[str], optional: Sequence[str], gaps: 
     return Columns(file, arrays, np.concatenate(rows))
 
 
-def _blocks(stream: TextIO, cells: _Cells) -> Iterator[tuple[Array, NDArray[np.int64]]]:
+@dataclass
+class _Lines:
+    """The lines of a CSV file, none without end, and the errors of each."""
+
+    file: Path
+    stream: TextIO
+    num_bytes: int
+    count: int = 0
+
+    def next(self) -> str:
+        """Return the next line; an empty text at the end of the file.
+
+        Raises:
+            DataError: it is longer than any row of numbers, or not in UTF-8.
+        """
+        self.count += 1
+        try:
+            line = self.stream.readline(MAX_LINE + 1)
+        except UnicodeDecodeError:
+            raise self.not_utf8() from None
+        if len(line) > MAX_LINE:
+            raise self.fault(self.count, f"has more than {MAX_LINE:,} characters")
+        return line
+
+    def block(self) -> list[str]:
+        """Return the next lines, none at the end of the file."""
+        found: list[str] = []
+        while len(found) < BLOCK and (line := self.next()):
+            found.append(line)
+        return found
+
+    def cells(self, row: int, line: str) -> list[str]:
+        """Return the cells of one line, quotes taken off.
+
+        Raises:
+            DataError: a quote is not closed on the line.
+        """
+        if '"' in line:
+            try:
+                for _ in csv.reader([line], skipinitialspace=True, strict=True):
+                    pass
+            except csv.Error as error:
+                if "end of data" in str(error):
+                    raise self.fault(
+                        row,
+                        "a quote is not closed on its line",
+                        "cells without line ends inside",
+                    ) from None
+        try:
+            return next(csv.reader([line], skipinitialspace=True))
+        except csv.Error as error:
+            raise self.fault(row, f"cannot be read ({error})") from None
+
+    def fault(self, row: int, what: str, expected: str = "", hint: str = "") -> DataError:
+        """Return the error of one row, as an editor numbers it."""
+        return DataError(
+            f"{self.file}: row {row}: {what}", expected=expected, hint=hint, file=self.file
+        )
+
+    def not_utf8(self) -> DataError:
+        """Return the error of the first line that is not in UTF-8."""
+        with open_data(self.file) as raw:
+            start, row = raw.read(4), 1
+            raw.seek(0)
+            for row, line in enumerate(raw, 1):  # noqa: B007 - the row is what is looked for
+                try:
+                    line.decode("utf-8")
+                except UnicodeDecodeError:
+                    break
+        is_wide = start[:2] in (b"\xff\xfe", b"\xfe\xff")
+        what = "cannot be read: the text is not in UTF-8" + (", but in UTF-16" if is_wide else "")
+        return self.fault(row, what, hint="save the file as CSV in UTF-8")
+
+    def refuse_many(self, lines: Sequence[str], num_columns: int) -> None:
+        """Refuse a file whose numbers memory does not hold, as its first lines promise."""
+        num_rows = self.num_bytes * len(lines) // max(1, sum(map(len, lines)))
+        needed, allowed = COPIES * 8 * num_columns * num_rows, budget(None)
+        if needed > allowed:
+            raise DataError(
+                f"{self.file}: its about {num_rows:,} rows need {rounded_text(needed)}",
+                expected=f"{rounded_text(allowed)} at most, half of the memory that is free",
+                hint="keep fewer rows",
+                file=self.file,
+            )
+
+
+def _blocks(lines: _Lines, cells: _Cells) -> Iterator[tuple[Array, NDArray[np.int64]]]:
     """Yield the numbers of each block of lines, (lines, columns), and where its lines stand."""
     start = 2
-    while lines := list(islice(stream, BLOCK)):
-        filled = [i for i, line in enumerate(lines) if line.strip(" ,\t\r\n")]
-        kept = lines if len(filled) == len(lines) else [lines[i] for i in filled]
+    while block := lines.block():
+        if start == 2:
+            lines.refuse_many(block, len(cells.places))
+        filled = [i for i, line in enumerate(block) if line.strip(" ,\t\r\n")]
+        kept = block if len(filled) == len(block) else [block[i] for i in filled]
         rows = np.array(filled, dtype=np.int64) + start
         table = cells.plain(kept)
         yield cells.one_by_one(rows, kept) if table is None else table, rows
-        start += len(lines)
+        start += len(block)
 
 
 @dataclass(frozen=True)
 class _Cells:
     """How the cells of a CSV file become numbers: those at `places` of each row."""
 
-    file: Path
+    lines: _Lines
     header: list[str]
     places: list[int]
     gaps: Gaps
@@ -205,49 +298,34 @@ class _Cells:
 
     def one_by_one(self, rows: NDArray[np.int64], lines: list[str]) -> Array:
         """Read lines cell by cell, quotes and gaps included."""
-        parsed = csv.reader(lines, skipinitialspace=True)
-        numbers = [self._row(int(row), cells) for row, cells in zip(rows, parsed, strict=True)]
+        numbers = [
+            self._row(row, self.lines.cells(row, line))
+            for row, line in zip(rows.tolist(), lines, strict=True)
+        ]
         return np.array(numbers).reshape(-1, len(self.places))
 
     def _row(self, row: int, cells: list[str]) -> list[float]:
         if len(cells) != len(self.header):
-            raise DataError(
-                f"{self.file}: row {row}: {len(cells)} values",
-                expected=f"{len(self.header)}, as in the header",
-                file=self.file,
-            )
+            expected = f"{len(self.header)}, as in the header"
+            raise self.lines.fault(row, f"{len(cells)} values", expected)
         return [self._number(row, self.header[k], cells[k].strip()) for k in self.places]
 
     def _number(self, row: int, name: str, cell: str) -> float:
         if self.gaps.is_gap(name, cell):
             return np.nan
         try:
-            number = float(cell)
+            number = decimal(cell)
         except ValueError:
-            raise DataError(
-                f"{self.file}: row {row}: {name} is {repr(cell) if cell else 'empty'}, "
-                "not a number",
-                expected="a number such as 0.25 or 1e-3",
-                file=self.file,
-            ) from None
+            told = repr(cell if len(cell) <= 40 else cell[:37] + "...") if cell else "empty"
+            what, expected = f"{name} is {told}, not a number", "a number such as 0.25 or 1e-3"
+            raise self.lines.fault(row, what, expected) from None
         if not np.isfinite(number):
-            raise DataError(
-                f"{self.file}: row {row}: {name} is not finite ({number:g})",
-                hint=NOT_FINITE,
-                file=self.file,
-            )
+            raise self.lines.fault(row, f"{name} is not finite ({number:g})", hint=NOT_FINITE)
         return number
 
 
 def _read_npz(file: Path, needed: Sequence[str], optional: Sequence[str], gaps: Gaps) -> Columns:
-    try:
-        with np.load(file, allow_pickle=False) as archive:
-            arrays = {
-                name: np.asarray(archive[name]).astype(np.float64, casting="same_kind")
-                for name in _chosen(file, archive.files, needed, optional)
-            }
-    except (ValueError, TypeError, AttributeError) as error:
-        raise DataError(f"{file}: not an archive of numbers ({error})", file=file) from None
+    arrays = read_arrays(file, lambda names: _chosen(file, names, needed, optional))
     shapes = {array.shape for array in arrays.values()}
     if [len(shape) for shape in shapes] != [1]:
         found = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())

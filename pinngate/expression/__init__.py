@@ -6,8 +6,8 @@ listed functions and those that the caller gives. A tree is evaluated with any a
 (numpy or torch), differentiated exactly with respect to any of its names, and printed.
 """
 
-from pinngate.expression.calculus import coefficients_of, differentiate
-from pinngate.expression.evaluation import constant_value, evaluate
+from pinngate.expression.calculus import along, coefficients_of, differentiate
+from pinngate.expression.evaluation import constant_value, evaluate, undefined_part
 from pinngate.expression.own_function import OwnFunction
 from pinngate.expression.parser import parse, parse_equation
 from pinngate.expression.tree import (
@@ -28,11 +28,13 @@ from pinngate.expression.tree import (
     names,
     negate,
     operands,
+    parts,
     power,
     rebuild,
     substitute,
     subtract,
     summands,
+    transformed,
 )
 
 __all__ = [
@@ -48,6 +50,7 @@ __all__ = [
     "Number",
     "OwnFunction",
     "add",
+    "along",
     "applied_functions",
     "coefficients_of",
     "constant_value",
@@ -60,9 +63,12 @@ __all__ = [
     "operands",
     "parse",
     "parse_equation",
+    "parts",
     "power",
     "rebuild",
     "substitute",
     "subtract",
     "summands",
+    "transformed",
+    "undefined_part",
 ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 
+from pinngate.errors import ExpressionError
 from pinngate.expression.tree import (
     ONE,
     ZERO,
@@ -18,33 +19,87 @@ from pinngate.expression.tree import (
     multiply,
     names,
     negate,
+    operands,
+    parts,
     power,
     substitute,
     subtract,
 )
+
+MAX_PARTS = 100_000  # of what is differentiated: some seconds of planning, and a hundred MB
 
 
 def differentiate(expression: Expression, name: str) -> Expression:
     """Return the exact derivative with respect to one name.
 
     The derivatives of sign and heaviside are taken as zero (their jumps carry no weight at a
-    collocation point).
+    collocation point). Parts that the expression shares, the derivative shares too.
+
+    Raises:
+        ExpressionError: it would have more than `MAX_PARTS` different parts.
+
+    Cost: a few new parts for each different part.
     """
-    match expression:
+    return along(expression, {name: ONE})
+
+
+def along(expression: Expression, slopes: Mapping[str, Expression]) -> Expression:
+    """Return Σ ∂expression/∂name · slope over the names that have a slope: the chain rule.
+
+    Raises:
+        ExpressionError: as `differentiate`.
+    """
+    made: dict[int, Expression] = {}
+    ordered = parts(expression)
+    if len(ordered) > MAX_PARTS:
+        raise ExpressionError(
+            f"a derivative of {len(ordered):,} different parts",
+            expected=f"formulas whose derivatives have at most {MAX_PARTS:,}",
+            hint="differentiate fewer times, or name a part as an unknown with its own equation",
+        )
+    for part in ordered:
+        made[id(part)] = _derivative(part, slopes, [made[id(inner)] for inner in operands(part)])
+    return made[id(expression)]
+
+
+def gradient(expression: Expression, symbols: Collection[str]) -> dict[str, Expression]:
+    """Return the derivatives with respect to several names, each as `differentiate` gives it.
+
+    Cost: one walk; each part is differentiated with respect to the names that it holds.
+    """
+    made: dict[int, dict[str, Expression]] = {}
+    for part in parts(expression):
+        inner = [made[id(operand)] for operand in operands(part)]
+        if isinstance(part, Name):
+            made[id(part)] = {part.id: ONE} if part.id in symbols else {}
+        elif isinstance(part, Binary) and part.operator == "+":
+            both = inner[0].keys() & inner[1].keys()
+            made[id(part)] = inner[0] | inner[1] | {s: add(inner[0][s], inner[1][s]) for s in both}
+        else:
+            held = dict.fromkeys(s for slopes in inner for s in slopes)
+            made[id(part)] = {
+                s: _derivative(part, {}, [slopes.get(s, ZERO) for slopes in inner]) for s in held
+            }
+    found = made[id(expression)]
+    return {symbol: found.get(symbol, ZERO) for symbol in symbols}
+
+
+def _derivative(
+    part: Expression, slopes: Mapping[str, Expression], inner: list[Expression]
+) -> Expression:
+    """Return the derivative of one part from those of its operands."""
+    match part:
         case Name():
-            return ONE if expression.id == name else ZERO
+            return slopes.get(part.id, ZERO)
         case Binary(operator, a, b):
-            rule = _BINARY_RULES[operator]
-            return rule(expression, a, b, differentiate(a, name), differentiate(b, name))
+            return _BINARY_RULES[operator](part, a, b, inner[0], inner[1])
         case Call(function, a):
-            da = differentiate(a, name)
-            if da == ZERO or function not in _OUTER_DERIVATIVES:
+            if inner[0] == ZERO or function not in _OUTER_DERIVATIVES:
                 return ZERO
-            return multiply(_OUTER_DERIVATIVES[function](a), da)
+            return multiply(_OUTER_DERIVATIVES[function](a), inner[0])
         case Applied(own, arguments, by):
             total: Expression = ZERO
-            for k, argument in enumerate(arguments):
-                da = differentiate(argument, name)
+            for k, da in enumerate(inner):
                 total = add(total, multiply(Applied(own, arguments, tuple(sorted((*by, k)))), da))
             return total
     return ZERO
@@ -118,7 +173,7 @@ def coefficients_of(
         Symbols that enter nonlinearly, or multiplied with another symbol, stay in `rest`.
     """
     present = symbols & set(names(expression))
-    derivatives = {s: differentiate(expression, s) for s in present}
+    derivatives = gradient(expression, present)
     linear = {s: c for s, c in derivatives.items() if not symbols & set(names(c))}
     rest = substitute(expression, dict.fromkeys(linear, ZERO))
     return linear, rest

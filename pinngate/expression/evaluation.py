@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pinngate.errors import ExpressionError, nearest
@@ -14,9 +15,13 @@ from pinngate.expression.tree import (
     Applied,
     Binary,
     Call,
+    Composite,
     Expression,
     Name,
     Number,
+    operands,
+    parts,
+    rebuild,
 )
 
 _OPERATIONS = {
@@ -46,21 +51,67 @@ def evaluate(expression: Expression, values: Mapping[str, Any], namespace: Any) 
     Raises:
         ExpressionError: a name has no value.
     """
-    match expression:
+    return deque(evaluated_parts(expression, values, namespace), maxlen=1)[0][1]
+
+
+def evaluated_parts(
+    expression: Expression, values: Mapping[str, Any], namespace: Any
+) -> Iterator[tuple[Expression, Any]]:
+    """Yield each different part with its value, operands before what is made of them.
+
+    Raises:
+        ExpressionError: a name has no value.
+    """
+    schedule = _schedule(expression)
+    results: list[Any] = [None] * len(schedule)
+    for place, (part, inner, spent) in enumerate(schedule):
+        results[place] = _value(part, [results[k] for k in inner], values, namespace)
+        for k in spent:
+            results[k] = None
+        yield part, results[place]
+
+
+Step = tuple[Expression, tuple[int, ...], tuple[int, ...]]
+
+
+def _schedule(expression: Expression) -> list[Step]:
+    """Return each different part, where its operands stand, and what nothing after it needs.
+
+    Made once for each tree and kept with it.
+    """
+    kept: list[Step] | None = getattr(expression, "_steps", None)
+    if kept is not None:
+        return kept
+    ordered = parts(expression)
+    place = {id(part): k for k, part in enumerate(ordered)}
+    inner = [tuple(place[id(operand)] for operand in operands(part)) for part in ordered]
+    last = {k: user for user, used in enumerate(inner) for k in used}
+    spent: list[list[int]] = [[] for _ in ordered]
+    for k, user in last.items():
+        spent[user].append(k)
+    found = [(p, i, tuple(s)) for p, i, s in zip(ordered, inner, spent, strict=True)]
+    if isinstance(expression, Composite):
+        object.__setattr__(expression, "_steps", found)
+    return found
+
+
+def _value(part: Expression, inner: list[Any], values: Mapping[str, Any], namespace: Any) -> Any:
+    """Return the value of one part from those of its operands."""
+    match part:
         case Number():
-            return expression.value
+            return part.value
         case Name():
-            return _named(expression, values)
-        case Binary(symbol, left, right):
-            a, b = evaluate(left, values, namespace), evaluate(right, values, namespace)
+            return _named(part, values)
+        case Binary(symbol):
+            a, b = inner
             if symbol == "**" and isinstance(b, float) and b.is_integer():
                 b = int(b)
             return _OPERATIONS[symbol](a, b)
-        case Call(function, inner):
-            return _called(function, evaluate(inner, values, namespace), namespace)
-        case Applied(own, arguments, by):
-            return own.evaluate([evaluate(a, values, namespace) for a in arguments], by)
-    raise AssertionError(expression)
+        case Call(function):
+            return _called(function, inner[0], namespace)
+        case Applied(own, _, by):
+            return own.evaluate(inner, by)
+    raise AssertionError(part)
 
 
 def _named(name: Name, values: Mapping[str, Any]) -> Any:
@@ -82,6 +133,40 @@ def _called(function: str, argument: Any, namespace: Any) -> Any:
     if function == "heaviside":
         return (argument > 0) * 1.0 + (argument == 0) * 0.5
     return getattr(namespace, function)(argument)
+
+
+def _is_by_zero(part: Expression, numbers: Mapping[int, Expression]) -> bool:
+    is_quotient = isinstance(part, Binary) and part.operator == "/"
+    return is_quotient and numbers.get(id(operands(part)[1])) == Number(0.0)
+
+
+def undefined_part(expression: Expression, known: Mapping[str, float]) -> Expression | None:
+    """Return the first part that has no finite real value, whatever other names stand for.
+
+    It is made of numbers alone, or divided by a part in numbers that is zero.
+
+    Args:
+        expression: the tree.
+        known: the numbers that names stand for; parts with other names are looked into.
+
+    Cost: each part is evaluated once.
+    """
+    numbers: dict[int, Expression] = {}
+    for part in parts(expression):
+        inner = operands(part)
+        if isinstance(part, Number) or (
+            isinstance(part, Name) and (part.id in known or part.id in CONSTANTS)
+        ):
+            numbers[id(part)] = part
+        elif isinstance(part, Binary | Call) and all(id(e) in numbers for e in inner):
+            try:
+                made = rebuild(part, lambda e: numbers[id(e)])
+                numbers[id(part)] = Number(constant_value(made, known))
+            except ExpressionError:
+                return part
+        elif _is_by_zero(part, numbers):
+            return part
+    return None
 
 
 def constant_value(expression: Expression, known: Mapping[str, float]) -> float:

@@ -7,10 +7,10 @@ import math
 import re
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from pinngate.errors import ExpressionError, nearest
+from pinngate.expression.chains import parse_long
 from pinngate.expression.own_function import OwnFunction
 from pinngate.expression.tree import (
     FUNCTIONS,
@@ -20,12 +20,16 @@ from pinngate.expression.tree import (
     Expression,
     Name,
     Number,
+    depth,
     negate,
+    shifted,
     subtract,
 )
 
 Functions = Mapping[str, Callable[..., Any]]
 NONE: Functions = {}
+SHOWN = 60  # characters of a formula in a message
+MAX_DEPTH = 150  # of what is typed; derivatives are a few times as deep, and walked down by some
 
 # Python has no `(a*u_x)_x`; as an attribute, `(a*u_x).x`, it binds and parses as it should
 _DERIVATIVE = re.compile(r"(\)\s*)_(?=[A-Za-z])")
@@ -42,6 +46,18 @@ def parse(text: str, functions: Functions = NONE) -> Expression:
     Raises:
         ExpressionError: with offset and length of the fault inside `text`.
     """
+    expression = parse_long(text, lambda piece, known: _parsed(piece, functions, known))
+    if depth(expression) > MAX_DEPTH:
+        raise ExpressionError(
+            "the expression is nested too deeply",
+            expected=f"at most {MAX_DEPTH} operators and functions inside one another",
+            length=len(text),
+        )
+    return expression
+
+
+def _parsed(text: str, functions: Functions, known: Mapping[str, Expression]) -> Expression:
+    """Parse a short expression; `known` are names that stand for what was parsed before."""
     if not text.strip():
         raise ExpressionError("an expression is empty", expected="a formula such as sin(pi*x)")
     shift = len(text) - len(text.lstrip())
@@ -54,16 +70,20 @@ def parse(text: str, functions: Functions = NONE) -> Expression:
         at = min(shift + max(0, (error.offset or 1) - 1), len(text) - 1)
         what = "'^' is not an operator" if "^" in text else "the expression does not parse"
         raise ExpressionError(
-            f"{what}: {text.strip()!r}",
+            f"{what}: {_shown(text.strip())!r}",
             expected="numbers, names, + - * / **, brackets and the listed functions",
             offset=at,
         ) from None
     except (ValueError, MemoryError, RecursionError):
         raise ExpressionError("the expression does not parse", length=len(text)) from None
     try:
-        return _Reader(text, shift, functions).read(tree.body)
+        return _Reader(text, shift, functions, known).read(tree.body)
     except RecursionError:
         raise ExpressionError("the expression is nested too deeply", length=len(text)) from None
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
 
 
 def parse_equation(text: str, functions: Functions = NONE) -> Expression:
@@ -89,27 +109,16 @@ def parse_equation(text: str, functions: Functions = NONE) -> Expression:
     except ExpressionError as error:
         error.offset += len(left) + 1
         raise
-    return subtract(parsed_left, _shift(parsed_right, len(left) + 1))
-
-
-def _shift(node: Expression, by: int) -> Expression:
-    match node:
-        case Name():
-            return Name(node.id, node.offset + by)
-        case Binary():
-            return Binary(node.operator, _shift(node.left, by), _shift(node.right, by))
-        case Call():
-            return Call(node.function, _shift(node.argument, by), node.offset + by)
-        case Applied():
-            return replace(node, arguments=tuple(_shift(a, by) for a in node.arguments))
-    return node
+    return subtract(parsed_left, shifted(parsed_right, len(left) + 1))
 
 
 class _Reader:
     """Converts Python's nodes of one text, and tells where in it what is refused stands."""
 
-    def __init__(self, text: str, shift: int, functions: Functions) -> None:
-        self.text, self.shift, self.functions = text, shift, functions
+    def __init__(
+        self, text: str, shift: int, functions: Functions, known: Mapping[str, Expression]
+    ) -> None:
+        self.text, self.shift, self.functions, self.known = text, shift, functions, known
         self.encoded = text.strip().encode()  # the parser counts bytes, a reader characters
 
     def place(self, node: ast.expr) -> tuple[int, int]:
@@ -130,7 +139,7 @@ class _Reader:
             case ast.Constant():
                 return self.number(node)
             case ast.Name():
-                return Name(node.id, self.place(node)[0])
+                return self.known.get(node.id) or Name(node.id, self.place(node)[0])
             case ast.UnaryOp(op=ast.USub()):
                 return negate(self.read(node.operand))
             case ast.UnaryOp(op=ast.UAdd()):
@@ -155,6 +164,9 @@ class _Reader:
     def number(self, node: ast.Constant) -> Number:
         """Return a finite literal."""
         value = node.value
+        offset, length = self.place(node)
+        if "_" in self.text[offset : offset + length] and isinstance(value, int | float):
+            raise self.refused(node, "a number with '_'", "digits alone, as in 1000")
         if isinstance(value, bool) or not isinstance(value, int | float):
             expected = "a number, a name or a formula"
             raise self.refused(node, f"{value!r} is not a number", expected)

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from pinngate.expression.tree import Applied, Binary, Call, Expression, Name, Number
+from pinngate.expression.tree import (
+    Applied,
+    Binary,
+    Call,
+    Expression,
+    Name,
+    Number,
+    operands,
+    parts,
+)
 
+MAX_WRITTEN = 200_000  # parts of a text; a formula of ten thousand terms has some tens of thousands
 _SUM, _PRODUCT, _SIGN, _POWER, _ATOM = range(5)
 _PRECEDENCE = {"+": _SUM, "-": _SUM, "*": _PRODUCT, "/": _PRODUCT, "**": _POWER}
+
+Written = dict[int, tuple[str, int]]
+"""Text and precedence of the parts so far, by their identity."""
 
 
 def number_text(value: float) -> str:
@@ -14,11 +27,24 @@ def number_text(value: float) -> str:
 
 
 def to_text(expression: Expression) -> str:
-    """Return the formula of a tree; parsing it gives the same tree again."""
-    return _render(expression)[0]
+    """Return the formula of a tree; parsing it gives the same tree again.
+
+    A derivative whose shared parts would be written out to more than `MAX_WRITTEN` is named by its
+    size in place of a text.
+    """
+    ordered = parts(expression)
+    size: dict[int, int] = {}
+    for part in ordered:
+        size[id(part)] = 1 + sum(size[id(inner)] for inner in operands(part))
+    if size[id(expression)] > MAX_WRITTEN:
+        return f"(a formula of {size[id(expression)]:.3g} parts)"
+    written: Written = {}
+    for part in ordered:
+        written[id(part)] = _render(part, written)
+    return written[id(expression)][0]
 
 
-def _render(node: Expression) -> tuple[str, int]:
+def _render(node: Expression, written: Written) -> tuple[str, int]:
     """Return text and precedence."""
     match node:
         case Number(value):
@@ -26,26 +52,25 @@ def _render(node: Expression) -> tuple[str, int]:
         case Name():
             return node.id, _ATOM
         case Call(function, argument):
-            return f"{function}({to_text(argument)})", _ATOM
+            return f"{function}({written[id(argument)][0]})", _ATOM
         case Applied(applied, arguments, by):
             name = "_".join([applied.name, *(f"by_{k + 1}" for k in by)])
-            return f"{name}({', '.join(map(to_text, arguments))})", _ATOM
+            return f"{name}({', '.join(written[id(a)][0] for a in arguments)})", _ATOM
         case Binary():
-            return _operation(node)
+            return _operation(node, written)
     raise AssertionError(node)
 
 
-def _operation(node: Binary) -> tuple[str, int]:
+def _operation(node: Binary, written: Written) -> tuple[str, int]:
+    def bracketed(inner: Expression, at_least: int) -> str:
+        text, precedence = written[id(inner)]
+        return text if precedence >= at_least else f"({text})"
+
     match node:
         case Binary("*", Number(-1.0), right) if not isinstance(right, Number):
-            return f"-{_bracketed(right, _SIGN)}", _SIGN
+            return f"-{bracketed(right, _SIGN)}", _SIGN
         case Binary("**", left, right):
-            return f"{_bracketed(left, _ATOM)}**{_bracketed(right, _SIGN)}", _POWER
+            return f"{bracketed(left, _ATOM)}**{bracketed(right, _SIGN)}", _POWER
     own = _PRECEDENCE[node.operator]
     sign = f" {node.operator} " if own == _SUM else node.operator
-    return f"{_bracketed(node.left, own)}{sign}{_bracketed(node.right, own + 1)}", own
-
-
-def _bracketed(node: Expression, at_least: int) -> str:
-    text, precedence = _render(node)
-    return text if precedence >= at_least else f"({text})"
+    return f"{bracketed(node.left, own)}{sign}{bracketed(node.right, own + 1)}", own

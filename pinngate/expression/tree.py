@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from pinngate.expression.own_function import OwnFunction
 
@@ -36,33 +36,64 @@ class Name:
         return hash(self.id)
 
 
-@dataclass(frozen=True)
-class Binary:
+class Composite:
+    """What is made of other nodes: compared and hashed at the cost of its different parts.
+
+    Derivatives share their parts, so that a small graph stands for a tree of any size; whoever
+    walks one goes through `parts`, which names each once, and never down the branches.
+    """
+
+    _hash: int
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Composite) and _are_equal(self, other))
+
+    def _note_hash(self, *content: object) -> None:
+        object.__setattr__(self, "_hash", hash(content))
+
+
+@dataclass(frozen=True, eq=False)
+class Binary(Composite):
     """``left operator right`` with one of + - * / **."""
 
     operator: str
     left: Expression
     right: Expression
 
+    def __post_init__(self) -> None:
+        self._note_hash(self.operator, self.left, self.right)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Binary, (self.operator, self.left, self.right)
+
 
 NOWHERE = -1
 
 
-@dataclass(frozen=True)
-class Call:
+@dataclass(frozen=True, eq=False)
+class Call(Composite):
     """One of `FUNCTIONS` applied to one argument.
 
     Or, until `brackets.BracketDerivatives` carries it out, the derivative ``_xy`` of a bracket.
-    `offset` is its place in the text, `NOWHERE` of what no text holds.
+    `offset` is its place in the text, `NOWHERE` of what no text holds; it does not tell two apart.
     """
 
     function: str
     argument: Expression
-    offset: int = field(default=NOWHERE, compare=False)
+    offset: int = NOWHERE
+
+    def __post_init__(self) -> None:
+        self._note_hash(self.function, self.argument)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Call, (self.function, self.argument, self.offset)
 
 
-@dataclass(frozen=True)
-class Applied:
+@dataclass(frozen=True, eq=False)
+class Applied(Composite):
     """A function of the caller's own at its arguments, or a partial derivative of it.
 
     `by` holds the indices of the arguments by which it is differentiated, in ascending order.
@@ -71,6 +102,12 @@ class Applied:
     function: OwnFunction
     arguments: tuple[Expression, ...]
     by: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        self._note_hash(self.function, self.arguments, self.by)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Applied, (self.function, self.arguments, self.by)
 
 
 Expression = Number | Name | Binary | Call | Applied
@@ -126,13 +163,73 @@ def power(a: Expression, b: Expression) -> Expression:
     return ONE if b == ZERO else a if b == ONE else Binary("**", a, b)
 
 
+def parts(expression: Expression) -> list[Expression]:
+    """Return every different node once, operands before what is made of them, left to right."""
+    ordered: list[Expression] = []
+    seen: set[int] = set()
+    waiting: list[tuple[Expression, bool]] = [(expression, False)]
+    while waiting:
+        node, is_open = waiting.pop()
+        if is_open:
+            ordered.append(node)
+        elif id(node) not in seen:
+            seen.add(id(node))
+            waiting.append((node, True))
+            waiting += [(operand, False) for operand in reversed(operands(node))]
+    return ordered
+
+
+def depth(expression: Expression) -> int:
+    """Return how many operators and functions stand inside one another at most."""
+    found: dict[int, int] = {}
+    for part in parts(expression):
+        found[id(part)] = max((1 + found[id(inner)] for inner in operands(part)), default=0)
+    return found[id(expression)]
+
+
+def _are_equal(one: Composite, other: Composite) -> bool:
+    """Whether two trees are the same; a pair of parts is compared once."""
+    waiting: list[tuple[Expression, Expression]] = [(one, other)]  # type: ignore[list-item]
+    seen: set[tuple[int, int]] = set()
+    while waiting:
+        a, b = waiting.pop()
+        if a is b or (id(a), id(b)) in seen:
+            continue
+        seen.add((id(a), id(b)))
+        if not isinstance(a, Composite) or not isinstance(b, Composite):
+            if a != b:
+                return False
+        elif hash(a) != hash(b) or _own(a) != _own(b):
+            return False
+        else:
+            waiting += zip(operands(a), operands(b), strict=True)
+    return True
+
+
+def _own(node: Expression) -> tuple[object, ...]:
+    """Return what a node says beside its operands."""
+    match node:
+        case Binary():
+            return ("binary", node.operator)
+        case Call():
+            return ("call", node.function)
+        case Applied():
+            return ("applied", node.function, node.by, len(node.arguments))
+    return (node,)
+
+
 def names(expression: Expression) -> dict[str, int]:
     """Return every name in the expression with the offset of its first occurrence."""
-    if isinstance(expression, Name):
-        return {expression.id: expression.offset}
     found: dict[str, int] = {}
-    for operand in reversed(operands(expression)):
-        found |= names(operand)
+    seen: set[int] = set()
+    waiting = [expression]
+    while waiting:  # from right to left, so that the first occurrence is noted last
+        node = waiting.pop()
+        if isinstance(node, Name):
+            found[node.id] = node.offset
+        elif id(node) not in seen:
+            seen.add(id(node))
+            waiting += operands(node)
     return found
 
 
@@ -150,35 +247,98 @@ def operands(expression: Expression) -> tuple[Expression, ...]:
 
 def summands(expression: Expression) -> list[Expression]:
     """Return what an expression is a sum or a difference of, without the signs."""
-    if isinstance(expression, Binary) and expression.operator in "+-":
-        return [*summands(expression.left), *summands(expression.right)]
-    return [expression]
+    found: list[Expression] = []
+    waiting = [expression]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Binary) and node.operator in "+-":
+            waiting += [node.right, node.left]
+        else:
+            found.append(node)
+    return found
 
 
 def applied_functions(expression: Expression) -> list[str]:
     """Return the names of the caller's own functions in the expression, each once."""
-    own = [expression.function.name] if isinstance(expression, Applied) else []
-    inner = [name for operand in operands(expression) for name in applied_functions(operand)]
-    return list(dict.fromkeys([*own, *inner]))
+    own = (part.function.name for part in parts(expression) if isinstance(part, Applied))
+    return list(dict.fromkeys(own))
 
 
 def substitute(expression: Expression, values: Mapping[str, Expression]) -> Expression:
     """Replace names by expressions, folding constants."""
-    if isinstance(expression, Name):
-        return values.get(expression.id, expression)
-    return rebuild(expression, lambda e: substitute(e, values))
+
+    def replaced(part: Expression) -> Expression:
+        return values.get(part.id, part) if isinstance(part, Name) else part
+
+    return transformed(expression, replaced)
+
+
+def transformed(
+    expression: Expression,
+    change: Callable[[Expression], Expression],
+    is_closed: Callable[[Expression], bool] = lambda _: False,
+) -> Expression:
+    """Return the expression with `change` applied to each part, from the inside out.
+
+    Args:
+        expression: the tree; parts that it shares stay shared.
+        change: from a part whose operands are changed already to what stands in its place.
+        is_closed: whether the inside of a part stays as it is.
+
+    Cost: one call for each different part.
+    """
+    made: dict[int, Expression] = {}
+    for part in parts(expression):
+        rebuilt = part if is_closed(part) else rebuild(part, lambda inner: made[id(inner)])
+        made[id(part)] = change(rebuilt)
+    return made[id(expression)]
+
+
+def shifted(expression: Expression, by: int) -> Expression:
+    """Return the expression with its places in the text moved; constants are not folded."""
+    made: dict[int, Expression] = {}
+    for part in parts(expression):
+        match part:
+            case Name():
+                made[id(part)] = Name(part.id, part.offset + by)
+            case Binary():
+                left, right = made[id(part.left)], made[id(part.right)]
+                made[id(part)] = Binary(part.operator, left, right)
+            case Call():
+                made[id(part)] = Call(part.function, made[id(part.argument)], part.offset + by)
+            case Applied():
+                arguments = tuple(made[id(argument)] for argument in part.arguments)
+                made[id(part)] = replace(part, arguments=arguments)
+            case _:
+                made[id(part)] = part
+    return made[id(expression)]
+
+
+_COMBINE = {"+": add, "-": subtract, "*": multiply, "/": divide, "**": power}
 
 
 def rebuild(expression: Expression, change: Callable[[Expression], Expression]) -> Expression:
     """Return the expression with `change` applied to its operands, folding constants."""
     match expression:
         case Binary():
-            combine = {"+": add, "-": subtract, "*": multiply, "/": divide, "**": power}
             left, right = change(expression.left), change(expression.right)
-            return combine[expression.operator](left, right)
+            made = _COMBINE[expression.operator](left, right)
+            return expression if _is_as_before(expression, made) else made
         case Call():
-            return replace(expression, argument=change(expression.argument))
+            argument = change(expression.argument)
+            if argument is expression.argument:
+                return expression
+            return replace(expression, argument=argument)
         case Applied():
             arguments = tuple(change(argument) for argument in expression.arguments)
             return Applied(expression.function, arguments, expression.by)
     return expression
+
+
+def _is_as_before(before: Binary, made: Expression) -> bool:
+    return (
+        isinstance(made, Binary)
+        and made.operator == before.operator
+        and made.left is before.left
+        and made.right is before.right
+    )

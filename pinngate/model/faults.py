@@ -11,7 +11,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from pinngate.expression import Expression, evaluate, operands
+from pinngate.expression import Expression, parts
+from pinngate.expression.evaluation import evaluated_parts
 from pinngate.expression.printing import to_text
 from pinngate.model.channels.propagate import forward
 from pinngate.model.coefficients import Coefficients
@@ -55,13 +56,13 @@ def fault(
 
 def _innermost(expression: Expression, values: Values) -> tuple[Expression, int] | None:
     """Return a part that is not finite where all that it is made of is, and the first such row."""
-    for part in operands(expression):
-        found = _innermost(part, values)
-        if found is not None:
-            return found
+    ordered, done = parts(expression), 0
     try:
-        value = torch.as_tensor(evaluate(expression, values, torch))
+        for part, value in evaluated_parts(expression, values, torch):
+            broken = ~torch.isfinite(torch.as_tensor(value).reshape(-1))
+            if bool(broken.any()):
+                return part, int(broken.nonzero()[0])
+            done += 1
     except (ArithmeticError, ValueError, TypeError):  # of numbers alone, such as sqrt(-1)
-        return expression, 0
-    broken = ~torch.isfinite(value.reshape(-1))
-    return (expression, int(broken.nonzero()[0])) if bool(broken.any()) else None
+        return ordered[done], 0
+    return None

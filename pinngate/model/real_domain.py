@@ -24,8 +24,8 @@ from pinngate.expression import (
     multiply,
     operands,
     power,
-    rebuild,
     subtract,
+    transformed,
 )
 from pinngate.model.scales import Scales, characteristic_size
 from pinngate.statement.problem import Problem
@@ -43,10 +43,13 @@ def kept_real(problem: Problem, residual: Expression, scales: Scales) -> Express
 
     Cost: one walk over the tree; where nothing is restricted the tree is returned as it is.
     """
-    changed = rebuild(residual, lambda part: kept_real(problem, part, scales))
+    return transformed(residual, lambda part: _part_kept_real(problem, part, scales))
+
+
+def _part_kept_real(problem: Problem, changed: Expression, scales: Scales) -> Expression:
     argument = _restricted(problem, changed)
     if argument is None:
-        return residual if changed == residual else changed
+        return changed
     floor = Number(FLOOR * characteristic_size(problem, argument, scales))
     above = Call("heaviside", subtract(argument, floor))
     kept = add(multiply(argument, above), multiply(floor, subtract(ONE, above)))

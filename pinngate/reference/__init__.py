@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pinngate.errors import InputError
+import numpy as np
+
+from pinngate.errors import DataError, InputError, TruthError
 from pinngate.reference.evolution import initial_from, known_values
 from pinngate.reference.known import Array, Initial, Reference
 from pinngate.statement.coefficient_fields import with_true_fields
@@ -25,12 +27,26 @@ def truth(problem: Problem) -> Reference | None:
     evaluates). Cost: typically below a second, a few for sharp fronts.
 
     Raises:
-        InputError: the stated truth does not apply to this problem, or a coefficient's true value
-            is missing.
+        TruthError: the stated truth does not apply to this problem, a coefficient's true value is
+            missing, or its numbers are beyond what a computer can do.
         DataError: the stated file cannot be used.
         SolveError: the solver does not succeed.
     """
-    problem = with_true_fields(problem)
+    try:
+        return _stated(with_true_fields(problem))
+    except InputError as error:
+        if isinstance(error, DataError) or error.span is not None:
+            raise
+        raise TruthError(error.what, expected=error.expected, hint=error.hint) from None
+    except (ArithmeticError, ValueError, np.linalg.LinAlgError) as error:
+        raise TruthError(
+            f"the stated truth cannot be computed: {error}",
+            expected="initial data and coefficients that a solver can march on with",
+        ) from None
+
+
+def _stated(problem: Problem) -> Reference | None:
+    """Return the reference that a problem states."""
     stated = problem.truth
     if stated is None:
         return None

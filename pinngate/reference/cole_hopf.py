@@ -28,6 +28,7 @@ from pinngate.statement.problem import Problem
 TABLE_POINTS = 2**14  # of one period of the initial data
 TAYLOR_TERMS = 4
 BLOCK = 2**18  # integrand values held at a time
+MAX_NODES = 5_000_000  # on each side of a point; four arrays of them are 0.3 GB
 DROPPED = 40.0  # exponents this far below the largest one are left out: e^−40 = 4e-18
 NODES_PER_WIDTH = 2.0  # trapezoidal error of a Gaussian peak: exp(−2π²·2²) = 5e-35
 
@@ -167,7 +168,14 @@ class _Mean:
             stop = min(start + 2048, len(order))
             block = order[start:stop]
             width = 1 / sqrt(2 + 2 * float(t[block].max()) * self._steepest)
-            half = int(np.ceil(reach * nodes_per_width / width))
+            half = np.ceil(reach * nodes_per_width / width)
+            if not half <= MAX_NODES:
+                raise InputError(
+                    f"Cole-Hopf needs {2 * half + 1:.3g} nodes for a front this steep",
+                    expected=f"at most {2 * MAX_NODES + 1:,}",
+                    hint="a larger viscosity, a smaller speed, or solver: finite-difference",
+                )
+            half = int(half)
             size = max(1, BLOCK // (2 * half + 1))
             eta = np.arange(-half, half + 1) * (width / nodes_per_width)
             for i in range(start, stop, size):

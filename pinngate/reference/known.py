@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pinngate.errors import InputError
+from pinngate.errors import InputError, SolveError
 
 Array = NDArray[np.float64]
+MAX_TIMES = 200_000  # rows of a table in time
 Initial = Callable[[dict[str, Array]], Array]
 
 
@@ -137,6 +138,11 @@ def graded_times(steps: Array, fraction: float = 0.5, growth: float = 0.25) -> A
         t = nodes[-1]
         gap = np.maximum(0.0, np.maximum(times - t, t - steps[1:]))
         nodes.append(t + fraction * float((sizes + growth * gap).min()))
+        if len(nodes) > MAX_TIMES or not nodes[-1] > t:
+            raise SolveError(
+                f"a table of the solution in time needs more than {MAX_TIMES:,} rows: the solution "
+                "is not resolved in so long a time"
+            )
     # The last node moves back onto the end; dropping a sliver before it keeps the grading.
     nodes[-1] = float(steps[-1])
     if len(nodes) > 3 and nodes[-1] - nodes[-2] < 0.5 * (nodes[-2] - nodes[-3]):

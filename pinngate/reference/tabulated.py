@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
+from pinngate.data.archives import read_arrays
 from pinngate.data.observations import read_columns
 from pinngate.errors import DataError, nearest
 from pinngate.reference.known import Array, GridField, Reference
@@ -76,14 +76,12 @@ def _check_cover(problem: Problem, nodes: list[Array], file: Path) -> None:
 
 def _read_npz(file: Path) -> dict[str, Array]:
     try:
-        with np.load(file, allow_pickle=False) as archive:
-            return {name: np.asarray(archive[name], dtype=np.float64) for name in archive.files}
+        return read_arrays(file)
     except FileNotFoundError:
         raise DataError(f"{file}: there is no such file", file=file) from None
-    except (OSError, ValueError, TypeError, EOFError, BadZipFile) as error:
-        raise DataError(
-            f"{file}: cannot be read ({error})", expected="an NPZ file of numbers", file=file
-        ) from None
+    except OSError as error:
+        told = error.strerror or error
+        raise DataError(f"{file}: cannot be read ({told})", file=file) from None
 
 
 def _check_finite(file: Path, name: str, array: Array) -> None:

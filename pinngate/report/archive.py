@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import json
 import math
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -20,11 +19,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pinngate.errors import InputError
+from pinngate.data.archives import read_arrays
+from pinngate.errors import DataError, InputError
 from pinngate.expression.parser import NONE, Functions
+from pinngate.reading import decimal, read_bounded
 from pinngate.statement.problem import CoefficientField, Problem, changed
 
 BLOCK = 1 << 14  # rows of a table that are text at once
+MAX_JSON = 100_000_000  # bytes of metrics.json, which has some thousands
 _TEXT_COLUMNS = {"set", "of"}
 _NEEDED = ("problem.yaml", "metrics.json", "history.csv", "solution.npz")
 Table = dict[str, NDArray[Any]]
@@ -200,8 +202,11 @@ def _read_observations(path: Path, problem: Problem) -> tuple[Table, Table]:
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         # None for NaN and Infinity: the format writes null where a value does not apply.
-        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda _: None)
-    except (ValueError, OSError) as error:
+        content = json.loads(
+            read_bounded(path, MAX_JSON, "a JSON file").decode("utf-8"),
+            parse_constant=lambda _: None,
+        )
+    except (ValueError, OSError, RecursionError) as error:
         raise InputError(f"{path} cannot be read as JSON: {error}") from None
     if not isinstance(content, dict):
         raise InputError(f"{path} holds {type(content).__name__}", expected="a JSON object")
@@ -254,7 +259,7 @@ def _float(cell: str, path: Path, line: int, name: str) -> float:
     if not cell.strip():
         return math.nan
     try:
-        return float(cell)
+        return decimal(cell)
     except ValueError:
         raise InputError(
             f"{path}:{line}: {cell!r} in the column '{name}' is not a number"
@@ -263,10 +268,11 @@ def _float(cell: str, path: Path, line: int, name: str) -> float:
 
 def _read_solution(path: Path, problem: Problem) -> dict[str, NDArray[np.float64]]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: np.asarray(file[name], dtype=np.float64) for name in file.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} cannot be read: {error}") from None
+        arrays = read_arrays(path)
+    except DataError as error:
+        raise InputError(f"{path} cannot be read: {error.what}", hint=error.hint) from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
     absent = [name for name in (*problem.axes, *problem.shown_outputs) if name not in arrays]
     if absent:
         raise InputError(

@@ -7,8 +7,6 @@ asks nothing of the network, so that it can be mailed and kept. Words come from 
 
 from __future__ import annotations
 
-import os
-import tempfile
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -22,6 +20,7 @@ from pinngate.report import stated as statement
 from pinngate.report.archive import RunArchive, read
 from pinngate.report.notation import interval, percent, seconds, significant, with_uncertainty
 from pinngate.statement.options import NetworkOptions
+from pinngate.writing import write_bytes
 
 CAPTIONS = {
     "solution": (
@@ -108,9 +107,9 @@ def write(folder: str | Path, *, functions: Functions = NONE) -> Path:
     images = archive.folder / "figures"
     images.mkdir(exist_ok=True)
     for name, content in figures.items():
-        _replace(images / f"{name}.png", content)
+        write_bytes(images / f"{name}.png", content)
     page = archive.folder / "report.html"
-    _replace(page, render(archive, figures).encode("utf-8"))
+    write_bytes(page, render(archive, figures).encode("utf-8"))
     return page
 
 
@@ -149,18 +148,6 @@ def render(archive: RunArchive, figures: Mapping[str, bytes]) -> str:
         environment=list(_flat(archive.environment)),
         source_file=file.read_text(encoding="utf-8") if file.is_file() else None,
     )
-
-
-def _replace(path: Path, content: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(temporary).chmod(0o644)  # mkstemp makes files for their owner's eyes only
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _counts(archive: RunArchive) -> list[int]:

@@ -21,9 +21,10 @@ from pinngate.report.archive import read
 from pinngate.report.candidates import Course, winner_of
 from pinngate.report.spectrum_figure import EVOLUTION, spectrum_figure
 from pinngate.report.style import png
-from pinngate.runs import files as artifacts
+from pinngate.runs import files
 from pinngate.runs.folder import load_session
 from pinngate.runs.training import limited_threads
+from pinngate.writing import write_bytes
 
 TABLE = "spectrum.csv"
 FIGURE = "figures/spectrum.png"
@@ -158,8 +159,8 @@ def write(spectrum: RunSpectrum, folder: Path) -> None:
     """
     try:
         (folder / FIGURE).parent.mkdir(exist_ok=True)
-        artifacts.write_csv(folder / TABLE, spectrum.columns())
+        files.write_csv(folder / TABLE, spectrum.columns())
         figure = png(spectrum_figure(spectrum.kernel, spectrum.course))
-        artifacts.write_bytes(folder / FIGURE, figure)
+        write_bytes(folder / FIGURE, figure)
     except OSError as error:
         raise InputError(f"cannot write to {folder}: {error.strerror or error}") from None

@@ -17,6 +17,7 @@ from pinngate.statement.problem import Coefficient, Problem
 UNMET = 0.1  # share of an equation or a condition
 VAGUE = 1.0  # standard deviation of the logarithm: an interval of a factor of fifty
 APART = 3.0  # standard deviations between the field and the solver's
+BEYOND = 1e100  # no coefficient that data tell is larger
 STILL = 1e-3  # relative change of a coefficient from its initial value that is none
 
 Entries = Mapping[str, Any]
@@ -30,10 +31,26 @@ def verdict(problem: Problem, metrics: Entries) -> tuple[str, list[str]]:
         *_misfit(metrics),
         *_undetermined(problem, metrics),
     ]
+    lost = [*_lost(problem, metrics)]
+    if lost:
+        return "failed", [*lost, *reasons]
     if metrics["status"] != "converged":
         advice = "try other initial values of what is estimated, or more iterations"
         return "failed", [f"{metrics['reason']}: {advice}", *reasons]
     return ("doubtful" if reasons else "solved"), reasons
+
+
+def _lost(problem: Problem, metrics: Entries) -> Iterator[str]:
+    """Yield the coefficients of which the search ended nowhere."""
+    for coefficient in problem.coefficients:
+        found = metrics["coefficients"][coefficient.name]
+        estimate = found["estimate"]
+        is_absent = estimate is None or abs(estimate) > BEYOND
+        if is_absent or (found["std"] == 0 and _is_still(coefficient, found)):
+            yield (
+                f"{coefficient.name} was not found, the search ended at "
+                f"{'no number' if estimate is None else f'{estimate:g}'}: start it elsewhere"
+            )
 
 
 def _unmet(problem: Problem, metrics: Entries) -> Iterator[str]:
@@ -41,7 +58,9 @@ def _unmet(problem: Problem, metrics: Entries) -> Iterator[str]:
     for k, condition in enumerate(problem.conditions, 1):
         texts[f"condition_{k}"] = f"{condition.text} at {condition.where}"
     for name, share in metrics["physics_misfit"].items():
-        if share > UNMET:
+        if share is None:
+            yield f"{name} has no finite value: look for sizes beyond what can be computed with"
+        elif share > UNMET:
             stated = f" ({texts[name]})" if name in texts else ""
             yield (
                 f"{name}{stated} is unmet by {100 * share:.0f} % of its size: look whether it "
@@ -89,7 +108,7 @@ def is_vague(coefficient: Coefficient, found: Entries) -> bool:
     linear model that it comes from does not hold, or goes to nothing.
     """
     ends = found["interval_95"]
-    if ends is None:
+    if ends is None or None in ends:
         return True
     low, high = ends
     if not coefficient.is_positive or high <= 0:

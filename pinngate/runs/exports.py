@@ -7,8 +7,8 @@ what `xarray.open_dataset` opens: named axes, units, and where the fields come f
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,9 +17,12 @@ from numpy.typing import NDArray
 
 from pinngate.errors import InputError
 from pinngate.geometry.region import Region
+from pinngate.memory import budget, rounded_text
 from pinngate.points.grid import Grid
+from pinngate.reading import finite_decimal, whole
 from pinngate.runs import files as artifacts
 from pinngate.statement.problem import Problem
+from pinngate.writing import replacing
 
 if TYPE_CHECKING:
     import xarray
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 SUFFIXES = (".csv", ".npz", ".nc")
 GRID_FORM = "axis=low:high:count or axis=value, joined by commas, as in x=0:1:200,t=0.5"
+COPIES = 4  # of points and fields that are held at once on the way to a file
 DEFAULT_COUNT = 101  # points along an axis that a grid does not mention
 
 
@@ -38,27 +42,46 @@ def parse_grid(text: str, problem: Problem) -> Grid:
     Raises:
         InputError: it is no grid, or leaves the domain.
     """
-    axes = {a: np.linspace(lo, hi, DEFAULT_COUNT) for a, (lo, hi) in problem.domain.items()}
+    ends = {axis: (low, high, DEFAULT_COUNT) for axis, (low, high) in problem.domain.items()}
     named = set()
     for part in text.split(","):
         axis, equals, value = (piece.strip() for piece in part.partition("="))
-        if not equals or axis not in axes or axis in named:
+        if not equals or axis not in ends or axis in named:
             raise InputError(
                 f"'{part.strip()}' is no part of a grid",
-                expected=f"{GRID_FORM}; the axes are {', '.join(axes)}, each once",
+                expected=f"{GRID_FORM}; the axes are {', '.join(ends)}, each once",
             )
         named.add(axis)
-        axes[axis] = _coordinates(axis, value, problem.domain[axis])
+        ends[axis] = _coordinates(axis, value, problem.domain[axis])
+    _refuse_large(text, problem, [count for _, _, count in ends.values()])
+    axes = {axis: np.linspace(low, high, count) for axis, (low, high, count) in ends.items()}
     mesh = np.stack(np.meshgrid(*axes.values(), indexing="ij"), axis=-1)
     inside = Region(problem).inside(mesh.reshape(-1, len(axes))).reshape(mesh.shape[:-1])
     return Grid(axes, mesh[inside], inside)
 
 
-def _coordinates(axis: str, text: str, bounds: tuple[float, float]) -> Array:
+def _refuse_large(text: str, problem: Problem, counts: Sequence[int]) -> None:
+    """Refuse a grid whose fields memory does not hold.
+
+    Raises:
+        InputError: it is one.
+    """
+    num_points = math.prod(counts)
+    columns = len(counts) * COPIES + 2 * COPIES * len(problem.outputs)
+    needed, allowed = 8 * columns * num_points, budget(None)
+    if needed > allowed:
+        raise InputError(
+            f"the grid {text} has {num_points:,} points, which need {rounded_text(needed)}",
+            expected=f"{rounded_text(allowed)} at most, half of the memory that is free",
+            hint="state fewer points, or predict it in pieces",
+        )
+
+
+def _coordinates(axis: str, text: str, bounds: tuple[float, float]) -> tuple[float, float, int]:
     pieces = text.split(":")
     try:
-        ends = [float(piece) for piece in pieces[:2]]
-        count = int(pieces[2]) if len(pieces) == 3 else 1
+        ends = [finite_decimal(piece) for piece in pieces[:2]]
+        count = whole(pieces[2]) if len(pieces) == 3 else 1
     except ValueError:
         ends, count = [], 0
     if len(pieces) not in (1, 3) or len(ends) != min(len(pieces), 2) or count < 1:
@@ -69,7 +92,7 @@ def _coordinates(axis: str, text: str, bounds: tuple[float, float]) -> Array:
             f"the grid {axis}={text} leaves the domain",
             expected=f"{axis} from {bounds[0]:g} to {bounds[1]:g}",
         )
-    return np.linspace(ends[0], ends[-1], count)
+    return ends[0], ends[-1], count
 
 
 def check_suffix(path: Path) -> None:
@@ -155,9 +178,8 @@ def write_netcdf(
         InputError: the extra is not installed.
     """
     require_netcdf()
-    part = path.with_name(path.name + ".part")
-    dataset(problem, axes, fields).to_netcdf(part, engine="netcdf4")
-    os.replace(part, path)
+    with replacing(path) as part:
+        dataset(problem, axes, fields).to_netcdf(part, engine="netcdf4")
 
 
 def dataset(

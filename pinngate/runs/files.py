@@ -6,7 +6,6 @@ import csv
 import hashlib
 import json
 import math
-import os
 import platform
 import shutil
 from collections.abc import Mapping, Sequence
@@ -22,8 +21,26 @@ from pinngate import config
 from pinngate.errors import InputError
 from pinngate.statement.in_memory import InMemoryTable
 from pinngate.statement.problem import Problem
+from pinngate.writing import replacing, write_text
 
 BLOCK = 1 << 14  # rows of a table that are text at once
+
+
+def make(folder: Path) -> None:
+    """Make the folder of a run, unless it is there.
+
+    Raises:
+        InputError: it cannot be made, or something else has its name.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise _unwritable(folder, error) from None
+
+
+def _unwritable(folder: Path, error: Exception) -> InputError:
+    told = (error.strerror if isinstance(error, OSError) else None) or error
+    return InputError(f"cannot write to {folder}: {told}", hint="choose another folder with --out")
 
 
 def prepare(folder: Path, problem: Problem) -> None:
@@ -43,16 +60,14 @@ def prepare(folder: Path, problem: Problem) -> None:
         files = copied_names(problem.data_files())
         for source, target in files.items():
             (folder / "data").mkdir(exist_ok=True)
-            if isinstance(source, InMemoryTable):
-                source.write(folder / target)
-            else:
-                shutil.copyfile(source, folder / target)
+            with replacing(folder / target) as part:
+                if isinstance(source, InMemoryTable):
+                    source.write(part)
+                else:
+                    shutil.copyfile(source, part)
         write_text(folder / "problem.yaml", config.dumps(problem, files=files))
     except OSError as error:
-        raise InputError(
-            f"cannot write to {folder}: {error.strerror or error}",
-            hint="choose another folder with --out",
-        ) from None
+        raise _unwritable(folder, error) from None
 
 
 def _refuse_own_noise(problem: Problem) -> None:
@@ -87,11 +102,20 @@ def require_run(folder: Path) -> None:
         )
 
 
-def write_environment(folder: Path, problem: Problem) -> None:
-    """Write versions, device, threads, seed and the hash of problem and data."""
+def identity(folder: Path) -> str:
+    """Return the hash of the problem of a run and its data.
+
+    Raises:
+        OSError: they cannot be read.
+    """
     digest = hashlib.sha256((folder / "problem.yaml").read_bytes())
     for path in sorted((folder / "data").glob("*")):
         digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def write_environment(folder: Path, problem: Problem) -> None:
+    """Write versions, device, threads, seed and the hash of problem and data."""
     environment = {
         "pinngate": pinngate.__version__,
         "python": platform.python_version(),
@@ -103,32 +127,16 @@ def write_environment(folder: Path, problem: Problem) -> None:
         "device": problem.solve.device,
         "threads": torch.get_num_threads(),
         "seed": problem.solve.seed,
-        "problem_sha256": digest.hexdigest(),
+        "problem_sha256": identity(folder),
         "started": datetime.now().astimezone().isoformat(timespec="seconds"),
     }
     write_text(folder / "environment.json", json.dumps(environment, indent=2))
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(text + "\n", encoding="utf-8")
-    os.replace(part, path)
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a binary file."""
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(content)
-    os.replace(part, path)
-
-
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write an NPZ file."""
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as stream:
+    with replacing(path) as part, part.open("wb") as stream:
         np.savez_compressed(stream, allow_pickle=False, **arrays)
-    os.replace(part, path)
 
 
 def write_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
@@ -140,15 +148,13 @@ def write_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
 
 def write_csv(path: Path, columns: Mapping[str, np.ndarray]) -> None:
     """Write columns of equal length; what is not finite is an empty cell."""
-    part = path.with_name(path.name + ".part")
-    with part.open("w", newline="", encoding="utf-8") as stream:
+    with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(columns)
         num_rows = max((len(values) for values in columns.values()), default=0)
         for start in range(0, num_rows, BLOCK):
             block = [_cells(values[start : start + BLOCK]) for values in columns.values()]
             writer.writerows(zip(*block, strict=True))
-    os.replace(part, path)
 
 
 def _cells(values: np.ndarray) -> list[str]:

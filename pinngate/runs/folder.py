@@ -35,7 +35,7 @@ def load_session(
     require_own_network(problem, network)
     is_own = problem.solve.optimizer == OWN_OPTIMIZER
     session = begin(problem, network=network, optimizer=FinishedOptimizer if is_own else None)
-    session.load_state_dict(checkpoint.load(folder / "checkpoint.pt"))
+    session.load_state_dict(checkpoint.load(folder / "checkpoint.pt", files.identity(folder)))
     session.stepper.finish()
     return session
 

@@ -21,6 +21,7 @@ from pinngate.inference.uncertainty import Uncertainty
 from pinngate.limits import limit
 from pinngate.memory import peak_memory
 from pinngate.points.grid import Grid, evaluation_grid
+from pinngate.runs.breakdown import nulled, solving
 from pinngate.runs.doubts import is_vague, verdict
 from pinngate.runs.metrics import Z_95, coefficient_metrics, field_metrics, relative_l2, true_noise
 from pinngate.runs.observation_tables import (
@@ -62,7 +63,7 @@ def judge(session: Session, reason: str, setup: float) -> Judged:
         reason: why it stopped.
         setup: seconds spent before training.
     """
-    with limited_threads(session.stepper.num_threads):
+    with limited_threads(session.stepper.num_threads), solving("when the answer was judged"):
         return _judge(session, reason, setup)
 
 
@@ -115,6 +116,7 @@ def _judge(session: Session, reason: str, setup: float) -> Judged:
         **session.stepper.describe(),
     }
     metrics |= _determined(session, metrics["coefficients"], posterior)
+    metrics = nulled(metrics)
     metrics["verdict"], metrics["reasons"] = verdict(problem, metrics)
     evaluate = time.perf_counter() - started
     metrics["seconds"]["evaluate"] = evaluate

@@ -20,7 +20,7 @@ from torch import nn
 
 from pinngate.data.observations import ObservationSet, collect
 from pinngate.data.quantities import mean_nodes
-from pinngate.errors import InputError, Interrupted
+from pinngate.errors import InputError
 from pinngate.model.residuals import ResidualModel
 from pinngate.model.terms import Batch, Term
 from pinngate.optim.parts import OwnOptimizer, Parts, Stepper
@@ -29,8 +29,10 @@ from pinngate.points.batches import BatchSource
 from pinngate.points.grid import evaluation_grid
 from pinngate.points.sampling import NUM_CONDITION
 from pinngate.reference import Reference, truth
+from pinngate.runs.breakdown import setting_up, solving
 from pinngate.runs.brought_along import refuse_own_noise, try_functions, with_own_network
 from pinngate.runs.metrics import relative_l2
+from pinngate.runs.signals import interruption, noted
 from pinngate.statement.coefficient_fields import searched, true_values, values_and_slopes
 from pinngate.statement.options import OWN_OPTIMIZER
 from pinngate.statement.problem import Problem, changed
@@ -187,7 +189,19 @@ def begin(
             options that its optimizer does not read, or was solved with a network of the caller's
             own that is not given.
     """
-    problem = with_own_network(problem, network)
+    with setting_up():
+        return _begun(
+            with_own_network(problem, network), reference, observations, network, optimizer
+        )
+
+
+def _begun(
+    problem: Problem,
+    reference: Reference | None,
+    observations: list[ObservationSet] | None,
+    network: nn.Module | None,
+    optimizer: OwnOptimizer | None,
+) -> Session:
     if optimizer is not None:
         problem = changed(problem, solve=replace(problem.solve, optimizer=OWN_OPTIMIZER))
     problem, chosen = resolve(problem), method(problem.solve.optimizer)
@@ -226,35 +240,40 @@ def train(
     Args:
         session: from `begin`, or continued from a checkpoint.
         on_progress: called at every logged iteration.
-        on_checkpoint: called every ten seconds, at the end and when the user interrupts.
+        on_checkpoint: called every ten seconds, at the end, and after the iteration in which
+            Ctrl-C, SIGTERM or SIGHUP came: never in the middle of one.
         callback: called after every iteration; where it returns True, the run stops and the session
             holds the best answer so far.
 
     Raises:
-        Interrupted: the user pressed Ctrl-C; the checkpoint is up to date.
+        Interrupted: a signal came; the checkpoint is that of the last whole iteration.
         SolveError: the computation failed.
     """
     stepper, clock, log = session.stepper, _Clock(session), _Log(session)
     keep, show = on_checkpoint or _ignore, on_progress or _ignore
     is_stopped = False
-    try:
-        while stepper.reason is None and not is_stopped:
+    with noted(is_waiting=True) as signals:
+        while stepper.reason is None and not is_stopped and not signals.name:
             with limited_threads(stepper.num_threads):
-                stepper.step()
+                with solving(f"in iteration {stepper.iteration + 1}"):
+                    stepper.step()
                 session.seconds = clock.now()
                 row = log.write() if log.is_due else None
-            if row is not None:
-                show(log.progress(row))
-            is_stopped = _asks_to_stop(callback, log, row)
-            if clock.is_checkpoint_due():
+            try:
+                if row is not None:
+                    show(log.progress(row))
+                is_stopped = _asks_to_stop(callback, log, row)
+            except KeyboardInterrupt:  # from a callback, which is called between iterations
+                signals.name = "SIGINT"
+            if signals.name or clock.is_checkpoint_due():
                 session.seconds = clock.now()
                 keep(session)
-    except KeyboardInterrupt:
-        keep(session)
-        raise Interrupted(f"interrupted at iteration {stepper.iteration}") from None
+    if signals.name:
+        raise interruption(signals.name, f" at iteration {stepper.iteration}")
     reason = stepper.reason or STOPPED
     log.complete()
-    stepper.finish()
+    with solving("when the answer was made up"):
+        stepper.finish()
     session.seconds = clock.now()
     keep(session)
     logger.info("stopped after %d iterations: %s", stepper.iteration, reason)

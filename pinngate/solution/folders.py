@@ -9,6 +9,7 @@ run, which `resume` continues.
 from __future__ import annotations
 
 import json
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +23,13 @@ from pinngate.report import read, write
 from pinngate.runs import checkpoint, exports, files
 from pinngate.runs.folder import load_session
 from pinngate.runs.judgement import Judged, deviations
+from pinngate.runs.keeping import kept
+from pinngate.runs.lock import locked
+from pinngate.runs.signals import noted
 from pinngate.solution.places import places
 from pinngate.solution.solved import Solution
 from pinngate.statement.problem import Problem
+from pinngate.writing import write_text
 
 
 def write_results(folder: Path, problem: Problem, judged: Judged) -> None:
@@ -32,7 +37,7 @@ def write_results(folder: Path, problem: Problem, judged: Judged) -> None:
     files.write_csv(folder / "observations.csv", judged.observations)
     files.write_arrays(folder / "solution.npz", judged.solution)
     verdict = json.dumps(judged.metrics, indent=2, allow_nan=False)
-    files.write_text(folder / "metrics.json", verdict)
+    write_text(folder / "metrics.json", verdict)
     write(folder, functions=problem.functions)
 
 
@@ -41,12 +46,16 @@ def save(solution: Solution, folder: Path) -> Path:
 
     Raises:
         InputError: the folder holds a run already or cannot be written.
+        StorageError: the disk is full or the folder went.
     """
-    files.prepare(folder, solution.problem)
-    files.write_environment(folder, solution.problem)
-    checkpoint.save(folder / "checkpoint.pt", solution.session.state_dict())
-    files.write_history(folder / "history.csv", solution.session.history)
-    write_results(folder, solution.problem, solution.judged)
+    files.make(folder)
+    with kept(folder), locked(folder):
+        files.prepare(folder, solution.problem)
+        files.write_environment(folder, solution.problem)
+        state = solution.session.state_dict()
+        checkpoint.save(folder / "checkpoint.pt", state, files.identity(folder))
+        files.write_history(folder / "history.csv", solution.session.history)
+        write_results(folder, solution.problem, solution.judged)
     return folder
 
 
@@ -110,7 +119,8 @@ def predict_file(folder: Path, at: Path, out: Path) -> int:
     problem = config.load(folder / "problem.yaml")
     points = read_points(at, problem)
     axes = {axis: points[:, k] for k, axis in enumerate(problem.axes)}
-    exports.write_fields(out, problem, axes, predict(folder, points))
+    with _held(folder, out):
+        exports.write_fields(out, problem, axes, predict(folder, points))
     return len(points)
 
 
@@ -124,12 +134,37 @@ def predict_grid(folder: Path, grid: str, out: Path) -> int:
     files.require_run(folder)
     problem = config.load(folder / "problem.yaml")
     made = exports.parse_grid(grid, problem)
-    fields = {name: made.spread(v) for name, v in predict(folder, made.points).items()}
-    exports.write_fields(out, problem, made.axes, fields)
+    with _held(folder, out):
+        fields = {name: made.spread(v) for name, v in predict(folder, made.points).items()}
+        exports.write_fields(out, problem, made.axes, fields)
     return len(made.points)
 
 
+def _held(folder: Path, out: Path) -> AbstractContextManager[None]:
+    """Hold the folder of a run where something is written into it."""
+    is_inside = out.resolve().is_relative_to(folder.resolve())
+    return locked(folder) if is_inside else nullcontext()
+
+
+def draw_report(folder: Path | str, *, functions: Functions = NONE) -> Path:
+    """Draw figures and page of a run anew, from its files, and return the path of the page.
+
+    Args:
+        folder: of a run that has been judged; its report may be missing.
+        functions: of the caller's own that its problem calls.
+
+    Raises:
+        InputError: the folder holds no judged run, or another process is at work in it.
+        StorageError: the page cannot be written; the one before stays.
+    """
+    folder = Path(folder)
+    files.require_run(folder)
+    with noted(is_waiting=False), kept(folder), locked(folder):
+        return write(folder, functions=functions)
+
+
 __all__ = [
+    "draw_report",
     "load_solution",
     "predict",
     "predict_file",

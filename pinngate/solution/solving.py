@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
@@ -12,15 +14,19 @@ from typing import Any
 from torch import nn
 
 from pinngate import config
-from pinngate.errors import InputError
+from pinngate.errors import InputError, PinngateError
 from pinngate.expression.parser import NONE, Functions
 from pinngate.optim.parts import OwnOptimizer
+from pinngate.report import write
 from pinngate.runs import checkpoint, exports, files
 from pinngate.runs.folder import require_own_network
 from pinngate.runs.judgement import judge
+from pinngate.runs.keeping import kept
+from pinngate.runs.lock import locked
 from pinngate.runs.progress import ProgressDisplay
+from pinngate.runs.signals import noted
 from pinngate.runs.training import Callback, OnProgress, Session, begin, train
-from pinngate.solution.folders import write_results
+from pinngate.solution.folders import load_solution, write_results
 from pinngate.solution.solved import Solution
 from pinngate.statement.checks.solve_arguments import solve_arguments
 from pinngate.statement.options import OWN_OPTIMIZER, NetworkOptions
@@ -135,7 +141,8 @@ def run(
     Raises:
         InputError: the problem cannot be run as stated, or the folder cannot be used.
         SolveError: the computation failed; the checkpoint is kept.
-        Interrupted: the user stopped it; the checkpoint is kept.
+        StorageError: the disk is full or the folder went; the message says what is kept.
+        Interrupted: a signal came; the checkpoint of the last whole iteration is kept.
     """
     started = time.perf_counter()
     _require_problem(problem)
@@ -143,16 +150,31 @@ def run(
         exports.require_netcdf()
     session = begin(problem, network=network, optimizer=optimizer)
     folder = default_folder(problem) if folder is None else Path(folder)
-    files.prepare(folder, session.problem)
-    files.write_environment(folder, session.problem)
-    setup = time.perf_counter() - started
-    solution = _continue(folder, session, setup, on_progress, callback)
-    if use_netcdf:
+    is_new = not folder.exists()
+    files.make(folder)
+    with noted(is_waiting=False), kept(folder), locked(folder):
+        try:
+            files.prepare(folder, session.problem)
+        except InputError:
+            if is_new and not (folder / "problem.yaml").exists():
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
+        files.write_environment(folder, session.problem)
+        setup = time.perf_counter() - started
+        solution = _continue(folder, session, setup, on_progress, callback)
+        if use_netcdf:
+            _write_netcdf(solution)
+    return solution
+
+
+def _write_netcdf(solution: Solution) -> None:
+    """Write the fields on the grid of the report as NetCDF beside the other files."""
+    if solution.folder is not None:
+        problem = solution.problem
         arrays = solution.judged.solution
         axes = {axis: arrays[axis] for axis in problem.axes}
         fields = {name: values for name, values in arrays.items() if name not in axes}
-        exports.write_netcdf(folder / "solution.nc", problem, axes, fields)
-    return solution
+        exports.write_netcdf(solution.folder / "solution.nc", problem, axes, fields)
 
 
 def resume(
@@ -183,10 +205,28 @@ def resume(
     """
     started, folder = time.perf_counter(), Path(folder)
     files.require_run(folder)
-    if (folder / "metrics.json").exists():
-        raise InputError(
-            f"the run in {folder} is finished", hint="pinngate predict evaluates it anywhere"
-        )
+    with noted(is_waiting=False), kept(folder), locked(folder):
+        if (folder / "metrics.json").exists():
+            if (folder / "report.html").exists():
+                raise InputError(
+                    f"the run in {folder} is finished",
+                    hint="pinngate predict evaluates it anywhere, pinngate report draws it anew",
+                )
+            write(folder, functions=functions)
+            return load_solution(folder, network=network, functions=functions)
+        session = _session(folder, network, optimizer, functions, max_memory)
+        setup = time.perf_counter() - started
+        return _continue(folder, session, setup, on_progress, callback)
+
+
+def _session(
+    folder: Path,
+    network: nn.Module | None,
+    optimizer: OwnOptimizer | None,
+    functions: Functions,
+    max_memory: int | None,
+) -> Session:
+    """Return the session of an unfinished run, as it stood at its last checkpoint, if any."""
     problem = config.load(folder / "problem.yaml", functions=functions)
     if optimizer is not None and problem.solve.optimizer != OWN_OPTIMIZER:
         raise InputError(
@@ -197,9 +237,10 @@ def resume(
     if max_memory is not None:
         problem = changed(problem, solve=replace(problem.solve, max_memory=max_memory))
     session = begin(problem, network=network, optimizer=optimizer)
-    if (folder / "checkpoint.pt").exists():
-        session.load_state_dict(checkpoint.load(folder / "checkpoint.pt"))
-    return _continue(folder, session, time.perf_counter() - started, on_progress, callback)
+    path = folder / "checkpoint.pt"
+    if path.exists():
+        session.load_state_dict(checkpoint.load(path, files.identity(folder)))
+    return session
 
 
 def _continue(
@@ -209,13 +250,18 @@ def _continue(
     on_progress: OnProgress | None,
     callback: Callback | None = None,
 ) -> Solution:
+    identity = files.identity(folder)
+
     def keep(session: Session) -> None:
-        checkpoint.save(folder / "checkpoint.pt", session.state_dict())
+        checkpoint.save(folder / "checkpoint.pt", session.state_dict(), identity)
 
     try:
         reason = train(session, on_progress=on_progress, on_checkpoint=keep, callback=callback)
-    finally:
-        files.write_history(folder / "history.csv", session.history)
+    except PinngateError:
+        with suppress(OSError):  # what stopped the run is what is told
+            files.write_history(folder / "history.csv", session.history)
+        raise
+    files.write_history(folder / "history.csv", session.history)
     judged = judge(session, reason, setup)
     write_results(folder, session.problem, judged)
     return Solution(session.problem, session, judged, folder)

@@ -20,7 +20,7 @@ from functools import partial
 from itertools import count
 
 from pinngate.errors import ExpressionError
-from pinngate.expression import Call, Expression, Name, names, rebuild
+from pinngate.expression import Call, Expression, Name, names, transformed
 from pinngate.expression.printing import to_text
 from pinngate.expression.tree import NOWHERE
 from pinngate.statement.components import Flux
@@ -31,6 +31,8 @@ from pinngate.statement.derivatives import (
     total_derivative,
 )
 from pinngate.statement.steps import step_along, without_steps
+
+MAX_BRACKET_DERIVATIVES = 200  # of one formula, each letter counted
 
 
 @dataclass
@@ -44,6 +46,7 @@ class Brackets:
         fluxes: those made so far, to which new ones are added; None refuses what needs one.
         taken: names that a flux must not have.
         local: names that a flux cannot depend on, for they have no values inside the domain.
+        num_derivatives: carried out so far.
     """
 
     outputs: tuple[str, ...]
@@ -52,6 +55,7 @@ class Brackets:
     fluxes: list[Flux] | None = None
     taken: Collection[str] = ()
     local: frozenset[str] = frozenset()
+    num_derivatives: int = 0
 
     @property
     def known(self) -> tuple[str, ...]:
@@ -64,9 +68,19 @@ class Brackets:
         Raises:
             ExpressionError: a derivative of a step that no flux can carry.
         """
-        found = rebuild(expression, self.expanded)
+        return transformed(expression, self._carried_out)
+
+    def _carried_out(self, found: Expression) -> Expression:
+        """Return a part without its derivative, where it is that of a bracket."""
         if not (isinstance(found, Call) and found.function.startswith("_")):
             return found
+        self.num_derivatives += len(found.function) - 1
+        if self.num_derivatives > MAX_BRACKET_DERIVATIVES:
+            raise ExpressionError(
+                f"{self.num_derivatives:,} derivatives of brackets in one formula",
+                expected=f"at most {MAX_BRACKET_DERIVATIVES}",
+                offset=max(0, found.offset),
+            )
         inner = canonical(found.argument, self.known, self.axes)
         for axis in found.function[1:]:
             step = step_along(inner, partial(self._varies, axis))

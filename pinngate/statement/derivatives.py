@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pinngate.expression import (
+    ONE,
     Expression,
     Name,
-    add,
+    along,
     differentiate,
-    multiply,
     names,
     substitute,
 )
@@ -87,12 +87,11 @@ def total_derivative(
         axes: of the domain.
         over: the axes of those fields that do not vary with all.
     """
-    total = differentiate(expression, axis)
+    slopes: dict[str, Expression] = {axis: ONE}
     for name in names(expression):
         derivative = parse_derivative(name, outputs, axes)
         if derivative is None or axis not in over.get(derivative.field, axes):
             continue
         orders = tuple(k + (a == axis) for a, k in zip(axes, derivative.orders, strict=True))
-        following = Name(derivative_name(Derivative(derivative.field, orders), axes))
-        total = add(total, multiply(differentiate(expression, name), following))
-    return total
+        slopes[name] = Name(derivative_name(Derivative(derivative.field, orders), axes))
+    return along(expression, slopes)

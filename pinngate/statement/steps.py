@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 
-from pinngate.expression import ONE, Call, Expression, names, operands, rebuild
+from pinngate.expression import ONE, Call, Expression, names, operands, transformed
 
 STEPS = ("heaviside", "sign")
 BENDS = ("abs",)  # whose first derivative is a step
@@ -16,10 +16,16 @@ BENDS = ("abs",)  # whose first derivative is a step
 
 def calls_of(expression: Expression, functions: Collection[str]) -> Iterator[Call]:
     """Yield every call of the named functions, those inside others too, from left to right."""
-    if isinstance(expression, Call) and expression.function in functions:
-        yield expression
-    for operand in operands(expression):
-        yield from calls_of(operand, functions)
+    seen: set[int] = set()
+    waiting = [expression]
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, Call) and node.function in functions:
+            yield node
+        waiting += reversed(operands(node))
 
 
 def step_along(expression: Expression, varies: Callable[[str], bool]) -> Call | None:
@@ -37,6 +43,8 @@ def step_along(expression: Expression, varies: Callable[[str], bool]) -> Call | 
 
 def without_steps(expression: Expression) -> Expression:
     """Return the expression with 1 in place of every step."""
-    if isinstance(expression, Call) and expression.function in STEPS:
-        return ONE
-    return rebuild(expression, without_steps)
+
+    def is_step(part: Expression) -> bool:
+        return isinstance(part, Call) and part.function in STEPS
+
+    return transformed(expression, lambda part: ONE if is_step(part) else part, is_step)

@@ -13,6 +13,7 @@ from pathlib import Path
 from pinngate.errors import InputError, Span, nearest
 from pinngate.expression import Expression, names
 from pinngate.expression.parser import NONE, Functions
+from pinngate.statement.checks.amounts import refuse_large
 from pinngate.statement.checks.condition_sections import build_conditions
 from pinngate.statement.checks.declarations import declare_names
 from pinngate.statement.checks.estimate_section import build_estimate
@@ -41,6 +42,7 @@ def build(
     Raises:
         InputError: the statement contradicts itself.
     """
+    refuse_large(source, file)
     scope = Scope(source, folder, functions=functions)
     declare_names(scope, file)
     geometry = build_geometry(scope, file.geometry)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pinngate.errors import DataError, Span, nearest
+from pinngate.reading import what_it_is
 
 SUFFIXES = (".csv", ".npz")
 
@@ -16,15 +17,20 @@ def data_file(name: str, folder: Path, span: Span) -> Path:
         DataError: it does not exist, cannot be read, is empty or is neither CSV nor NPZ.
     """
     try:
-        path = (folder / name).resolve()
-        if path.suffix.lower() not in SUFFIXES:
+        stated = folder / name
+        path = stated.resolve()
+        kind = "a link" if stated.is_symlink() else ""
+        if Path(name).suffix.lower() not in SUFFIXES:
             raise DataError(
                 f"'{name}' is neither a .csv nor a .npz file", span=span, expected="one of the two"
             )
+        if path.exists() and (kind := kind or what_it_is(path)):
+            hint = f"name the file itself: {path}" if kind == "a link" else ""
+            raise DataError(f"'{name}' is {kind}", span=span, expected="a regular file", hint=hint)
         if not path.is_file():
             beside = path.parent.iterdir() if path.parent.is_dir() else ()
             raise DataError(
-                f"there is no file '{name}'" if not path.exists() else f"'{name}' is a folder",
+                f"there is no file '{name}'",
                 span=span,
                 expected=f"a data file in {path.parent}",
                 hint=nearest(path.name, [p.name for p in beside if p.suffix in SUFFIXES]),

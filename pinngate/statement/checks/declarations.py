@@ -61,6 +61,10 @@ def _declare_axes(scope: Scope, file: ProblemFile) -> None:
         )
 
 
+LARGEST, SMALLEST = 1e100, 1e-100  # of an axis
+RESOLVED = 1e-12  # of the larger bound: a shorter axis has hardly any points
+
+
 def _read_bounds(scope: Scope, file: ProblemFile) -> None:
     for axis, pair in file.domain.items():
         place: Place = ("domain", axis)
@@ -73,7 +77,22 @@ def _read_bounds(scope: Scope, file: ProblemFile) -> None:
                 span=scope.source.span(place),
                 expected="[low, high] with low < high",
             )
+        _refuse_unresolved(scope, axis, low, high)
         scope.domain[axis] = (low, high)
+
+
+def _refuse_unresolved(scope: Scope, axis: str, low: float, high: float) -> None:
+    """Refuse an axis whose length or whose points are beyond the digits of a number."""
+    largest, length = max(abs(low), abs(high)), high - low
+    if largest > LARGEST or length < max(SMALLEST, RESOLVED * largest):
+        raise InputError(
+            f"{axis} from {low:g} to {high:g}, a length of {length:g}, is beyond what can be "
+            "computed with",
+            span=scope.source.span(("domain", axis)),
+            expected=f"sizes between {SMALLEST:g} and {LARGEST:g}, and points that differ in the "
+            "first twelve digits",
+            hint="state the axis in other units, or count it from another origin",
+        )
 
 
 def _declare_unknowns(scope: Scope, file: ProblemFile) -> None:

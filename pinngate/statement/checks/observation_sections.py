@@ -237,7 +237,7 @@ def _synthetic(
             span=scope.source.span((*place, "where")),
             expected="another axis",
         )
-    layout = section.layout or "random"
+    layout = "random" if section.layout is None else section.layout
     count = section.count or 0
     if isinstance(layout, dict):
         fixed = [*averaged, *([where.axis] if where is not None else [])]

@@ -46,6 +46,8 @@ def _whole(value: Any) -> Any:
 
 
 def _listed(value: Any) -> Any:
+    if value is None:  # where nothing is meant the key is left out
+        raise ValueError("nothing where a list should be")
     return [value] if isinstance(value, str) else value
 
 

@@ -30,6 +30,7 @@ from pinngate.expression import (
 from pinngate.statement.brackets import Brackets
 from pinngate.statement.checks.data_files import data_file
 from pinngate.statement.checks.source import Place, Source
+from pinngate.statement.checks.undefined_parts import refuse_undefined
 from pinngate.statement.components import Flux, Plane
 from pinngate.statement.derivatives import (
     MAX_ORDER,
@@ -285,6 +286,7 @@ class Scope:
                 span=self.source.span(place),
                 expected=f"the unknowns are {', '.join(self.unknowns)}",
             )
+        refuse_undefined(typed, self.constants, self.source, place)
         try:
             return canonical(expression, (*self.outputs, *fluxes), self.axes)
         except RecursionError:

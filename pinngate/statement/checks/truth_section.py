@@ -14,6 +14,7 @@ from pinngate.expression import Expression, names
 from pinngate.statement.checks.schema import EstimateSection, ProblemFile, TruthSection
 from pinngate.statement.checks.scope import Scope
 from pinngate.statement.checks.source import Place
+from pinngate.statement.checks.undefined_parts import refuse_undefined
 from pinngate.statement.components import Coefficient, CoefficientField, Equation, Truth
 from pinngate.statement.derivatives import parse_derivative
 
@@ -238,6 +239,7 @@ def _declare_constant(scope: Scope, name: str, is_used: bool) -> None:
 def _formula(scope: Scope, text: float | str, place: Place, allowed: list[str]) -> Expression:
     expression = scope.formula(text, place)
     scope.check_names(expression, place, "the truth", allowed, "the names here")
+    refuse_undefined(expression, scope.constants, scope.source, place)
     return expression
 
 

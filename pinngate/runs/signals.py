@@ -1,0 +1,63 @@
+"""Ctrl-C, SIGTERM and SIGHUP: met between two iterations, so that a resumed run is the same.
+
+A signal may come in the middle of a step, where half of the state is new and half is old. While a
+run trains it is noted, and the loop ends at the next boundary with a checkpoint; a second one ends
+the process at once, from the last checkpoint. Outside the loop the first one does.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+from pinngate.errors import Interrupted
+
+STATUS = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 143}
+_OWN_DEFAULTS = (signal.SIG_DFL, signal.default_int_handler)
+
+
+@dataclass
+class Pending:
+    """The signal that came and waits for the end of an iteration, if any."""
+
+    name: str = ""
+    is_waiting: bool = False
+
+    def met(self, number: int, _: FrameType | None) -> None:
+        """Note a signal, or end at once where nothing waits for it or it is the second."""
+        is_second, self.name = bool(self.name), signal.Signals(number).name
+        if not self.is_waiting or is_second:
+            raise interruption(self.name)
+
+
+def interruption(name: str, where: str = "") -> Interrupted:
+    """Return the exception that a signal becomes."""
+    return Interrupted(f"interrupted{where}", status=STATUS[name])
+
+
+@contextmanager
+def noted(*, is_waiting: bool) -> Iterator[Pending]:
+    """Meet the signals inside the block; handlers that a program set itself stay.
+
+    Args:
+        is_waiting: whether the block asks for what is pending, rather than be ended at once.
+    """
+    pending = Pending(is_waiting=is_waiting)
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in STATUS:
+            number = getattr(signal, name, None)  # no SIGHUP on Windows
+            if number is None:
+                continue
+            present = signal.getsignal(number)
+            if present in _OWN_DEFAULTS or getattr(present, "__func__", None) is Pending.met:
+                before[number] = signal.signal(number, pending.met)
+    try:
+        yield pending
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,198 @@
+"""Runs that are stopped from outside: what is kept, what is said, the same numbers in the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pinngate import config
+from pinngate import solution as runs
+from pinngate.errors import InputError, Interrupted, StorageError
+from pinngate.runs import bug
+from pinngate.runs.lock import locked
+from pinngate.runs.signals import noted
+from pinngate.runs.training import Progress
+from pinngate.solution.folders import draw_report
+
+SMALL = ["solve.collocation=60", "solve.network={width: 8, depth: 1}", "solve.iterations=12"]
+OPTIMIZERS = ["population-risk-gauss-newton", "population-risk-adam", "adam", "adamw"]
+
+
+def stated(optimizer: str = "adam"):
+    overrides = [*SMALL, f"solve.optimizer={optimizer}", "observations.0.count=40"]
+    return config.load(config.resolve("heat-noisy-ic"), overrides=overrides)
+
+
+def at_iteration(count: int, act: Callable[[], object]) -> Callable[[Progress], None]:
+    def told(progress: Progress) -> None:
+        if progress.iteration == count:
+            act()
+
+    return told
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    runs.run(stated(), folder)
+    return folder
+
+
+def assert_same_numbers(folder: Path, other: Path) -> None:
+    with np.load(folder / "solution.npz") as a, np.load(other / "solution.npz") as b:
+        for name in a.files:
+            np.testing.assert_array_equal(a[name], b[name])
+    first, second = (json.loads((f / "metrics.json").read_text()) for f in (folder, other))
+    assert first["fields"] == second["fields"]
+    assert first["risk"] == second["risk"]
+    assert (other / "report.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "name"),
+    [*((optimizer, "SIGTERM") for optimizer in OPTIMIZERS), ("adam", "SIGINT"), ("adam", "SIGHUP")],
+)
+def test_a_signal_waits_for_the_end_of_the_iteration(
+    optimizer: str, name: str, tmp_path: Path
+) -> None:
+    runs.run(stated(optimizer), tmp_path / "whole")
+    steps: list[int] = []
+
+    def send(progress: Progress) -> None:
+        steps.append(progress.iteration)
+        if progress.iteration == 4:
+            os.kill(os.getpid(), getattr(signal, name))
+
+    with pytest.raises(Interrupted) as caught:
+        runs.run(stated(optimizer), tmp_path / "parts", callback=send)
+    assert steps[-1] == 4
+    assert caught.value.status == (130 if name == "SIGINT" else 143)
+    assert f"pinngate resume {tmp_path / 'parts'}" in str(caught.value)
+    runs.resume(tmp_path / "parts")
+    assert_same_numbers(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_a_second_signal_ends_at_once() -> None:
+    with noted(is_waiting=True) as pending:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert pending.name == "SIGTERM"
+        with pytest.raises(Interrupted):
+            os.kill(os.getpid(), signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+@pytest.mark.parametrize("missing", ["judging", "drawing"])
+def test_what_was_killed_while_it_judged_or_drew_is_finished(
+    missing: str, finished: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(finished, folder)
+    shutil.rmtree(folder / "figures")
+    (folder / "report.html").unlink()
+    if missing == "judging":
+        (folder / "metrics.json").unlink()
+    runs.resume(folder)
+    assert_same_numbers(finished, folder)
+    with pytest.raises(InputError, match="is finished"):
+        runs.resume(folder)
+
+
+def test_a_report_is_drawn_anew(finished: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(finished, folder)
+    (folder / "report.html").write_text("half a pa")
+    assert draw_report(folder).read_text().rstrip().endswith("</html>")
+    with pytest.raises(InputError, match="holds no run"):
+        draw_report(tmp_path)
+
+
+FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "the folder goes": (shutil.rmtree, "nothing is kept"),
+    "a file takes its place": (
+        lambda folder: (shutil.rmtree(folder), folder.write_text("x")),
+        "nothing is kept",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_folder_that_goes_is_told_once(name: str, tmp_path: Path) -> None:
+    act, message = FAULTS[name]
+    folder = tmp_path / "run"
+    with pytest.raises(StorageError) as caught:
+        runs.run(stated(), folder, on_progress=at_iteration(3, lambda: act(folder)))
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("after", range(0, 14, 2))
+def test_a_full_disk_at_any_moment(
+    after: int, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count, folder, sync = 0, tmp_path / "run", os.fsync
+
+    def full(descriptor: int) -> None:
+        nonlocal count
+        count += 1
+        if count > after:
+            raise OSError(28, "No space left on device")
+        sync(descriptor)
+
+    monkeypatch.setattr("pinngate.writing.os.fsync", full)
+    with pytest.raises((InputError, StorageError), match="No space left") as caught:
+        runs.run(stated(), folder)
+    assert isinstance(caught.value, InputError) or "pinngate resume" in str(caught.value)
+    assert not list(tmp_path.rglob("*.part"))
+    monkeypatch.undo()
+    if (folder / "problem.yaml").exists():
+        runs.resume(folder)
+    else:
+        runs.run(stated(), folder)
+    assert_same_numbers(finished, folder)
+
+
+def test_one_process_at_a_time(finished: Path) -> None:
+    with locked(finished), pytest.raises(InputError, match="another process is at work"):
+        draw_report(finished)
+    command = [sys.executable, "-m", "pinngate", "report", str(finished)]
+    with locked(finished):
+        done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "another process is at work" in done.stderr
+    with locked(finished):
+        pass
+
+
+def test_a_checkpoint_of_another_run_is_refused(finished: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with pytest.raises(Interrupted):
+        runs.run(stated("adamw"), folder, callback=at_iteration(2, _interrupt))
+    shutil.copy(finished / "checkpoint.pt", folder)
+    with pytest.raises(InputError, match="belongs to another problem"):
+        runs.resume(folder)
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_fault_of_the_package_can_be_reported(finished: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(finished, folder)
+    error = RuntimeError("the unforeseen \x1b[2J")
+    assert bug.keep(folder, error) == folder
+    assert str(folder) in bug.command_for(error)
+    text = "\n".join(bug.lines(folder))
+    assert "the unforeseen" in text
+    assert "u_t = kappa*u_xx" in text
+    assert "torch" in text
+    with pytest.raises(InputError, match="holds no run and no traceback"):
+        list(bug.lines(tmp_path))
