@@ -108,5 +108,5 @@ class TangentModel:
         posterior.transfer[places] = -torch.eye(count, dtype=posterior.transfer.dtype)
         posterior.doubt = self._doubt()
         posterior.stretch = torch.as_tensor(self.fit.stretched(posterior.quantile))
-        if posterior.sandwich is not None:
-            posterior.sandwich[:, places] = posterior.sandwich[:, -count:]
+        if posterior.sandwich is not None and count:
+            posterior.sandwich[:, places] = posterior.sandwich[:, -count:].clone()
