@@ -35,6 +35,7 @@ ROOMS = [
     "runs",
     "report",
     "solution",
+    "theory",
     "bench",
     "testing",
     "cli",

@@ -1,1 +1,1 @@
-"""What a run learned and what it left alone: kernel, Gramian, drift and diffusion, risk, spectrum."""
+"""What a run learned and what it left alone: kernel, Gramian, drift, risk, spectrum."""

@@ -1,7 +1,7 @@
 """Population risk of one run without validation data, and what it is worth against the truth.
 
 Two estimates of the expected squared error on a fresh noisy observation. The *path's leave-one-out*
-divides each residual by 1 − h_ii, h_ii how far its own observation has pulled it so far (`gramian`);
+divides each residual by 1 − h_ii, h_ii how far its own observation has pulled it (`gramian`):
 exact for a ridge fit (Allen's PRESS), to first order for a gradient flow. The *accumulated
 leave-one-out product* adds up, step by step, what each step promises to those that it did not see,
 

@@ -69,17 +69,21 @@ def slope(times: Array, sizes: Array) -> float:
     return float(np.polyfit(np.log(times[kept]), np.log(sizes[kept]), 1)[0])
 
 
-def exponents(times: Array, displacements: Array, seed: int = 0) -> tuple[Exponent, Exponent]:
+def exponents(
+    times: Array, displacements: Array, settled: float = 0.0, seed: int = 0
+) -> tuple[Exponent, Exponent]:
     """Return the exponents of drift and diffusion with intervals by resampling whole runs.
 
     Args:
         times: (t,) in steps, all above zero.
         displacements: (runs, t, k).
+        settled: times before this one do not count.
         seed: of the resampling.
 
     Cost: `NUM_RESAMPLED` passes over the displacements.
     """
     random = np.random.default_rng(seed)
+    displacements, times = displacements[:, times >= settled], times[times >= settled]
     found = growth(times, displacements)
     resampled = []
     for _ in range(NUM_RESAMPLED):

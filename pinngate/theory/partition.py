@@ -1,10 +1,10 @@
 """Signal channel and test-invisible reservoir: the two parts into which a run divides its rows.
 
-The eigenvectors of the dissipation 2 W (`gramian`), restricted to some rows, have eigenvalues from 0
-(untouched) to 1 (gone). A direction belongs to the *signal channel* where more than half of its
+The eigenvectors of the dissipation 2 W (`gramian`), restricted to some rows, have eigenvalues from
+0 (untouched) to 1 (gone). A direction belongs to the *signal channel* where more than half of its
 amplitude is gone, 2w > 3/4; for a ridge fit that is φ = λ/(λ + α) > 1/2, as `pinngate spectrum`
 counts. What remains is the *reservoir*. Of white noise on n rows a channel of d directions takes
-d/n in the mean, whatever the optimizer: the reservoir's share of the noise is a count of directions.
+d/n in the mean, whatever the optimizer: the reservoir's share of noise is a count of directions.
 """
 
 from __future__ import annotations

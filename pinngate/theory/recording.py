@@ -34,9 +34,11 @@ from pinngate.statement.problem import SyntheticObservations
 from pinngate.streams import generator
 from pinngate.theory.step_metric import StepMetric
 
-NUM_LOGGED = 24  # times; twice as many move no share by more than 0.003 (docs/theory.md)
+NUM_LOGGED = (
+    24  # times; two and a half times as many change no digit of the shares (docs/theory.md)
+)
 CROWDING = 1.8  # power by which times crowd at the start, where everything moves
-NUM_COLLOCATION = 64  # reference points; four times as many move no share by more (docs/theory.md)
+NUM_COLLOCATION = 128  # reference points; twice as many move no share by more than 0.0004
 NUM_CONDITION = 16
 TEST_FRACTION = 0.12  # of the evaluation grid along each axis: 12 × 12 test outputs on two axes
 
@@ -51,7 +53,7 @@ class Snapshot:
         jacobian: of r, (N, P).
         test_jacobian: of the fields on the test grid, (m, P).
         test_outputs: (m,).
-        figures: what the optimizer logs; of Gauss–Newton those of the iterate before the step.
+        figures: what the optimizer logs.
         ridge: α of Gauss–Newton, None of first-order runs.
         offset: w − w₀ (P,) of Gauss–Newton.
     """
@@ -150,7 +152,7 @@ class Recorder:
         return ResidualModel(terms, problem), {term.name: Batch(points) for term in terms}
 
     def take(self, figures: dict[str, float] | None = None) -> Snapshot:
-        """Return a snapshot of the weights as they are. Cost: N + m backward passes, side by side."""
+        """Return a snapshot of the weights as they are. Cost: N + m backward passes at once."""
         network = copy.deepcopy(self.network).double()
         coefficients = copy.deepcopy(self.coefficients).double()
         rows, residual = jacobian(self.model, network, coefficients, self.batches, self.weights())
@@ -166,7 +168,7 @@ class Recorder:
         return Snapshot(done, residual, rows, test, outputs, dict(figures or {}), ridge, offset)
 
     def rows_of(self, values: Sequence[np.ndarray]) -> Tensor:
-        """Return the reference rows (N,) by which residuals rise when observations fall by `values`.
+        """Return by how much the reference rows (N,) rise when observations fall by `values`.
 
         Args:
             values: for each observation set (n,), in its own unit: the noise, the clean signal.
@@ -183,10 +185,10 @@ class Recorder:
 
     def follow(self) -> Iterator[Snapshot]:
         """Run to the end and yield a snapshot at the start and at each logged time."""
-        yield self.take()
         if self.solver is not None:
             yield from self._follow_solver(self.solver)
             return
+        yield self.take()
         stepper = self.session.stepper
         times = logged_times(stepper.expected_iterations)
         while stepper.reason is None:
@@ -196,11 +198,13 @@ class Recorder:
                 yield self.take(stepper.log_row())
 
     def _follow_solver(self, solver: PopulationRiskGaussNewton) -> Iterator[Snapshot]:
+        """Yield every iterate with the ridge that was chosen and the risk that was found there."""
         while solver.reason is None:
+            before = self.take()
             row = solver.step(self.session.batches.draw())
-            yield self.take(row)
+            yield replace(before, figures=row, ridge=solver.ridge)
         solver.finish()
-        yield self.take(row)
+        yield self.take()
 
 
 def _network_of(stepper: SecondOrder) -> PopulationRiskGaussNewton:

@@ -1,8 +1,8 @@
 """Many draws of one run: what is there already is kept, what is missing is run.
 
-Everything a study of one run measured lies in ``theory/study`` of the run's folder: ``draw-3.json``
-(`watched_draw`), ``walk-3.json`` (`short_walk`) and ``kernel.json`` (`watched_kernel`), each written
-in one step, so that an interrupted study goes on where it stood.
+All that a study measured of one run lies in ``theory/study`` of the run's folder: ``draw-3.json``
+(`watched_draw`), ``walk-3.json`` (`short_walk`) and ``kernel.json`` (`watched_kernel`). Each file
+is written in one step, so that an interrupted study goes on where it stood.
 """
 
 from __future__ import annotations

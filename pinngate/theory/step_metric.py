@@ -1,9 +1,10 @@
 """The metric in which a first-order optimizer measured gradients between two logged times.
 
-An Adam step moves weight p by −η q m̂/(√v̂ + ε): along the averaged gradient, times d = η q/(√v̂ + ε).
-Hooks around each step of the optimizer add up d over the steps, q read off the weights' own change
-where there is a gate. The sum is the D of `gramian`; momentum is taken as caught up with the gradient.
-Where steps are taken in the eigenbases of the layers (`optim.rotated`), D is diagonal in those.
+An Adam step moves weight p by −η q m̂/(√v̂ + ε): against the averaged gradient, times
+d = η q/(√v̂ + ε). Hooks around each step of the optimizer add up d over the steps, q read off the
+weights' own change where there is a gate. The sum is the D of `gramian`; momentum is taken as
+caught up with the gradient. Where steps are taken in the eigenbases of the layers
+(`optim.rotated`), D is diagonal in those.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -55,9 +56,9 @@ def _grid(
     return figure, [[axes[i][k] for k in range(len(studies))] for i in range(num_rows)]
 
 
-def _shared_legend(figure: Figure, plots: Sequence[Axes], columns: int) -> None:
+def _shared_legend(figure: Any, plots: Sequence[Axes], columns: int) -> None:
     """Put one legend of all labels under the figure."""
-    entries = {}
+    entries: dict[str, Any] = {}
     for plot in plots:
         for handle, text in zip(*plot.get_legend_handles_labels(), strict=True):
             entries.setdefault(text, handle)
@@ -99,7 +100,7 @@ def partition_figure(studies: Sequence[Study]) -> Figure:
 def _energies(plot: Axes, study: Study, is_first: bool) -> None:
     found = study.draws[0]["final"]["directions"]
     place = np.arange(1, len(found["dissipated"]) + 1)
-    plot.axhline(CHANNEL, color=GREY, lw=0.8, ls=(0, (5, 2)))
+    plot.axhline(CHANNEL, color=GREY, lw=0.8, ls=(0, (5, 2)), label="channel above 3/4")
     plot.plot(
         place, found["dissipated"], "o-", ms=2.5, lw=0.8, color=INK, label="dissipated, $2w_j$"
     )
@@ -281,7 +282,8 @@ def kernel_figure(study: Study) -> Figure:
     spectrum, evolution = study.kernel["spectrum"], study.kernel["evolution"]
     blocks = list(dict.fromkeys(row["block"] for row in spectrum))
     figure = new_figure(4.8)
-    upper, lower = figure.subfigures(2, 1, height_ratios=[1.15, 1])
+    halves: Any = figure.subfigures(2, 1, height_ratios=[1.15, 1])
+    upper, lower = halves
     for plot, block in zip(
         upper.subplots(1, len(blocks), sharey=True, squeeze=False)[0], blocks, strict=True
     ):

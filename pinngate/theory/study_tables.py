@@ -11,6 +11,7 @@ from pinngate.theory.fitted_waves import followed_share
 from pinngate.theory.foreseen_risk import judge_risk, mean_interval
 from pinngate.theory.growth import Exponent, exponents
 from pinngate.theory.repeated_draws import Array, Study
+from pinngate.theory.short_walk import SETTLED
 
 Rows = list[dict[str, Any]]
 
@@ -51,7 +52,7 @@ def final_values(study: Study, name: str) -> Array:
 
 
 def share_rows(studies: Sequence[Study]) -> Rows:
-    """Return means of all final figures with 95 % intervals of the mean over draws, and extremes."""
+    """Return means of all final figures over draws, their 95 % intervals, and extremes."""
     rows = []
     for study in studies:
         for name, words in SHARES.items():
@@ -114,7 +115,7 @@ def growth_rows(studies: Sequence[Study]) -> Rows:
 
 def walked(times: Array, moved: Array) -> tuple[Exponent, Exponent]:
     """Return the exponents of drift and diffusion of one walk (draws, times, n)."""
-    return exponents(times, moved)
+    return exponents(times, moved, settled=SETTLED)
 
 
 def risk_rows(studies: Sequence[Study]) -> Rows:

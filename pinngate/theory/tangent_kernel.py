@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 from torch import Tensor, nn
-from torch.func import functional_call, jacrev, jvp, vjp, vmap
+from torch.func import functional_call, jacrev, vjp, vmap
 
 from pinngate.errors import InputError, SolveError
 
@@ -75,19 +76,29 @@ def module_kernel(module: nn.Module, inputs: Tensor) -> LinearOperator:
 
     Args: as of `module_jacobian`.
 
-    Cost of a product: one backward and one forward-mode pass over all examples.
+    Cost of a product: two backward passes over all examples.
     """
     trained, held = _weights(module)
 
     def outputs(weights: Mapping[str, Tensor]) -> Tensor:
         return torch.as_tensor(functional_call(module, {**held, **weights}, (inputs,))).reshape(-1)
 
-    value, pull_back = vjp(outputs, trained)
+    def one_pass(function: Callable[..., Tensor]) -> Any:
+        return vjp(function, trained)
+
+    def pulled_back(weighing: Tensor) -> dict[str, Tensor]:
+        _, back = one_pass(outputs)
+        (found,) = back(weighing)
+        return dict(found)
+
+    value, _ = one_pass(outputs)
 
     def product(vector: np.ndarray) -> np.ndarray:
-        (direction,) = pull_back(torch.as_tensor(vector.reshape(-1)).to(value))
-        _, pushed = jvp(outputs, (trained,), (direction,))
-        found: np.ndarray = pushed.detach().double().cpu().numpy()
+        weighing = torch.as_tensor(vector.reshape(-1)).to(value)
+        # w ↦ Jᵀ w is linear, and J is its own pull-back: no forward mode is needed
+        pair: Any = vjp(pulled_back, weighing)
+        direction, forth = pair
+        found: np.ndarray = forth(direction)[0].detach().double().cpu().numpy()
         return found
 
     return LinearOperator((len(value), len(value)), matvec=product, dtype=np.float64)
