@@ -3,12 +3,14 @@
 Two estimates of the expected squared error on a fresh noisy observation. The *path's leave-one-out*
 divides each residual by 1 − h_ii, h_ii how far its own observation has pulled it (`gramian`):
 exact for a ridge fit (Allen's PRESS), to first order for a gradient flow. The *accumulated
-leave-one-out product* adds up, step by step, what each step promises to those that it did not see,
+leave-one-out product* adds up, step by step, what each step promises to those that it did not see
+(arXiv 2605.01172). Of the change of the training risk that is all but what each observation does to
+itself, so that it stands above the training risk by the *self-influence*
 
-    R(t) = R(0) − ∫ (1/n) Σ_i 2 r_i ḟ_i^(−i) dt,
+    R(t) = training risk(t) + ∫ 2 Σ_i K_ii r_i² dt.
 
-ḟ_i^(−i) the speed of output i on behalf of all rows but its own (arXiv 2605.01172): unbiased for
-fresh data at every step, and blind to what a step repeated on the same data remembers.
+Unbiased for fresh data at every step; on data that come again it charges a value for every visit,
+long after its direction has been fitted.
 """
 
 from __future__ import annotations
@@ -34,24 +36,18 @@ def leave_one_out_risk(residual: Tensor, leverage: Tensor) -> float:
     return float((residual / (1 - leverage).clamp_min(LEAST_DISTANCE)).square().mean())
 
 
-def promised_change(kernel: Tensor, residual: Tensor, observed: slice) -> float:
-    """Return the change of the population risk that one piece of path promises.
+def self_influence(diagonal: Tensor, before: Tensor, now: Tensor) -> float:
+    """Return 2 Σ_i ∫ K_ii r_i² dt over one piece of path, by the trapezoidal rule.
 
     Args:
-        kernel: A Aᵀ Δt (N, N), rows weighted so that the loss is ‖r‖².
-        residual: r (N,) in the same rows, in the middle of the piece.
-        observed: the n rows of the observations, all of one weight.
+        diagonal: K_ii Δt (n,) of the observations, rows weighted so that the loss is ‖r‖².
+        before: r (n,) in the same rows at the start of the piece.
+        now: r (n,) at its end.
 
     Returns:
-        −2 Σ_i r_i Σ_{j≠i} K_ij r_j (observations j scaled by n/(n − 1)), in the unit of ‖r_obs‖².
+        What of the fall of ‖r‖² each observation owes to itself, in the unit of ‖r‖².
     """
-    own = kernel[observed]
-    size = own.shape[0]
-    whole = own @ residual
-    data = own[:, observed] @ residual[observed]
-    alone = own[:, observed].diagonal() * residual[observed]
-    others = (whole - data) + (data - alone) * size / max(1, size - 1)
-    return float(-2 * (residual[observed] * others).sum())
+    return float((diagonal * (before.square() + now.square())).sum())
 
 
 @dataclass(frozen=True)

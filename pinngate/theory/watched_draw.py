@@ -25,7 +25,7 @@ from pinngate.theory.fitted_waves import (
     family_of,
     midpoints,
 )
-from pinngate.theory.foreseen_risk import leave_one_out_risk, promised_change
+from pinngate.theory.foreseen_risk import leave_one_out_risk, self_influence
 from pinngate.theory.gramian import FlowResponse, Response, ridge_response
 from pinngate.theory.partition import Partition, partition
 from pinngate.theory.recording import Recorder, Snapshot, noise_of, with_noise_of_draw
@@ -99,7 +99,7 @@ class Watch:
         self.line = line_of(session.problem, observations[0], reference)
         self.flow: FlowResponse | None = None
         self.first: Snapshot | None = None
-        self.promised = 0.0
+        self.self_influence = 0.0
 
     def plain(self, rows: Tensor) -> Tensor:
         """Return observation rows (N,) in the unit of the data, (n,)."""
@@ -116,9 +116,10 @@ class Watch:
         tests = metric.scaled(0.5 * (before.test_jacobian + now.test_jacobian))
         metric.reset()
         kernel = self.flow.advance(rows, tests)
-        middle = 0.5 * (before.residual + now.residual)
-        change = promised_change(kernel, middle, self.observed)
-        self.promised += change / float(self.factor.square().sum())
+        rows_seen = self.observed
+        own = kernel.diagonal()[rows_seen]
+        influence = self_influence(own, before.residual[rows_seen], now.residual[rows_seen])
+        self.self_influence += influence / float(self.factor.square().sum())
         return self.flow.response()
 
     def start(self, now: Snapshot) -> Tensor:
@@ -144,15 +145,14 @@ class Watch:
             "amplitudes": self._amplitudes(),
         }
         if response is None:
-            return found | {"path_risk": found["training_risk"], "promised_risk": None}
+            return found | dict.fromkeys(("path_risk", "promised_risk"), found["training_risk"])
         leverage = response.leverage(self.observed)
         data = partition(response, self.observed)
         found |= self._shares(data, "")
         found["effective_dimension"] = float(leverage.sum())
         found["path_risk"] = leave_one_out_risk(residual, leverage)
-        if self.flow is not None and self.first is not None:
-            at_start = float(self.plain(self.first.residual).square().mean())
-            found["promised_risk"] = at_start + self.promised
+        if self.flow is not None:
+            found["promised_risk"] = found["training_risk"] + self.self_influence
         return found
 
     def _std(self) -> float | None:

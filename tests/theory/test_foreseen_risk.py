@@ -10,7 +10,7 @@ from pinngate.theory.foreseen_risk import (
     judge_risk,
     leave_one_out_risk,
     mean_interval,
-    promised_change,
+    self_influence,
 )
 from pinngate.theory.gramian import ridge_response
 
@@ -33,36 +33,36 @@ def test_leave_one_out_of_a_ridge_fit_is_that_of_refitting() -> None:
     assert risk == pytest.approx(float(np.mean(np.square(errors))))
 
 
-def test_promise_leaves_out_what_each_value_does_to_itself() -> None:
-    """A kernel without exchange promises nothing; brute force over pairs otherwise."""
-    residual = randn(7, seed=2)
-    assert promised_change(torch.eye(7).double(), residual, slice(2, 7)) == 0.0
-    half = randn(7, 7, seed=3)
-    kernel, n = half @ half.T, 5
-    total = 0.0
-    for i in range(2, 7):
-        for j in range(7):
-            if j < 2:
-                total -= 2 * float(residual[i] * kernel[i, j] * residual[j])
-            elif j != i:
-                total -= 2 * float(residual[i] * kernel[i, j] * residual[j]) * n / (n - 1)
-    assert promised_change(kernel, residual, slice(2, 7)) == pytest.approx(total)
+def test_self_influence_is_the_diagonal_of_the_product() -> None:
+    """What pairs i ≠ j do is the whole fall of ‖r‖² less the self-influence."""
+    half, residual = randn(5, 5, seed=3), randn(5, seed=2)
+    kernel = half @ half.T
+    pairs = sum(
+        2 * float(residual[i] * kernel[i, j] * residual[j])
+        for i in range(5)
+        for j in range(5)
+        if i != j
+    )
+    whole = 2 * float(residual @ kernel @ residual)
+    own = self_influence(kernel.diagonal(), residual, residual)
+    assert whole - own == pytest.approx(pairs)
 
 
 def test_promise_of_the_first_step_is_unbiased() -> None:
-    """Mean over samples of the promise = mean change of the risk on new data, for n − 1 of n."""
+    """Mean change of training risk plus self-influence = mean change on new data, (n − 1)/n."""
     random = np.random.default_rng(0)
     n, truth, eta = 6, np.array([1.0, -0.5]), 1e-4
     told, came = [], []
     for _ in range(4000):
         rows = random.standard_normal((n, 2))
         values = rows @ truth + random.standard_normal(n)
-        weighted = torch.as_tensor(rows / np.sqrt(n))
-        residual = torch.as_tensor(-values / np.sqrt(n))
-        told.append(promised_change(2 * eta * weighted @ weighted.T, residual, slice(None)))
         weights = 2 * eta * rows.T @ values / n
+        diagonal = torch.as_tensor(2 * eta * (rows**2).sum(1) / n)
+        before, now = (torch.as_tensor(r / np.sqrt(n)) for r in (-values, rows @ weights - values))
+        change = float(now.square().sum() - before.square().sum())
+        told.append(change + self_influence(diagonal, before, now))
         came.append(np.sum((truth - weights) ** 2) - np.sum(truth**2))
-    assert np.mean(told) == pytest.approx(np.mean(came), rel=0.05)
+    assert np.mean(told) == pytest.approx(np.mean(came) * (n - 1) / n, rel=0.05)
 
 
 def test_judgement_of_a_curve() -> None:

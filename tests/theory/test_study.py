@@ -16,7 +16,7 @@ from pinngate.theory.studied_runs import study_runs
 SMALL = ["solve.network={width: 8, depth: 2, features: 2.0}", "solve.collocation=32"]
 OVERRIDES = {
     "gate": [*SMALL, "solve.optimizer=population-risk-adam", "solve.iterations=12"],
-    "ridge": ["solve.network={width: 10, depth: 1, activation: sin, features: 3}"],
+    "ridge": ["solve.network={width: 24, depth: 1, activation: sin, features: 3}"],
 }
 
 
@@ -56,7 +56,7 @@ def test_both_kinds_of_runs(folders, tmp_path: Path, monkeypatch, capsys) -> Non
     assert "exponent of diffusion" in printed
     shares = {(r["optimizer"], r["figure"]): r for r in rows_of(tmp_path / "shares.csv")}
     ridge = shares["population-risk-gauss-newton", "signal_in_channel"]
-    assert float(ridge["mean"]) > 0.99
+    assert float(ridge["mean"]) > 0.95
     assert all(float(r["mean"]) == 1 for (_, f), r in shares.items() if f == "is_bound_met")
     drawn = {path.name for path in (tmp_path / "figures").iterdir()}
     names = ["partition", "risk", "drift", "noise-spectrum", "kernel-1", "kernel-2"]
