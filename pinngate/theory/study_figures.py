@@ -36,7 +36,7 @@ BELOW = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.02), "frameon": False
 LEAST_SHOWN = 1e-12  # of a dissipated share: below is rounding
 TITLES = {  # as they fit above a column
     "population-risk-adam": "gated Adam",
-    "population-risk-adam, no gate": "the same, gate off",
+    "population-risk-adam, no gate": "gate off",
     "population-risk-gauss-newton": "Gauss–Newton",
     "adam": "Adam",
     "adamw": "AdamW",
@@ -183,6 +183,7 @@ def _walk(kind: str) -> Callable[[Axes, Study, bool], None]:
         plot.plot(times, start * times, color=GREY, lw=0.9, ls="--", label="slope 1, $T$")
         plot.set_xscale("log")
         plot.set_yscale("log")
+        plot.set_ylim(top=4 * plot.get_ylim()[1])  # room for the exponents
         label(plot, "steps $T$", f"displacement, rms\n{words}" if is_first else "")
 
     return draw
