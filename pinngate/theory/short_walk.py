@@ -17,6 +17,7 @@ import torch
 from pinngate.data.observations import ObservationSet
 from pinngate.errors import InputError
 from pinngate.optim.first_order import FirstOrder
+from pinngate.optim.parts import OwnOptimizer
 from pinngate.reference import Reference
 from pinngate.runs.training import Session, begin, limited_threads
 from pinngate.statement.problem import Problem
@@ -28,7 +29,15 @@ SLOWER = 64  # times: at the run's own rate the signal is used up after eight st
 REFUSED = "the first steps of a first-order optimizer alone are small enough to have a rate"
 
 
-def walk(problem: Problem, reference: Reference, draw: int, *, is_fresh: bool) -> dict[str, Any]:
+def walk(
+    problem: Problem,
+    reference: Reference,
+    draw: int,
+    *,
+    is_fresh: bool,
+    optimizer: OwnOptimizer | None = None,
+    slower: float = SLOWER,
+) -> dict[str, Any]:
     """Return displacements of the fitted values at the data's places, (times, n), as lists.
 
     Args:
@@ -36,19 +45,21 @@ def walk(problem: Problem, reference: Reference, draw: int, *, is_fresh: bool) -
         reference: its truth.
         draw: of the noise.
         is_fresh: whether the noise is drawn anew at each step.
+        optimizer: makes another than the problem's from parameters, such as plain gradient descent.
+        slower: by what its rate is divided.
 
     Raises:
         InputError: the optimizer is not a first-order one.
 
     Cost: as many steps as the last of `TIMES`.
     """
-    session = begin(problem, reference)
+    session = begin(problem, reference, optimizer=optimizer)
     stepper = session.stepper
     if not isinstance(stepper, FirstOrder):
         raise InputError(f"{session.problem.solve.optimizer} does not walk", expected=REFUSED)
     # constant from the first step on: no warm-up, and the cosine far away
     stepper.options = replace(stepper.options, warmup=1, iterations=10**9)
-    stepper.rates = [None if rate is None else rate / SLOWER for rate in stepper.rates]
+    stepper.rates = [None if rate is None else rate / slower for rate in stepper.rates]
     start, moved = _fitted(session), []
     for step in range(1, TIMES[-1] + 1):
         if is_fresh or step == 1:

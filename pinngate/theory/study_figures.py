@@ -299,7 +299,7 @@ def kernel_figure(study: Study) -> Figure:
                 values[kept],
                 lw=1.3,
                 color=(shade, shade, 0.6 + 0.4 * shade * 0.9),
-                label=f"iteration {time}",
+                label=f"step {time}",
             )
         plot.set_yscale("log")
         label(plot, "direction $j$", r"eigenvalue $\lambda_j$" if block == blocks[0] else "", block)
