@@ -283,6 +283,36 @@ def spectrum(
 
 
 @app.command()
+def theory(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="folders of runs")],
+    draws: Annotated[int, typer.Option(help="noise draws, the first the run's own", min=1)] = 3,
+    out: Annotated[
+        Path | None, typer.Option(help="folder of tables and figures [default: DIR/theory]")
+    ] = None,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Repeat a run and show where its signal and its noise went: channel, reservoir, drift, risk.
+
+    Draws that are there already are not run again. Several runs are shown side by side.
+    """
+    from pinngate.theory.studied_runs import study_runs
+
+    def show(words: str) -> None:
+        if not quiet:
+            print(words, file=sys.stderr)
+
+    command = " ".join(["pinngate", *sys.argv[1:]])
+    found = study_runs(folders, num_draws=draws, out=out, command=command, on_draw=show)
+    if json:
+        _print_json(found.summary())
+        return
+    for line in found.lines:
+        print(line)
+    print(f"tables and figures: {found.folder}")
+
+
+@app.command()
 def bench(
     suite: Annotated[str, typer.Argument(metavar="SUITE", help="a name or a YAML file")] = "quick",
     seeds: Annotated[

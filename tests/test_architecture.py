@@ -38,6 +38,7 @@ ROOMS = [
     "runs",
     "report",
     "solution",
+    "theory",
     "bench",
     "testing",
     "cli",
