@@ -34,9 +34,7 @@ from pinngate.statement.problem import SyntheticObservations
 from pinngate.streams import generator
 from pinngate.theory.step_metric import StepMetric
 
-NUM_LOGGED = (
-    24  # times; two and a half times as many change no digit of the shares (docs/theory.md)
-)
+NUM_LOGGED = 24  # times; two and a half times as many move no share by 0.0001
 CROWDING = 1.8  # power by which times crowd at the start, where everything moves
 NUM_COLLOCATION = 128  # reference points; twice as many move no share by more than 0.0004
 NUM_CONDITION = 16
