@@ -24,6 +24,7 @@ from pinngate.statement.problem import Problem
 from pinngate.theory.short_walk import walk
 from pinngate.theory.watched_draw import watched_draw
 from pinngate.theory.watched_kernel import watched_kernel
+from pinngate.writing import write_text
 
 STUDY = "theory/study"
 OnDraw = Callable[[str], None]
@@ -114,7 +115,7 @@ def _kept(path: Path, make: Callable[[], Any]) -> Any:
     if path.exists():
         return json.loads(path.read_text(encoding="utf-8"))
     made = make()
-    files.write_text(path, json.dumps(made))
+    write_text(path, json.dumps(made))
     return made
 
 

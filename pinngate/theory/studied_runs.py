@@ -20,10 +20,10 @@ from matplotlib.figure import Figure
 import pinngate
 from pinngate.errors import InputError
 from pinngate.report.style import png
-from pinngate.runs import files
 from pinngate.theory import study_figures as drawn
 from pinngate.theory import study_tables as tables
 from pinngate.theory.repeated_draws import OnDraw, Study, study
+from pinngate.writing import write_bytes, write_text
 
 NUM_DRAWS = 3  # the least from which shares of the fitted noise have an error
 
@@ -81,7 +81,7 @@ def study_runs(
     try:
         _write_tables(studies, target)
         _write_figures(studies, target / "figures")
-        files.write_text(target / "about.json", json.dumps(_about(studies, command), indent=2))
+        write_text(target / "about.json", json.dumps(_about(studies, command), indent=2))
     except OSError as error:
         raise InputError(f"cannot write to {target}: {error.strerror or error}") from None
     return StudiedRuns(studies, tables.summary_lines(studies), target)
@@ -136,7 +136,7 @@ def _write_figures(studies: Sequence[Study], folder: Path) -> None:
         figures["kernel" if len(studies) == 1 else f"kernel-{k + 1}"] = drawn.kernel_figure(one)
     for name, figure in figures.items():
         if figure is not None:
-            files.write_bytes(folder / f"{name}.png", png(figure))
+            write_bytes(folder / f"{name}.png", png(figure))
 
 
 def _about(studies: Sequence[Study], command: str) -> dict[str, Any]:

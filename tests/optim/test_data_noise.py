@@ -166,7 +166,7 @@ def test_physics_softens_once_more_where_tails_are_heavy() -> None:
     assert physics.is_full
 
 
-def test_a_set_that_the_fit_follows_moves_by_its_free_share() -> None:
+def test_a_set_moves_half_of_the_way() -> None:
     """At once to its target, it would swing: less noise, more weight, less residual."""
     plain = torch.full((211,), 0.1, dtype=torch.float64)
     noise = update(plain, 0.9)
@@ -175,4 +175,4 @@ def test_a_set_that_the_fit_follows_moves_by_its_free_share() -> None:
     noise.update(line_of(plain), fit_of(0.9), is_full=False)
     pooled = (200 * 0.1**2 + 8 * 0.2**2) / (200 * 0.98 + 8 * 0.1)
     target = (8 * 0.2**2 + POOLED * pooled) / (8 * 0.1 + POOLED)
-    assert noise.sizes["few"] ** 2 == pytest.approx(0.1 * target + 0.9 * first**2)
+    assert noise.sizes["few"] ** 2 == pytest.approx((target + first**2) / 2)

@@ -157,8 +157,8 @@ class DataNoise:
     def _balance(self, plain: Tensor, fit: RidgeFit, weights: RowWeights) -> None:
         """Let the sets' weights follow their noise.
 
-        A set's variance moves from s² to (Σr² + s² Σh)/n, as expectation maximisation has it: at
-        once to Σr²/Σ(1 − h) it would swing between sets that the fit follows freely.
+        A set's variance moves half of the way to Σr²/Σ(1 − h): all of it would swing between sets
+        that the fit follows freely, whose residuals fall as their weights rise.
         """
         sizes, inverse, total = {}, 0.0, 0
         square = plain[weights.observed].square().sum()
@@ -170,9 +170,8 @@ class DataNoise:
             if size is None:
                 own = float(plain[rows].square().sum()) + POOLED * pooled
                 variance = own / (float(freedom.sum()) + POOLED)
-                share = float(freedom.mean()) if name in self.sizes else 1.0
-                before = self.sizes.get(name, 0.0)
-                size = math.sqrt(share * variance + (1 - share) * before**2)
+                before = self.sizes.get(name)
+                size = math.sqrt(variance if before is None else (variance + before**2) / 2)
             sizes[name] = size or 1.0
             inverse += len(freedom) / sizes[name] ** 2
             total += len(freedom)
