@@ -244,8 +244,9 @@ def test_iterations_follow_those_of_the_dense_class(work, num_outliers):
     for key in ("loss", "leave_one_out_risk", "effective_dimension", "ridge", "gain_ratio"):
         assert found[0][key] == pytest.approx(exact[0][key], rel=1e-6 if work is EXACT else 5e-3)
     # Two ridges of the seventeen can have risks that agree to a thousandth, then either is chosen
-    # and thirty nonlinear iterations spread the difference; with eight probes that is usual.
-    close = 0.01 if work is EXACT else 0.15
+    # and thirty nonlinear iterations spread the difference, the more as the ridge is chosen anew in
+    # each of them; with eight probes that is usual.
+    close = 0.05 if work is EXACT else 0.15
     assert solver.score == pytest.approx(dense.score, rel=close)
     points = settings[0].points
     fields = [s.network(points).detach() for s in settings]

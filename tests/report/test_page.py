@@ -217,14 +217,14 @@ def test_a_failed_write_leaves_the_old_page(
     page = run_folder / "report.html"
     page.write_text("the old page", encoding="utf-8")
 
-    def full_disk(self: Path, target: Path) -> None:
+    def full_disk(source: Path, target: Path) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr(Path, "replace", full_disk)
+    monkeypatch.setattr("pinngate.writing.os.replace", full_disk)
     with pytest.raises(OSError, match="no space"):
         write(run_folder)
     assert page.read_text(encoding="utf-8") == "the old page"
-    assert not list(run_folder.rglob(".*"))
+    assert not list(run_folder.rglob("*.part"))
 
 
 def test_write_refuses_what_is_no_run(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -127,7 +128,7 @@ def stop_after(iterations: int, monkeypatch: pytest.MonkeyPatch) -> Callable[[],
 
     def interrupted(self: SecondOrder) -> None:
         if self.iteration == iterations:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)  # met when this iteration is done
         step(self)
 
     monkeypatch.setattr(SecondOrder, "step", interrupted)
