@@ -31,9 +31,8 @@ MAX_HEADER = 10_000  # bytes, as numpy itself allows
 ENCRYPTED = 0x1  # bit of the flags of a member
 COPIES = 3  # of what is read: as it stands, as numbers in double precision, and the chosen rows
 DAMAGED = (
-    zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, TypeError, AttributeError,
-    SyntaxError, KeyError, IndexError, OverflowError, NotImplementedError, RuntimeError,
-    UnicodeDecodeError, MemoryError, tokenize.TokenError,
+    zipfile.BadZipFile, zlib.error, struct.error, tokenize.TokenError, EOFError, ValueError,
+    TypeError, AttributeError, SyntaxError, LookupError, OverflowError, RuntimeError, MemoryError,
 )  # fmt: skip
 """What zipfile and numpy raise for files that are none."""
 
