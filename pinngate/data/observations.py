@@ -17,11 +17,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pinngate.data.noise_law import NoiseLaw
 from pinngate.data.quantities import true_values
 from pinngate.data.tables import Columns, Gaps, read_columns
 from pinngate.data.thinning import stratified_subset
 from pinngate.errors import DataError
-from pinngate.expression import Expression, Name
+from pinngate.expression import Call, Expression, Name
 from pinngate.geometry.region import NUM_PROBED, Region
 from pinngate.statement.in_memory import InMemoryTable
 from pinngate.statement.measurement import Mean
@@ -58,6 +59,8 @@ class ObservationSet:
         points: (n, axes); along the axes of a mean the middle of the domain.
         values: (n,), in the units of what is observed.
         std: (n,) known standard deviation of each value, or None: synthetic noise is not told.
+        law: how the noise follows the value, or None where it does not; `std` is then None.
+        before_log: the set as it was measured where its logarithms are fitted, else None.
         where: the plane that all points lie on, where the problem states one.
         source: where the values come from, in words.
         clean: (n,) values without noise, for judging only.
@@ -81,6 +84,13 @@ class ObservationSet:
     held_out: ObservationSet | None = None
     num_missing: int = 0
     notes: tuple[str, ...] = ()
+    law: NoiseLaw | None = None
+    before_log: ObservationSet | None = None
+
+    @property
+    def as_measured(self) -> ObservationSet:
+        """The set before logarithms were taken, itself where none were."""
+        return self.before_log or self
 
     @property
     def expression(self) -> Expression:
@@ -96,7 +106,12 @@ class ObservationSet:
         """Return the set of some of the values."""
         std, clean = (None if array is None else array[chosen] for array in (self.std, self.clean))
         return replace(
-            self, points=self.points[chosen], values=self.values[chosen], std=std, clean=clean
+            self,
+            points=self.points[chosen],
+            values=self.values[chosen],
+            std=std,
+            clean=clean,
+            before_log=None if self.before_log is None else self.before_log.rows(chosen),
         )
 
     def __post_init__(self) -> None:
@@ -143,19 +158,19 @@ def _synthetic(
     points = _places(problem, stated, generator(seed, name + "/places"))
     clean = true_values(problem, stated.of, stated.quantity, stated.mean, points, truth)
     noise = stated.noise
-    std = noise.std if noise.std is not None else (noise.relative or 0.0) * float(np.std(clean))
-    errors = standard_errors(noise, len(points), generator(seed, name + "/noise"))
+    values, words = _noisy(noise, clean, generator(seed, name + "/noise"), name)
     made = ObservationSet(
         name,
         label_of(stated),
         points,
-        clean + std * errors,
+        values,
         where=stated.where,
-        source=f"synthetic, {noise.kind} noise of standard deviation {std:.4g}",
+        source=f"synthetic, {words}",
         clean=clean,
         quantity=_seen(stated),
         mean=stated.mean,
     )
+    made = under_noise(made, noise)
     fraction = stated.holdout.fraction if stated.holdout is not None else None
     return made if fraction is None else _split(made, fraction, seed)
 
@@ -169,6 +184,72 @@ def _split(whole: ObservationSet, fraction: float, seed: int) -> ObservationSet:
         raise DataError(f"{whole.name}: one value cannot be fitted and held out")
     held_out = whole.rows(np.sort(order[:count]))
     return replace(whole.rows(np.sort(order[count:])), held_out=replace(held_out, notes=()))
+
+
+def _noisy(noise: Noise, clean: Array, random: np.random.Generator, name: str) -> tuple[Array, str]:
+    """Return values (n,) that scatter about clean ones, and the noise in words.
+
+    Raises:
+        DataError: counts of a negative mean, or factors on what is not positive.
+    """
+    if noise.kind in ("poisson", "log-normal"):
+        _refuse_not_positive(clean, noise.kind, name)
+    if noise.kind == "poisson":
+        return random.poisson(clean).astype(np.float64), "counts"
+    errors = standard_errors(noise, len(clean), random)
+    if noise.kind == "log-normal":
+        factor = noise.factor or 1.0
+        return clean * factor**errors, f"log-normal noise of factor {factor:.4g}"
+    if noise.kind == "proportional":
+        share = noise.relative or 0.0
+        return clean * (1 + share * errors), f"noise of {share:.4g} of each value"
+    std = noise.std if noise.std is not None else (noise.relative or 0.0) * float(np.std(clean))
+    words = f"{noise.kind} noise of standard deviation {std:.4g}"
+    return clean + std * errors, words
+
+
+def _refuse_not_positive(values: Array, kind: str, name: str) -> None:
+    least = float(values.min())
+    if least < 0 or (least == 0 and kind == "log-normal"):
+        raise DataError(
+            f"{name}: the least value is {least:g}",
+            expected="counts of 0 or more" if kind == "poisson" else "values above 0",
+            hint=f"noise of the kind {kind} is that of such values",
+        )
+
+
+def under_noise(made: ObservationSet, noise: Noise | None) -> ObservationSet:
+    """Return a set as its noise wants it to be fitted.
+
+    Values with log-normal noise are fitted by their logarithms, whose noise is Gaussian; noise
+    that follows the values gets its law.
+
+    Raises:
+        DataError: values are not positive where they have to be.
+    """
+    if noise is None or noise.kind not in ("log-normal", "proportional", "poisson"):
+        return made
+    if noise.kind != "proportional":
+        _refuse_not_positive(made.values, noise.kind, made.name)
+    if noise.kind != "log-normal":
+        known = None if made.clean is not None else noise.relative
+        return replace(made, std=None, law=NoiseLaw.of(noise.kind, made.values, known))
+    if made.mean is not None:
+        raise DataError(
+            f"{made.name}: the noise of a mean is log-normal",
+            expected="noise of the kind proportional, which is alike where it is small",
+        )
+    is_told = made.clean is None and noise.factor is not None
+    std = np.full(len(made.values), math.log(noise.factor or 1.0)) if is_told else None
+    return replace(
+        made,
+        of=f"log({made.of})",
+        values=np.log(made.values),
+        clean=None if made.clean is None else np.log(made.clean),
+        std=std,
+        quantity=Call("log", made.expression),
+        before_log=made,
+    )
 
 
 def standard_errors(noise: Noise, count: int, random: np.random.Generator) -> Array:
@@ -326,7 +407,7 @@ def _read_set(
         raise columns.whole_fault(f"every value of {labels.value} is missing")
     _refuse_extreme(columns, labels.value, values)
     num_missing = size - measured.size
-    return ObservationSet(
+    made = ObservationSet(
         name,
         label_of(stated),
         points[measured],
@@ -338,6 +419,7 @@ def _read_set(
         num_missing=num_missing,
         notes=(f"{num_missing:,} of {size:,} values missing",) if num_missing else (),
     )
+    return under_noise(made, stated.noise)
 
 
 def _refuse_extreme(columns: Columns, name: str, values: Array) -> None:
@@ -359,7 +441,7 @@ def _refuse_extreme(columns: Columns, name: str, values: Array) -> None:
 
 def _assumed_std(noise: Noise | None, values: Array) -> float:
     """Return the standard deviation that the problem states of measured values, 0 for none."""
-    if noise is None:
+    if noise is None or noise.kind == "proportional":
         return 0.0
     return noise.std or (noise.relative or 0.0) * float(np.std(values))
 

@@ -107,6 +107,9 @@ def _std_of(data: ObservationSet, noise_std: Mapping[str, float]) -> Array:
     if std is None:
         raise Unavailable(f"the noise of {data.name} is not known")
     values = np.broadcast_to(np.asarray(std, dtype=float), (len(data.points),))
+    if data.law is not None and data.clean is not None:
+        shape = data.law.shape(data.clean)
+        values = values * shape / np.sqrt(np.mean(shape**2))
     if not np.all(values > 0):
         raise Unavailable(f"{data.name} carries no noise")
     return values

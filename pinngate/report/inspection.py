@@ -292,12 +292,17 @@ def _observations(problem: Problem) -> Iterator[str]:
 def _synthetic(observed: SyntheticObservations) -> str:
     place = "the whole domain" if observed.where is None else str(observed.where)
     noise = observed.noise
-    size = f"{noise.std:g}" if noise.std is not None else f"{noise.relative:.3g} of the spread"
+    size = f" of {noise.std:g}" if noise.std is not None else ""
+    if noise.factor is not None:
+        size = f" of a factor of {noise.factor:.3g}"
+    elif noise.relative is not None:
+        of = "each value" if noise.kind == "proportional" else "the spread"
+        size = f" of {noise.relative:.3g} of {of}"
     layout: str | dict[str, int] = observed.layout
     if isinstance(layout, dict):
         layout = "grid of " + " by ".join(f"{n} along {a}" for a, n in layout.items())
     line = f"{observed.count} values of {label_of(observed)} on {place}, {layout}"
-    return f"{line}, {noise.kind} noise of {size}"
+    return f"{line}, {noise.kind} noise{size}"
 
 
 def _truth(problem: Problem) -> Iterator[str]:

@@ -124,13 +124,20 @@ def _layout(stated: SyntheticObservations) -> str:
 
 
 def _noise(noise: Noise) -> str:
-    size = (
-        f"standard deviation {significant(noise.std)}"
-        if noise.std is not None
-        else f"{percent(noise.relative)} of the field's standard deviation"
-    )
+    size = "its size estimated"
+    if noise.std is not None:
+        size = f"standard deviation {significant(noise.std)}"
+    elif noise.factor is not None:
+        size = f"a factor of {significant(noise.factor)}"
+    elif noise.relative is not None:
+        of = "each value" if noise.kind == "proportional" else "the field's standard deviation"
+        size = f"{percent(noise.relative)} of {of}"
+    if noise.kind == "poisson":
+        return "the noise of counts (Poisson)"
     kind = {
         "gaussian": "Gaussian noise",
+        "log-normal": "log-normal noise",
+        "proportional": "noise in proportion to the value",
         "student-t": "heavy-tailed noise (Student t, three degrees of freedom)",
         "outliers": f"Gaussian noise with {percent(noise.fraction)} outliers "
         f"{significant(noise.scale)} times as large",

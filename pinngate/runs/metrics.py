@@ -6,6 +6,7 @@ that does not apply is None.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from pinngate.data.observations import ObservationSet
 from pinngate.inference.posterior import CoefficientInterval
 from pinngate.points.grid import Grid
-from pinngate.statement.problem import Problem, SyntheticObservations
+from pinngate.statement.problem import Noise, Problem, SyntheticObservations
 
 Z_95 = 1.959963984540054
 
@@ -59,10 +60,21 @@ def true_noise(problem: Problem, observations: Sequence[ObservationSet]) -> dict
     found = {}
     for stated, made in zip(problem.observations, observations, strict=True):
         if isinstance(stated, SyntheticObservations) and made.clean is not None:
-            noise = stated.noise
-            spread = float(np.std(made.clean))
-            found[made.name] = noise.std if noise.std is not None else noise.relative * spread  # type: ignore[operator]
+            found[made.name] = _true_std(stated.noise, made.clean)
     return found
+
+
+def _true_std(noise: Noise, clean: np.ndarray) -> float:
+    """Return the root mean square of the noise that clean values (n,) were given."""
+    if noise.kind == "log-normal":
+        return math.log(noise.factor or 1.0)
+    if noise.kind == "poisson":
+        return float(np.sqrt(np.mean(clean)))
+    if noise.std is not None:
+        return noise.std
+    is_proportional = noise.kind == "proportional"
+    size = np.sqrt(np.mean(clean**2)) if is_proportional else np.std(clean)
+    return float(noise.relative or 0.0) * float(size)
 
 
 def coefficient_metrics(

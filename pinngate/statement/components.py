@@ -127,18 +127,29 @@ class Noise:
     """How observations scatter about the field.
 
     `std` is in data units; `relative` is a fraction of the standard deviation of the clean values
-    (exactly one of the two is given). ``student-t`` has three degrees of freedom, scaled to the
-    stated standard deviation. ``outliers`` replaces a `fraction` of gaussian errors by errors of
-    `scale` standard deviations. `model` is a model of the caller's own, a
+    (one of the two is given, or none where it is estimated). ``student-t`` has three degrees of
+    freedom, scaled to the stated standard deviation. ``outliers`` replaces a `fraction` of gaussian
+    errors by errors of `scale` standard deviations. ``log-normal`` values are off by factors,
+    `factor` being exp of the standard deviation of their logarithm; ``proportional`` ones by a share
+    `relative` of the value; ``poisson`` ones are counts. `model` is a model of the caller's own, a
     `pinngate.inference.noise_model.NoiseModel`, which no file can state; `kind` is then ``own``.
     """
 
     std: float | None = None
     relative: float | None = None
-    kind: Literal["gaussian", "student-t", "outliers", "own"] = "gaussian"
+    kind: Literal[
+        "gaussian", "student-t", "outliers", "log-normal", "proportional", "poisson", "own"
+    ] = "gaussian"
     fraction: float = 0.1
     scale: float = 10.0
     model: object | None = None
+    factor: float | None = None
+
+    @property
+    def is_stated(self) -> bool:
+        """Whether its size is known."""
+        sizes = (self.std, self.relative, self.factor)
+        return self.kind == "poisson" or any(size is not None for size in sizes)
 
 
 @dataclass(frozen=True)

@@ -43,10 +43,8 @@ class FittedRecord:
         self._values = np.concatenate([data.values for data in sets])
         column = model.problem.axes.index("t")
         self._times = np.concatenate([data.points[:, column] for data in sets])
-        ends = np.cumsum([len(data.values) for data in sets]).tolist()
-        parts = [slice(e - len(data.values), e) for e, data in zip(ends, sets, strict=True)]
         self._spreads = [float(np.std(d.values)) or _largest(d.values) for d in sets]
-        self.noise = NoiseScales(parts, [data.std for data in sets], self._spreads)
+        self.noise = NoiseScales(sets, self._spreads)
         self.resolution = model.first_resolution(NUM_NODES[model.accuracy], TOLERANCE)
         self._last: tuple[Solution, Iterate] | None = None
 

@@ -10,13 +10,14 @@ and `through_solver`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
+from pinngate.data.observations import ObservationSet
 from pinngate.optim.direct_fit.block_ridges import Ridges
 
 Array = NDArray[np.float64]
@@ -41,31 +42,41 @@ Model = Callable[[Array], Iterate | None]
 class NoiseScales:
     """Standard deviations of all values; those of sets that state none follow the residuals.
 
+    Where noise follows what is measured (`data.noise_law`), they follow the fit as well.
+
     Args:
-        parts: the values of each set.
-        stated: standard deviations (n,) of each set, or None.
+        sets: the observations, one below the other.
         sizes: where those start that are not stated.
 
     Attributes:
+        parts: the values of each set.
+        values: the standard deviations, (n,).
         active: which values count, (n,); residuals of others are zero.
     """
 
-    def __init__(self, parts: list[slice], stated: list[Array | None], sizes: list[float]) -> None:
-        self.parts, self.stated = parts, stated
-        self.values = np.ones(parts[-1].stop if parts else 0)
-        for part, std, size in zip(parts, stated, sizes, strict=True):
-            self.values[part] = size if std is None else std
+    def __init__(self, sets: Sequence[ObservationSet], sizes: Sequence[float]) -> None:
+        ends = np.cumsum([len(data.values) for data in sets]).tolist()
+        self.sets = list(sets)
+        self.parts = [slice(e - len(d.values), e) for e, d in zip(ends, sets, strict=True)]
+        starts = [size if d.std is None else d.std for d, size in zip(sets, sizes, strict=True)]
+        sizes_of = zip(starts, sets, strict=True)
+        self.values = np.concatenate([np.broadcast_to(s, d.values.shape) for s, d in sizes_of])
         self.active = np.ones(len(self.values), dtype=bool)
         self._least = [1e-9 * size for size in sizes]
 
     def follow(self, residual: Array, leverage: Array | None = None) -> None:
         """Take the root mean square of residuals (n,), freed of what the fit took from them."""
-        for part, std, least in zip(self.parts, self.stated, self._least, strict=True):
-            if std is None:
-                r = residual[part]
-                taken = 0.0 if leverage is None else float(leverage[part].sum())
-                count = max(int(self.active[part].sum()) - taken, 1.0)
-                self.values[part] = max(float(np.sqrt(np.square(r).sum() / count)), least)
+        for part, data, least in zip(self.parts, self.sets, self._least, strict=True):
+            if data.std is not None:
+                continue
+            shape = 1.0 if data.law is None else data.law.shape(data.values + residual[part])
+            if data.law is not None and data.law.factor is not None:
+                self.values[part] = data.law.factor * shape
+                continue
+            r = residual[part] / shape
+            taken = 0.0 if leverage is None else float(leverage[part].sum())
+            count = max(int(self.active[part].sum()) - taken, 1.0)
+            self.values[part] = shape * max(float(np.sqrt(np.square(r).sum() / count)), least)
 
 
 class LevenbergMarquardt:

@@ -32,6 +32,8 @@ def has_outliers(fit: DirectFit, sets: Sequence[ObservationSet], time: int) -> b
     """
     for data in sets:
         residuals = fit.residuals[data.name]
+        if data.law is not None:
+            residuals = residuals / data.law.shape(data.values - residuals)
         if np.mean(np.square(residuals)) < EXACT * np.mean(np.square(data.values)):
             continue
         if fit_noise(torch.as_tensor(residuals), OUTLIERS).is_heavy:

@@ -328,7 +328,7 @@ def _first_values(form: MarchingForm, sets: Sequence[ObservationSet]) -> Guess |
     if form.axis is not None:
         return None
     rows, right = [np.zeros(len(problem.unknowns))], [0.0]
-    for data in sets:
+    for data in (one.as_measured for one in sets):
         linear, rest = coefficients_of(data.expression, set(problem.unknowns))
         parts = [linear.get(f, ZERO) for f in problem.unknowns]
         first = int(np.argmin(data.points[:, 0]))
@@ -349,7 +349,7 @@ def _state_sizes(form: MarchingForm, sets: Sequence[ObservationSet]) -> Array:
     """Return a size of each state: of the observed field, that over the duration for rates."""
     start, end = form.problem.domain["t"]
     seen: dict[str, float] = {}
-    for data in sets:
+    for data in (one.as_measured for one in sets):
         if data.is_of_field:
             size = float(np.abs(data.values).max())
             seen[data.of] = max(seen.get(data.of, 0.0), size)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from pinngate.data.noise_law import NoiseLaw
 from pinngate.inference.noise_model import (
     GaussianNoise,
     NoiseModel,
@@ -21,7 +23,8 @@ from pinngate.inference.noise_model import (
     from_state,
     to_state,
 )
-from pinngate.linear.linearisation import Linearisation
+from pinngate.linear.jacobian import Batches
+from pinngate.linear.linearisation import Linearisation, NoiseRoots
 from pinngate.linear.system import RidgeFit
 from pinngate.model.row_weights import RowWeights
 
@@ -45,6 +48,24 @@ class Verdict(Enum):
     FROZEN = "frozen"
 
 
+@dataclass(frozen=True)
+class TermLaw:
+    """The law by which the noise of one term follows what is fitted.
+
+    Attributes:
+        law: of its set.
+        scale: of the term's residuals, in data units.
+    """
+
+    law: NoiseLaw
+    scale: float
+
+    def shape(self, values: Tensor, residuals: Tensor) -> Tensor:
+        """Return g, over the scale, of fits that differ from values (n,) by residuals."""
+        shape: Tensor = self.law.shape(values + self.scale * residuals) / self.scale
+        return shape
+
+
 class DataNoise:
     """Noise of the observation terms, in units of the rows.
 
@@ -57,6 +78,7 @@ class DataNoise:
         sizes: noise of each term by which they were found.
         own: models of the caller's own, by term; they are fitted where others are chosen.
         stated: noise of the terms whose data state it; the others' is estimated.
+        laws: of the terms whose noise follows what is fitted.
         is_judging: whether the tails are judged, or were.
         num_refits: under full physics since then.
     """
@@ -67,7 +89,9 @@ class DataNoise:
         self.precision = dict.fromkeys(names, 1.0)
         self.sizes: dict[str, float] = {}
         self.own: Mapping[str, NoiseModel] = {}
-        self.stated: Mapping[str, float] = {}
+        self.stated: dict[str, float] = {}
+        self.laws: dict[str, TermLaw] = {}
+        self._lawful: dict[str, Tensor] = {}
         self.is_judging = False
         self.num_refits = 0
 
@@ -76,18 +100,46 @@ class DataNoise:
         if not self.is_judging:
             self.is_judging, self.num_refits = True, 0
 
-    def row_roots(self, plain: Tensor, weights: RowWeights) -> Tensor:
-        """Return the factor on each row (N,): relative precision times √ω of its model.
+    def row_roots(self, batches: Batches) -> NoiseRoots:
+        """Return what gives every row its factor: relative precision times √ω of its model.
 
         Args:
-            plain: residuals, (N,).
-            weights: say which rows are whose; those of other terms keep one.
+            batches: points and data of every term.
+
+        Returns:
+            Plain residuals (N,) and weights, which say which rows are whose, to roots (N,); rows
+            of other terms keep one.
         """
-        roots = torch.ones_like(plain)
-        for name, model in self.models.items():
-            rows = weights.slices[name]
-            roots[rows] = self.precision[name] * model.weights(plain[rows]).sqrt()
-        return roots
+
+        def roots_of(plain: Tensor, weights: RowWeights) -> Tensor:
+            roots = torch.ones_like(plain)
+            for name, model in self.models.items():
+                rows = weights.slices[name]
+                if name in self.laws:
+                    self._follow(name, batches[name].columns["@value"], plain, weights)
+                alike = self._alike(name, plain[rows])
+                roots[rows] = self.precision[name] * model.weights(alike).sqrt()
+                roots[rows] = self._alike(name, roots[rows])
+            return roots
+
+        return roots_of
+
+    def _follow(self, name: str, values: Tensor, plain: Tensor, weights: RowWeights) -> None:
+        """Find the factors that make the rows of a term alike in noise, of geometric mean one.
+
+        With that mean the weighted mean square is the variance of the same likelihood, whatever
+        the fit, so that risks compare.
+        """
+        own = self.laws[name]
+        shape = own.shape(values, weights.unweighted(name, plain))
+        middle = shape.log().mean().exp()
+        if own.law.factor is not None:
+            self.stated[name] = own.law.factor * float(middle) * weights.by_term[name]
+        self._lawful[name] = middle / shape
+
+    def _alike(self, name: str, rows: Tensor) -> Tensor:
+        """Return rows of a term with these factors."""
+        return rows * self._lawful[name] if name in self._lawful else rows
 
     def risk(self, errors: Tensor, weights: RowWeights) -> float:
         """Return the mean of errors² over all observations, by likelihood where tails are heavy.
@@ -130,10 +182,14 @@ class DataNoise:
         """
         is_refitted = self.is_judging and self.num_refits < NUM_REFITS
         had_heavy_tails = self.has_heavy_tails
+        alike = line.plain.clone()
+        for name in self.laws:
+            rows = line.weights.slices[name]
+            alike[rows] = self._alike(name, line.plain[rows])
         if is_refitted:
-            self._refit(line.plain, fit, line.weights)
+            self._refit(alike, fit, line.weights)
         if self.is_balanced and (is_refitted or not is_full):
-            self._balance(line.plain, fit, line.weights)
+            self._balance(alike, fit, line.weights)
         if not is_refitted:
             return None
         if self.has_heavy_tails and not had_heavy_tails:
@@ -141,7 +197,7 @@ class DataNoise:
         return self._count_refit() if is_full else None
 
     def _refit(self, plain: Tensor, fit: RidgeFit, weights: RowWeights) -> None:
-        for name in self.models:
+        for name in [name for name in self.models if name not in self.laws]:
             freedom = 1 - fit.leverage[weights.among_observed(name)]
             fitted = self.own[name].fitted if name in self.own else fit_noise
             self.models[name] = fitted(plain[weights.slices[name]] / freedom.sqrt())

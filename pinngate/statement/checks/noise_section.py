@@ -11,46 +11,75 @@ from pinngate.statement.checks.scope import Scope
 from pinngate.statement.checks.source import Place
 from pinngate.statement.components import Noise
 
-LEVELS = ("std", "relative")
+SIZES = {
+    "gaussian": ("std", "relative"),
+    "student-t": ("std", "relative"),
+    "outliers": ("std", "relative"),
+    "log-normal": ("factor",),
+    "proportional": ("relative",),
+    "poisson": (),
+}
 OF_OUTLIERS = ("fraction", "scale")
+EXAMPLES = {
+    "gaussian": "{std: 0.3}, or {relative: 0.05} of the standard deviation of the clean values",
+    "log-normal": "{kind: log-normal, factor: 1.2}",
+    "proportional": "{kind: proportional, relative: 0.1} of each value",
+}
 
 
-def build_noise(scope: Scope, section: NoiseSection, place: Place, *, allow_zero: bool) -> Noise:
-    """Read one noise model; a level of zero stands for exact values where it is allowed.
+def build_noise(scope: Scope, section: NoiseSection, place: Place, *, is_measured: bool) -> Noise:
+    """Read one noise model.
+
+    A size of zero stands for exact values where they are synthetic; that of measured values may be
+    left to be estimated.
 
     Raises:
-        InputError: not exactly one level is stated, or a number is out of range.
+        InputError: not exactly one size is stated where one is needed, or a number is out of range.
     """
-    if (section.std is None) == (section.relative is None):
+    sizes = SIZES[section.kind]
+    _refuse_other_keys(scope, section, place)
+    given = [key for key in sizes if getattr(section, key) is not None]
+    is_needed = not is_measured or section.kind == "gaussian"
+    if len(given) > 1 or (not given and sizes and is_needed):
+        found = "both" if given else "neither" if len(sizes) > 1 else "no"
+        word = " and " if given else " nor "
         raise InputError(
-            "noise has both 'std' and 'relative'"
-            if section.std is not None
-            else "noise has neither 'std' nor 'relative'",
+            f"noise has {found} {word.join(repr(key) for key in sizes)}",
             span=scope.source.key(place),
-            expected="one of the two: {std: 0.3}, or {relative: 0.05} of the standard "
-            "deviation of the clean values",
+            expected=f"one size: {EXAMPLES.get(section.kind, EXAMPLES['gaussian'])}",
         )
     values = {}
-    for key in (*LEVELS, *OF_OUTLIERS):
+    for key in (*sizes, *OF_OUTLIERS):
         value = getattr(section, key)
-        if value is None:
-            continue
-        inner = (*place, key)
-        if key in OF_OUTLIERS and section.kind != "outliers":
-            raise InputError(
-                f"'{key}' goes with 'kind: outliers' only",
-                span=scope.source.key(inner),
-                expected=f"no '{key}', or kind: outliers",
-            )
-        values[key] = scope.number(value, inner, f"'{key}'")
-        _check_range(scope, key, values[key], inner, allow_zero and key in LEVELS)
+        if value is not None:
+            inner = (*place, key)
+            values[key] = scope.number(value, inner, f"'{key}'")
+            _check_range(scope, key, values[key], inner, not is_measured and key in sizes)
     return Noise(kind=section.kind, **values)
 
 
+def _refuse_other_keys(scope: Scope, section: NoiseSection, place: Place) -> None:
+    """Refuse a key that goes with another kind of noise."""
+    own = (*SIZES[section.kind], *(OF_OUTLIERS if section.kind == "outliers" else ()))
+    for key in ("std", "relative", "factor", *OF_OUTLIERS):
+        if key in own or getattr(section, key) is None:
+            continue
+        kinds = [kind for kind, sizes in SIZES.items() if key in sizes] or ["outliers"]
+        raise InputError(
+            f"'{key}' goes with 'kind: {kinds[0]}' only"
+            if len(kinds) == 1
+            else f"'{key}' does not go with 'kind: {section.kind}'",
+            span=scope.source.key((*place, key)),
+            expected=f"no '{key}', or kind: {' or '.join(kinds)}",
+        )
+
+
 def _check_range(scope: Scope, key: str, number: float, place: Place, allow_zero: bool) -> None:
-    """Refuse a negative number, zero unless it is allowed, and a fraction of one or more."""
+    """Refuse a number that is too small, and a fraction of one or more."""
     expected = ""
-    if number < 0 or (number == 0 and not allow_zero):
+    if key == "factor":
+        expected = "" if number > 1 else "more than 1"
+    elif number < 0 or (number == 0 and not allow_zero):
         expected = "0 or more" if allow_zero else "more than 0"
     elif key == "fraction" and number >= 1:
         expected = "a value between 0 and 1"

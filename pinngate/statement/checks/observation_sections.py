@@ -91,7 +91,7 @@ def _measured(
     if isinstance(section.file, GivenValues) and section.file.noise_model is not None:
         noise = Noise(kind="own", model=section.file.noise_model)
     if section.noise is not None:
-        noise = build_noise(scope, section.noise, (*place, "noise"), allow_zero=False)
+        noise = build_noise(scope, section.noise, (*place, "noise"), is_measured=True)
     return MeasuredObservations(
         " ".join(of.split()),
         file,
@@ -227,7 +227,7 @@ def _synthetic(
 ) -> StatedObservations:
     """Read one set of synthetic values."""
     section_noise = _synthetic_keys(scope, section, place)
-    noise = build_noise(scope, section_noise, (*place, "noise"), allow_zero=True)
+    noise = build_noise(scope, section_noise, (*place, "noise"), is_measured=False)
     where = scope.plane(section.where, (*place, "where")) if section.where is not None else None
     mean = _mean(scope, section.mean, (*place, "mean"))
     averaged = mean.axes if mean is not None and mean.width is None else ()

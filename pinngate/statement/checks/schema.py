@@ -233,16 +233,30 @@ class ConditionSection(Section):
 
 
 class NoiseSection(Section):
-    """How observations scatter about the field: `std` or `relative`, one of the two."""
+    """How observations scatter about the field.
+
+    One size: `std` or `relative`, or with `log-normal` `factor`; counts (`poisson`) have none. Of
+    measured values it may be left out and is then estimated.
+    """
 
     std: NumberOrFormula | None = Field(None, description="standard deviation, in data units")
     relative: NumberOrFormula | None = Field(
-        None, description="standard deviation as a fraction of that of the clean values"
+        None,
+        description="standard deviation as a fraction of that of the clean values; with "
+        "`proportional`, of each value",
     )
-    kind: Literal["gaussian", "student-t", "outliers"] = Field(
-        "gaussian",
-        description="`student-t` has three degrees of freedom, scaled to the standard deviation; "
-        "`outliers` replaces a fraction of gaussian errors by larger ones",
+    factor: NumberOrFormula | None = Field(
+        None,
+        description="with `log-normal` only: the factor by which a value is typically off, above 1",
+    )
+    kind: Literal["gaussian", "student-t", "outliers", "log-normal", "proportional", "poisson"] = (
+        Field(
+            "gaussian",
+            description="`student-t` has three degrees of freedom, scaled to the standard "
+            "deviation; `outliers` replaces a fraction of gaussian errors by larger ones; "
+            "`log-normal` errors are factors, of positive values; `proportional` ones are a share "
+            "of the value; `poisson` is that of counts",
+        )
     )
     fraction: NumberOrFormula | None = Field(
         None,
