@@ -6,6 +6,7 @@ The run folder keeps this text, so that running it again gives the same numbers:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -28,6 +29,7 @@ from pinngate.statement.problem import (
     MeasuredObservations,
     Noise,
     Plane,
+    Prior,
     Problem,
     StatedObservations,
     Truth,
@@ -176,11 +178,19 @@ def _present(values: Mapping[str, Any]) -> _Line:
 def _coefficient(coefficient: Coefficient | CoefficientField) -> _Line:
     values = {f.name: getattr(coefficient, f.name) for f in fields(coefficient)}
     del values["name"]
+    if isinstance(coefficient, Coefficient) and coefficient.prior is not None:
+        values["prior"] = _prior(coefficient.prior)
     if isinstance(coefficient, CoefficientField) and coefficient.truth is not None:
         values["truth"] = to_text(coefficient.truth)
     if coefficient.lower == 0.0:
         values = {"initial": values["initial"], "positive": True} | values | {"lower": None}
     return _present(values)
+
+
+def _prior(prior: Prior) -> _Line:
+    if prior.is_of_logarithm:
+        return _Line({"median": math.exp(prior.mean), "factor": math.exp(prior.std)})
+    return _Line({"mean": prior.mean, "std": prior.std})
 
 
 def _noise(noise: Noise | None) -> _Line | None:

@@ -60,6 +60,7 @@ class ObservationSet:
         values: (n,), in the units of what is observed.
         std: (n,) known standard deviation of each value, or None: synthetic noise is not told.
         law: how the noise follows the value, or None where it does not; `std` is then None.
+        is_prior: whether it stands for what is known of a coefficient beforehand.
         before_log: the set as it was measured where its logarithms are fitted, else None.
         where: the plane that all points lie on, where the problem states one.
         source: where the values come from, in words.
@@ -86,6 +87,7 @@ class ObservationSet:
     notes: tuple[str, ...] = ()
     law: NoiseLaw | None = None
     before_log: ObservationSet | None = None
+    is_prior: bool = False
 
     @property
     def as_measured(self) -> ObservationSet:

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from pinngate.errors import InputError
 from pinngate.inference.linearised_fit import LinearisedFit, fit_at_weights
-from pinngate.inference.series import Correlation, correlation, groups_of
+from pinngate.inference.series import Correlation, correlation, groups_of, parted
 from pinngate.linear.forms import Trial
 from pinngate.linear.gram import UNDETERMINED, inverse_gram
 from pinngate.linear.jacobian import Batches, write_rows
@@ -295,6 +295,8 @@ def residual_correlation(fit: LinearisedFit) -> tuple[Correlation, NDArray[np.in
         return None
     labels, kind = groups
     found = correlation(points, fit.residual.double().cpu().numpy(), sets, labels, kind, fit.time)
+    if found is not None and kind == "series" and fit.time is not None:
+        labels = parted(labels, points[:, fit.time], found.coefficient)
     return None if found is None else (found, labels)
 
 

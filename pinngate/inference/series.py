@@ -26,6 +26,7 @@ MOST_SERIES = 20  # beyond, places are a field of sensors whose misfits are alik
 LEAST_LENGTH = 4  # values of a series, on average
 NUM_HALVINGS = 4  # sixteen blocks: enough for a variance, each wider than most misfits
 LEVEL = 0.01
+FORGOTTEN = 0.05  # correlation at which values of a series count as strangers
 CLEAR = 0.1  # a smaller correlation widens no interval by more than a tenth
 
 
@@ -111,6 +112,31 @@ def correlation(
     return Correlation(total / size, p_value, int(groups.max()) + 1, kind)
 
 
+def parted(groups: Labels, along: Array, coefficient: float) -> Labels:
+    """Cut series into pieces as long as residuals remember, the groups of a variance.
+
+    Residuals whose neighbours are correlated by ρ have forgotten each other, ρ^L < FORGOTTEN, after
+    L values; a piece is at least as long, and a series shorter than two of them is one.
+
+    Args:
+        groups: the series of each value, (n,).
+        along: their places in it, (n,).
+        coefficient: ρ.
+    """
+    length = LEAST_LENGTH
+    if coefficient > FORGOTTEN:
+        memory = math.log(FORGOTTEN) / math.log(min(coefficient, 1 - 1e-9))
+        length = max(LEAST_LENGTH, math.ceil(memory))
+    found, count = np.empty_like(groups), 0
+    for group in range(int(groups.max()) + 1):
+        rows = np.flatnonzero(groups == group)
+        rows = rows[np.argsort(along[rows], kind="stable")]
+        pieces = max(1, len(rows) // length)
+        found[rows] = count + np.arange(len(rows)) * pieces // len(rows)
+        count += pieces
+    return found
+
+
 def correlation_in_set(points: Array, residuals: Array, time: int) -> Correlation | None:
     """Return the correlation of neighbouring residuals (n,) of one set; None where it is untested.
 
@@ -164,4 +190,4 @@ def _nearest(points: Array, sets: Labels) -> tuple[Labels, Labels]:
     return unique[:, 0], unique[:, 1]
 
 
-__all__ = ["Correlation", "correlation", "correlation_in_set", "groups_of"]
+__all__ = ["Correlation", "correlation", "correlation_in_set", "groups_of", "parted"]

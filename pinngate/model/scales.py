@@ -46,7 +46,7 @@ def field_scales(problem: Problem, observations: Sequence[ObservationSet]) -> di
     equation, such as p ~ u² in p_x + u u_x = 0; size 1 where nothing tells. Of a flux the equation
     that defines it goes first.
     """
-    observations = [observed.as_measured for observed in observations]
+    observations = [o.as_measured for o in observations if not o.is_prior]
     found: dict[str, FieldScale] = {}
     for unknown in problem.unknowns:
         scale = _scale_of_data(problem, observations, unknown)

@@ -111,7 +111,7 @@ class Parts:
 
     def own_noise(self) -> dict[str, NoiseModel]:
         """Return the noise models of the caller's own, by the name of their observation term."""
-        stated = zip(self.batches.observations, self.problem.observations, strict=True)
+        stated = zip(self.batches.observations, self.problem.observations, strict=False)
         models = {name: observed.noise.model for name, observed in stated if observed.noise}
         return {name: tried(model) for name, model in models.items() if model is not None}
 

@@ -228,7 +228,9 @@ def _constants(problem: Problem) -> Iterator[str]:
 
 def _estimated(problem: Problem) -> Iterator[str]:
     for c in problem.coefficients:
-        yield f"{c.name}, starting at {c.initial:g}{_bounds(c)}"
+        yield f"{c.name}, starting at {c.initial:g}{_bounds(c)}" + (
+            f", prior {c.prior}" if c.prior is not None else ""
+        )
     for f in problem.coefficient_fields:
         over = ", ".join(f.over)
         yield f"{f.name}({over}), a field starting at {f.initial:g}{_bounds(f)}"

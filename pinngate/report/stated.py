@@ -72,6 +72,8 @@ def _bounds(c: Coefficient | CoefficientField) -> Iterator[str]:
     yield f"starting from {significant(c.initial, 6)}"
     if c.is_positive:
         yield "kept positive"
+    if isinstance(c, Coefficient) and c.prior is not None:
+        yield f"known beforehand as {c.prior}"
         return
     for words, bound in (("at least", c.lower), ("at most", c.upper)):
         if bound is not None:

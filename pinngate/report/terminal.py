@@ -45,6 +45,8 @@ def _coefficient(told: Mapping[str, Any]) -> str:
     else:
         estimate, low, high = (rounded(v, *ends) for v in (told["estimate"], *ends))
         text = f"{estimate}, 95 % interval {low} to {high}"
+    if told.get("prior_share") is not None:
+        text += f", {told['prior_share']:.0%} of it from the prior"
     if told["truth"] is not None:
         text += f", true value {told['truth']:.6g}"
     return text

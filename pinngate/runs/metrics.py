@@ -15,7 +15,7 @@ import numpy as np
 from pinngate.data.observations import ObservationSet
 from pinngate.inference.posterior import CoefficientInterval
 from pinngate.points.grid import Grid
-from pinngate.statement.problem import Noise, Problem, SyntheticObservations
+from pinngate.statement.problem import Noise, Prior, Problem, SyntheticObservations
 
 Z_95 = 1.959963984540054
 
@@ -98,4 +98,16 @@ def coefficient_metrics(
             "truth": truth,
             "relative_error": None if not truth else abs(estimate - truth) / abs(truth),
         }
+    for coefficient in problem.coefficients:
+        if coefficient.prior is not None:
+            entry = found[coefficient.name]
+            entry["prior_share"] = _share_of(coefficient.prior, entry["estimate"], entry["std"])
     return found
+
+
+def _share_of(prior: Prior, estimate: float, std: float | None) -> float | None:
+    """Return the share of a coefficient's information that its prior brought, in [0, 1]."""
+    if std is None:
+        return None
+    width = prior.std * abs(estimate) if prior.is_of_logarithm else prior.std
+    return min(1.0, (std / width) ** 2)

@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from pinngate.data.observations import ObservationSet, collect
+from pinngate.data.priors import prior_sets
 from pinngate.data.quantities import mean_nodes
 from pinngate.errors import InputError
 from pinngate.model.residuals import ResidualModel
@@ -214,7 +215,7 @@ def _begun(
         observations = collect(problem, reference, solve.seed)
     batches = BatchSource(
         problem,
-        observations,
+        [*observations, *prior_sets(problem)],
         num_collocation=solve.collocation,
         num_condition=NUM_CONDITION,
         seed=solve.seed,

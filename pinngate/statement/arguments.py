@@ -39,6 +39,8 @@ class Unknown:
         upper: upper bound.
         over: the axis or axes with which the coefficient varies.
         truth: the true value, used only to report the error; of a field, a formula in its axes.
+        prior: what is known beforehand, ``{"mean": 2, "std": 0.3}`` or, of a positive number,
+            ``{"median": 2, "factor": 1.5}``.
     """
 
     initial: Number
@@ -47,6 +49,7 @@ class Unknown:
     upper: Number | None = None
     over: str | Sequence[str] | None = None
     truth: Number | None = None
+    prior: Mapping[str, Number] | None = None
 
     def keys_given(self) -> dict[str, Any]:
         """Return the mapping that says the same in a problem file."""

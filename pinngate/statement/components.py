@@ -87,6 +87,20 @@ class Condition:
 
 
 @dataclass(frozen=True)
+class Prior:
+    """What is known of a number beforehand: normal, of it or `is_of_logarithm` of its logarithm."""
+
+    mean: float
+    std: float
+    is_of_logarithm: bool = False
+
+    def __str__(self) -> str:
+        if self.is_of_logarithm:
+            return f"{math.exp(self.mean):.4g}, within a factor of {math.exp(self.std):.4g}"
+        return f"{self.mean:.4g} ± {self.std:.4g}"
+
+
+@dataclass(frozen=True)
 class Coefficient:
     """A scalar to infer. Bounds are None where there is none; `positive` means lower bound 0."""
 
@@ -95,6 +109,7 @@ class Coefficient:
     lower: float | None = None
     upper: float | None = None
     truth: float | None = None
+    prior: Prior | None = None
 
     @property
     def is_positive(self) -> bool:

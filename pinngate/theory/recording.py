@@ -100,7 +100,7 @@ class Recorder:
         self.model = ResidualModel(source.terms, session.problem)
         reference = BatchSource(
             session.problem,
-            session.observations,
+            source.sets,
             num_collocation=NUM_COLLOCATION,
             num_condition=NUM_CONDITION,
             seed=source.seed,

@@ -110,7 +110,8 @@ class FittedRecord:
     def unexplained(self, found: Iterate) -> float:
         """Return the largest share of its variance that a set leaves unexplained."""
         pairs = zip(self.noise.parts, self._spreads, strict=True)
-        return max(float(np.square(found.residual[part] / s).mean()) for part, s in pairs)
+        left = [float(np.square(found.residual[part] / s).mean()) for part, s in pairs]
+        return max(x for x, data in zip(left, self.sets, strict=True) if not data.is_prior)
 
 
 def _largest(values: Array) -> float:

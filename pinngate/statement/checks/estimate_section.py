@@ -5,6 +5,7 @@ Part of `building`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from pinngate.errors import InputError
@@ -12,7 +13,7 @@ from pinngate.statement.checks.schema import EstimateSection
 from pinngate.statement.checks.scope import Scope
 from pinngate.statement.checks.source import Place
 from pinngate.statement.checks.truth_section import RESERVED
-from pinngate.statement.components import Coefficient, CoefficientField
+from pinngate.statement.components import Coefficient, CoefficientField, Prior
 
 
 def build_estimate(
@@ -36,9 +37,11 @@ def build_estimate(
         scope.declare(name, "an estimated coefficient", place)
         values = _values(scope, section, place)
         if section.over is None:
-            numbers.append(Coefficient(name, **values))
+            prior = _prior(scope, section, place, is_positive=values.get("lower") == 0.0)
+            numbers.append(Coefficient(name, **values, prior=prior))
             _refuse_outside(scope, numbers[-1], place)
         else:
+            _refuse_prior(scope, section, place)
             over = _over(scope, section.over, (*place, "over"))
             bounds = values.get("lower"), values.get("upper")
             fields.append(CoefficientField(name, over, values["initial"], *bounds))
@@ -67,6 +70,60 @@ def _values(scope: Scope, section: EstimateSection, place: Place) -> dict[str, f
             )
         values["lower"] = 0.0
     return values
+
+
+PRIORS = (("mean", "std"), ("median", "factor"))
+
+
+def _prior(
+    scope: Scope, section: EstimateSection, place: Place, *, is_positive: bool
+) -> Prior | None:
+    """Read the prior of a number."""
+    if section.prior is None:
+        return None
+    inner: Place = (*place, "prior")
+    given = tuple(key for pair in PRIORS for key in pair if getattr(section.prior, key) is not None)
+    if given not in PRIORS:
+        raise InputError(
+            f"the prior of '{place[-1]}' has {' and '.join(given) or 'no number'}",
+            span=scope.source.key(inner),
+            expected="{mean: 2, std: 0.3}, or {median: 2, factor: 1.5} of a positive coefficient",
+        )
+    middle, size = (
+        scope.number(getattr(section.prior, key), (*inner, key), f"'{key}' of the prior")
+        for key in given
+    )
+    is_of_logarithm = given == PRIORS[1]
+    if is_of_logarithm and not is_positive:
+        raise InputError(
+            f"the prior of '{place[-1]}' is log-normal, and it may be negative",
+            span=scope.source.key((*inner, "median")),
+            expected="'positive: true' beside it, or a prior with mean and std",
+        )
+    for key, number, least in zip(given, (middle, size), _least(is_of_logarithm), strict=True):
+        if number <= least:
+            raise InputError(
+                f"'{key}' of the prior is {number:g}",
+                span=scope.source.span((*inner, key)),
+                expected=f"more than {least:g}",
+            )
+    if is_of_logarithm:
+        return Prior(math.log(middle), math.log(size), is_of_logarithm=True)
+    return Prior(middle, size)
+
+
+def _least(is_of_logarithm: bool) -> tuple[float, float]:
+    """Return what both numbers of a prior have to exceed."""
+    return (0.0, 1.0) if is_of_logarithm else (-math.inf, 0.0)
+
+
+def _refuse_prior(scope: Scope, section: EstimateSection, place: Place) -> None:
+    if section.prior is not None:
+        raise InputError(
+            f"'{place[-1]}' varies with an axis and has a prior",
+            span=scope.source.key((*place, "prior")),
+            expected="a prior of a number; how smooth a function is, the data tell",
+        )
 
 
 def _over(scope: Scope, listed: list[str], place: Place) -> tuple[str, ...]:

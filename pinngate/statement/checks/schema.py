@@ -103,6 +103,21 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+class PriorSection(Section):
+    """What is known of a coefficient beforehand: `mean` and `std`, or `median` and `factor`."""
+
+    mean: NumberOrFormula | None = Field(None, description="of a normal prior")
+    std: NumberOrFormula | None = Field(None, description="its standard deviation")
+    median: NumberOrFormula | None = Field(
+        None, description="of a log-normal prior, of a positive coefficient"
+    )
+    factor: NumberOrFormula | None = Field(
+        None,
+        description="by which the coefficient is typically off the median, above 1: exp of the "
+        "standard deviation of its logarithm",
+    )
+
+
 class EstimateSection(Section):
     """A coefficient to infer together with the fields: a number, or with `over` a field.
 
@@ -126,6 +141,11 @@ class EstimateSection(Section):
     )
     lower: NumberOrFormula | None = Field(None, description="lower bound")
     upper: NumberOrFormula | None = Field(None, description="upper bound")
+    prior: PriorSection | None = Field(
+        None,
+        description="what is known of it beforehand, of a number: `{mean: 2, std: 0.3}` or "
+        "`{median: 2, factor: 1.5}`",
+    )
     truth: NumberOrFormula | None = Field(
         None,
         description="true value, used only to report the error; without it, `truth.constants` of "
