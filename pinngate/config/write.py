@@ -110,6 +110,7 @@ def _tree(problem: Problem, names: DataNames) -> dict[str, Any]:
         "constants": _Line(problem.constants),
         "estimate": {c.name: _coefficient(c) for c in estimated},
         "units": _Line(problem.units),
+        "derived": {item.name: item.text for item in problem.derived},
         "truth": _truth(problem.truth, names),
     }
     required = {

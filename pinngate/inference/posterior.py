@@ -134,24 +134,46 @@ class Posterior:
         """Half width of a 95 % interval in standard deviations (Student's t)."""
         return student_quantile(self.degrees_of_freedom)
 
-    def variance_of(self, gradient: Tensor) -> Tensor:
-        """Return the variance (n,) of linear functionals g·w with rows g (n, P)."""
-        variance = self.model_variance_of(gradient)
+    @property
+    def t_factor(self) -> float:
+        """Half width of a 95 % interval beside that of a normal one."""
+        from scipy.special import ndtri
+
+        return self.quantile / float(ndtri(0.975))
+
+    def variance_of(self, gradient: Tensor, by_coefficient: Tensor | None = None) -> Tensor:
+        """Return the variance (n,) of linear functionals g·w + h·c.
+
+        Args:
+            gradient: g (n, P), of the weights.
+            by_coefficient: h (n, K), of the raw coefficients; none by default.
+        """
+        variance = self.model_variance_of(gradient, by_coefficient)
         if self.sandwich is None:
             return variance
-        influence = gradient @ self.sandwich[:, : gradient.shape[1]].T
+        influence = self._along(self.sandwich, gradient, by_coefficient)
         return torch.maximum(variance, influence.square().sum(1))
 
-    def model_variance_of(self, gradient: Tensor) -> Tensor:
+    @staticmethod
+    def _along(moves: Tensor, gradient: Tensor, by_coefficient: Tensor | None) -> Tensor:
+        """Return what moves (m, P + K) do to functionals, (n, m)."""
+        along = gradient @ moves[:, : gradient.shape[1]].T
+        if by_coefficient is not None and by_coefficient.shape[1]:
+            along = along + by_coefficient @ moves[:, -by_coefficient.shape[1] :].T
+        return along
+
+    def model_variance_of(self, gradient: Tensor, by_coefficient: Tensor | None = None) -> Tensor:
         """Return the same, residuals taken as independent."""
         explained = (gradient @ self.directions).square().sum(1)
         prior = gradient.square().sum(1)
         # rounding can make the difference negative where the rows determine g·w fully
         left = torch.maximum(prior - explained, 1e-14 * prior)
         shift = gradient @ self.transfer
+        if by_coefficient is not None:
+            shift = shift - by_coefficient
         free = torch.sum(shift @ self.coefficient_covariance * shift, 1)
         if self.doubt is not None:
-            free = free + (gradient @ self.doubt[:, : gradient.shape[1]].T).square().sum(1)
+            free = free + self._along(self.doubt, gradient, by_coefficient).square().sum(1)
         return left * (self.variance / self.ridge) + free
 
     def members_at(self, network: Network) -> list[Member]:

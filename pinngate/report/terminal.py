@@ -15,6 +15,7 @@ def verdict_lines(metrics: dict[str, Any]) -> list[str]:
         *(f"  {reason}" for reason in metrics["reasons"]),
         *(f"{name} = {_coefficient(c)}" for name, c in metrics["coefficients"].items()),
         *(f"{name}: {_function(c)}" for name, c in metrics["coefficient_fields"].items()),
+        *(f"{name} = {_derived(d)}" for name, d in metrics.get("derived", {}).items()),
         *_errors(metrics),
         *_noise(metrics),
         *_held_out(metrics["risk"]),
@@ -50,6 +51,10 @@ def _coefficient(told: Mapping[str, Any]) -> str:
     if told["truth"] is not None:
         text += f", true value {told['truth']:.6g}"
     return text
+
+
+def _derived(told: Mapping[str, Any]) -> str:
+    return f"{told['formula']}: " + (_function(told) if "over" in told else _coefficient(told))
 
 
 def _function(told: Mapping[str, Any]) -> str:

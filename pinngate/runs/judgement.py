@@ -22,6 +22,7 @@ from pinngate.limits import limit
 from pinngate.memory import peak_memory
 from pinngate.points.grid import Grid, evaluation_grid
 from pinngate.runs.breakdown import nulled, solving
+from pinngate.runs.derived_quantities import derived_entries
 from pinngate.runs.doubts import is_vague, verdict
 from pinngate.runs.metrics import Z_95, coefficient_metrics, field_metrics, relative_l2, true_noise
 from pinngate.runs.observation_tables import (
@@ -115,6 +116,7 @@ def _judge(session: Session, reason: str, setup: float) -> Judged:
         "polish": None,
         **session.stepper.describe(),
     }
+    metrics["derived"] = derived_entries(session, posterior, solution)
     metrics |= _determined(session, metrics["coefficients"], posterior)
     metrics = nulled(metrics)
     metrics["verdict"], metrics["reasons"] = verdict(problem, metrics)

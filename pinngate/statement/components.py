@@ -144,10 +144,11 @@ class Noise:
     `std` is in data units; `relative` is a fraction of the standard deviation of the clean values
     (one of the two is given, or none where it is estimated). ``student-t`` has three degrees of
     freedom, scaled to the stated standard deviation. ``outliers`` replaces a `fraction` of gaussian
-    errors by errors of `scale` standard deviations. ``log-normal`` values are off by factors,
-    `factor` being exp of the standard deviation of their logarithm; ``proportional`` ones by a share
-    `relative` of the value; ``poisson`` ones are counts. `model` is a model of the caller's own, a
-    `pinngate.inference.noise_model.NoiseModel`, which no file can state; `kind` is then ``own``.
+    errors by errors of `scale` standard deviations. ``log-normal`` values are off by factors, of
+    which `factor` is typical, exp of the standard deviation of their logarithm; ``proportional``
+    ones by a share `relative` of the value; ``poisson`` ones are counts. `model` is a model of the
+    caller's own, a `pinngate.inference.noise_model.NoiseModel`, which no file can state; `kind` is
+    then ``own``.
     """
 
     std: float | None = None
@@ -211,6 +212,30 @@ def label_of(observations: StatedObservations) -> str:
     return observations.of if mean is None else f"mean of {observations.of} {mean}"
 
 
+REDUCTIONS = ("mean", "max", "min", "integral")
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A quantity of interest: a formula in what is found, read at a place or reduced over axes.
+
+    Attributes:
+        name: of it.
+        text: as stated, ``mean(C, t) at x = 0``.
+        expression: the formula inside, in fields, derivatives, axes and coefficients.
+        reduction: one of `REDUCTIONS`, or empty.
+        over: the axes that are reduced over; of others it is a function, unless `at` fixes them.
+        at: where the other axes are held.
+    """
+
+    name: str
+    text: str
+    expression: Expression
+    reduction: str = ""
+    over: tuple[str, ...] = ()
+    at: tuple[Plane, ...] = ()
+
+
 @dataclass(frozen=True)
 class Truth:
     """The answer to judge by; never seen in training.
@@ -256,6 +281,7 @@ class Statement:
     units: dict[str, str] = field(default_factory=dict)
     functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict, compare=False)
     fluxes: tuple[Flux, ...] = ()
+    derived: tuple[Derived, ...] = ()
 
     @property
     def axes(self) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from pinngate.statement.components import (
     Coefficient,
     CoefficientField,
     Condition,
+    Derived,
     Equation,
     Flux,
     MeasuredObservations,
@@ -62,6 +63,7 @@ class Problem(Statement):
         truth: the answer to judge by, never used in training.
         geometry: where the domain is no box but a part of it.
         units: of axes, fields and coefficients, for figures and files.
+        derived: quantities of interest, ``{"R0": "beta/gamma", "peak": "max(u, t)"}``.
         solve: how to solve: ``{"seed": 1, "iterations": 100}``.
         name: of the problem and of its results: letters, digits, - and _.
         title: one line of prose.
@@ -88,6 +90,7 @@ class Problem(Statement):
         truth: Mapping[str, object] | None = None,
         geometry: Mapping[str, object] | None = None,
         units: Mapping[str, str] | None = None,
+        derived: Mapping[str, str] | None = None,
         solve: Mapping[str, object] | None = None,
         name: str = "problem",
         title: str = "",
@@ -115,6 +118,7 @@ class Problem(Statement):
                 "conditions": conditions,
                 "observations": observations,
                 "units": units,
+                "derived": derived,
                 "truth": truth,
                 "solve": solve,
             }
@@ -181,6 +185,7 @@ __all__ = [
     "Coefficient",
     "CoefficientField",
     "Condition",
+    "Derived",
     "Equation",
     "Flux",
     "MeasuredObservations",

@@ -16,6 +16,7 @@ from pinngate.expression.parser import NONE, Functions
 from pinngate.statement.checks.amounts import refuse_large
 from pinngate.statement.checks.condition_sections import build_conditions
 from pinngate.statement.checks.declarations import declare_names
+from pinngate.statement.checks.derived_section import build_derived
 from pinngate.statement.checks.estimate_section import build_estimate
 from pinngate.statement.checks.geometry_section import build_geometry
 from pinngate.statement.checks.observation_sections import build_observations
@@ -60,6 +61,7 @@ def build(
         truth = None  # it stated coefficient fields alone, which know their truth themselves
     _require_truth(scope, file.observations, truth)
     _refuse_solver(scope, truth, has_geometry=geometry is not None)
+    derived = build_derived(scope, file.derived)
     statement = Statement(
         name=file.name,
         domain=scope.domain,
@@ -80,6 +82,7 @@ def build(
         units=_units(scope, file.units),
         functions=dict(scope.functions),
         fluxes=tuple(scope.fluxes),
+        derived=derived,
     )
     if not observations:
         require_determined(source, statement)

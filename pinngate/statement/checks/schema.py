@@ -524,6 +524,12 @@ class ProblemFile(Section):
         description="units of axes and fields, for figures and NetCDF files: "
         "`{x: m, t: s, u: K}`; nothing is converted",
     )
+    derived: dict[str, Annotated[str, Kind("a formula")]] = Field(
+        default_factory=dict,
+        description="quantities of interest, told with intervals: formulas in fields, derivatives "
+        "and coefficients, `{R0: beta/gamma, peak: max(u, t), flux: -k*u_x at x = 0}`; "
+        "`mean`, `max`, `min` and `integral` go over axes, `at` holds others",
+    )
     truth: TruthSection | None = Field(
         None, description="the answer to judge by, see below; absent for real data"
     )

@@ -1,0 +1,263 @@
+"""Derived quantities of a run: formulas in fields and coefficients, with intervals.
+
+A quantity is a function of all that was fitted. Its slope along weights and coefficients, taken
+through the same derivative channels as residuals, carries the posterior over to it (the delta
+method); formulas in coefficients alone, which may be strongly bent, are taken at draws of the
+coefficients. Part of `judgement`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pinngate.expression import evaluate, names
+from pinngate.geometry.region import Region
+from pinngate.inference.uncertainty import Uncertainty
+from pinngate.linear.jacobian import jacobian, row_weights
+from pinngate.model.networks import Network
+from pinngate.model.residuals import ResidualModel
+from pinngate.model.terms import Batch, Term
+from pinngate.points.grid import GRID_POINTS
+from pinngate.runs.training import Session
+from pinngate.statement.coefficient_fields import searched
+from pinngate.statement.problem import Derived, Problem
+
+Array = NDArray[np.float64]
+
+NUM_DRAWS = 4000  # of the coefficients
+TAILS = (2.5, 97.5)  # percentiles that end a 95 % interval
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a quantity is read.
+
+    Attributes:
+        shape: numbers of free places, then of places that are reduced over.
+        points: (free · reduced, axes), free places first.
+        weights: of the places that are reduced over, (reduced,), their sum one.
+        extent: length, area or volume that they stand for.
+        free: coordinates of the free axes.
+    """
+
+    shape: tuple[int, int]
+    points: Array
+    weights: Array
+    extent: float
+    free: dict[str, Array]
+
+
+def derived_entries(
+    session: Session, posterior: Uncertainty | None, solution: dict[str, Array]
+) -> dict[str, Any]:
+    """Return the entries of ``derived`` in metrics.json.
+
+    A quantity that still depends on an axis enters `solution` as an array, and its entry tells
+    range and half width as that of an unknown function does.
+
+    Cost: a Jacobian at the quantity's points.
+    """
+    found: dict[str, Any] = {}
+    for derived in session.problem.derived:
+        if _is_of_coefficients(session.problem, derived):
+            found[derived.name] = _of_coefficients(session, posterior, derived)
+        else:
+            found[derived.name] = _of_fields(session, posterior, derived, solution)
+    return found
+
+
+def _is_of_coefficients(problem: Problem, derived: Derived) -> bool:
+    """Whether neither fields nor axes stand in a formula."""
+    has_axes = bool(set(names(derived.expression)) & set(problem.axes))
+    return not has_axes and not problem.derivatives(derived.expression)
+
+
+def _entry(derived: Derived, estimate: float, std: float | None, ends: Any, truth: Any) -> Any:
+    return {
+        "formula": derived.text,
+        "estimate": estimate,
+        "std": std,
+        "interval_95": ends,
+        "truth": truth,
+    }
+
+
+def _of_coefficients(session: Session, posterior: Uncertainty | None, derived: Derived) -> Any:
+    problem, coefficients = session.problem, session.stepper.coefficients
+    known: dict[str, Any] = dict(problem.constants)
+    estimate = float(evaluate(derived.expression, known | session.estimates(), np))
+    true = problem.true_coefficients()
+    truth = None
+    if set(coefficients.names) <= set(true):
+        truth = float(evaluate(derived.expression, known | true, np))
+    if posterior is None or not bool(torch.isfinite(posterior.raw_covariance).all()):
+        return _entry(derived, estimate, None, None, truth)
+    first = posterior.members_at(session.stepper.network)[0].posterior
+    raw = coefficients.raw.detach().double().cpu()
+    random = np.random.default_rng(problem.solve.seed)
+    covariance = posterior.raw_covariance.cpu().numpy()
+    draws = random.multivariate_normal(np.zeros(len(raw)), covariance, NUM_DRAWS)
+    with np.errstate(all="ignore"):
+        shown = coefficients.values_at(raw + torch.as_tensor(draws)).numpy()
+        wide = coefficients.values_at(raw + first.t_factor * torch.as_tensor(draws)).numpy()
+        values, spread = (
+            np.broadcast_to(
+                evaluate(
+                    derived.expression, known | dict(zip(coefficients.names, v.T, strict=True)), np
+                ),
+                (NUM_DRAWS,),
+            )
+            for v in (shown, wide)
+        )
+        ends = np.percentile(spread, TAILS)
+    has_ends = bool(np.isfinite(ends).all())
+    return _entry(
+        derived, estimate, float(np.std(values)), ends.tolist() if has_ends else None, truth
+    )
+
+
+def _of_fields(
+    session: Session, posterior: Uncertainty | None, derived: Derived, solution: dict[str, Array]
+) -> Any:
+    problem, network = session.problem, session.stepper.network
+    places = places_of(problem, derived)
+    if posterior is None:
+        value, _, _ = _reduced(session, network, derived, places)
+        std = quantile = None
+    else:
+        parts = []
+        for member in posterior.members_at(network):
+            own, by_weight, by_coefficient = _reduced(session, member.network, derived, places)
+            variance = member.posterior.variance_of(by_weight, by_coefficient).cpu().numpy()
+            parts.append((member.share, own, variance))
+        value = np.sum([share * own for share, own, _ in parts], axis=0)
+        spread = [share * (v + (own - value) ** 2) for share, own, v in parts]
+        std = np.sqrt(np.sum(spread, axis=0))
+        quantile = posterior.members_at(network)[0].posterior.quantile
+    truth = _truth(session, derived, places)
+    if places.free:
+        shape = [len(c) for c in places.free.values()]
+        solution[derived.name] = value.reshape(shape)
+        if std is not None:
+            solution[f"{derived.name}_std"] = std.reshape(shape)
+        return {
+            "formula": derived.text,
+            "over": list(places.free),
+            "range": [float(value.min()), float(value.max())],
+            "half_width": None if std is None else float(quantile * std.mean()),
+        }
+    estimate, width = float(value[0]), None if std is None else float(std[0])
+    ends = None
+    if width is not None and quantile is not None:
+        ends = [estimate - quantile * width, estimate + quantile * width]
+    return _entry(derived, estimate, width, ends, truth)
+
+
+def places_of(problem: Problem, derived: Derived) -> Places:
+    """Return the places of a quantity: a grid of its free axes, and one of those reduced over."""
+    count = GRID_POINTS[len(problem.axes)]
+    fixed = {plane.axis: plane.value for plane in derived.at}
+    free = {
+        axis: np.linspace(low, high, count)
+        for axis, (low, high) in problem.domain.items()
+        if axis not in fixed and axis not in derived.over
+    }
+    over = {axis: np.linspace(*problem.domain[axis], count) for axis in derived.over}
+    ends = {axis: np.ones(count) for axis in over}
+    for one in ends.values():
+        one[[0, -1]] = 0.5  # the trapezoidal rule
+    outer = _mesh(list(free.values()))
+    inner = _mesh(list(over.values()))
+    weights = np.prod(_mesh(list(ends.values())), axis=1)
+    columns = dict(zip(free, np.repeat(outer, len(inner), axis=0).T, strict=True))
+    columns |= dict(zip(over, np.tile(inner, (len(outer), 1)).T, strict=True))
+    size = len(outer) * len(inner)
+    points = np.column_stack(
+        [columns[a] if a in columns else np.full(size, fixed[a]) for a in problem.axes]
+    )
+    inside = Region(problem).inside(points).reshape(len(outer), len(inner)).any(axis=0)
+    weights = np.where(inside, weights, 0.0)
+    share = weights.sum() / max(1e-300, np.prod(_mesh(list(ends.values())), axis=1).sum())
+    lengths = [high - low for a, (low, high) in problem.domain.items() if a in over]
+    return Places(
+        (len(outer), len(inner)),
+        points,
+        weights / weights.sum(),
+        float(share * np.prod(lengths)),
+        free,
+    )
+
+
+def _mesh(axes: list[Array]) -> Array:
+    """Return the points of a grid, (n, axes); one point without axes."""
+    if not axes:
+        return np.zeros((1, 0)) + 1.0
+    return np.stack([m.ravel() for m in np.meshgrid(*axes, indexing="ij")], axis=1)
+
+
+def _reduced(
+    session: Session, network: Network, derived: Derived, places: Places
+) -> tuple[Array, Tensor, Tensor]:
+    """Return the quantity at its free places (F,), and its slopes (F, P) and (F, K)."""
+    values, slopes = _jacobian(session, network, derived, places.points)
+    count = len(session.stepper.coefficients.raw)
+    table = values.reshape(places.shape)
+    rows = slopes.reshape(*places.shape, -1)
+    if derived.reduction in ("max", "min"):
+        sign = 1.0 if derived.reduction == "max" else -1.0
+        best = np.where(places.weights > 0, sign * table, -np.inf).argmax(1)
+        at = np.arange(len(best))
+        reduced, moved = table[at, best], rows[at, best]
+    else:
+        weights = places.weights * (places.extent if derived.reduction == "integral" else 1.0)
+        reduced = table @ weights
+        moved = torch.einsum("fqp,q->fp", rows, torch.as_tensor(weights).to(rows))
+    split = moved.shape[1] - count
+    return reduced, moved[:, :split], moved[:, split:]
+
+
+def _jacobian(
+    session: Session, network: Network, derived: Derived, points: Array
+) -> tuple[Array, Tensor]:
+    """Return the formula at points (n,) and its slopes over weights and raw coefficients."""
+    if network.low.dtype != torch.float64:
+        network = copy.deepcopy(network).double()
+    term = Term("seen", "observation", searched(session.problem, derived.expression))
+    model = ResidualModel([term], session.problem)
+    batches = {"seen": Batch(torch.as_tensor(points).to(network.low))}
+    weights = row_weights(model, batches, {"seen": 1.0})
+    slopes, values = jacobian(model, network, session.stepper.coefficients, batches, weights)
+    return values.cpu().numpy(), slopes
+
+
+def _truth(session: Session, derived: Derived, places: Places) -> float | None:
+    """Return the true value of a number, None where the truth does not tell it."""
+    problem, reference = session.problem, session.reference
+    seen = problem.derivatives(derived.expression)
+    is_plain = all(d.order == 0 and d.field in problem.unknowns for d in seen.values())
+    true = problem.true_coefficients()
+    needed = set(names(derived.expression)) & {c.name for c in problem.coefficients}
+    if reference is None or places.free or not is_plain or not needed <= set(true):
+        return None
+    known: dict[str, Any] = {**problem.constants, **true, **reference(places.points)}
+    known |= dict(zip(problem.axes, places.points.T, strict=True))
+    values = np.broadcast_to(evaluate(derived.expression, known, np), (len(places.points),))
+    usable: Mapping[str, float] = {
+        "max": float(values[places.weights > 0].max()),
+        "min": float(values[places.weights > 0].min()),
+        "mean": float(values @ places.weights),
+        "integral": float(values @ places.weights * places.extent),
+        "": float(values[0]),
+    }
+    return usable[derived.reduction]
+
+
+__all__ = ["derived_entries", "places_of"]

@@ -1,0 +1,77 @@
+"""The `derived` quantities of a problem: formulas in what is found, and what they are reduced over.
+
+Part of `building`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from pinngate.errors import InputError
+from pinngate.statement.checks.scope import DERIVED, Scope
+from pinngate.statement.checks.source import Place
+from pinngate.statement.components import REDUCTIONS, Derived
+
+CALL = re.compile(rf"({'|'.join(REDUCTIONS)})\s*\((.*)\)", re.DOTALL)
+
+
+def build_derived(scope: Scope, sections: Mapping[str, str]) -> tuple[Derived, ...]:
+    """Read what is to be told beside fields and coefficients.
+
+    Raises:
+        InputError: a name is taken, a formula is wrong, or an axis is fixed and reduced over.
+    """
+    found = []
+    for name, text in sections.items():
+        place: Place = ("derived", name)
+        scope.declare(name, DERIVED, place)
+        found.append(_derived(scope, name, " ".join(text.split()), place))
+    return tuple(found)
+
+
+def _derived(scope: Scope, name: str, text: str, place: Place) -> Derived:
+    formula, _, where = text.partition(" at ")
+    at = tuple(scope.plane(part, place) for part in re.split(r"\s+and\s+", where) if part)
+    reduction, inside, over = _reduced(formula.strip(), scope.axes)
+    fixed = [plane.axis for plane in at]
+    taken = [*fixed, *over]
+    for k, axis in enumerate(taken):
+        if axis in taken[:k]:
+            raise InputError(
+                f"'{name}' takes the axis {axis} twice",
+                span=scope.source.span(place),
+                expected="each axis fixed by 'at', or one that is reduced over",
+            )
+    return Derived(name, text, scope.residual(inside, place, DERIVED), reduction, over, at)
+
+
+def _reduced(formula: str, axes: tuple[str, ...]) -> tuple[str, str, tuple[str, ...]]:
+    """Return what a formula is reduced by, what is inside, and over which axes."""
+    call = CALL.fullmatch(formula)
+    if call is None:
+        return "", formula, ()
+    parts = _split(call[2])
+    if parts is None:  # the bracket of the call closes before the end
+        return "", formula, ()
+    over: list[str] = []
+    while len(parts) > 1 and parts[-1] in axes:
+        over.insert(0, parts.pop())
+    return (call[1], ", ".join(parts), tuple(over)) if over else ("", formula, ())
+
+
+def _split(arguments: str) -> list[str] | None:
+    """Return the arguments of a call, None where its brackets do not match."""
+    parts, depth = [""], 0
+    for letter in arguments:
+        depth += (letter == "(") - (letter == ")")
+        if depth < 0:
+            return None
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts]
+
+
+__all__ = ["build_derived"]
