@@ -78,6 +78,8 @@ def classical(
     Cost: that of one reference solution, or of a 2,000 × 2,000 eigendecomposition.
     """
     try:
+        if problem.events:
+            raise InputError("splines do not jump at events")
         spline = "smoothing spline" if len(problem.space_axes) == 1 else "thin-plate spline"
         label, smooth = smoother or (spline, _smooth_initial)
         # the solvers know boxes only

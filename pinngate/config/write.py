@@ -26,6 +26,7 @@ from pinngate.statement.problem import (
     Coefficient,
     CoefficientField,
     Condition,
+    Event,
     MeasuredObservations,
     Noise,
     Plane,
@@ -110,6 +111,7 @@ def _tree(problem: Problem, names: DataNames) -> dict[str, Any]:
         "constants": _Line(problem.constants),
         "estimate": {c.name: _coefficient(c) for c in estimated},
         "units": _Line(problem.units),
+        "events": [_event(event) for event in problem.events],
         "derived": {item.name: item.text for item in problem.derived},
         "truth": _truth(problem.truth, names),
     }
@@ -186,6 +188,12 @@ def _coefficient(coefficient: Coefficient | CoefficientField) -> _Line:
     if coefficient.lower == 0.0:
         values = {"initial": values["initial"], "positive": True} | values | {"lower": None}
     return _present(values)
+
+
+def _event(event: Event) -> _Line:
+    changes = {"add": event.add, "set": event.set}
+    amounts = {key: {n: to_text(a) for n, a in own.items()} for key, own in changes.items() if own}
+    return _Line({"at": {"t": list(event.times)}, **amounts})
 
 
 def _prior(prior: Prior) -> _Line:

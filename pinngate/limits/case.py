@@ -88,6 +88,7 @@ def case_of(
         "a step inside a bracket that is differentiated has no tangent equations here": bool(
             problem.fluxes
         ),
+        "fields jump at events": bool(problem.events),
         "there are no observations": not observations,
         "some observations are not of a field at points": not all(
             data.is_of_field for data in observations

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pinngate.errors import InputError
 from pinngate.linear.forms import Form, form_of, planned
 from pinngate.linear.memory_plan import MemoryPlan, Size, choose_form
 from pinngate.memory import budget
@@ -50,11 +51,13 @@ class LineUp:
     def __init__(
         self, parts: Parts, divisions: Sequence[Division], options: GaussNewtonOptions
     ) -> None:
+        if parts.problem.events:
+            divisions = _of_solver_alone(parts)
         self.parts, self.options, self.divisions = parts, options, divisions
         self._networks = {name: n for d in divisions for name, n in d.networks.items()}
         self.plans = {name: memory_plan(parts, self._network(name)) for name in self._networks}
         self.solvers: dict[str, Candidate] = {}
-        has_basis = options.mechanisms.basis and is_for_basis(parts)
+        has_basis = options.mechanisms.basis and is_for_basis(parts) and not parts.problem.events
         if has_basis:
             self.divisions = with_basis(parts, self.divisions)
         if options.mechanisms.solver and is_for_solver(parts):
@@ -101,6 +104,22 @@ class LineUp:
         """Go on from `state_dict`, once all candidates that it knows have entered."""
         for name, solver in self.solvers.items():
             solver.load_state_dict(state["solvers"][name])
+
+
+def _of_solver_alone(parts: Parts) -> Sequence[Division]:
+    """Return the division without networks, for fields that jump.
+
+    Raises:
+        InputError: the solver does not take the problem.
+    """
+    if not is_for_solver(parts):
+        raise InputError(
+            "fields jump at events, which only a fit through a solver follows, and it cannot take "
+            "this problem",
+            expected="observations, and equations in time and at most one space axis that give the "
+            "rate of each field",
+        )
+    return ()
 
 
 def memory_plan(parts: Parts, network: Network) -> MemoryPlan:

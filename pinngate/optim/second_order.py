@@ -161,7 +161,8 @@ class SecondOrder:
 
     def memory(self) -> MemoryPlan:
         """Return the form and the bytes of the largest candidate."""
-        return max(self.line_up.plans.values(), key=lambda plan: plan.num_bytes)
+        plans = self.line_up.plans.values()
+        return max(plans, key=lambda plan: plan.num_bytes, default=MemoryPlan("dense", 0))
 
     def describe(self) -> dict[str, Any]:
         """Return the network, the race and the polish."""

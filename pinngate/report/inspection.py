@@ -283,6 +283,14 @@ def _conditions(problem: Problem) -> Iterator[str]:
         yield f"periodic in {axis}"
 
 
+def _events(problem: Problem) -> Iterator[str]:
+    yield from (str(event) for event in problem.events)
+
+
+def _derived(problem: Problem) -> Iterator[str]:
+    yield from (f"{quantity.name} = {quantity.text}" for quantity in problem.derived)
+
+
 def _observations(problem: Problem) -> Iterator[str]:
     for observed in problem.observations:
         if isinstance(observed, SyntheticObservations):
@@ -333,7 +341,9 @@ _SECTIONS: tuple[tuple[str, Callable[[Problem], Iterator[str]]], ...] = (
     ("kinks", _kinks),
     ("channels", _channels),
     ("conditions", _conditions),
+    ("events", _events),
     ("observations", _observations),
+    ("derived", _derived),
     ("truth", _truth),
     ("note", _unused),
 )

@@ -140,6 +140,7 @@ def render(archive: RunArchive, figures: Mapping[str, bytes]) -> str:
         truth=list(statement.truth(problem)),
         accuracy=_accuracy(archive),
         coefficients=_coefficients(archive),
+        derived=_derived(archive),
         noise=verdict.noise_rows(archive),
         figures=[_figure(name, content) for name, content in figures.items()],
         solving=list(_solving(archive)),
@@ -186,6 +187,25 @@ def _coefficients(archive: RunArchive) -> list[dict[str, Any]]:
                 "inside": {True: "inside", False: "outside", None: "–"}[
                     verdict.truth_inside(archive, name)
                 ],
+            }
+        )
+    return rows
+
+
+def _derived(archive: RunArchive) -> list[dict[str, str]]:
+    """Return the rows of quantities of interest: a number with its interval, or a range."""
+    rows = []
+    for name, entry in archive.section("derived").items():
+        is_number = "over" not in entry
+        ends = entry["interval_95"] if is_number else entry["range"]
+        truth = entry["truth"] if is_number else None
+        rows.append(
+            {
+                "name": name,
+                "formula": entry["formula"],
+                "estimate": significant(entry["estimate"], 4) if is_number else "a function",
+                "interval": interval(*(ends or (None, None))),
+                "truth": significant(truth, 4),
             }
         )
     return rows

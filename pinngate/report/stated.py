@@ -88,6 +88,8 @@ def conditions(problem: Problem) -> Iterator[Line]:
         yield Line(f"{condition.where}: ", formula, f" ({kind})" if kind else "")
     for axis in problem.periodic:
         yield Line(f"every field is periodic in {axis}")
+    for event in problem.events:
+        yield Line(str(event))
 
 
 def _kind(condition: Condition, problem: Problem) -> str:

@@ -35,6 +35,21 @@ def refuse_own_noise(problem: Problem, optimizer: str) -> None:
         )
 
 
+def refuse_events(problem: Problem, optimizer: str) -> None:
+    """Refuse events where nothing that the optimizer fits can jump.
+
+    Raises:
+        InputError: there are events, and the optimizer is another or is told not to solve.
+    """
+    if not problem.events:
+        return
+    if optimizer != DEFAULT_OPTIMIZER or problem.solve.polish == "none":
+        raise InputError(
+            "fields jump at events, which only a fit through a solver follows",
+            expected=f"the optimizer {DEFAULT_OPTIMIZER}, and no 'polish: none'",
+        )
+
+
 def try_functions(model: ResidualModel, stepper: Stepper, batches: dict[str, Batch]) -> None:
     """Refuse functions of the caller's own that fail where the fit starts.
 

@@ -31,7 +31,12 @@ from pinngate.points.grid import evaluation_grid
 from pinngate.points.sampling import NUM_CONDITION
 from pinngate.reference import Reference, truth
 from pinngate.runs.breakdown import setting_up, solving
-from pinngate.runs.brought_along import refuse_own_noise, try_functions, with_own_network
+from pinngate.runs.brought_along import (
+    refuse_events,
+    refuse_own_noise,
+    try_functions,
+    with_own_network,
+)
 from pinngate.runs.metrics import relative_l2
 from pinngate.runs.signals import interruption, noted
 from pinngate.statement.coefficient_fields import searched, true_values, values_and_slopes
@@ -207,6 +212,7 @@ def _begun(
         problem = changed(problem, solve=replace(problem.solve, optimizer=OWN_OPTIMIZER))
     problem, chosen = resolve(problem), method(problem.solve.optimizer)
     refuse_own_noise(problem, chosen.name)
+    refuse_events(problem, chosen.name)
     solve = complete(problem)
     dtype = torch.float64 if solve.precision == "float64" else torch.float32
     device = torch.device(solve.device)

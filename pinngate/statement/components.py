@@ -212,6 +212,24 @@ def label_of(observations: StatedObservations) -> str:
     return observations.of if mean is None else f"mean of {observations.of} {mean}"
 
 
+@dataclass(frozen=True)
+class Event:
+    """What happens at instants: amounts that are added to fields, and values that they are set to.
+
+    Amounts are formulas in constants, coefficients, axes and the fields before the event; what is
+    set goes first. A field's value at the time of an event is the one after it.
+    """
+
+    times: tuple[float, ...]
+    add: dict[str, Expression]
+    set: dict[str, Expression]
+
+    def __str__(self) -> str:
+        changes = [f"{name} is set to {to_text(amount)}" for name, amount in self.set.items()]
+        changes += [f"{to_text(amount)} is added to {name}" for name, amount in self.add.items()]
+        return f"at t = {', '.join(f'{t:g}' for t in self.times)}: {', '.join(changes)}"
+
+
 REDUCTIONS = ("mean", "max", "min", "integral")
 
 
@@ -282,6 +300,7 @@ class Statement:
     functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict, compare=False)
     fluxes: tuple[Flux, ...] = ()
     derived: tuple[Derived, ...] = ()
+    events: tuple[Event, ...] = ()
 
     @property
     def axes(self) -> tuple[str, ...]:

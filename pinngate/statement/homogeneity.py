@@ -64,8 +64,16 @@ def keeps_solutions(problem: Problem, rates: Mapping[str, float], *, is_scaling:
     stated = [e.residual for e in problem.solved_equations]
     stated += [c.residual for c in problem.conditions]
     found = [_keeps(problem, residual, rates, is_scaling=is_scaling) for residual in stated]
-    seen = [o.quantity for o in problem.observations if o.quantity is not None]
+    seen = _seen(problem)
     return all(found) and not any(_moved_names(problem, s, rates) for s in seen)
+
+
+def _seen(problem: Problem) -> list[Expression]:
+    """Return the formulas that sensors see and that events add, which do not scale."""
+    quantities = [o.quantity for o in problem.observations if o.quantity is not None]
+    return quantities + [
+        amount for event in problem.events for amount in (*event.add.values(), *event.set.values())
+    ]
 
 
 def _moved_names(

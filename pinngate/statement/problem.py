@@ -24,6 +24,7 @@ from pinngate.statement.components import (
     Condition,
     Derived,
     Equation,
+    Event,
     Flux,
     MeasuredObservations,
     Noise,
@@ -63,6 +64,7 @@ class Problem(Statement):
         truth: the answer to judge by, never used in training.
         geometry: where the domain is no box but a part of it.
         units: of axes, fields and coefficients, for figures and files.
+        events: what happens at an instant, ``{"at": {"t": [0, 6]}, "add": {"C": "100/V"}}``.
         derived: quantities of interest, ``{"R0": "beta/gamma", "peak": "max(u, t)"}``.
         solve: how to solve: ``{"seed": 1, "iterations": 100}``.
         name: of the problem and of its results: letters, digits, - and _.
@@ -90,6 +92,7 @@ class Problem(Statement):
         truth: Mapping[str, object] | None = None,
         geometry: Mapping[str, object] | None = None,
         units: Mapping[str, str] | None = None,
+        events: Sequence[Mapping[str, object]] = (),
         derived: Mapping[str, str] | None = None,
         solve: Mapping[str, object] | None = None,
         name: str = "problem",
@@ -118,6 +121,7 @@ class Problem(Statement):
                 "conditions": conditions,
                 "observations": observations,
                 "units": units,
+                "events": events,
                 "derived": derived,
                 "truth": truth,
                 "solve": solve,
@@ -187,6 +191,7 @@ __all__ = [
     "Condition",
     "Derived",
     "Equation",
+    "Event",
     "Flux",
     "MeasuredObservations",
     "Noise",

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pinngate.data.observations import ObservationSet
 from pinngate.data.quantities import mean_nodes
 from pinngate.expression import differentiate, evaluate, names
+from pinngate.optim.direct_fit.jumps import Jumps
 from pinngate.optim.direct_fit.marched_states import CannotMarch, Symbol
 from pinngate.optim.direct_fit.marching_form import MarchingForm
 from pinngate.optim.direct_fit.node_density import (
@@ -95,7 +96,9 @@ class ExactModel:
         self.form, self.unknowns, self.sizes = form, unknowns, sizes
         self.problem = form.problem
         kinks = kink_places(self.problem)
-        self._stops = kinks["t"]
+        start = self.problem.domain["t"][0]
+        self._jumps = sorted({t for event in self.problem.events for t in event.times})
+        self._stops = sorted({*kinks["t"], *(t for t in self._jumps if t > start)})
         self._fixed: list[float] = list(kinks.get(form.axis or "", ()))
         self.horizon = self.problem.domain["t"][1]
         self._most_steps = MOST_STEPS
@@ -174,6 +177,8 @@ class ExactModel:
                 (start, self.horizon),
                 [stop for stop in self._stops if stop < self.horizon],
                 self._most_steps,
+                Jumps(system, parameters).after if self._jumps else None,
+                self._jumps,
             )
         self._most_steps = min(MOST_STEPS, max(500, 5 * found.num_steps))
         return Solution(system, found)

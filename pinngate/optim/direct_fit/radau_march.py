@@ -16,7 +16,7 @@ Equations II (1996), §IV.8. Above `semidiscrete` and
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +38,8 @@ Indices = NDArray[np.intp]
 
 EMBEDDED = np.array([-13 - 7 * ROOT, -13 + 7 * ROOT, -1.0]) / 3
 
+Jump = Callable[[float, Array, Array], tuple[Array, Array]]
+
 NO_LENGTH = 1e-12  # of the time axis: the step that makes a state consistent
 FIRST_STEP = 1e-6  # of the time axis
 MOST_NEWTON = 8
@@ -57,11 +59,13 @@ class March:
         ends: t_0 … t_n, (n + 1,).
         states: U at t_0, then at the three stages of every step, (1 + 3n, N).
         tangents: ∂U/∂θ there, (1 + 3n, N, P).
+        jumps: times at which the states jump; what is read there is the state after it.
     """
 
     ends: Array
     states: Array
     tangents: Array
+    jumps: Sequence[float] = ()
 
     @property
     def num_steps(self) -> int:
@@ -73,6 +77,8 @@ class March:
 
         The polynomial of degree three through the beginning and the stages of a step.
         """
+        beyond = 2 * NO_LENGTH * (self.ends[-1] - self.ends[0])
+        t = np.where(np.isin(t, self.jumps), t + beyond, t)
         step = np.clip(np.searchsorted(self.ends, t, side="left") - 1, 0, self.num_steps - 1)
         low, width = self.ends[step], self.ends[step + 1] - self.ends[step]
         at = (t - low) / width
@@ -111,6 +117,8 @@ class RadauMarch:
         bounds: tuple[float, float],
         stops: Sequence[float],
         most_steps: int,
+        jump: Jump | None = None,
+        jumps: Sequence[float] = (),
     ) -> March:
         """Return the solution between two times.
 
@@ -120,6 +128,8 @@ class RadauMarch:
             bounds: the times.
             stops: times between them at which a step has to end.
             most_steps: more are a failure.
+            jump: what happens to states and tangents where a stretch begins.
+            jumps: the times at which that is something.
 
         Raises:
             MarchFailed: there is none.
@@ -130,14 +140,16 @@ class RadauMarch:
         self._largest = np.abs(initial[self._by_state]).max(axis=1)
         self._ends, self._states, self._marched = [bounds[0]], [initial[None]], [tangents[None]]
         for low, high in itertools.pairwise((bounds[0], *stops, bounds[1])):
-            self._stretch(low, high)
+            before = self._states[-1][-1], self._marched[-1][-1]
+            self._stretch(low, high, *(before if jump is None else jump(low, *before)))
         states, marched = np.concatenate(self._states), np.concatenate(self._marched)
-        return March(np.array(self._ends), states, marched)
+        return March(np.array(self._ends), states, marched, jumps)
 
-    def _stretch(self, low: float, high: float) -> None:
-        """March between two places where a step ends."""
+    def _stretch(self, low: float, high: float, start: Array, tangents: Array) -> None:
+        """March between two places where a step ends, from a state and its tangents."""
         nothing = NO_LENGTH * self._span
         self._clip, self._last = (low + 0.1 * nothing, high - 0.1 * nothing), None
+        self._at = start, tangents
         self._take(low, low + nothing, self._step(low, nothing, exact=True))
         t, h, most = self._ends[-1], FIRST_STEP * self._span, GROWTH
         while t < high:
@@ -160,17 +172,18 @@ class RadauMarch:
             raise MarchFailed("the state cannot be made consistent")
         if len(self._ends) > self._most_steps:
             raise MarchFailed("the steps are too many")
-        before = self._states[-1][-1:]
-        self._marched.append(self._tangents(t, end - t, before[0], self._marched[-1][-1], step))
+        before, tangents = self._at
+        self._marched.append(self._tangents(t, end - t, before, tangents, step))
         self._states.append(step.stages)
+        self._at = step.stages[-1], self._marched[-1][-1]
         self._ends.append(end)
         self._largest = np.maximum(self._largest, step.largest)
-        self._last = end - t, np.concatenate([before, step.stages])
+        self._last = end - t, np.concatenate([before[None], step.stages])
 
     def _step(self, t: float, h: float, *, exact: bool) -> _Step | None:
         """Return the step from the last state, None where there is none."""
         try:
-            return self._solved(t, h, self._states[-1][-1], exact=exact)
+            return self._solved(t, h, self._at[0], exact=exact)
         except (ArithmeticError, ValueError):  # of numbers alone, where arrays would hold NaN
             return None
 

@@ -18,6 +18,7 @@ from pinngate.statement.checks.condition_sections import build_conditions
 from pinngate.statement.checks.declarations import declare_names
 from pinngate.statement.checks.derived_section import build_derived
 from pinngate.statement.checks.estimate_section import build_estimate
+from pinngate.statement.checks.event_sections import build_events
 from pinngate.statement.checks.geometry_section import build_geometry
 from pinngate.statement.checks.observation_sections import build_observations
 from pinngate.statement.checks.schema import ObservationSection, ProblemFile
@@ -51,16 +52,18 @@ def build(
     equations = _equations(scope, file.equations)
     conditions, periodic = build_conditions(scope, file.conditions, geometry)
     observations = build_observations(scope, file.observations)
+    events = build_events(scope, file.events)
     residuals = [item.residual for item in equations] + [item.residual for item in conditions]
     residuals += [item.quantity for item in observations if item.quantity is not None]
     residuals += [flux.inside for flux in scope.fluxes]
+    residuals += [a for event in events for a in (*event.add.values(), *event.set.values())]
     _require_used(scope, [*(c.name for c in coefficients), *(f.name for f in fields)], residuals)
     truth = build_truth(scope, file, coefficients, equations)
     fields = field_truths(scope, file, coefficients, fields, truth)
     if truth == Truth():
         truth = None  # it stated coefficient fields alone, which know their truth themselves
     _require_truth(scope, file.observations, truth)
-    _refuse_solver(scope, truth, has_geometry=geometry is not None)
+    _refuse_solver(scope, truth, has_geometry=geometry is not None, has_events=bool(events))
     derived = build_derived(scope, file.derived)
     statement = Statement(
         name=file.name,
@@ -83,6 +86,7 @@ def build(
         functions=dict(scope.functions),
         fluxes=tuple(scope.fluxes),
         derived=derived,
+        events=events,
     )
     if not observations:
         require_determined(source, statement)
@@ -139,9 +143,12 @@ def _require_truth(
             )
 
 
-def _refuse_solver(scope: Scope, truth: Truth | None, *, has_geometry: bool) -> None:
-    """Refuse a computed truth inside a geometry, and of brackets that hold steps."""
+def _refuse_solver(
+    scope: Scope, truth: Truth | None, *, has_geometry: bool, has_events: bool
+) -> None:
+    """Refuse a computed truth inside a geometry, with events, and of brackets that hold steps."""
     obstacles = {
+        "the reference solvers know no events": has_events,
         "the reference solvers know boxes only, and the problem states a geometry": has_geometry,
         "the reference solvers know no steps inside brackets that are differentiated": bool(
             scope.fluxes

@@ -252,6 +252,25 @@ class ConditionSection(Section):
     periodic: Name | None = Field(None, description="an axis along which every field is periodic")
 
 
+Amounts = Annotated[dict[str, NumberOrFormula], Kind("a mapping of unknowns to amounts")]
+
+
+class EventSection(Section):
+    """What happens at an instant: amounts that are added, values that are set."""
+
+    at: Annotated[
+        dict[str, NumberOrFormula | list[NumberOrFormula]], Kind("a mapping: {t: 5} or {t: [0, 6]}")
+    ] = Field(description="when: `{t: 5}`, or several times `{t: [0, 6, 12]}`")
+    add: Amounts = Field(
+        default_factory=dict,
+        description="what is added to unknowns: `{C: 100/V}`; formulas in constants, coefficients, "
+        "axes and the fields before the event",
+    )
+    set: Amounts = Field(
+        default_factory=dict, description="what unknowns are set to, before anything is added"
+    )
+
+
 class NoiseSection(Section):
     """How observations scatter about the field.
 
@@ -515,6 +534,11 @@ class ProblemFile(Section):
     )
     conditions: list[ConditionSection] = Field(
         default_factory=list, description="exact knowledge, see below"
+    )
+    events: list[EventSection] = Field(
+        default_factory=list,
+        description="what happens at an instant, see below; fields jump there, so that such a "
+        "problem is fitted through a solver: time and at most one space axis",
     )
     observations: list[ObservationSection] = Field(
         default_factory=list, description="noisy knowledge, see below"

@@ -40,7 +40,7 @@ from pinngate.statement.derivatives import (
 )
 
 AXES = ("x", "y", "z", "t")
-DERIVED = "a derived quantity"
+DERIVED, EVENT = "a derived quantity", "an event"
 ROUNDING = 1e-12  # of the length of an axis: a bound typed with the digits of a double is the bound
 
 _TYPED = {
@@ -263,7 +263,7 @@ class Scope:
         further = tuple(further)
         expression, fluxes = _expanded(self, typed, place, context, further)
         others = [*self.axes, *self.constants, *self.coefficients, *further]
-        has_field = context == DERIVED  # of coefficients alone it may be
+        has_field = context in (DERIVED, EVENT)  # they may be of coefficients alone
         is_solved = partial(parse_derivative, unknowns=fluxes, axes=self.axes)
         found = {n: k for n, k in names(expression).items() if not is_solved(n)} | names(typed)
         for name, offset in sorted(found.items(), key=lambda item: item[1]):
