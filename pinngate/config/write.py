@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -128,8 +128,64 @@ def _tree(problem: Problem, names: DataNames) -> dict[str, Any]:
         "observations": [_observations(item, names) for item in problem.observations],
         "solve": _solve(problem.solve),
     }
-    tree = required | {key: value for key, value in optional.items() if value}
+    tree = required | optional
+    if problem.experiments:
+        tree |= _experiments(problem, names)
+    kept = {*required} - ({"observations"} if problem.experiments else set())
+    tree = {key: value for key, value in tree.items() if value or key in kept}
     return {key: tree[key] for key in ProblemFile.model_fields if key in tree}
+
+
+def _experiments(problem: Problem, names: DataNames) -> dict[str, Any]:
+    """Return the keys of several experiments: each with all that is its own or may be."""
+    stated = problem.experiments
+    first = next(iter(stated.values()))
+    common = {
+        name: value
+        for name, value in first.constants.items()
+        if all(s.constants.get(name) == value for s in stated.values())
+    }
+    estimate: dict[str, _Line] = {}
+    estimated: list[Coefficient | CoefficientField] = list(first.coefficients)
+    estimated += first.coefficient_fields
+    for coefficient in estimated:
+        values = dict(_coefficient(coefficient))
+        if coefficient.name in problem.each:
+            values["each"] = {"spread": True} if problem.each[coefficient.name] else True
+        estimate[coefficient.name] = _Line(values)
+    listed = []
+    observed = iter(problem.observations)
+    for name, one in stated.items():
+        own: dict[str, Any] = {"name": name}
+        if one.domain != problem.domain:
+            own["domain"] = _Line(one.domain)
+        own["constants"] = _Line({n: v for n, v in one.constants.items() if n not in common})
+        own["conditions"] = [_condition(c) for c in one.conditions]
+        own["events"] = [_event(event) for event in one.events]
+        own["observations"] = [
+            _observations(_with_data_of(o, next(observed)), names) for o in one.observations
+        ]
+        listed.append({key: value for key, value in own.items() if value})
+    return {
+        "unknowns": first.unknowns,
+        "equations": [equation.text for equation in first.equations],
+        "conditions": [_Line(periodic=axis) for axis in problem.periodic],
+        "observations": [],
+        "events": [],
+        "constants": _Line(common),
+        "estimate": estimate,
+        "units": _Line(first.units),
+        "derived": {item.name: item.text for item in first.derived},
+        "truth": _truth(first.truth, names),
+        "experiments": listed,
+    }
+
+
+def _with_data_of(stated: StatedObservations, whole: StatedObservations) -> StatedObservations:
+    """Return observations of one experiment with the file that they have in the whole."""
+    if isinstance(stated, MeasuredObservations) and isinstance(whole, MeasuredObservations):
+        return replace(stated, file=whole.file)
+    return stated
 
 
 def _plane_text(plane: Plane) -> str:

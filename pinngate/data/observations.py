@@ -61,6 +61,7 @@ class ObservationSet:
         std: (n,) known standard deviation of each value, or None: synthetic noise is not told.
         law: how the noise follows the value, or None where it does not; `std` is then None.
         is_prior: whether it stands for what is known of a coefficient beforehand.
+        group: what it shares its noise with, empty where that is its own.
         before_log: the set as it was measured where its logarithms are fitted, else None.
         where: the plane that all points lie on, where the problem states one.
         source: where the values come from, in words.
@@ -88,6 +89,7 @@ class ObservationSet:
     law: NoiseLaw | None = None
     before_log: ObservationSet | None = None
     is_prior: bool = False
+    group: str = ""
 
     @property
     def as_measured(self) -> ObservationSet:
@@ -146,11 +148,12 @@ def collect(problem: Problem, truth: Truth | None, seed: int) -> list[Observatio
     for k, stated in enumerate(problem.observations, 1):
         name = f"observation_{k}"
         if isinstance(stated, MeasuredObservations):
-            sets.append(_measured(problem, stated, name, seed))
+            made = _measured(problem, stated, name, seed)
         elif truth is None:
             raise DataError(f"{name}: synthetic observations need a truth")
         else:
-            sets.append(_synthetic(problem, stated, name, truth, seed))
+            made = _synthetic(problem, stated, name, truth, seed)
+        sets.append(made if made.law is not None else replace(made, group=stated.group))
     return sets
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from pinngate.data.observations import ObservationSet
-from pinngate.expression import Call, Expression, Name
-from pinngate.statement.problem import Coefficient, Prior, Problem
+from pinngate.expression import Call, Expression, Name, Number, divide, subtract
+from pinngate.statement.problem import Coefficient, Prior, Problem, Spread
 
 
 def prior_sets(problem: Problem) -> list[ObservationSet]:
@@ -20,7 +20,32 @@ def prior_sets(problem: Problem) -> list[ObservationSet]:
     Their points, which say nothing, are the corner of the domain where every axis begins.
     """
     stated = [(c, c.prior) for c in problem.coefficients if c.prior is not None]
-    return [_set_of(problem, coefficient, prior) for coefficient, prior in stated]
+    found = [_set_of(problem, coefficient, prior) for coefficient, prior in stated]
+    members = [(spread, member) for spread in problem.spreads for member in spread.members]
+    return found + [_member_of(problem, spread, member) for spread, member in members]
+
+
+def _member_of(problem: Problem, spread: Spread, member: str) -> ObservationSet:
+    """Return what is known of the coefficient of one experiment: it is like the common one.
+
+    How alike, the group of all of them tells: its noise is their spread.
+    """
+    own: Expression = Name(member)
+    common: Expression = Name(spread.name)
+    if spread.is_of_logarithm:
+        own, common = Call("log", own), Call("log", common)
+    start = next(c.initial for c in problem.coefficients if c.name == spread.name)
+    size = 1.0 if spread.is_of_logarithm else abs(start) or 1.0
+    return ObservationSet(
+        f"spread_{member}",
+        f"spread of {spread.name}",
+        np.array([[low for low, _ in problem.domain.values()]]),
+        np.zeros(1),
+        source=f"spread of {spread.name}",
+        quantity=divide(subtract(own, common), Number(size)),
+        is_prior=True,
+        group=spread.name,
+    )
 
 
 def _set_of(problem: Problem, coefficient: Coefficient, prior: Prior) -> ObservationSet:

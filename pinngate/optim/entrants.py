@@ -41,6 +41,7 @@ def is_for_basis(parts: Parts) -> bool:
     """Whether a tensor basis races: on one or two axes, where its products are few."""
     problem, batches = parts.problem, parts.batches
     is_free = problem.solve.network == RACE and parts.own_network is None
+    is_free = is_free and not problem.beyond_networks
     return (
         is_free
         and len(problem.axes) <= MOST_AXES

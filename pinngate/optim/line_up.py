@@ -51,13 +51,13 @@ class LineUp:
     def __init__(
         self, parts: Parts, divisions: Sequence[Division], options: GaussNewtonOptions
     ) -> None:
-        if parts.problem.events:
+        if parts.problem.beyond_networks:
             divisions = _of_solver_alone(parts)
         self.parts, self.options, self.divisions = parts, options, divisions
         self._networks = {name: n for d in divisions for name, n in d.networks.items()}
         self.plans = {name: memory_plan(parts, self._network(name)) for name in self._networks}
         self.solvers: dict[str, Candidate] = {}
-        has_basis = options.mechanisms.basis and is_for_basis(parts) and not parts.problem.events
+        has_basis = options.mechanisms.basis and is_for_basis(parts)
         if has_basis:
             self.divisions = with_basis(parts, self.divisions)
         if options.mechanisms.solver and is_for_solver(parts):
@@ -107,15 +107,15 @@ class LineUp:
 
 
 def _of_solver_alone(parts: Parts) -> Sequence[Division]:
-    """Return the division without networks, for fields that jump.
+    """Return the divisions without networks.
 
     Raises:
         InputError: the solver does not take the problem.
     """
     if not is_for_solver(parts):
         raise InputError(
-            "fields jump at events, which only a fit through a solver follows, and it cannot take "
-            "this problem",
+            f"{parts.problem.beyond_networks}, which only a fit through a solver follows, and it "
+            "cannot take this problem",
             expected="observations, and equations in time and at most one space axis that give the "
             "rate of each field",
         )

@@ -14,6 +14,7 @@ def verdict_lines(metrics: dict[str, Any]) -> list[str]:
         f"{metrics['problem']}: {metrics['verdict']} after {seconds:.1f} s: {metrics['reason']}",
         *(f"  {reason}" for reason in metrics["reasons"]),
         *(f"{name} = {_coefficient(c)}" for name, c in metrics["coefficients"].items()),
+        *(f"{name} spreads {_spread(s)}" for name, s in metrics.get("spreads", {}).items()),
         *(f"{name}: {_function(c)}" for name, c in metrics["coefficient_fields"].items()),
         *(f"{name} = {_derived(d)}" for name, d in metrics.get("derived", {}).items()),
         *_errors(metrics),
@@ -51,6 +52,13 @@ def _coefficient(told: Mapping[str, Any]) -> str:
     if told["truth"] is not None:
         text += f", true value {told['truth']:.6g}"
     return text
+
+
+def _spread(told: Mapping[str, Any]) -> str:
+    if told["of_logarithm"]:
+        factor = math.exp(told["std"])
+        return f"by a factor of {factor:.3g} (logarithm ± {told['std']:.3g})"
+    return f"by {told['std']:.3g} (standard deviation)"
 
 
 def _derived(told: Mapping[str, Any]) -> str:

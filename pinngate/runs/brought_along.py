@@ -35,17 +35,16 @@ def refuse_own_noise(problem: Problem, optimizer: str) -> None:
         )
 
 
-def refuse_events(problem: Problem, optimizer: str) -> None:
-    """Refuse events where nothing that the optimizer fits can jump.
+def refuse_beyond_networks(problem: Problem, optimizer: str) -> None:
+    """Refuse what only a fit through a solver follows where there is none.
 
     Raises:
-        InputError: there are events, and the optimizer is another or is told not to solve.
+        InputError: there are events or spreads, and the optimizer is another or told not to solve.
     """
-    if not problem.events:
-        return
-    if optimizer != DEFAULT_OPTIMIZER or problem.solve.polish == "none":
+    reason = problem.beyond_networks
+    if reason and (optimizer != DEFAULT_OPTIMIZER or problem.solve.polish == "none"):
         raise InputError(
-            "fields jump at events, which only a fit through a solver follows",
+            f"{reason}, which only a fit through a solver follows",
             expected=f"the optimizer {DEFAULT_OPTIMIZER}, and no 'polish: none'",
         )
 

@@ -24,7 +24,14 @@ from pinngate.points.grid import Grid, evaluation_grid
 from pinngate.runs.breakdown import nulled, solving
 from pinngate.runs.derived_quantities import derived_entries
 from pinngate.runs.doubts import is_vague, verdict
-from pinngate.runs.metrics import Z_95, coefficient_metrics, field_metrics, relative_l2, true_noise
+from pinngate.runs.metrics import (
+    Z_95,
+    coefficient_metrics,
+    field_metrics,
+    relative_l2,
+    spread_entries,
+    true_noise,
+)
 from pinngate.runs.observation_tables import (
     described,
     joined,
@@ -116,6 +123,7 @@ def _judge(session: Session, reason: str, setup: float) -> Judged:
         "polish": None,
         **session.stepper.describe(),
     }
+    metrics["spreads"] = spread_entries(problem, fitted_noise(session))
     metrics["derived"] = derived_entries(session, posterior, solution)
     metrics |= _determined(session, metrics["coefficients"], posterior)
     metrics = nulled(metrics)
@@ -124,6 +132,12 @@ def _judge(session: Session, reason: str, setup: float) -> Judged:
     metrics["seconds"]["evaluate"] = evaluate
     metrics["seconds"]["total"] = setup + session.seconds + evaluate
     return Judged(metrics, solution, joined(observations, held_out), posterior)
+
+
+def fitted_noise(session: Session) -> dict[str, float]:
+    """Return the noise of every set that a fit through a solver knows, none of other answers."""
+    fit = getattr(session.stepper.network, "fit", None)
+    return {} if fit is None else dict(fit.noise_std)
 
 
 def _determined(

@@ -105,6 +105,23 @@ def coefficient_metrics(
     return found
 
 
+def spread_entries(problem: Problem, noise: Mapping[str, float]) -> dict[str, Any]:
+    """Return how far the coefficients of experiments scatter about their common one.
+
+    Args:
+        problem: states the spreads.
+        noise: standard deviation of each set that was fitted, by name.
+    """
+    found = {}
+    for spread in problem.spreads:
+        size = noise.get(f"spread_{spread.members[0]}")
+        if size is not None:
+            start = next(c.initial for c in problem.coefficients if c.name == spread.name)
+            scale = 1.0 if spread.is_of_logarithm else abs(start) or 1.0
+            found[spread.name] = {"std": scale * size, "of_logarithm": spread.is_of_logarithm}
+    return found
+
+
 def _share_of(prior: Prior, estimate: float, std: float | None) -> float | None:
     """Return the share of a coefficient's information that its prior brought, in [0, 1]."""
     if std is None:

@@ -41,6 +41,8 @@ class Unknown:
         truth: the true value, used only to report the error; of a field, a formula in its axes.
         prior: what is known beforehand, ``{"mean": 2, "std": 0.3}`` or, of a positive number,
             ``{"median": 2, "factor": 1.5}``.
+        each: whether every experiment has a value of its own; ``{"spread": True}`` lets them
+            scatter about a common one.
     """
 
     initial: Number
@@ -50,6 +52,7 @@ class Unknown:
     over: str | Sequence[str] | None = None
     truth: Number | None = None
     prior: Mapping[str, Number] | None = None
+    each: bool | Mapping[str, bool] | None = None
 
     def keys_given(self) -> dict[str, Any]:
         """Return the mapping that says the same in a problem file."""

@@ -118,6 +118,21 @@ class Coefficient:
 
 
 @dataclass(frozen=True)
+class Spread:
+    """Coefficients of several experiments that scatter normally about a common one.
+
+    Attributes:
+        name: of the common one.
+        members: those of the experiments.
+        is_of_logarithm: whether their logarithms do.
+    """
+
+    name: str
+    members: tuple[str, ...]
+    is_of_logarithm: bool
+
+
+@dataclass(frozen=True)
 class CoefficientField:
     """A coefficient to infer that varies with the axes `over`; bounds as of a `Coefficient`.
 
@@ -174,7 +189,8 @@ class SyntheticObservations:
 
     `of` is the observed field; where a sensor sees something else, `of` is its text and `quantity`
     the expression of fields and derivatives. With `mean` the values are means of it. A `layout`
-    that maps axes to counts is a grid with so many points along each of them.
+    that maps axes to counts is a grid with so many points along each of them. Sets of one `group`,
+    the same sensor in several experiments, have one noise.
     """
 
     of: str
@@ -185,6 +201,7 @@ class SyntheticObservations:
     quantity: Expression | None = None
     mean: Mean | None = None
     holdout: Holdout | None = None
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -201,6 +218,7 @@ class MeasuredObservations:
     mean: Mean | None = None
     holdout: Holdout | None = None
     table: Table = field(default_factory=lambda: Table({}))
+    group: str = ""
 
 
 StatedObservations = SyntheticObservations | MeasuredObservations
@@ -274,6 +292,8 @@ class Truth:
 class Statement:
     """What a problem states.
 
+    Of several `experiments`, which are kept as they were stated, with the coefficients that `each`
+    has of its own, everything else is that of all together (`statement.experiments`).
     `domain` maps axis names to (low, high) in the order in which arrays hold them. `equations` and
     `conditions` may name the `fluxes` that stand for brackets of theirs; their texts do not.
     With a `geometry`, the domain is a box around it and everything holds inside it only. Every
@@ -301,6 +321,9 @@ class Statement:
     fluxes: tuple[Flux, ...] = ()
     derived: tuple[Derived, ...] = ()
     events: tuple[Event, ...] = ()
+    spreads: tuple[Spread, ...] = ()
+    experiments: Mapping[str, Statement] = field(default_factory=dict)
+    each: Mapping[str, bool] = field(default_factory=dict)
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -321,6 +344,15 @@ class Statement:
     def normal(self) -> tuple[str, ...]:
         """Names of the components of the outward unit normal, ``n_x`` …; none for a box."""
         return tuple(f"n_{axis}" for axis in self.space_axes) if self.geometry else ()
+
+    @property
+    def beyond_networks(self) -> str:
+        """What of the problem only a fit through a solver follows, in words; empty if nothing."""
+        if self.events:
+            return "fields jump at events"
+        if self.spreads:
+            return "coefficients spread between experiments"
+        return ""
 
     @property
     def hidden(self) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from typing import Any
 from pinngate.errors import InputError
 from pinngate.expression.parser import NONE
 from pinngate.statement.arguments import Number, Observations, Unknown
-from pinngate.statement.checks.building import build
+from pinngate.statement.checks.experiment_sections import build_whole
 from pinngate.statement.checks.python_source import read_arguments
 from pinngate.statement.checks.validation import validate
 from pinngate.statement.components import (
@@ -30,6 +30,7 @@ from pinngate.statement.components import (
     Noise,
     Plane,
     Prior,
+    Spread,
     StatedObservations,
     Statement,
     SyntheticObservations,
@@ -65,6 +66,8 @@ class Problem(Statement):
         geometry: where the domain is no box but a part of it.
         units: of axes, fields and coefficients, for figures and files.
         events: what happens at an instant, ``{"at": {"t": [0, 6]}, "add": {"C": "100/V"}}``.
+        experiments: several runs of the same equations, each a mapping with a `name` and what it
+            has of its own: constants, conditions, events, observations, where time ends.
         derived: quantities of interest, ``{"R0": "beta/gamma", "peak": "max(u, t)"}``.
         solve: how to solve: ``{"seed": 1, "iterations": 100}``.
         name: of the problem and of its results: letters, digits, - and _.
@@ -93,6 +96,7 @@ class Problem(Statement):
         geometry: Mapping[str, object] | None = None,
         units: Mapping[str, str] | None = None,
         events: Sequence[Mapping[str, object]] = (),
+        experiments: Sequence[Mapping[str, object]] = (),
         derived: Mapping[str, str] | None = None,
         solve: Mapping[str, object] | None = None,
         name: str = "problem",
@@ -122,12 +126,13 @@ class Problem(Statement):
                 "observations": observations,
                 "units": units,
                 "events": events,
+                "experiments": experiments,
                 "derived": derived,
                 "truth": truth,
                 "solve": solve,
             }
         )
-        statement, _ = build(read, validate(read), Path(), functions)
+        statement, _ = build_whole(read, validate(read), Path(), functions)
         super().__init__(**_parts(statement))
 
     @classmethod
@@ -198,6 +203,7 @@ __all__ = [
     "Plane",
     "Prior",
     "Problem",
+    "Spread",
     "StatedObservations",
     "SyntheticObservations",
     "Truth",

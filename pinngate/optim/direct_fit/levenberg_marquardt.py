@@ -23,6 +23,9 @@ from pinngate.optim.direct_fit.block_ridges import Ridges
 Array = NDArray[np.float64]
 MOST_TRIED = 12  # choices of ridges, after which they stay, and lengths of one step
 NEAR = 0.03  # of the loss: a step that promises less is near the minimum, where ridges are chosen
+LEAST_FREE = 0.01  # share of the values of a group that is free at least
+LEAST_SPREAD = 1e-3  # of coefficients between experiments: less is none
+MOST_FOLLOWED, SAME_NOISE = 100, 1e-3  # fixed point of variance components, by its logarithm
 SMALL = 0.01  # decrease of the loss, in squared units of the noise, that is none
 
 
@@ -42,7 +45,8 @@ Model = Callable[[Array], Iterate | None]
 class NoiseScales:
     """Standard deviations of all values; those of sets that state none follow the residuals.
 
-    Where noise follows what is measured (`data.noise_law`), they follow the fit as well.
+    Where noise follows what is measured (`data.noise_law`), they follow the fit as well; sets of
+    one group share theirs.
 
     Args:
         sets: the observations, one below the other.
@@ -67,7 +71,7 @@ class NoiseScales:
     def follow(self, residual: Array, leverage: Array | None = None) -> None:
         """Take the root mean square of residuals (n,), freed of what the fit took from them."""
         for part, data, least in zip(self.parts, self.sets, self._least, strict=True):
-            if data.std is not None:
+            if data.std is not None or data.group:
                 continue
             shape = 1.0 if data.law is None else data.law.shape(data.values + residual[part])
             if data.law is not None and data.law.factor is not None:
@@ -77,6 +81,33 @@ class NoiseScales:
             taken = 0.0 if leverage is None else float(leverage[part].sum())
             count = max(int(self.active[part].sum()) - taken, 1.0)
             self.values[part] = shape * max(float(np.sqrt(np.square(r).sum() / count)), least)
+        for group in dict.fromkeys(data.group for data in self.sets if data.group):
+            self._follow_group(group, residual, leverage)
+
+    @property
+    def has_components(self) -> bool:
+        """Whether coefficients spread: then what the fit takes from their few values counts."""
+        return any(data.group and data.is_prior for data in self.sets)
+
+    def _follow_group(self, group: str, residual: Array, leverage: Array | None) -> None:
+        """Take Σr²/Σ(1 − h) of the sets of a group; a spread stays where no leverage is known.
+
+        Of a spread it is the fixed point of its restricted likelihood (D. A. Harville, J. Amer.
+        Statist. Assoc. 72, 1977, 320-338).
+        """
+        both = zip(self.parts, self.sets, self._least, strict=True)
+        own = [(part, data, least) for part, data, least in both if data.group == group]
+        is_spread = own[0][1].is_prior
+        if is_spread and leverage is None:
+            return
+        parts = [part for part, _, _ in own]
+        square = sum(float(np.square(residual[part]).sum()) for part in parts)
+        count = float(sum(int(self.active[part].sum()) for part in parts))
+        free = count - sum(0.0 if leverage is None else float(leverage[p].sum()) for p in parts)
+        least = LEAST_SPREAD if is_spread else max(least for _, _, least in own)
+        size = max(np.sqrt(square / max(free, LEAST_FREE * count)), least)
+        for part in parts:
+            self.values[part] = size
 
 
 class LevenbergMarquardt:
@@ -105,7 +136,7 @@ class LevenbergMarquardt:
         choices, is_near = 0, False
         for _ in range(max_iterations):
             self.iterations += 1
-            self.noise.follow(here.residual)
+            self._follow(here, is_near=is_near)
             if is_near and choices < MOST_TRIED:
                 choices += 1
                 self._choose(here)
@@ -121,6 +152,16 @@ class LevenbergMarquardt:
                 return here
             is_near = is_near or promised < NEAR * before
         return here
+
+    def _follow(self, here: Iterate, *, is_near: bool) -> None:
+        """Let the noise follow the residuals; spreads, once near, those of the linearised fits."""
+        self.noise.follow(here.residual)
+        for _ in range(MOST_FOLLOWED if is_near and self.noise.has_components else 0):
+            std = self.noise.values.copy()
+            fit = self.ridges.fit(here.jacobian / std[:, None], here.residual / std, here.theta)
+            self.noise.follow(fit.leave_one_out * (1 - fit.leverage) * std, fit.leverage)
+            if np.abs(np.log(self.noise.values / std)).max() < SAME_NOISE:
+                return
 
     def loss(self, residual: Array, theta: Array) -> float:
         """Return ‖r‖² + θᵀΛθ."""

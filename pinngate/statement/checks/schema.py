@@ -118,6 +118,16 @@ class PriorSection(Section):
     )
 
 
+class EachSection(Section):
+    """How a coefficient differs between experiments."""
+
+    spread: Annotated[bool, Kind("true or false")] = Field(
+        True,
+        description="whether the values scatter about a common one, normally or, where positive, "
+        "log-normally, with a spread that is estimated",
+    )
+
+
 class EstimateSection(Section):
     """A coefficient to infer together with the fields: a number, or with `over` a field.
 
@@ -141,6 +151,11 @@ class EstimateSection(Section):
     )
     lower: NumberOrFormula | None = Field(None, description="lower bound")
     upper: NumberOrFormula | None = Field(None, description="upper bound")
+    each: Annotated[bool, Kind("true or false")] | EachSection = Field(
+        False,
+        description="with `experiments`: every one has a value of its own; `{spread: true}` lets "
+        "them scatter about a common one",
+    )
     prior: PriorSection | None = Field(
         None,
         description="what is known of it beforehand, of a number: `{mean: 2, std: 0.3}` or "
@@ -491,6 +506,29 @@ class SolveSection(Section):
     )
 
 
+class ExperimentSection(Section):
+    """One of several runs of the equations: what it has of its own beside what all have."""
+
+    name: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9_]+\z"), Kind("text of letters, digits and _")
+    ] = Field(description="its name; the field `C` of the experiment `first` is `C__first`")
+    domain: Annotated[dict[str, Interval], Kind("a mapping of axes to [low, high]")] = Field(
+        default_factory=dict, description="bounds that differ: where time ends"
+    )
+    constants: dict[str, NumberOrFormula] = Field(
+        default_factory=dict, description="constants of its own"
+    )
+    conditions: list[ConditionSection] = Field(
+        default_factory=list, description="conditions beside the common ones"
+    )
+    events: list[EventSection] = Field(
+        default_factory=list, description="events beside the common ones"
+    )
+    observations: list[ObservationSection] = Field(
+        default_factory=list, description="observations beside the common ones"
+    )
+
+
 class ProblemFile(Section):
     """One problem."""
 
@@ -547,6 +585,11 @@ class ProblemFile(Section):
         default_factory=dict,
         description="units of axes and fields, for figures and NetCDF files: "
         "`{x: m, t: s, u: K}`; nothing is converted",
+    )
+    experiments: list[ExperimentSection] = Field(
+        default_factory=list,
+        description="several runs of the same equations, see below; coefficients are common unless "
+        "`estimate` says `each`",
     )
     derived: dict[str, Annotated[str, Kind("a formula")]] = Field(
         default_factory=dict,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from pinngate.errors import InputError, Span
 from pinngate.statement.checks.source import Place, Source, Text
@@ -37,16 +38,23 @@ def expand(source: Source) -> None:
             ``periodic in axis``.
     """
     tree = source.tree if isinstance(source.tree, dict) else {}
-    conditions, estimate = tree.get("conditions"), tree.get("estimate")
-    if isinstance(conditions, list):
-        for i, condition in enumerate(conditions):
-            if isinstance(condition, str):
-                conditions[i] = _condition(source, condition, ("conditions", i))
+    estimate, experiments = tree.get("estimate"), tree.get("experiments")
+    _expand_conditions(source, tree, ())
+    for k, experiment in enumerate(experiments if isinstance(experiments, list) else ()):
+        if isinstance(experiment, dict):
+            _expand_conditions(source, experiment, ("experiments", k))
     if isinstance(estimate, dict):
         for name, value in estimate.items():
             if isinstance(value, (int, float, str)) and not isinstance(value, bool):
                 estimate[name] = {"initial": value}
                 _enter(source, ("estimate", name), "initial", 0, len(str(value)))
+
+
+def _expand_conditions(source: Source, tree: dict[str, Any], place: Place) -> None:
+    conditions = tree.get("conditions")
+    for i, condition in enumerate(conditions if isinstance(conditions, list) else ()):
+        if isinstance(condition, str):
+            tree["conditions"][i] = _condition(source, condition, (*place, "conditions", i))
 
 
 def _condition(source: Source, text: str, place: Place) -> dict[str, str]:

@@ -1,0 +1,238 @@
+"""Several experiments as one problem: a field of each, and coefficients that they share.
+
+Every experiment is a problem of its own, checked like any other. Together they are one whose fields
+are named ``C__first``, ``C__second``: equations, conditions, events and observations of each, with
+constants that differ and coefficients of its own renamed alike. What a coefficient that is shared
+is, all data tell together. Above `components`; everything downstream knows one problem.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pinngate.errors import InputError
+from pinngate.expression import Expression, Name, names, substitute
+from pinngate.statement.components import (
+    Coefficient,
+    Condition,
+    Derived,
+    Equation,
+    Event,
+    Flux,
+    MeasuredObservations,
+    Spread,
+    StatedObservations,
+    Statement,
+    Truth,
+)
+from pinngate.statement.derivatives import parse_derivative
+from pinngate.statement.in_memory import InMemoryTable
+from pinngate.statement.measurement import Table
+
+NAME = re.compile(r"[^\W\d]\w*")
+
+
+def of_experiment(name: str, experiment: str) -> str:
+    """Return what something of one experiment is called, ``C__first``."""
+    return f"{name}__{experiment}"
+
+
+@dataclass(frozen=True)
+class _Names:
+    """What the names of one experiment are in the whole.
+
+    Attributes:
+        experiment: its name.
+        statement: it alone.
+        own: names that become its own: fields, constants that differ, coefficients.
+    """
+
+    experiment: str
+    statement: Statement
+    own: frozenset[str]
+
+    def of(self, name: str) -> str:
+        """Return the name of a field, a derivative of one, or anything else."""
+        if name in self.own:
+            return of_experiment(name, self.experiment)
+        fields = self.statement.solved_fields
+        found = parse_derivative(name, fields, self.statement.axes)
+        if found is None or found.field not in self.own:
+            return name
+        return of_experiment(found.field, self.experiment) + name[len(found.field) :]
+
+    def text(self, stated: str) -> str:
+        """Return the text of a formula in the names of the whole."""
+        return NAME.sub(lambda found: self.of(found.group()), stated)
+
+    def renamed(self, expression: Expression) -> Expression:
+        """Return an expression in the names of the whole."""
+        own = {n: Name(self.of(n), at) for n, at in names(expression).items() if self.of(n) != n}
+        return substitute(expression, own) if own else expression
+
+    def amounts(self, stated: Mapping[str, Expression]) -> dict[str, Expression]:
+        """Return formulas by field in the names of the whole."""
+        return {self.of(name): self.renamed(formula) for name, formula in stated.items()}
+
+    def observations(self, stated: StatedObservations) -> StatedObservations:
+        """Return observations in the names of the whole."""
+        of, quantity, group = self.of(stated.of), stated.quantity, stated.of
+        if quantity is not None:
+            of, quantity = self.text(stated.of), self.renamed(quantity)
+        if not isinstance(stated, MeasuredObservations):
+            return replace(stated, of=of, quantity=quantity, group=group)
+        columns = {"value": stated.of, **stated.table.columns}
+        table = Table(columns, stated.table.missing, stated.table.max_rows)
+        return replace(
+            stated,
+            of=of,
+            quantity=quantity,
+            table=table,
+            file=self._file(stated.file),
+            group=group,
+        )
+
+    def _file(self, file: Path | InMemoryTable) -> Path | InMemoryTable:
+        if isinstance(file, InMemoryTable):
+            return InMemoryTable(f"{self.experiment}-{file.name}", file.label, file.columns)
+        return file
+
+
+def combined(experiments: Mapping[str, Statement], each: Mapping[str, bool]) -> Statement:
+    """Return several experiments as one problem.
+
+    Args:
+        experiments: each alone, by name; their equations and unknowns are the same.
+        each: the coefficients of which every experiment has its own, and whether these spread about
+            a common value with a spread that is estimated.
+
+    Raises:
+        InputError: their domains differ in more than where time ends.
+    """
+    first = next(iter(experiments.values()))
+    shared = {
+        name: value
+        for name, value in first.constants.items()
+        if all(s.constants.get(name) == value for s in experiments.values())
+    }
+    own = frozenset({*first.solved_fields, *each, *(first.constants.keys() - shared.keys())})
+    parts = [_Names(name, statement, own) for name, statement in experiments.items()]
+    constants = dict(shared)
+    for part in parts:
+        differing = part.statement.constants.items()
+        constants |= {part.of(n): v for n, v in differing if n not in shared}
+    coefficients, spreads = _coefficients(first, parts, each)
+    return replace(
+        first,
+        domain=_domain(list(experiments.values())),
+        unknowns=tuple(part.of(u) for part in parts for u in first.unknowns),
+        equations=tuple(_equation(part, e) for part in parts for e in part.statement.equations),
+        conditions=tuple(_condition(part, c) for part in parts for c in part.statement.conditions),
+        events=tuple(_event(part, e) for part in parts for e in part.statement.events),
+        observations=tuple(
+            part.observations(o) for part in parts for o in part.statement.observations
+        ),
+        fluxes=tuple(
+            Flux(part.of(f.name), part.renamed(f.inside))
+            for part in parts
+            for f in part.statement.fluxes
+        ),
+        constants=constants,
+        coefficients=coefficients,
+        spreads=spreads,
+        truth=_truth(parts),
+        units=_units(first, parts),
+        derived=_derived(parts),
+        experiments=dict(experiments),
+        each=dict(each),
+    )
+
+
+def _domain(statements: Sequence[Statement]) -> dict[str, tuple[float, float]]:
+    """Return the domain that holds all: time may end at different times."""
+    first = statements[0].domain
+    found = dict(first)
+    for statement in statements:
+        for axis, (low, high) in statement.domain.items():
+            if low != first[axis][0] or (axis != "t" and high != first[axis][1]):
+                raise InputError(
+                    f"the experiments have different domains along {axis}",
+                    expected="one domain, in which time may end at different times",
+                )
+            found[axis] = low, max(high, found[axis][1])
+    return found
+
+
+def _equation(part: _Names, stated: Equation) -> Equation:
+    return Equation(part.text(stated.text), part.renamed(stated.residual))
+
+
+def _condition(part: _Names, stated: Condition) -> Condition:
+    return Condition(stated.where, part.text(stated.text), part.renamed(stated.residual))
+
+
+def _event(part: _Names, stated: Event) -> Event:
+    return Event(stated.times, part.amounts(stated.add), part.amounts(stated.set))
+
+
+def _coefficients(
+    first: Statement, parts: Sequence[_Names], each: Mapping[str, bool]
+) -> tuple[tuple[Coefficient, ...], tuple[Spread, ...]]:
+    """Return the coefficients of all experiments, common values of those that spread among them."""
+    found: list[Coefficient] = []
+    spreads = []
+    for stated in first.coefficients:
+        if stated.name not in each:
+            found.append(stated)
+            continue
+        if each[stated.name]:
+            found.append(stated)
+            members = tuple(part.of(stated.name) for part in parts)
+            spreads.append(Spread(stated.name, members, is_of_logarithm=stated.is_positive))
+        for part in parts:
+            own = next(c for c in part.statement.coefficients if c.name == stated.name)
+            prior = None if each[stated.name] else own.prior
+            found.append(replace(own, name=part.of(stated.name), truth=None, prior=prior))
+    return tuple(found), tuple(spreads)
+
+
+def _truth(parts: Sequence[_Names]) -> Truth | None:
+    """Return the truth of all fields, None where one of the experiments has none."""
+    truths = [part.statement.truth for part in parts]
+    if any(truth is None for truth in truths):
+        return None
+    fields: dict[str, Expression] = {}
+    clean: dict[str, Expression] = {}
+    for part, truth in zip(parts, truths, strict=True):
+        assert truth is not None
+        fields |= part.amounts(truth.fields)
+        clean |= part.amounts(truth.clean)
+    first = truths[0]
+    assert first is not None
+    return replace(first, fields=fields, clean=clean)
+
+
+def _units(first: Statement, parts: Sequence[_Names]) -> dict[str, str]:
+    """Return the units of axes, fields and coefficients, each under its names in the whole."""
+    units = dict(first.units)
+    for part in parts:
+        units |= {part.of(name): unit for name, unit in first.units.items()}
+    return {n: u for n, u in units.items() if n not in first.unknowns}
+
+
+def _derived(parts: Sequence[_Names]) -> tuple[Derived, ...]:
+    """Return the quantities of each experiment, those that are the same in all once."""
+    found: dict[str, Derived] = {}
+    for part in parts:
+        for stated in part.statement.derived:
+            formula = part.renamed(stated.expression)
+            is_common = formula == stated.expression
+            name = stated.name if is_common else of_experiment(stated.name, part.experiment)
+            found[name] = replace(stated, name=name, expression=formula)
+    return tuple(found.values())
+
+
+__all__ = ["combined", "of_experiment"]
