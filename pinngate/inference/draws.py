@@ -91,9 +91,8 @@ def _weight_moves(posterior: Posterior, num: int, generator: torch.Generator) ->
     """Return draws of the weights with the coefficients held, (num, P)."""
     directions = posterior.directions
     z = torch.randn(num, len(directions), generator=generator, dtype=directions.dtype)
-    filters = directions.square().sum(0).clamp(1e-300, 1.0)
-    vectors = directions / filters.sqrt()
-    shrunk = (z @ vectors) * (1 - (1 - filters).sqrt())
+    vectors = directions / (1 - posterior.remainders).clamp_min(1e-300).sqrt()
+    shrunk = (z @ vectors) * (1 - posterior.remainders.sqrt())
     return (posterior.variance / posterior.ridge) ** 0.5 * (z - shrunk @ vectors.T)
 
 

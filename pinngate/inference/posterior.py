@@ -35,7 +35,7 @@ from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
 
 MAX_TILE = 1 << 22  # numbers in one tile of field gradients: 32 MiB in double precision
-NEGLIGIBLE = 1e-10  # eigenvalues below this fraction of the largest are rounding
+CANCELLED = 1e-10  # of a difference of squares, below which digits are lost
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ class Posterior:
         leverage: h_ii of the observation rows (n,), for their leave-one-out residuals.
         directions: (P, m) right singular vectors times √φ: what data and physics take away from the
             prior variance.
+        remainders: (m,) 1 − φ, of which little is left to rounding where the data tell nearly all.
         transfer: (P, K) how the weights that fit best move with the coefficients.
         coefficient_covariance: (K, K), of the raw coefficients.
         information: its inverse, which also knows what the data leave open; None without noise.
@@ -78,6 +79,7 @@ class Posterior:
     degrees_of_freedom: float
     leverage: Tensor
     directions: Tensor
+    remainders: Tensor
     transfer: Tensor
     coefficient_covariance: Tensor
     information: Tensor | None = None
@@ -112,13 +114,15 @@ class Posterior:
         if not ridge > 0:
             raise InputError(f"the ridge is {ridge}", expected="a positive number")
         system.decompose()
-        directions, gram = system.directions(ridge), system.unpenalised_gram(ridge)
+        directions, remainders = system.directions(ridge)
+        gram = system.unpenalised_gram(ridge)
         return cls(
             float(ridge),
             float(variance),
             float(degrees_of_freedom),
             directions.new_empty(0) if leverage is None else leverage,
             directions,
+            remainders,
             system.transfer(ridge),
             variance * inverse_gram(gram),
             gram / variance if variance > 0 else None,
@@ -164,10 +168,7 @@ class Posterior:
 
     def model_variance_of(self, gradient: Tensor, by_coefficient: Tensor | None = None) -> Tensor:
         """Return the same, residuals taken as independent."""
-        explained = (gradient @ self.directions).square().sum(1)
-        prior = gradient.square().sum(1)
-        # rounding can make the difference negative where the rows determine g·w fully
-        left = torch.maximum(prior - explained, 1e-14 * prior)
+        left = self._left(gradient)
         shift = gradient @ self.transfer
         if by_coefficient is not None:
             shift = shift - by_coefficient
@@ -175,6 +176,23 @@ class Posterior:
         if self.doubt is not None:
             free = free + self._along(self.doubt, gradient, by_coefficient).square().sum(1)
         return left * (self.variance / self.ridge) + free
+
+    def _left(self, gradient: Tensor) -> Tensor:
+        """Return what is left of the prior variance of g·w, in units of it, (n,).
+
+        Σ (1 − φ_j)(v_j·g)² + ‖g − Σ (v_j·g) v_j‖², the second as a difference of squares, but
+        where that is rounding: under a weak ridge rounding would be most of the answer.
+        """
+        along = gradient @ self.directions
+        filters = (1 - self.remainders).clamp_min(1e-300)
+        within = along.square() @ (self.remainders / filters)
+        prior = gradient.square().sum(1)
+        outside = prior - along.square() @ (1 / filters)
+        close = outside < CANCELLED * prior
+        if bool(close.any()):
+            apart = gradient[close] - (along[close] / filters) @ self.directions.T
+            outside[close] = apart.square().sum(1)
+        return within + outside.clamp_min(0.0)
 
     def members_at(self, network: Network) -> list[Member]:
         """Return the network of the answer with this posterior, as the one member of a mean."""

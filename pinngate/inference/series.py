@@ -26,6 +26,7 @@ MOST_SERIES = 20  # beyond, places are a field of sensors whose misfits are alik
 LEAST_LENGTH = 4  # values of a series, on average
 NUM_HALVINGS = 4  # sixteen blocks: enough for a variance, each wider than most misfits
 LEVEL = 0.01
+FEWEST_SERIES = 4  # of fewer a variance knows next to nothing
 FORGOTTEN = 0.05  # correlation at which values of a series count as strangers
 CLEAR = 0.1  # a smaller correlation widens no interval by more than a tenth
 
@@ -113,8 +114,9 @@ def correlation(
 
 
 def parted(groups: Labels, along: Array, coefficient: float) -> Labels:
-    """Cut series into pieces as long as residuals remember, the groups of a variance.
+    """Cut few series into pieces as long as residuals remember, the groups of a variance.
 
+    Many series stay whole, for a sensor may be wrong at all times.
     Residuals whose neighbours are correlated by ρ have forgotten each other, ρ^L < FORGOTTEN, after
     L values; a piece is at least as long, and a series shorter than two of them is one.
 
@@ -123,6 +125,8 @@ def parted(groups: Labels, along: Array, coefficient: float) -> Labels:
         along: their places in it, (n,).
         coefficient: ρ.
     """
+    if int(groups.max()) + 1 >= FEWEST_SERIES:
+        return groups
     length = LEAST_LENGTH
     if coefficient > FORGOTTEN:
         memory = math.log(FORGOTTEN) / math.log(min(coefficient, 1 - 1e-9))

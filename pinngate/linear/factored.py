@@ -97,10 +97,11 @@ class FactoredSystem:
         """Return λ_j = s_j², largest first, and (u_jᵀ b)²."""
         return self.basis.factors[0].square(), self.basis.coordinates(b)[0].square()
 
-    def directions(self, ridge: float) -> Tensor:
-        """Return right singular vectors times √φ_j, (P, m)."""
+    def directions(self, ridge: float) -> tuple[Tensor, Tensor]:
+        """Return right singular vectors times √φ_j, (P, m), and 1 − φ_j."""
         s, v = self.basis.factors
-        return v * (s / (s.square() + ridge).sqrt())
+        total = s.square() + ridge
+        return v * (s / total.sqrt()), ridge / total
 
     def row_squares(self, rows: slice) -> Tensor:
         """Return ‖a_i‖² of some rows of A, (n,)."""

@@ -104,11 +104,15 @@ class GramSystem(Generic[Columns]):
             squares = squares / eigenvalues.clamp_min(1e-300)
         return eigenvalues, squares
 
-    def directions(self, ridge: float) -> Tensor:
-        """Return right singular vectors times √φ_j, (P, m). Cost: P m² in the dual form."""
+    def directions(self, ridge: float) -> tuple[Tensor, Tensor]:
+        """Return right singular vectors times √φ_j, (P, m), and 1 − φ_j.
+
+        Cost: P m² in the dual form.
+        """
         eigenvalues, vectors = self.eigen.eigenvalues, self.eigen.vectors
         kept = eigenvalues > NEGLIGIBLE * eigenvalues.max().clamp_min(1e-300)
         eigenvalues, vectors = eigenvalues[kept], vectors[:, kept]
+        total = eigenvalues + ridge
         if self.columns.is_dual:
-            return self.columns.weights(vectors / (eigenvalues + ridge).sqrt())
-        return vectors * (eigenvalues / (eigenvalues + ridge)).sqrt()
+            return self.columns.weights(vectors / total.sqrt()), ridge / total
+        return vectors * (eigenvalues / total).sqrt(), ridge / total

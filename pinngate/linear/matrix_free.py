@@ -182,14 +182,15 @@ class MatrixFreeSystem:
         moments = directions.T @ self.rows.adjoint(b[:, None])[:, 0]
         return eigenvalues, moments.square() / eigenvalues.clamp_min(1e-300)
 
-    def directions(self, ridge: float) -> Tensor:
-        """Return right singular vectors times √φ_j, (P, rank).
+    def directions(self, ridge: float) -> tuple[Tensor, Tensor]:
+        """Return right singular vectors times √φ_j, (P, rank), and 1 − φ_j.
 
         Directions outside the basis keep their prior variance, which errs to the side of wide
         intervals; their filter is below a twentieth.
         """
         eigenvalues, vectors = self._eigenvectors()
-        return vectors * (eigenvalues / (eigenvalues + ridge)).sqrt()
+        total = eigenvalues + ridge
+        return vectors * (eigenvalues / total).sqrt(), ridge / total
 
     def _eigenvectors(self) -> tuple[Tensor, Tensor]:
         """Return eigenvalues (rank,) and eigenvectors (P, rank) of AᵀA within the basis."""

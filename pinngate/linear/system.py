@@ -86,10 +86,11 @@ class LinearisedSystem(Protocol):
     def spectrum(self, b: Tensor) -> tuple[Tensor, Tensor]:
         """Return λ_j (m,), largest first, and (v_jᵀ b)² (m,), v_j the eigenvectors of A Aᵀ."""
 
-    def directions(self, ridge: float) -> Tensor:
-        """Return right singular vectors of A times √φ_j, (P, m).
+    def directions(self, ridge: float) -> tuple[Tensor, Tensor]:
+        """Return right singular vectors of A times √φ_j, (P, m), and 1 − φ_j = α/(λ_j + α), (m,).
 
-        What the rows take away from the prior variance of g·v is ‖gᵀ directions‖².
+        What the rows take away from the prior variance of g·v is ‖gᵀ directions‖²; where that is
+        nearly all, the second says what is left.
         """
 
     def transfer(self, ridge: float) -> Tensor:

@@ -21,7 +21,15 @@ def posterior_of(rows: list[list[float]], variance: float = 1e-4) -> Posterior:
     information = columns.T @ columns / variance
     covariance = torch.linalg.pinv(information, hermitian=True)
     return Posterior(
-        1.0, variance, 1e9, nothing[:, 0], nothing, nothing, covariance, information=information
+        1.0,
+        variance,
+        1e9,
+        leverage=nothing[:, 0],
+        directions=nothing,
+        remainders=nothing.new_ones(nothing.shape[1]),
+        transfer=nothing,
+        coefficient_covariance=covariance,
+        information=information,
     )
 
 

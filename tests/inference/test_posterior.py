@@ -77,6 +77,17 @@ def test_field_std_is_the_dense_one_of_every_field_and_survives_its_state():
     torch.testing.assert_close(posterior.std(network, points), expected, rtol=1e-8, atol=0)
 
 
+def test_a_weak_ridge_leaves_no_rounding():
+    """Where the rows tell all, σ²(AᵀA + α)⁻¹ does not depend on an α of seventeen decades less."""
+    g = torch.Generator().manual_seed(4)
+    jac = 1e3 * torch.randn(40, 12, generator=g, dtype=DOUBLE)
+    gradient = torch.randn(5, 12, generator=g, dtype=DOUBLE)
+    exact = 0.01 * torch.einsum("ni,ij,nj->n", gradient, torch.linalg.inv(jac.T @ jac), gradient)
+    for ridge in (1e-6, 1e-14):
+        found = Posterior.of(spectrum(jac), ridge, 0.01, 20.0).variance_of(gradient)
+        torch.testing.assert_close(found, exact, rtol=1e-6, atol=0)
+
+
 def test_intervals_respect_bounds_and_map_through_the_logarithm():
     coefficients = Coefficients([Coefficient("nu", 0.01, lower=0.0), Coefficient("c", 2.0)], DOUBLE)
     g = torch.Generator().manual_seed(3)

@@ -134,9 +134,10 @@ def test_spectrum(made: Linearised) -> None:
     filters = singular.square() / (singular.square() + RIDGE)
     expected = float(filters.sum()) / min(made.a.shape)
     assert made.system.signal_fraction(RIDGE) == pytest.approx(expected, rel=1e-5)
-    directions = made.system.directions(RIDGE)
+    directions, remainders = made.system.directions(RIDGE)
     projector = right.T * filters @ right
     assert close(directions @ directions.T, projector, 1e-5)
+    assert close(directions.square().sum(0), 1 - remainders, 1e-5)
 
 
 def test_posterior_products(made: Linearised) -> None:

@@ -105,6 +105,7 @@ class TangentModel:
         known = posterior.directions.new_zeros(len(posterior.directions), count)
         known[places, torch.arange(count)] = 1.0
         posterior.directions = torch.cat([posterior.directions, known], 1)
+        posterior.remainders = torch.cat([posterior.remainders, known.new_zeros(count)])
         posterior.transfer[places] = -torch.eye(count, dtype=posterior.transfer.dtype)
         posterior.doubt = self._doubt()
         posterior.stretch = torch.as_tensor(self.fit.stretched(posterior.quantile))
