@@ -2,7 +2,8 @@
 
 Decay is decoupled and acts on every weight, closed or not. The control of a gated arm is AdamW at
 that arm's mean rate with the same decay per step: what is left between the two is *which*
-coordinates the gate slows down, and when.
+coordinates the gate slows down, and when. The control by tensor has the mean rate of each tensor:
+what is left then is what the gate does within a tensor, and in time.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from pinngate.torch import (
     finite_sample_threshold,
 )
 
+Rate = float | Mapping[str, float]
+
 RHO = 0.99  # decay of the moving variance: the paper's and the optimizer's default
 
 
@@ -41,6 +44,7 @@ class Arm(Settings):
         strength: λ; None is (1−β₁)/(1+β₁), the paper's is 1.
         granularity: a q for each coordinate or for each tensor.
         control_of: the gated arm at whose mean rate this one runs.
+        control_by: whether that is the mean over all weights or over each tensor.
     """
 
     gate: Literal["none", "hard", "soft", "snr"] = "none"
@@ -52,6 +56,7 @@ class Arm(Settings):
     strength: float | None = None
     granularity: Literal["parameter", "tensor"] = "parameter"
     control_of: str | None = None
+    control_by: Literal["whole", "tensor"] = "whole"
 
     @property
     def is_gated(self) -> bool:
@@ -85,21 +90,23 @@ def arm_optimizer(
     betas: tuple[float, float],
     batch_size: int,
     num_examples: int,
-    mean_rate: float = 1.0,
+    mean_rate: Rate = 1.0,
 ) -> torch.optim.Optimizer:
     """Return an arm's optimizer; arguments are those of `ArmTraining`."""
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    common: dict[str, Any] = {
-        "lr": arm.learning_rate * mean_rate,
-        "betas": betas,
-        # decay per step is rate · decay: a control keeps that of its gated arm
-        "weight_decay": arm.weight_decay / mean_rate,
-    }
+    groups: list[dict[str, Any]] = []
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            factor = mean_rate if isinstance(mean_rate, float) else mean_rate[name]
+            # decay per step is rate · decay: a control keeps that of its gated arm
+            stated = {"lr": arm.learning_rate * factor, "weight_decay": arm.weight_decay / factor}
+            groups.append({"params": [parameter], **stated})
+    if isinstance(mean_rate, float):
+        groups = [{**groups[0], "params": [p for group in groups for p in group["params"]]}]
     if not arm.is_gated:
-        return torch.optim.AdamW(parameters, **common)
+        return torch.optim.AdamW(groups, betas=betas)
     return PopulationRiskAdam(
-        parameters,
-        **common,
+        groups,
+        betas=betas,
         gate=arm.gate,
         rho=RHO,
         threshold=arm.threshold(batch_size, num_examples, betas[0]),
@@ -119,7 +126,8 @@ class ArmTraining:
         batch_size: b.
         num_examples: n, from which batches are drawn.
         num_warm_up: steps over which the rate rises linearly.
-        mean_rate: factor on the rate of a control, the mean gate of its gated arm.
+        mean_rate: factor on the rate of a control, the mean gate of its gated arm; of each tensor
+            by its name.
     """
 
     def __init__(
@@ -131,14 +139,13 @@ class ArmTraining:
         batch_size: int,
         num_examples: int,
         num_warm_up: int = 0,
-        mean_rate: float = 1.0,
+        mean_rate: Rate = 1.0,
     ) -> None:
         self.model = model
         self.arm = arm
         self.num_warm_up = num_warm_up
         self.num_steps = 0
         self.gate_sum = 0.0
-        self.learning_rate = arm.learning_rate * mean_rate
         self.optimizer = arm_optimizer(
             model,
             arm,
@@ -147,6 +154,7 @@ class ArmTraining:
             num_examples=num_examples,
             mean_rate=mean_rate,
         )
+        self.rates = [group["lr"] for group in self.optimizer.param_groups]
         self.examples: PerExample | None = None
         if arm.is_gated and arm.statistics != "streaming":
             self.examples = PerExample(model, mode=arm.statistics)
@@ -154,8 +162,9 @@ class ArmTraining:
     def step(self, loss: Tensor) -> None:
         """Take one step on the mean loss of a batch."""
         self.num_steps += 1
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate * min(1.0, self.num_steps / max(1, self.num_warm_up))
+        warmth = min(1.0, self.num_steps / max(1, self.num_warm_up))
+        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = rate * warmth
         self.optimizer.zero_grad()
         loss.backward()
         optimizer = self.optimizer

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -20,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from pinngate.streams import torch_seed
-from pinngate.studies.arms import Arm, ArmTraining, check_controls
+from pinngate.studies.arms import Arm, ArmTraining, Rate, check_controls
 from pinngate.studies.cells import Cell, Place, Record
 from pinngate.studies.division_task import Answerer, division_table
 from pinngate.studies.grokking_results import grokking_outcome
@@ -32,16 +33,44 @@ COURSE = ("step", "train_accuracy", "held_out_accuracy", "train_loss", "held_out
 LOOK = ("step", "gate", "kept_on_train", "kept_on_held_out", "kept_norm", "weight_norm")
 
 
-class Sweep(Settings):
-    """Grid of rates and decays for families of gates, and trials of single arms beside it."""
+class Family(Settings):
+    """A grid of rates and decays.
 
+    Attributes:
+        arm: what is common to all its arms.
+        learning_rate, weight_decay: the values.
+        max_steps: of each cell.
+    """
+
+    arm: dict[str, Any]
     learning_rate: list[float]
     weight_decay: list[float]
-    families: dict[str, dict[str, Any]]
-    trials: dict[str, Arm]
-    seeds: list[int]
     max_steps: int = Field(gt=0)
+
+    def grid(self) -> list[Arm]:
+        """Return the arms, decays within rates."""
+        return [
+            Arm.model_validate({**self.arm, "learning_rate": rate, "weight_decay": decay})
+            for rate, decay in product(self.learning_rate, self.weight_decay)
+        ]
+
+
+class Sweep(Settings):
+    """Grids of families by name, and trials of single arms beside them."""
+
+    families: dict[str, Family]
+    trials: dict[str, Arm]
     trial_steps: int = Field(gt=0)
+    seeds: list[int]
+
+
+@dataclass(frozen=True)
+class Swept:
+    """A cell of the sweep: its family, or its own name for a trial; its arm and its steps."""
+
+    family: str
+    arm: Arm
+    max_steps: int
 
 
 class GrokkingSettings(Settings):
@@ -68,18 +97,16 @@ class GrokkingSettings(Settings):
         """Return what every cell depends on."""
         return self.model_dump(exclude={"sweep", "arms", "seeds", "protocol"}, mode="json")
 
-    def swept(self) -> dict[str, tuple[str, Arm]]:
-        """Return the arms of grid and trials by name, each with its family."""
-        grid = list(product(self.sweep.learning_rate, self.sweep.weight_decay))
-        swept = {
-            f"{family}-{rate:g}-{decay:g}": (
-                family,
-                Arm.model_validate({**gate, "learning_rate": rate, "weight_decay": decay}),
-            )
-            for family, gate in self.sweep.families.items()
-            for rate, decay in grid
+    def swept(self) -> dict[str, Swept]:
+        """Return the arms of grids and trials by name."""
+        sweep = self.sweep
+        found = {
+            f"{name}-{arm.learning_rate:g}-{arm.weight_decay:g}": Swept(name, arm, family.max_steps)
+            for name, family in sweep.families.items()
+            for arm in family.grid()
         }
-        return swept | {name: (name, arm) for name, arm in self.sweep.trials.items()}
+        tried = {name: Swept(name, arm, sweep.trial_steps) for name, arm in sweep.trials.items()}
+        return found | tried
 
 
 def cells(settings: GrokkingSettings) -> list[Cell]:
@@ -90,12 +117,10 @@ def cells(settings: GrokkingSettings) -> list[Cell]:
         for seed in settings.seeds:
             after = None if arm.control_of is None else f"arm-{arm.control_of}-{seed}"
             found.append(Cell(f"arm-{name}-{seed}", _about(settings, arm, seed), after))
-    for name, (_, arm) in settings.swept().items():
+    for name, swept in settings.swept().items():
         for seed in settings.sweep.seeds:
-            about = _about(settings, arm, seed)
-            is_trial = name in settings.sweep.trials
-            most = settings.sweep.trial_steps if is_trial else settings.sweep.max_steps
-            about["task"]["max_steps"] = most
+            about = _about(settings, swept.arm, seed)
+            about["task"]["max_steps"] = swept.max_steps
             found.append(Cell(f"sweep-{name}-{seed}", about))
     return found
 
@@ -121,7 +146,6 @@ class _Run:
         self._split(seed)
         torch.manual_seed(torch_seed(seed, "weights"))
         model = Answerer(settings.modulus, settings.width, settings.num_heads).to(place.device)
-        earlier = place.earlier or {}
         self.training = ArmTraining(
             model,
             arm,
@@ -129,7 +153,7 @@ class _Run:
             batch_size=settings.batch_size,
             num_examples=len(self.train[1]),
             num_warm_up=settings.num_warm_up,
-            mean_rate=earlier.get("mean_gate", 1.0),
+            mean_rate=_mean_rate(arm, place.earlier, model),
         )
         self.course: dict[str, list[float]] = {name: [] for name in COURSE}
         self.looks: dict[str, list[float]] = {name: [] for name in LOOK}
@@ -232,6 +256,23 @@ class _Run:
         self.generator.set_state(state["generator"].cpu())
         self.order = state["order"].cpu()
         self.course, self.looks, self.gates, self.seconds, self.cpu_seconds = state["noted"]
+
+
+def _mean_rate(arm: Arm, earlier: Record | None, model: torch.nn.Module) -> Rate:
+    """Return the mean gate of the arm that is controlled, of all weights or by tensor.
+
+    Gates by tensor are known where they were looked at; together they are brought to the mean over
+    all steps.
+    """
+    if earlier is None:
+        return 1.0
+    mean = float(earlier["mean_gate"])
+    if arm.control_by == "whole":
+        return mean
+    seen = {name: sum(values) / len(values) for name, values in earlier["gates"].items()}
+    sizes = {name: p.numel() for name, p in model.named_parameters()}
+    whole = sum(seen[name] * size for name, size in sizes.items()) / sum(sizes.values())
+    return {name: q * mean / whole for name, q in seen.items()}
 
 
 def _gradients(model: torch.nn.Module, pairs: tuple[Tensor, Tensor]) -> dict[str, Tensor]:

@@ -68,7 +68,7 @@ def _steps(record: Record) -> int:
 def _run_rows(settings: GrokkingSettings, records: dict[str, Record]) -> Rows:
     rows: Rows = []
     named = [(f"arm-{n}", a, settings.seeds) for n, a in settings.arms.items()]
-    named += [(f"sweep-{n}", a, settings.sweep.seeds) for n, (_, a) in settings.swept().items()]
+    named += [(f"sweep-{n}", s.arm, settings.sweep.seeds) for n, s in settings.swept().items()]
     for name, arm, seeds in named:
         for seed in seeds:
             record = records[f"{name}-{seed}"]
@@ -142,16 +142,17 @@ def _tensor_rows(settings: GrokkingSettings, arms: dict[str, list[Record]]) -> R
 def _grid_rows(settings: GrokkingSettings, records: dict[str, Record]) -> Rows:
     return [
         {
-            "family": family,
-            "rate": arm.learning_rate,
-            "decay": arm.weight_decay,
+            "family": swept.family,
+            "rate": swept.arm.learning_rate,
+            "decay": swept.arm.weight_decay,
             "seed": seed,
+            "at_most": swept.max_steps,
             "steps": records[f"sweep-{name}-{seed}"]["steps"],
             "cpu_seconds": records[f"sweep-{name}-{seed}"]["cpu_seconds"],
             "held_out_accuracy": records[f"sweep-{name}-{seed}"]["course"]["held_out_accuracy"][-1],
             "mean_gate": records[f"sweep-{name}-{seed}"]["mean_gate"],
         }
-        for name, (family, arm) in settings.swept().items()
+        for name, swept in settings.swept().items()
         for seed in settings.sweep.seeds
     ]
 
