@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from pinngate.report.notation import significant
 from pinngate.report.style import (
     DASHES,
     FONT,
-    GREY,
     label,
     legend,
     line_style,
+    log_scale,
     new_figure,
     open_frame,
 )
@@ -174,8 +174,8 @@ def _figure(settings: GrokkingSettings, arms: dict[str, list[Record]], grid: Row
     plots = figure.subplots(2, 2)
     _draw_accuracy(plots[0, 0], arms)
     _draw_gate(plots[0, 1], settings, arms)
-    _draw_kept(plots[1, 0], settings, arms)
-    _draw_grid(plots[1, 1], grid)
+    _draw_sizes(plots[1, 0], arms)
+    _draw_grid(plots[1, 1], settings, grid)
     handles, labels = plots[0, 0].get_legend_handles_labels()
     figure.legend(
         handles, labels, loc="outside lower center", ncols=3, fontsize=FONT - 1, frameon=False
@@ -190,7 +190,7 @@ def _draw_accuracy(plot: Axes, arms: dict[str, list[Record]]) -> None:
             named = name if seed == 0 else None
             plot.plot(course["step"], course["held_out_accuracy"], lw=1.1, label=named, **style)
             plot.plot(course["step"], course["train_accuracy"], lw=0.5, alpha=0.4, **style)
-    plot.set_xscale("log")
+    _log_steps(plot)
     label(plot, "step", "accuracy", "held-out (thick) and training pairs, every seed")
     open_frame(plot)
 
@@ -201,48 +201,47 @@ def _draw_gate(plot: Axes, settings: GrokkingSettings, arms: dict[str, list[Reco
             for record in records:
                 looks = record["looks"]
                 plot.plot(looks["step"], looks["gate"], lw=1.1, **line_style(k))
-    plot.set_xscale("log")
+    _log_steps(plot)
     plot.set_ylim(bottom=0)
     label(plot, "step", "mean of q", "how open the gate is")
     open_frame(plot)
 
 
-def _draw_kept(plot: Axes, settings: GrokkingSettings, arms: dict[str, list[Record]]) -> None:
-    plot.axhline(1.0, color=GREY, lw=0.8)
-    for k, (name, records) in enumerate(arms.items()):
-        if settings.arms[name].is_gated:
-            for record in records:
-                looks = record["looks"]
-                pairs = zip(looks["kept_on_held_out"], looks["kept_on_train"], strict=True)
-                ratios = [held / train if train > 0 else float("nan") for held, train in pairs]
-                plot.plot(looks["step"], ratios, lw=0.9, **line_style(k))
-    plot.set_xscale("log")
-    plot.set_ylim(0, 2)
-    label(
-        plot, "step", "ratio", "share of descent that the gate keeps:\nheld-out over training loss"
-    )
+def _draw_sizes(plot: Axes, arms: dict[str, list[Record]]) -> None:
+    for k, records in enumerate(arms.values()):
+        for record in records:
+            looks = record["looks"]
+            plot.plot(looks["step"], looks["weight_norm"], lw=1.0, **line_style(k))
+    _log_steps(plot)
+    plot.set_ylim(bottom=0)
+    label(plot, "step", "norm", "size of all weights")
     open_frame(plot)
 
 
-def _draw_grid(plot: Axes, grid: Rows) -> None:
-    families = list(dict.fromkeys(cell["family"] for cell in grid))
-    decays = list(dict.fromkeys(cell["decay"] for cell in grid))
-    for k, family in enumerate(families):
+def _log_steps(plot: Axes) -> None:
+    plot.set_xscale("log")
+    plot.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _draw_grid(plot: Axes, settings: GrokkingSettings, grid: Rows) -> None:
+    decays = sorted({cell["decay"] for cell in grid})
+    for k, family in enumerate(settings.sweep.families):
         for j, decay in enumerate(decays):
             cells = [c for c in grid if (c["family"], c["decay"]) == (family, decay)]
-            reached = [c for c in cells if c["steps"]]
             style = {"color": line_style(k)["color"], "ls": DASHES[j % len(DASHES)]}
-            plot.plot(
-                [c["rate"] for c in reached], [c["steps"] for c in reached], "o", ms=3, lw=1,
-                label=f"{family}, decay {decay:g}", **style,
-            )  # fmt: skip
+            reached = [(c["rate"], c["steps"]) for c in cells if c["steps"]]
+            missed = [(c["rate"], c["at_most"]) for c in cells if not c["steps"]]
+            if reached:
+                words = f"{family}, decay {decay:g}"
+                plot.plot(*zip(*reached, strict=True), "o", ms=3, lw=1, label=words, **style)
+            if missed:
+                plot.plot(*zip(*missed, strict=True), "x", ms=4, color=style["color"])
     plot.set_xscale("log")
-    if any(cell["steps"] for cell in grid):
-        plot.set_yscale("log")
-    rates = sorted({cell["rate"] for cell in grid})
+    log_scale(plot)
+    rates = sorted({cell["rate"] for cell in grid if cell["family"] in settings.sweep.families})
     plot.xaxis.set_major_locator(FixedLocator(rates))
     plot.xaxis.set_minor_locator(NullLocator())
     plot.set_xticklabels([significant(rate) for rate in rates])
-    label(plot, "learning rate", "steps to it", "the grid: where it was reached")
+    label(plot, "learning rate", "steps to it", "the grid, one seed (crosses: not within so many)")
     open_frame(plot)
-    legend(plot)
+    legend(plot, loc="lower left")

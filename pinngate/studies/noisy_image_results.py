@@ -19,7 +19,7 @@ from pinngate.studies.study import Outcome, Rows, markdown
 if TYPE_CHECKING:
     from pinngate.studies.noisy_image import ImageSettings
 
-FIGURE_HEIGHT = 8.2  # inches: two rows of curves and one of images
+FIGURE_HEIGHT = 7.8  # inches: two rows of curves and one of images
 RULES = {
     "held_out": "held-out pixels",
     "twin": "twin (generalised cross-validation)",
@@ -190,7 +190,7 @@ def _figure(
     settings: ImageSettings, arms: dict[str, list[Record]], images: dict[str, Array]
 ) -> Figure:
     figure = new_figure(FIGURE_HEIGHT)
-    parts: Any = figure.subfigures(2, 1, height_ratios=[2.2, 1])
+    parts: Any = figure.subfigures(2, 1, height_ratios=[2.8, 1])
     curves, row = parts
     plots = curves.subplots(2, 2)
     _draw_errors(plots[0, 0], arms)
@@ -244,7 +244,7 @@ def _draw_estimates(plot: Axes, settings: ImageSettings, name: str, record: Reco
         stop = _stop(record, rule)
         plot.plot(course["step"][stop], truth[stop], "o", ms=4, color=style["color"])
     plot.set_ylim(0.4 * noise, 2.5 * noise)
-    label(plot, "step", "mean square", f"{name}, first seed; dots: where each would stop")
+    label(plot, "step", "mean square", f"{name}, first seed; dots: stops")
     open_frame(plot)
     legend(plot)
 
