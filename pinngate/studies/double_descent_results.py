@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
-from pinngate.report.style import BLUE, GREEN, GREY, INK, SKY, label, legend, new_figure, open_frame
+from pinngate.report.style import BLUE, FONT, GREEN, GREY, INK, SKY, label, new_figure, open_frame
 from pinngate.studies.cells import Record
 from pinngate.studies.seed_statistics import paired_ratio
 from pinngate.studies.study import Outcome, Rows, markdown
@@ -133,6 +133,10 @@ def _figure(settings: DescentSettings, curves: dict[str, Series]) -> Figure:
         _draw_curve(plots[k], settings, name, series, is_first=k == 0)
     for plot in plots[len(curves) :]:
         plot.set_axis_off()
+    handles, labels = plots[0].get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=2, fontsize=FONT - 1, frameon=False
+    )
     return figure
 
 
@@ -163,5 +167,3 @@ def _draw_curve(
     )
     beside.set_ylim(0, 1.25)
     label(beside, "", "share of directions (dotted)" if is_first else "")
-    if is_first:
-        legend(plot, loc="upper left")
