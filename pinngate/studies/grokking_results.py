@@ -160,13 +160,14 @@ def _grid_rows(settings: GrokkingSettings, records: dict[str, Record]) -> Rows:
 def _grid_table(grid: Rows) -> Rows:
     """Return the grid with a column for each decay; where it was not reached, the accuracy."""
     rows: dict[tuple[str, float], dict[str, Any]] = {}
-    for cell in grid:
+    for cell in sorted(grid, key=lambda cell: cell["decay"]):
         row = rows.setdefault(
             (cell["family"], cell["rate"]), {"family": cell["family"], "rate": cell["rate"]}
         )
         shown = cell["steps"] or f"({cell['held_out_accuracy']:.2f})"
         row[f"decay {cell['decay']:g}"] = str(shown)
-    return list(rows.values())
+    order = list(dict.fromkeys((cell["family"], cell["rate"]) for cell in grid))
+    return [rows[place] for place in order]
 
 
 def _figure(settings: GrokkingSettings, arms: dict[str, list[Record]], grid: Rows) -> Figure:
@@ -242,6 +243,6 @@ def _draw_grid(plot: Axes, settings: GrokkingSettings, grid: Rows) -> None:
     plot.xaxis.set_major_locator(FixedLocator(rates))
     plot.xaxis.set_minor_locator(NullLocator())
     plot.set_xticklabels([significant(rate) for rate in rates])
-    label(plot, "learning rate", "steps to it", "the grid, one seed (crosses: not within so many)")
+    label(plot, "learning rate", "steps to it", "the grid (crosses: not reached)")
     open_frame(plot)
     legend(plot, loc="lower left")
