@@ -159,15 +159,14 @@ def _grid_rows(settings: GrokkingSettings, records: dict[str, Record]) -> Rows:
 
 def _grid_table(grid: Rows) -> Rows:
     """Return the grid with a column for each decay; where it was not reached, the accuracy."""
+    decays = sorted({cell["decay"] for cell in grid})
     rows: dict[tuple[str, float], dict[str, Any]] = {}
-    for cell in sorted(grid, key=lambda cell: cell["decay"]):
-        row = rows.setdefault(
-            (cell["family"], cell["rate"]), {"family": cell["family"], "rate": cell["rate"]}
-        )
+    for cell in grid:
+        family, rate = cell["family"], cell["rate"]
+        blank = {"family": family, "rate": rate} | {f"decay {decay:g}": "" for decay in decays}
         shown = cell["steps"] or f"({cell['held_out_accuracy']:.2f})"
-        row[f"decay {cell['decay']:g}"] = str(shown)
-    order = list(dict.fromkeys((cell["family"], cell["rate"]) for cell in grid))
-    return [rows[place] for place in order]
+        rows.setdefault((family, rate), blank)[f"decay {cell['decay']:g}"] = str(shown)
+    return list(rows.values())
 
 
 def _figure(settings: GrokkingSettings, arms: dict[str, list[Record]], grid: Rows) -> Figure:
