@@ -24,6 +24,7 @@ from pinngate import __version__
 from pinngate.errors import DataError, InputError, Interrupted, PinngateError, TruthError, printable
 from pinngate.reading import whole
 from pinngate.runs.signals import noted
+from pinngate.studies.study_command import study
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -310,6 +311,9 @@ def theory(
     for line in found.lines:
         print(line)
     print(f"tables and figures: {found.folder}")
+
+
+app.command()(study)
 
 
 @app.command()

@@ -39,6 +39,7 @@ ROOMS = [
     "report",
     "solution",
     "theory",
+    "studies",
     "bench",
     "testing",
     "cli",

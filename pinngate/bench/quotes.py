@@ -35,7 +35,7 @@ Line = dict[str, str]
 
 def quoting_pages(root: Path = ROOT) -> list[Path]:
     """Return the README and the pages of the documentation."""
-    return [root / "README.md", *sorted((root / "docs").glob("*.md"))]
+    return [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
 
 
 def requoted(text: str, results: Path = ROOT / "results") -> str:
@@ -104,6 +104,8 @@ def _cell(line: Line, column: str, quote: str) -> str:
     if column not in line:
         raise InputError(f"{quote}: no column '{column}'", expected=", ".join(line))
     text = line[column]
+    if text.isdecimal():
+        return text  # counts keep all their digits
     try:
         return f"{float(text):.{DIGITS}g}"
     except ValueError:
