@@ -238,7 +238,7 @@ def compare(
     json: Annotated[bool, typer.Option("--json", help="print JSON in place of a table")] = False,
 ) -> None:
     """Show finished runs side by side, as a table and a figure."""
-    from pinngate.report import comparison
+    from pinngate.report import comparison, model_comparison
     from pinngate.report.style import png
     from pinngate.writing import write_bytes
 
@@ -262,6 +262,8 @@ def compare(
         table.add_row(_plain(quantity), *map(_plain, values))
     width = None if sys.stdout.isatty() else 40 + 32 * len(runs)
     Console(width=width).print(table)
+    for preference in model_comparison.preferences(runs, comparison.names_of(runs)):
+        _say(str(preference))
     _say(f"figure: {target}")
 
 
