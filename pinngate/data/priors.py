@@ -13,6 +13,8 @@ from pinngate.data.observations import ObservationSet
 from pinngate.expression import Call, Expression, Name, Number, divide, subtract
 from pinngate.statement.problem import Coefficient, Prior, Problem, Spread
 
+LEAST_SPREAD = 1e-3  # of coefficients between experiments: less is none
+
 
 def prior_sets(problem: Problem) -> list[ObservationSet]:
     """Return one set of one value for each coefficient that has a prior.

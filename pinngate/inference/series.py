@@ -23,12 +23,10 @@ from pinngate.inference.misfit import probability
 Array = NDArray[np.float64]
 Labels = NDArray[np.intp]
 MOST_SERIES = 20  # beyond, places are a field of sensors whose misfits are alike too
-LEAST_LENGTH = 4  # values of a series, on average
+LEAST_LENGTH = 4  # values of a series, on average; of fewer series a variance knows nothing
 NUM_HALVINGS = 4  # sixteen blocks: enough for a variance, each wider than most misfits
 LEVEL = 0.01
-FEWEST_SERIES = 4  # of fewer a variance knows next to nothing
-FORGOTTEN = 0.05  # correlation at which values of a series count as strangers
-CLEAR = 0.1  # a smaller correlation widens no interval by more than a tenth
+CLEAR = 0.1  # a smaller correlation widens no interval by more than a tenth, and is forgotten
 
 
 @dataclass(frozen=True)
@@ -117,7 +115,7 @@ def parted(groups: Labels, along: Array, coefficient: float) -> Labels:
     """Cut few series into pieces as long as residuals remember, the groups of a variance.
 
     Many series stay whole, for a sensor may be wrong at all times.
-    Residuals whose neighbours are correlated by ρ have forgotten each other, ρ^L < FORGOTTEN, after
+    Residuals whose neighbours are correlated by ρ have forgotten each other, ρ^L < CLEAR, after
     L values; a piece is at least as long, and a series shorter than two of them is one.
 
     Args:
@@ -125,11 +123,11 @@ def parted(groups: Labels, along: Array, coefficient: float) -> Labels:
         along: their places in it, (n,).
         coefficient: ρ.
     """
-    if int(groups.max()) + 1 >= FEWEST_SERIES:
+    if int(groups.max()) + 1 >= LEAST_LENGTH:
         return groups
     length = LEAST_LENGTH
-    if coefficient > FORGOTTEN:
-        memory = math.log(FORGOTTEN) / math.log(min(coefficient, 1 - 1e-9))
+    if coefficient > CLEAR:
+        memory = math.log(CLEAR) / math.log(min(coefficient, 1 - 1e-9))
         length = max(LEAST_LENGTH, math.ceil(memory))
     found, count = np.empty_like(groups), 0
     for group in range(int(groups.max()) + 1):

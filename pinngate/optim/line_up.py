@@ -26,7 +26,7 @@ from pinngate.optim.entrants import (
     with_basis,
     with_solver,
 )
-from pinngate.optim.gauss_newton.data_noise import TermLaw
+from pinngate.optim.gauss_newton.row_laws import RowLaws
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 from pinngate.optim.parts import Parts
@@ -144,7 +144,7 @@ def _tell_of_noise(solver: Candidate, parts: Parts) -> None:
     solver.noise.stated = {name: std / solver.unit for name, std in stated.items()}
     scales = {t.name: t.scale for t in parts.batches.terms}
     pairs = zip(parts.batches.observations, parts.batches.sets, strict=True)
-    solver.noise.laws = {
-        name: TermLaw(data.law, scales[name]) for name, data in pairs if data.law is not None
-    }
+    solver.noise.laws = RowLaws(
+        {name: (data.law, scales[name]) for name, data in pairs if data.law is not None}
+    )
     solver.noise.own = parts.own_noise()

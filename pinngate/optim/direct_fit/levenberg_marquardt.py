@@ -18,14 +18,12 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
 from pinngate.data.observations import ObservationSet
+from pinngate.data.priors import LEAST_SPREAD
 from pinngate.optim.direct_fit.block_ridges import Ridges
 
 Array = NDArray[np.float64]
 MOST_TRIED = 12  # choices of ridges, after which they stay, and lengths of one step
 NEAR = 0.03  # of the loss: a step that promises less is near the minimum, where ridges are chosen
-LEAST_FREE = 0.01  # share of the values of a group that is free at least
-LEAST_SPREAD = 1e-3  # of coefficients between experiments: less is none
-MOST_FOLLOWED, SAME_NOISE = 100, 1e-3  # fixed point of variance components, by its logarithm
 SMALL = 0.01  # decrease of the loss, in squared units of the noise, that is none
 
 
@@ -105,7 +103,7 @@ class NoiseScales:
         count = float(sum(int(self.active[part].sum()) for part in parts))
         free = count - sum(0.0 if leverage is None else float(leverage[p].sum()) for p in parts)
         least = LEAST_SPREAD if is_spread else max(least for _, _, least in own)
-        size = max(np.sqrt(square / max(free, LEAST_FREE * count)), least)
+        size = max(np.sqrt(square / max(free, np.finfo(float).eps * count)), least)
         for part in parts:
             self.values[part] = size
 
@@ -156,11 +154,11 @@ class LevenbergMarquardt:
     def _follow(self, here: Iterate, *, is_near: bool) -> None:
         """Let the noise follow the residuals; spreads, once near, those of the linearised fits."""
         self.noise.follow(here.residual)
-        for _ in range(MOST_FOLLOWED if is_near and self.noise.has_components else 0):
+        for _ in range(MOST_TRIED if is_near and self.noise.has_components else 0):
             std = self.noise.values.copy()
             fit = self.ridges.fit(here.jacobian / std[:, None], here.residual / std, here.theta)
             self.noise.follow(fit.leave_one_out * (1 - fit.leverage) * std, fit.leverage)
-            if np.abs(np.log(self.noise.values / std)).max() < SAME_NOISE:
+            if np.abs(np.log(self.noise.values / std)).max() < SMALL:
                 return
 
     def loss(self, residual: Array, theta: Array) -> float:

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from pinngate.data.noise_law import NoiseLaw
 from pinngate.inference.noise_model import (
     GaussianNoise,
     NoiseModel,
@@ -27,6 +25,7 @@ from pinngate.linear.jacobian import Batches
 from pinngate.linear.linearisation import Linearisation, NoiseRoots
 from pinngate.linear.system import RidgeFit
 from pinngate.model.row_weights import RowWeights
+from pinngate.optim.gauss_newton.row_laws import RowLaws
 
 # Values by which the noise of all sets counts in that of one: few values that the fit follows
 # freely tell nothing of their noise, and would end with all the weight.
@@ -46,24 +45,6 @@ class Verdict(Enum):
     GAUSSIAN = "gaussian"
     HEAVY = "heavy"
     FROZEN = "frozen"
-
-
-@dataclass(frozen=True)
-class TermLaw:
-    """The law by which the noise of one term follows what is fitted.
-
-    Attributes:
-        law: of its set.
-        scale: of the term's residuals, in data units.
-    """
-
-    law: NoiseLaw
-    scale: float
-
-    def shape(self, values: Tensor, residuals: Tensor) -> Tensor:
-        """Return g, over the scale, of fits that differ from values (n,) by residuals."""
-        shape: Tensor = self.law.shape(values + self.scale * residuals) / self.scale
-        return shape
 
 
 class DataNoise:
@@ -89,9 +70,8 @@ class DataNoise:
         self.precision = dict.fromkeys(names, 1.0)
         self.sizes: dict[str, float] = {}
         self.own: Mapping[str, NoiseModel] = {}
-        self.stated: dict[str, float] = {}
-        self.laws: dict[str, TermLaw] = {}
-        self._lawful: dict[str, Tensor] = {}
+        self.stated: Mapping[str, float] = {}
+        self.laws = RowLaws({})
         self.is_judging = False
         self.num_refits = 0
 
@@ -116,30 +96,13 @@ class DataNoise:
             for name, model in self.models.items():
                 rows = weights.slices[name]
                 if name in self.laws:
-                    self._follow(name, batches[name].columns["@value"], plain, weights)
-                alike = self._alike(name, plain[rows])
+                    self.laws.follow(name, batches[name].columns["@value"], plain, weights)
+                alike = self.laws.alike(name, plain[rows])
                 roots[rows] = self.precision[name] * model.weights(alike).sqrt()
-                roots[rows] = self._alike(name, roots[rows])
+                roots[rows] = self.laws.alike(name, roots[rows])
             return roots
 
         return roots_of
-
-    def _follow(self, name: str, values: Tensor, plain: Tensor, weights: RowWeights) -> None:
-        """Find the factors that make the rows of a term alike in noise, of geometric mean one.
-
-        With that mean the weighted mean square is the variance of the same likelihood, whatever
-        the fit, so that risks compare.
-        """
-        own = self.laws[name]
-        shape = own.shape(values, weights.unweighted(name, plain))
-        middle = shape.log().mean().exp()
-        if own.law.factor is not None:
-            self.stated[name] = own.law.factor * float(middle) * weights.by_term[name]
-        self._lawful[name] = middle / shape
-
-    def _alike(self, name: str, rows: Tensor) -> Tensor:
-        """Return rows of a term with these factors."""
-        return rows * self._lawful[name] if name in self._lawful else rows
 
     def risk(self, errors: Tensor, weights: RowWeights) -> float:
         """Return the mean of errors² over all observations, by likelihood where tails are heavy.
@@ -183,9 +146,9 @@ class DataNoise:
         is_refitted = self.is_judging and self.num_refits < NUM_REFITS
         had_heavy_tails = self.has_heavy_tails
         alike = line.plain.clone()
-        for name in self.laws:
+        for name in self.models:
             rows = line.weights.slices[name]
-            alike[rows] = self._alike(name, line.plain[rows])
+            alike[rows] = self.laws.alike(name, line.plain[rows])
         if is_refitted:
             self._refit(alike, fit, line.weights)
         if self.is_balanced and (is_refitted or not is_full):
@@ -238,6 +201,8 @@ class DataNoise:
     def _known(self, name: str) -> float | None:
         if name in self.stated:
             return self.stated[name]
+        if name in self.laws.known:
+            return self.laws.known[name]
         model = self.models[name]
         return model.scale if model.is_heavy else None
 
