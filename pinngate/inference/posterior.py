@@ -14,6 +14,7 @@ the fit: where the risk is far above the noise, it is not to be trusted.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -141,9 +142,7 @@ class Posterior:
     @property
     def t_factor(self) -> float:
         """Half width of a 95 % interval beside that of a normal one."""
-        from scipy.special import ndtri
-
-        return self.quantile / float(ndtri(0.975))
+        return self.quantile / student_quantile(math.inf)
 
     def variance_of(self, gradient: Tensor, by_coefficient: Tensor | None = None) -> Tensor:
         """Return the variance (n,) of linear functionals g·w + h·c.

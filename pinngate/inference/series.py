@@ -127,7 +127,7 @@ def parted(groups: Labels, along: Array, coefficient: float) -> Labels:
         return groups
     length = LEAST_LENGTH
     if coefficient > CLEAR:
-        memory = math.log(CLEAR) / math.log(min(coefficient, 1 - 1e-9))
+        memory = math.log(CLEAR) / math.log(min(coefficient, 1 - LEVEL))
         length = max(LEAST_LENGTH, math.ceil(memory))
     found, count = np.empty_like(groups), 0
     for group in range(int(groups.max()) + 1):
