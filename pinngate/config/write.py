@@ -18,7 +18,7 @@ from pinngate.errors import InputError
 from pinngate.expression.printing import number_text, to_text
 from pinngate.memory import exact_text
 from pinngate.statement.checks.schema import ProblemFile
-from pinngate.statement.in_memory import InMemoryTable
+from pinngate.statement.components import Input
 from pinngate.statement.options import NetworkOptions, SolveOptions
 from pinngate.statement.problem import (
     BoundaryPart,
@@ -33,6 +33,8 @@ from pinngate.statement.problem import (
     Truth,
 )
 from pinngate.statement.shapes import Ball, Box, Ellipse, Geometry, Part, Polygon, Shape
+from pinngate.tables.clock import Clock
+from pinngate.tables.in_memory import InMemoryTable
 
 DataNames = Mapping[Path | InMemoryTable, str]
 
@@ -106,6 +108,8 @@ def _tree(problem: Problem, names: DataNames) -> dict[str, Any]:
         **{key: getattr(problem, key) for key in ("title", "description", "source")},
         "geometry": _geometry(problem.geometry, problem.space_axes),
         "constants": _Line(problem.constants),
+        "time": _time(problem.clock),
+        "inputs": {given.name: _input(given, names) for given in problem.inputs},
         "estimate": {c.name: _coefficient(c) for c in estimated},
         "units": _Line(problem.units),
         "truth": _truth(problem.truth, names),
@@ -203,6 +207,21 @@ def _file_text(data: Path | InMemoryTable, names: DataNames) -> str:
     return str(data)
 
 
+def _time(clock: Clock | None) -> _Line:
+    return _Line() if clock is None else _Line(origin=clock.origin_text, unit=clock.unit)
+
+
+def _input(given: Input, names: DataNames) -> _Line:
+    columns = dict(given.table.columns)
+    values: dict[str, Any] = {
+        "file": _file_text(given.file, names),
+        "column": columns.pop("value", None),
+    }
+    values |= {"columns": _Line(columns) if columns else None}
+    values |= {"interpolation": given.function.interpolation}
+    return _present(values | {"missing": given.table.missing or None})
+
+
 def _observations(item: StatedObservations, names: DataNames) -> _Line:
     values: dict[str, Any] = {"of": item.of}
     if isinstance(item, MeasuredObservations):
@@ -212,6 +231,9 @@ def _observations(item: StatedObservations, names: DataNames) -> _Line:
         values["columns"] = _Line(columns) if columns else None
         values["missing"] = item.table.missing or None
         values["max_rows"] = item.table.max_rows
+        values["at"] = _Line(item.table.at) if item.table.at else None
+        sensors = {name: _Line(own) for name, own in item.table.sensors.items()}
+        values["sensors"] = _Line(sensors) if sensors else None
     else:
         values["where"] = _plane_text(item.where) if item.where else None
         values["count"] = item.count

@@ -10,6 +10,7 @@ from pinngate.expression.calculus import along, coefficients_of, differentiate
 from pinngate.expression.evaluation import constant_value, evaluate, undefined_part
 from pinngate.expression.own_function import OwnFunction
 from pinngate.expression.parser import parse, parse_equation
+from pinngate.expression.table_function import Tabulated
 from pinngate.expression.tree import (
     CONSTANTS,
     FUNCTIONS,
@@ -34,7 +35,9 @@ from pinngate.expression.tree import (
     substitute,
     subtract,
     summands,
+    tables_in,
     transformed,
+    with_tables,
 )
 
 __all__ = [
@@ -49,6 +52,7 @@ __all__ = [
     "Name",
     "Number",
     "OwnFunction",
+    "Tabulated",
     "add",
     "along",
     "applied_functions",
@@ -69,6 +73,8 @@ __all__ = [
     "substitute",
     "subtract",
     "summands",
+    "tables_in",
     "transformed",
     "undefined_part",
+    "with_tables",
 ]

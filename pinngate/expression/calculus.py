@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 
 from pinngate.errors import ExpressionError
+from pinngate.expression.own_function import OwnFunction
+from pinngate.expression.table_function import Tabulated
 from pinngate.expression.tree import (
     ONE,
     ZERO,
@@ -32,8 +34,8 @@ MAX_PARTS = 100_000  # of what is differentiated: some seconds of planning, and 
 def differentiate(expression: Expression, name: str) -> Expression:
     """Return the exact derivative with respect to one name.
 
-    The derivatives of sign and heaviside are taken as zero (their jumps carry no weight at a
-    collocation point). Parts that the expression shares, the derivative shares too.
+    The derivatives of sign, heaviside and tables of steps are taken as zero (their jumps carry no
+    weight at a collocation point). Parts that the expression shares, the derivative shares too.
 
     Raises:
         ExpressionError: it would have more than `MAX_PARTS` different parts.
@@ -100,9 +102,18 @@ def _derivative(
         case Applied(own, arguments, by):
             total: Expression = ZERO
             for k, da in enumerate(inner):
-                total = add(total, multiply(Applied(own, arguments, tuple(sorted((*by, k)))), da))
+                total = add(total, multiply(_partial(own, arguments, (*by, k)), da))
             return total
     return ZERO
+
+
+def _partial(
+    own: OwnFunction | Tabulated, arguments: tuple[Expression, ...], by: tuple[int, ...]
+) -> Expression:
+    """Return a partial derivative, which of a table may be zero everywhere but at its knots."""
+    if isinstance(own, Tabulated) and own.is_zero(by):
+        return ZERO
+    return Applied(own, arguments, tuple(sorted(by)))
 
 
 def _of_sum(_: Binary, a: Expression, b: Expression, da: Expression, db: Expression) -> Expression:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pinngate.errors import InputError
-from pinngate.expression import Binary, Expression, evaluate, names, substitute
+from pinngate.expression import Binary, Expression, evaluate, names, substitute, tables_in
 from pinngate.expression.printing import to_text
 from pinngate.geometry.region import Region
 from pinngate.model.channels.plan import Plan, plan_channels
@@ -25,6 +25,7 @@ from pinngate.statement.problem import (
     BoundaryPart,
     Coefficient,
     CoefficientField,
+    MeasuredObservations,
     Plane,
     Problem,
     SyntheticObservations,
@@ -209,7 +210,8 @@ def describe(problem: Problem) -> Iterator[tuple[str, str]]:
 def _domain(problem: Problem) -> Iterator[str]:
     for axis, (low, high) in problem.domain.items():
         extent = f"{axis} from {low:g} to {high:g}"
-        yield extent + (", periodic" if axis in problem.periodic else "")
+        counted = f", in {problem.clock}" if axis == "t" and problem.clock else ""
+        yield extent + (", periodic" if axis in problem.periodic else "") + counted
 
 
 def _geometry(problem: Problem) -> Iterator[str]:
@@ -224,6 +226,16 @@ def _unknowns(problem: Problem) -> Iterator[str]:
 def _constants(problem: Problem) -> Iterator[str]:
     for name, value in problem.constants.items():
         yield f"{name} = {value:.10g}"
+
+
+def _inputs(problem: Problem) -> Iterator[str]:
+    for given in problem.inputs:
+        own = given.function
+        low, high = float(own.values.min()), float(own.values.max())
+        yield (
+            f"{given.name}({', '.join(given.over)}), {low:g} to {high:g}, "
+            f"{own.values.size:,} values from {given.file}, {own.interpolation}"
+        )
 
 
 def _estimated(problem: Problem) -> Iterator[str]:
@@ -286,7 +298,15 @@ def _observations(problem: Problem) -> Iterator[str]:
         if isinstance(observed, SyntheticObservations):
             yield _synthetic(observed)
         else:
-            yield f"{label_of(observed)} from {observed.file}"
+            yield f"{label_of(observed)} from {observed.file}{_sites(observed)}"
+
+
+def _sites(observed: MeasuredObservations) -> str:
+    """Return where sensors are that the file has no places of."""
+    at = ", ".join(f"{axis} = {place:g}" for axis, place in observed.table.at.items())
+    sensors = observed.table.sensors
+    wide = f", {len(sensors)} sensors, a column each" if sensors else ""
+    return (f" at {at}" if at else "") + wide
 
 
 def _synthetic(observed: SyntheticObservations) -> str:
@@ -314,6 +334,10 @@ def _unused(problem: Problem) -> Iterator[str]:
     used = {n for r in _expressions(problem) for n in names(r)}
     for name in sorted(set(problem.constants) - used):
         yield f"the constant {name} is not used"
+    tables = {t.function.name for r in _expressions(problem) for t in tables_in(r)}
+    for given in problem.inputs:
+        if given.name not in tables:
+            yield f"the input {given.name} is not used"
 
 
 _SECTIONS: tuple[tuple[str, Callable[[Problem], Iterator[str]]], ...] = (
@@ -321,6 +345,7 @@ _SECTIONS: tuple[tuple[str, Callable[[Problem], Iterator[str]]], ...] = (
     ("geometry", _geometry),
     ("unknowns", _unknowns),
     ("constants", _constants),
+    ("inputs", _inputs),
     ("estimate", _estimated),
     ("equations", _equations),
     ("kinks", _kinks),

@@ -11,7 +11,17 @@ from collections.abc import Callable
 from html import escape
 
 from pinngate.errors import ExpressionError
-from pinngate.expression import Applied, Binary, Call, Expression, Name, Number, parse
+from pinngate.expression import (
+    Applied,
+    Binary,
+    Call,
+    Expression,
+    Name,
+    Number,
+    Tabulated,
+    parse,
+)
+from pinngate.expression.printing import to_text
 from pinngate.report.notation import GREEK, split_name
 from pinngate.statement.derivatives import parse_derivative
 from pinngate.statement.problem import Problem
@@ -117,6 +127,8 @@ def _write(node: Expression, problem: Problem) -> Written:
             return _BINARY[operator](left, right, problem)
         case Call(function, argument):
             return _call(function, argument, problem)
+        case Applied(Tabulated()) if all(isinstance(a, Name) for a in node.arguments):
+            return _identifier(to_text(node)), _ATOM
         case Applied():
             return _own_function(node, problem)
     raise AssertionError(node)

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pinngate.expression import Expression, Name, names, subtract
+from pinngate.expression import Applied, Expression, Name, Tabulated, names, subtract
 from pinngate.expression.printing import to_text
 from pinngate.statement.derivatives import Derivative, parse_derivative
-from pinngate.statement.in_memory import InMemoryTable
 from pinngate.statement.measurement import Holdout, Mean, Table
 from pinngate.statement.options import SolveOptions
 from pinngate.statement.shapes import WHOLE, Geometry
+from pinngate.tables.clock import Clock
+from pinngate.tables.in_memory import InMemoryTable
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,30 @@ class CoefficientField:
     def is_positive(self) -> bool:
         """Whether the field is searched for through its logarithm."""
         return self.lower == 0.0 and self.upper is None
+
+
+@dataclass(frozen=True)
+class Input:
+    """A known function given as a table, which equations and conditions name like a constant.
+
+    Attributes:
+        name: that formulas use.
+        over: the axes with which it varies, in the order of the domain.
+        function: of those axes.
+        file: where the table comes from.
+        table: how the file calls its columns.
+    """
+
+    name: str
+    over: tuple[str, ...]
+    function: Tabulated
+    file: Path | InMemoryTable
+    table: Table = field(default_factory=lambda: Table({}))
+
+    @property
+    def expression(self) -> Applied:
+        """The function at its axes."""
+        return Applied(self.function, tuple(Name(axis) for axis in self.over))
 
 
 @dataclass(frozen=True)
@@ -230,6 +255,8 @@ class Statement:
     units: dict[str, str] = field(default_factory=dict)
     functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict, compare=False)
     fluxes: tuple[Flux, ...] = ()
+    inputs: tuple[Input, ...] = ()
+    clock: Clock | None = None
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -278,6 +305,11 @@ class Statement:
         return (*self.solved_fields, *(f.name for f in self.coefficient_fields))
 
     @property
+    def tables(self) -> dict[str, Applied]:
+        """The inputs at their axes, by their names."""
+        return {given.name: given.expression for given in self.inputs}
+
+    @property
     def shown_outputs(self) -> tuple[str, ...]:
         """The outputs that results show: all but the fluxes."""
         return (*self.unknowns, *(f.name for f in self.coefficient_fields))
@@ -293,7 +325,7 @@ class Statement:
 
     def data_files(self) -> list[Path | InMemoryTable]:
         """Return every file or table that holds data, each once, in the order of the statement."""
-        files: list[Path | InMemoryTable] = []
+        files: list[Path | InMemoryTable] = [given.file for given in self.inputs]
         for observed in self.observations:
             if isinstance(observed, MeasuredObservations):
                 files.append(observed.file)

@@ -7,6 +7,10 @@ three in a row find as many changes, so that a train of pulses loses none. A cha
 within `REACH` on both sides is none: g only touches zero there, up to rounding. Source of bisection
 on the sign alone, which needs no continuous g: R. P. Brent, Algorithms for Minimization without
 Derivatives (1973), chapter 4. Cost: up to `MOST_CELLS` values of each nonlinear g.
+
+The knots of a table are kinks too: of a log thousands. What is marched in time stops at each of
+them (`knot_stops`); where every kink costs functions, those that matter most count, by the share
+of the table's range that it changes there (`kink_places`), and the others are left to refinement.
 """
 
 from __future__ import annotations
@@ -20,12 +24,15 @@ from pinngate.errors import InputError
 from pinngate.expression import (
     CONSTANTS,
     Expression,
+    Name,
     Number,
+    Tabulated,
     coefficients_of,
     constant_value,
     evaluate,
     names,
     substitute,
+    tables_in,
 )
 from pinngate.statement.problem import Plane, Problem
 from pinngate.statement.steps import BENDS, STEPS, calls_of
@@ -38,6 +45,8 @@ CELLS = (4099, 8209, 16411, 32771, 65537, 131101, 262147)
 MOST_CELLS = CELLS[-1]
 NUM_HALVINGS = 60  # a cell of a 4,000th of an axis to less than the last digit of a double
 REACH = 1e-7  # of an axis; the false roots of a double root written out, (x - a)**2, are 1e-8 apart
+MOST_KNOTS = 100  # of one axis; with n axes MOST_KNOTS/n³, for their numbers multiply
+MOST_STOPS = 20_000  # of a march in time, each some tenths of a millisecond
 SAME = 1e-9  # of an axis: places nearer to each other, or to an end, are one
 
 
@@ -45,9 +54,43 @@ def kink_places(problem: Problem) -> dict[str, tuple[float, ...]]:
     """Return the places of kinks and jumps strictly inside the domain: axis → sorted places.
 
     Every axis has an entry. Arguments that name a field or an estimated coefficient are left out,
-    and of a condition on a plane counts what is on the plane.
+    and of a condition on a plane counts what is on the plane. Of the knots of tables those that
+    matter most count, few enough for a basis with a break at each.
     """
+    most = MOST_KNOTS // len(problem.axes) ** 3
+    return {
+        axis: tuple(_distinct([*places, *_knots(problem, axis, most)], problem.domain[axis]))
+        for axis, places in formula_kinks(problem).items()
+    }
+
+
+def formula_kinks(problem: Problem) -> dict[str, tuple[float, ...]]:
+    """Return the places of kinks and jumps that formulas write, without the knots of tables."""
     return kinks_of(problem, _formulas(problem))
+
+
+def knot_stops(problem: Problem) -> tuple[float, ...]:
+    """Return the times strictly inside the domain at which tables alone have a kink or a jump."""
+    low, high = problem.domain["t"]
+    written = np.array([low, *formula_kinks(problem)["t"]])
+    knots = _distinct(_knots(problem, "t", MOST_STOPS), (low, high))
+    return tuple(k for k in knots if np.abs(written - k).min() > SAME * (high - low))
+
+
+def _knots(problem: Problem, axis: str, most: int) -> list[float]:
+    """Return the knots of tables along an axis that change most, as far as they are kinks."""
+    low, high = problem.domain[axis]
+    gap = SAME * (high - low)
+    tables = (table for formula in _formulas(problem) for table in tables_in(formula))
+    found = [
+        (-share, place)
+        for table in dict.fromkeys(tables)
+        for k, argument in enumerate(table.arguments)
+        if argument == Name(axis) and isinstance(table.function, Tabulated)
+        for place, share in table.function.kinks(k)
+        if low + gap < place < high - gap
+    ]
+    return [place for _, place in sorted(found)[:most]]
 
 
 def kinks_of(problem: Problem, formulas: Iterable[Expression]) -> dict[str, tuple[float, ...]]:
@@ -162,4 +205,11 @@ def _distinct(places: list[float], bounds: Bounds) -> Iterator[float]:
         last = place
 
 
-__all__ = ["kink_places", "kinks_of", "oblique_kinks", "sign_changes"]
+__all__ = [
+    "formula_kinks",
+    "kink_places",
+    "kinks_of",
+    "knot_stops",
+    "oblique_kinks",
+    "sign_changes",
+]

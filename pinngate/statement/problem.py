@@ -13,7 +13,7 @@ from typing import Any
 
 from pinngate.errors import InputError
 from pinngate.expression.parser import NONE
-from pinngate.statement.arguments import Number, Observations, Unknown
+from pinngate.statement.arguments import Input, Number, Observations, Unknown
 from pinngate.statement.checks.building import build
 from pinngate.statement.checks.python_source import read_arguments
 from pinngate.statement.checks.validation import validate
@@ -57,6 +57,8 @@ class Problem(Statement):
         conditions: what holds exactly: ``u = 0 at x = 0``, ``u = 0 on hole``, ``periodic in x``.
         observations: what was measured, with noise.
         constants: known numbers, or formulas in constants stated before.
+        time: from when on t counts, for dates: ``{"origin": "2024-01-01", "unit": "h"}``.
+        inputs: known functions given as tables, which equations name like constants.
         estimate: coefficients to infer; a number alone is where the search starts.
         truth: the answer to judge by, never used in training.
         geometry: where the domain is no box but a part of it.
@@ -83,6 +85,8 @@ class Problem(Statement):
         conditions: Sequence[str | Mapping[str, str]] = (),
         observations: Sequence[Observations | Mapping[str, object]] = (),
         constants: Mapping[str, Number] | None = None,
+        time: Mapping[str, str] | None = None,
+        inputs: Mapping[str, Input | Mapping[str, object]] | None = None,
         estimate: Mapping[str, Unknown | Number | Mapping[str, object]] | None = None,
         truth: Mapping[str, object] | None = None,
         geometry: Mapping[str, object] | None = None,
@@ -109,6 +113,8 @@ class Problem(Statement):
                 "geometry": geometry,
                 "unknowns": unknowns,
                 "constants": constants,
+                "time": time,
+                "inputs": inputs,
                 "estimate": estimate,
                 "equations": equations,
                 "conditions": conditions,
@@ -162,6 +168,7 @@ def _outline(problem: Problem) -> dict[str, str]:
         "fields": f"{', '.join(problem.unknowns)} on {bounds}{inside}",
         "equations": "; ".join(equation.text for equation in problem.equations),
         "conditions": "; ".join(conditions),
+        "inputs": ", ".join(f"{i.name}({', '.join(i.over)})" for i in problem.inputs),
         "unknown": ", ".join(estimated),
         "data": "; ".join(f"{label_of(o)}, {_origin(o)}" for o in problem.observations),
     }

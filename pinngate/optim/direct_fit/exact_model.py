@@ -31,11 +31,11 @@ from pinngate.optim.direct_fit.semidiscrete import SemiDiscrete
 from pinngate.optim.direct_fit.unknowns import Unknowns
 from pinngate.reference.stencils import Line, stencil_weights
 from pinngate.statement.derivatives import parse_derivative
-from pinngate.statement.kinks import kink_places
+from pinngate.statement.kinks import formula_kinks, kink_places, knot_stops
 
 Array = NDArray[np.float64]
 
-MOST_STEPS = 5000  # in time; then at most five times those of the last solution
+MOST_STEPS = 5000  # in time, and two a knot; then at most five times those of the last solution
 EARLY = 1e-5  # of the time axis: before that a solution does not place nodes
 
 
@@ -95,10 +95,11 @@ class ExactModel:
         self.form, self.unknowns, self.sizes = form, unknowns, sizes
         self.problem = form.problem
         kinks = kink_places(self.problem)
-        self._stops = kinks["t"]
+        self._stops = formula_kinks(self.problem)["t"]
+        self._knots = knot_stops(self.problem)
         self._fixed: list[float] = list(kinks.get(form.axis or "", ()))
         self.horizon = self.problem.domain["t"][1]
-        self._most_steps = MOST_STEPS
+        self._most_at_first = self._most_steps = MOST_STEPS + 2 * len(self._knots)
         self.accuracy = 2 if form.is_quasilinear or self._fixed else 4
         if form.axis is not None:
             self.domain = self.problem.domain[form.axis]
@@ -174,8 +175,9 @@ class ExactModel:
                 (start, self.horizon),
                 [stop for stop in self._stops if stop < self.horizon],
                 self._most_steps,
+                [knot for knot in self._knots if knot < self.horizon],
             )
-        self._most_steps = min(MOST_STEPS, max(500, 5 * found.num_steps))
+        self._most_steps = min(self._most_at_first, max(500, 5 * found.num_steps))
         return Solution(system, found)
 
     def fields(self, solution: Solution, theta: Array, points: Array) -> tuple[Array, Array]:

@@ -111,6 +111,7 @@ class RadauMarch:
         bounds: tuple[float, float],
         stops: Sequence[float],
         most_steps: int,
+        knots: Sequence[float] = (),
     ) -> March:
         """Return the solution between two times.
 
@@ -120,6 +121,7 @@ class RadauMarch:
             bounds: the times.
             stops: times between them at which a step has to end.
             most_steps: more are a failure.
+            knots: times of weaker kinks, where a step ends and the next one is tried as long.
 
         Raises:
             MarchFailed: there is none.
@@ -129,17 +131,19 @@ class RadauMarch:
         self._span, self._most_steps = bounds[1] - bounds[0], most_steps
         self._largest = np.abs(initial[self._by_state]).max(axis=1)
         self._ends, self._states, self._marched = [bounds[0]], [initial[None]], [tangents[None]]
-        for low, high in itertools.pairwise((bounds[0], *stops, bounds[1])):
-            self._stretch(low, high)
+        self._length = FIRST_STEP * self._span
+        places = sorted({*bounds, *stops, *knots})
+        for low, high in itertools.pairwise(places):
+            self._stretch(low, high, is_new=low == bounds[0] or low in stops)
         states, marched = np.concatenate(self._states), np.concatenate(self._marched)
         return March(np.array(self._ends), states, marched)
 
-    def _stretch(self, low: float, high: float) -> None:
-        """March between two places where a step ends."""
+    def _stretch(self, low: float, high: float, *, is_new: bool) -> None:
+        """March between two places where a step ends; a new one begins with short steps."""
         nothing = NO_LENGTH * self._span
         self._clip, self._last = (low + 0.1 * nothing, high - 0.1 * nothing), None
         self._take(low, low + nothing, self._step(low, nothing, exact=True))
-        t, h, most = self._ends[-1], FIRST_STEP * self._span, GROWTH
+        t, h, most = self._ends[-1], FIRST_STEP * self._span if is_new else self._length, GROWTH
         while t < high:
             end = high if t + 1.01 * h >= high else t + h
             found = self._step(t, end - t, exact=False)
@@ -152,6 +156,8 @@ class RadauMarch:
                     raise MarchFailed("the steps are too short")
                 continue
             self._take(t, end, found)
+            is_cut = end == high and end - t < h  # a short step to a stop tells less of the next
+            self._length = max(h, (end - t) * factor) if is_cut else (end - t) * factor
             t, h, most = end, (end - t) * factor, GROWTH
 
     def _take(self, t: float, end: float, step: _Step | None) -> None:

@@ -1,6 +1,6 @@
 """From a tree that fits the schema to a `Statement`: everything that takes several keys to judge.
 
-The last stage of the checks. Names are declared in the order axes, constants, unknowns,
+The last stage of the checks. Names are declared in the order axes, constants, unknowns, inputs,
 coefficients; then equations, conditions and observations are read, each section by the module that
 is named for it; `wellposedness` decides whether anything determines the fields.
 """
@@ -18,6 +18,7 @@ from pinngate.statement.checks.condition_sections import build_conditions
 from pinngate.statement.checks.declarations import declare_names
 from pinngate.statement.checks.estimate_section import build_estimate
 from pinngate.statement.checks.geometry_section import build_geometry
+from pinngate.statement.checks.input_sections import build_inputs
 from pinngate.statement.checks.observation_sections import build_observations
 from pinngate.statement.checks.schema import ObservationSection, ProblemFile
 from pinngate.statement.checks.scope import Scope
@@ -45,6 +46,7 @@ def build(
     refuse_large(source, file)
     scope = Scope(source, folder, functions=functions)
     declare_names(scope, file)
+    inputs = build_inputs(scope, file.inputs)
     geometry = build_geometry(scope, file.geometry)
     coefficients, fields = build_estimate(scope, file.estimate)
     equations = _equations(scope, file.equations)
@@ -80,6 +82,8 @@ def build(
         units=_units(scope, file.units),
         functions=dict(scope.functions),
         fluxes=tuple(scope.fluxes),
+        inputs=inputs,
+        clock=scope.clock,
     )
     if not observations:
         require_determined(source, statement)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pinngate.errors import InputError, nearest
+from pinngate.statement.checks.planes import read_plane
 from pinngate.statement.checks.schema import ConditionSection
 from pinngate.statement.checks.scope import Scope
 from pinngate.statement.checks.source import Place
@@ -60,7 +61,7 @@ def _place(
     if section.on is None:
         if section.where is None:
             raise _missing(scope, "where", place)
-        return scope.plane(section.where, (*place, "where")), ()
+        return read_plane(scope, section.where, (*place, "where")), ()
     if section.where is not None:
         raise InputError(
             "a condition has both 'where' and 'on'",

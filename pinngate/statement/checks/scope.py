@@ -18,6 +18,7 @@ from pinngate.errors import ExpressionError, InputError, Span, nearest
 from pinngate.expression import (
     CONSTANTS,
     FUNCTIONS,
+    Applied,
     Call,
     Expression,
     Number,
@@ -26,21 +27,22 @@ from pinngate.expression import (
     operands,
     parse,
     parse_equation,
+    with_tables,
 )
 from pinngate.statement.brackets import Brackets
 from pinngate.statement.checks.data_files import data_file
 from pinngate.statement.checks.source import Place, Source
 from pinngate.statement.checks.undefined_parts import refuse_undefined
-from pinngate.statement.components import Flux, Plane
+from pinngate.statement.components import Flux
 from pinngate.statement.derivatives import (
     MAX_ORDER,
     Derivative,
     canonical,
     parse_derivative,
 )
+from pinngate.tables.clock import Clock
 
 AXES = ("x", "y", "z", "t")
-ROUNDING = 1e-12  # of the length of an axis: a bound typed with the digits of a double is the bound
 
 _TYPED = {
     "π": "pi",
@@ -73,6 +75,8 @@ class Scope:
     files: dict[Path, Span] = field(default_factory=dict)
     functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     fluxes: list[Flux] = field(default_factory=list)
+    inputs: dict[str, Applied] = field(default_factory=dict)
+    clock: Clock | None = None
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -115,7 +119,7 @@ class Scope:
         for name, kind in self.declared.items():
             derivative = parse_derivative(name, self.outputs, self.axes)
             if derivative is not None and derivative.order > 0:
-                place: Place = ("constants", name)
+                place: Place = ("inputs" if name in self.inputs else "constants", name)
                 if kind == "an unknown":
                     place = ("unknowns", self.unknowns.index(name))
                 elif name in self.over or name in self.coefficients:
@@ -192,36 +196,6 @@ class Scope:
                 "the expression has no finite real value", span=self.source.span(place)
             ) from None
 
-    def plane(self, text: str, place: Place) -> Plane:
-        """Read ``axis = value``."""
-        left, equals, right = text.partition("=")
-        axis = left.strip()
-        if not equals or "=" in right or not axis.isidentifier() or not right.strip():
-            raise InputError(
-                f"'{text}' is not a plane",
-                span=self.source.span(place),
-                expected="one axis and its value, such as x = 0",
-            )
-        if axis not in self.axes:
-            raise InputError(
-                f"the domain has no axis '{axis}'",
-                span=self.source.within(place, text.index(axis), len(axis)),
-                expected=f"the domain has the axes {', '.join(self.axes)}",
-            )
-        offset = len(left) + 1
-        value = self.number(" " * offset + right, place, "'where'")
-        low, high = self.domain[axis]
-        for bound in (low, high):
-            if abs(value - bound) <= ROUNDING * (high - low):
-                value = bound
-        if not low <= value <= high:
-            raise InputError(
-                f"{axis} = {value:g} is outside the domain",
-                span=self.source.within(place, offset, len(right)),
-                expected=f"{axis} goes from {low:g} to {high:g}",
-            )
-        return Plane(axis, value)
-
     def check_names(
         self, expression: Expression, place: Place, context: str, allowed: Iterable[str], known: str
     ) -> None:
@@ -257,11 +231,11 @@ class Scope:
             InputError: it does not parse, names what is not declared, or a derivative of an order
                 above four or of a step, or holds no field at all.
         """
-        typed = self._parsed(text, place, is_equation=True)
+        typed = with_tables(self._parsed(text, place, is_equation=True), self.inputs)
         self._check_brackets(typed, place)
         further = tuple(further)
         expression, fluxes = _expanded(self, typed, place, context, further)
-        others = [*self.axes, *self.constants, *self.coefficients, *further]
+        others = [*self.axes, *self.constants, *self.coefficients, *self.inputs, *further]
         has_field = False
         is_solved = partial(parse_derivative, unknowns=fluxes, axes=self.axes)
         found = {n: k for n, k in names(expression).items() if not is_solved(n)} | names(typed)
