@@ -97,6 +97,12 @@ unknowns: [u]
 # Known numbers, or formulas in constants stated before.
 constants: {kappa: 0.05}
 
+# Known functions given as tables; then u_t = kappa*u_xx + heating:
+# inputs:
+#   heating: {file: log.csv, column: Q_kW, columns: {t: hours}, interpolation: step}
+# Where files write dates, t counts from here on:
+# time: {origin: 2024-01-01, unit: h}
+
 # Coefficients to infer from the observations together with the fields (then not in constants):
 # estimate:
 #   kappa: {initial: 0.1, positive: true}
@@ -107,6 +113,7 @@ equations:
   - u_t = kappa*u_xx
 
 # What holds exactly. Also: u_x = 0, u + 2*u_x = 1, {where: t = 0, equation: u_t = 0}, {periodic: x}
+# and on a part of a side: {where: x = 0 and t > 0.5, equation: u_x = 0}
 conditions:
   - {where: x = 0, equation: u = 0}
   - {where: x = 1, equation: u = 0}

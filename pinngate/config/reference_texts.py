@@ -102,9 +102,10 @@ FORMULAS = f"""\
 ## Formulas
 
 Numbers, names, brackets and the operators `+ - * / **` (a power is `x**2`, not `x^2`), the constant
-{" ".join(f"`{name}`" for name in CONSTANTS)}, and the functions of one argument
-{" ".join(f"`{name}`" for name in FUNCTIONS)}.
-`heaviside(0)` is 1/2.
+{" ".join(f"`{name}`" for name in CONSTANTS)}, the functions of one argument
+{" ".join(f"`{name}`" for name in FUNCTIONS)},
+and `min(a, b)`, `max(a, b)`, also of more, `arctan2(y, x)` and `mod(a, b)`, which has the sign of
+b. `heaviside(0)` is 1/2.
 
 Names are ASCII letters, digits and `_`, and each has one meaning: an axis, a constant, an unknown,
 an input or an estimated coefficient. A derivative is an unknown, `_` and one axis for each
@@ -112,11 +113,12 @@ differentiation, in any order and up to {MAX_ORDER} in all: `u_t`, `u_xx`, `u_xt
 derivatives of coefficients that are fields, along their own axes. An underscore and axes after a
 bracket differentiate it, `(a*u_x)_x`; the chain rule is applied when the file is read.
 
-A step, `heaviside` or `sign`, may stand in a bracket that is differentiated across it, and so may
-`abs` in one that is differentiated twice: `((1 + 9*heaviside(x - 0.5))*u_x)_x = -1` are two layers.
-The chain rule would lose the step, so the inside becomes a further field, the flux, which is solved
-for and not shown: `q_x = -1` and `q = (1 + 9*heaviside(x - 0.5))*u_x`. `pinngate check` prints
-them, and where the kinks are; where a step depends on several axes, the flux is smoothed over it.
+A step, `heaviside`, `sign`, `floor` or `mod`, may stand in a bracket that is differentiated across
+it, and so may `abs`, `min` and `max` in one that is differentiated twice:
+`((1 + 9*heaviside(x - 0.5))*u_x)_x = -1` are two layers. The chain rule would lose the step, so the
+inside becomes a further field, the flux, which is solved for and not shown: `q_x = -1` and
+`q = (1 + 9*heaviside(x - 0.5))*u_x`. `pinngate check` prints them, and where the kinks are; where a
+step depends on several axes, the flux is smoothed over it.
 With nothing in the bracket that is solved for, the derivative is a pulse of no width and an error:
 write a narrow pulse, `exp(-((x - a)/w)**2/2)/(w*sqrt(2*pi))`, or, where the pulse makes a flux
 jump, the step into its bracket, `(u_x + heaviside(x - a))_x`. In `observations.of` no flux is made:

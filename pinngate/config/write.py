@@ -18,7 +18,7 @@ from pinngate.errors import InputError
 from pinngate.expression.printing import number_text, to_text
 from pinngate.memory import exact_text
 from pinngate.statement.checks.schema import ProblemFile
-from pinngate.statement.components import Input
+from pinngate.statement.components import Input, Window
 from pinngate.statement.options import NetworkOptions, SolveOptions
 from pinngate.statement.problem import (
     BoundaryPart,
@@ -135,10 +135,19 @@ def _plane_text(plane: Plane) -> str:
     return f"{plane.axis} = {number_text(plane.value)}"
 
 
+def _where_text(where: Plane | Window) -> str:
+    if isinstance(where, Plane):
+        return _plane_text(where)
+    parts = [_plane_text(where.plane)]
+    for axis, low, high in where.bounds:
+        parts += [f"{axis} > {number_text(low)}", f"{axis} < {number_text(high)}"]
+    return " and ".join(parts)
+
+
 def _condition(condition: Condition) -> _Line:
     if isinstance(condition.where, BoundaryPart):
         return _Line(on=condition.where.name, equation=condition.text)
-    return _Line(where=_plane_text(condition.where), equation=condition.text)
+    return _Line(where=_where_text(condition.where), equation=condition.text)
 
 
 def _geometry(geometry: Geometry | None, space: tuple[str, ...]) -> dict[str, Any]:

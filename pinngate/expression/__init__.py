@@ -9,12 +9,14 @@ listed functions and those that the caller gives. A tree is evaluated with any a
 from pinngate.expression.calculus import along, coefficients_of, differentiate
 from pinngate.expression.evaluation import constant_value, evaluate, undefined_part
 from pinngate.expression.own_function import OwnFunction
+from pinngate.expression.paired import PAIRED, Paired
 from pinngate.expression.parser import parse, parse_equation
 from pinngate.expression.table_function import Tabulated
 from pinngate.expression.tree import (
     CONSTANTS,
     FUNCTIONS,
     ONE,
+    RESERVED,
     ZERO,
     Applied,
     Binary,
@@ -44,6 +46,8 @@ __all__ = [
     "CONSTANTS",
     "FUNCTIONS",
     "ONE",
+    "PAIRED",
+    "RESERVED",
     "ZERO",
     "Applied",
     "Binary",
@@ -52,6 +56,7 @@ __all__ = [
     "Name",
     "Number",
     "OwnFunction",
+    "Paired",
     "Tabulated",
     "add",
     "along",

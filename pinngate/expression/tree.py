@@ -7,13 +7,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from pinngate.expression.own_function import OwnFunction
+from pinngate.expression.paired import Paired
 from pinngate.expression.table_function import Tabulated
 
 CONSTANTS = {"pi": math.pi}
 FUNCTIONS = (
     "sin", "cos", "tan", "sinh", "cosh", "tanh",
     "exp", "log", "sqrt", "abs", "sign", "heaviside",
+    "sech", "arcsin", "arccos", "arctan", "erf", "floor",
 )  # fmt: skip
+RESERVED = FUNCTIONS[:12]  # what nothing else can be called; files with a constant `floor` go on
 
 
 @dataclass(frozen=True)
@@ -95,12 +98,14 @@ class Call(Composite):
 
 @dataclass(frozen=True, eq=False)
 class Applied(Composite):
-    """A function of the caller's own or a table at its arguments, or a partial derivative of it.
+    """A function of several arguments at these, or a partial derivative of it.
+
+    It is one of the caller's own, a table, or one of `paired`.
 
     `by` holds the indices of the arguments by which it is differentiated, in ascending order.
     """
 
-    function: OwnFunction | Tabulated
+    function: OwnFunction | Tabulated | Paired
     arguments: tuple[Expression, ...]
     by: tuple[int, ...] = ()
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pinngate.data.observations import ObservationSet
 from pinngate.expression import Expression, Name, coefficients_of, differentiate, evaluate, names
 from pinngate.statement.derivatives import Derivative, parse_derivative
-from pinngate.statement.problem import BoundaryPart, Plane, Problem
+from pinngate.statement.problem import BoundaryPart, Plane, Problem, Window
 
 Array = NDArray[np.float64]
 
@@ -35,7 +35,7 @@ class FieldScale:
 
 
 Scales = Mapping[str, FieldScale]
-Place = Plane | BoundaryPart
+Place = Plane | BoundaryPart | Window
 
 
 def field_scales(problem: Problem, observations: Sequence[ObservationSet]) -> dict[str, FieldScale]:
@@ -216,6 +216,8 @@ def _places(problem: Problem, where: Place | None) -> dict[str, Array]:
         axis: low + (high - low) * np.mod(index * math.sqrt(prime), 1.0)
         for prime, (axis, (low, high)) in zip((2, 3, 5, 7), problem.domain.items(), strict=False)
     }
+    if isinstance(where, Window):
+        where = where.plane
     if isinstance(where, Plane):
         places[where.axis] = np.full(NUM_PLACES, where.value)
     return places

@@ -19,6 +19,7 @@ from pinngate.expression.printing import to_text
 from pinngate.geometry.region import Region
 from pinngate.model.channels.plan import Plan, plan_channels
 from pinngate.statement.coefficient_fields import searched, with_true_fields
+from pinngate.statement.components import Where, Window
 from pinngate.statement.derivatives import differentiated
 from pinngate.statement.kinks import kink_places, kinks_of, oblique_kinks
 from pinngate.statement.problem import (
@@ -146,7 +147,7 @@ def _relative_jump(problem: Problem, formula: Expression, axis: str, place: floa
 
 
 def _fields_at(
-    problem: Problem, where: Plane | BoundaryPart, clean: Mapping[str, Expression]
+    problem: Problem, where: Where, clean: Mapping[str, Expression]
 ) -> dict[str, Expression]:
     """Return what clean initial data tell at a place: nothing but at the initial time."""
     is_initial = problem.has_time and where == Plane("t", problem.domain["t"][0])
@@ -167,10 +168,13 @@ def _initial_fields(problem: Problem, clean: Mapping[str, Expression]) -> dict[s
 
 
 def _points(
-    problem: Problem, random: np.random.Generator, where: Plane | BoundaryPart | None
+    problem: Problem, random: np.random.Generator, where: Where | None
 ) -> dict[str, np.ndarray]:
     """Return coordinates, and components of the normal on a part of the boundary, by name."""
-    points = {a: random.uniform(lo, hi, NUM_CHECKED) for a, (lo, hi) in problem.domain.items()}
+    domain: Mapping[str, tuple[float, float]] = problem.domain
+    if isinstance(where, Window):
+        domain, where = where.domain(domain), where.plane
+    points = {a: random.uniform(lo, hi, NUM_CHECKED) for a, (lo, hi) in domain.items()}
     region = Region(problem)
     if isinstance(where, BoundaryPart):
         chosen = random.integers(len(region.boundary(where.name)[0]), size=NUM_CHECKED)

@@ -28,9 +28,10 @@ from pinngate.statement.problem import Problem
 
 _SUM, _PRODUCT, _POWER, _ATOM = range(4)  # how tightly a formula binds
 _FUNCTION_NAMES = {"sign": "sgn", "heaviside": "H"}
-_SQUARED_BY_NAME = {"sin", "cos", "tan", "sinh", "cosh", "tanh", "log"}  # sin² x is usual
+_SQUARED_BY_NAME = {"sin", "cos", "tan", "sinh", "cosh", "tanh", "sech", "log"}  # sin² x is usual
 _NOTATIONS = {  # of functions that are not written by their name, and how tightly each binds
     "sqrt": ("<msqrt>{}</msqrt>", _ATOM),
+    "floor": ("<mo>⌊</mo>{}<mo>⌋</mo>", _ATOM),
     "abs": ("<mo>|</mo>{}<mo>|</mo>", _ATOM),
     "exp": ("<msup><mi>e</mi><mrow>{}</mrow></msup>", _POWER),
 }

@@ -49,6 +49,31 @@ class BoundaryPart:
 
 
 @dataclass(frozen=True)
+class Window:
+    """A part of a plane: where other axes lie between bounds, ``x = 0 and t > 1``.
+
+    It fixes no whole plane: `axis` is empty where that of a plane has a name. `bounds` are
+    (axis, low, high), each within the domain.
+    """
+
+    plane: Plane
+    bounds: tuple[tuple[str, float, float], ...]
+    axis: ClassVar[str] = ""
+    value: ClassVar[float] = math.nan
+
+    def domain(self, whole: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+        """Return the axes with the bounds of the window."""
+        return {**whole, **{axis: (low, high) for axis, low, high in self.bounds}}
+
+    def __str__(self) -> str:
+        parts = (f"{low:g} < {axis} < {high:g}" for axis, low, high in self.bounds)
+        return " and ".join([str(self.plane), *parts])
+
+
+Where = Plane | BoundaryPart | Window
+
+
+@dataclass(frozen=True)
 class Equation:
     """``residual = 0`` inside the domain; derivative names are canonical."""
 
@@ -79,10 +104,11 @@ class Condition:
     """``residual = 0`` exactly: Dirichlet, Neumann, Robin, initial value or velocity.
 
     On a plane, as far as it is inside the geometry; or on a part of the geometry's boundary, where
-    the residual may name components ``n_x`` … of the outward unit normal.
+    the residual may name components ``n_x`` … of the outward unit normal; or on a window of a
+    plane.
     """
 
-    where: Plane | BoundaryPart
+    where: Where
     text: str
     residual: Expression
 

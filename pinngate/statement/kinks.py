@@ -1,6 +1,7 @@
 """Kinks and jumps whose place is written in a problem.
 
-heaviside(g), sign(g) and abs(g) change where g changes its sign. With g a function of one axis and
+heaviside(g), sign(g) and abs(g) change where g changes its sign, min(a, b) and max(a, b) where
+a − b does, floor(a) and mod(a, b) where a and a/b are whole. With g a function of one axis and
 of constants the places are known before anything is solved: exactly, −b/c, where g = c·x + b; else
 from the sign of g on a grid, each change bisected to the last digit. The grid is made finer until
 three in a row find as many changes, so that a train of pulses loses none. A change that is gone
@@ -23,19 +24,26 @@ from numpy.typing import NDArray
 from pinngate.errors import InputError
 from pinngate.expression import (
     CONSTANTS,
+    Applied,
+    Call,
     Expression,
     Name,
     Number,
+    Paired,
     Tabulated,
     coefficients_of,
     constant_value,
+    divide,
     evaluate,
+    multiply,
     names,
+    parts,
     substitute,
+    subtract,
     tables_in,
 )
-from pinngate.statement.problem import Plane, Problem
-from pinngate.statement.steps import BENDS, STEPS, calls_of
+from pinngate.statement.problem import Plane, Problem, Window
+from pinngate.statement.steps import BENDS, STEPS
 
 Array = NDArray[np.float64]
 Bounds = tuple[float, float]
@@ -65,8 +73,14 @@ def kink_places(problem: Problem) -> dict[str, tuple[float, ...]]:
 
 
 def formula_kinks(problem: Problem) -> dict[str, tuple[float, ...]]:
-    """Return the places of kinks and jumps that formulas write, without the knots of tables."""
-    return kinks_of(problem, _formulas(problem))
+    """Return the places of kinks and jumps that formulas and windows of conditions write."""
+    found = kinks_of(problem, _formulas(problem))
+    edges = [e for c in problem.conditions if isinstance(c.where, Window) for e in c.where.bounds]
+    for axis, *places in edges:
+        low, high = problem.domain[axis]
+        inner = [place for place in places if low < place < high]
+        found[axis] = tuple(_distinct([*found[axis], *inner], (low, high)))
+    return found
 
 
 def knot_stops(problem: Problem) -> tuple[float, ...]:
@@ -131,9 +145,31 @@ def sign_changes(problem: Problem, argument: Expression, axis: str) -> list[floa
 
 
 def _arguments(formulas: Iterable[Expression]) -> list[Expression]:
-    """Return what heaviside, sign and abs are applied to, each once."""
-    calls = (call for formula in formulas for call in calls_of(formula, STEPS + BENDS))
-    return list(dict.fromkeys(call.argument for call in calls))
+    """Return the expressions in whose sign there is a kink, each once."""
+    found = (
+        switch
+        for formula in formulas
+        for part in parts(formula)
+        if (switch := _switch(part)) is not None
+    )
+    return list(dict.fromkeys(found))
+
+
+def _switch(part: Expression) -> Expression | None:
+    """Return the expression at whose changes of sign a part has a kink, None where it has none.
+
+    floor(a) and mod(a, b) jump where sin(πa) and sin(πa/b) change their sign.
+    """
+    match part:
+        case Call("floor", a):
+            return Call("sin", multiply(Name("pi"), a))
+        case Call(function, a) if function in STEPS + BENDS:
+            return a
+        case Applied(Paired("min" | "max"), (a, b)):
+            return subtract(a, b)
+        case Applied(Paired("mod"), (a, b)):
+            return Call("sin", multiply(Name("pi"), divide(a, b)))
+    return None
 
 
 def _formulas(problem: Problem) -> Iterator[Expression]:
@@ -141,7 +177,8 @@ def _formulas(problem: Problem) -> Iterator[Expression]:
     yield from (equation.residual for equation in problem.solved_equations)
     for condition in problem.conditions:
         where = condition.where
-        on = {where.axis: Number(where.value)} if isinstance(where, Plane) else {}
+        plane = where.plane if isinstance(where, Window) else where
+        on = {plane.axis: Number(plane.value)} if isinstance(plane, Plane) else {}
         yield substitute(condition.residual, on)
     yield from (o.quantity for o in problem.observations if o.quantity is not None)
 

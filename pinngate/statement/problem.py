@@ -31,6 +31,8 @@ from pinngate.statement.components import (
     Statement,
     SyntheticObservations,
     Truth,
+    Where,
+    Window,
     label_of,
 )
 
@@ -196,6 +198,8 @@ __all__ = [
     "StatedObservations",
     "SyntheticObservations",
     "Truth",
+    "Where",
+    "Window",
     "changed",
     "label_of",
 ]

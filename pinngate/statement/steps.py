@@ -14,15 +14,16 @@ from pinngate.expression import (
     Applied,
     Call,
     Expression,
+    Paired,
     Tabulated,
     names,
     operands,
-    tables_in,
+    parts,
     transformed,
 )
 
-STEPS = ("heaviside", "sign")
-BENDS = ("abs",)  # whose first derivative is a step
+STEPS = ("heaviside", "sign", "floor")
+BENDS = ("abs",)  # whose first derivative is a step; that of min and max holds a heaviside
 
 Step = Call | Applied
 
@@ -52,7 +53,16 @@ def step_along(expression: Expression, axis: str, varies: Callable[[str], bool])
     for call in calls_of(expression, STEPS):
         if any(map(varies, names(call.argument))):
             return call
-    return next((t for t in tables_in(expression) if _steps(t, axis)), None)
+    for part in parts(expression):
+        if isinstance(part, Applied) and (
+            _steps(part, axis) or (_is_mod(part) and any(map(varies, names(part))))
+        ):
+            return part
+    return None
+
+
+def _is_mod(part: Applied) -> bool:
+    return part.function == Paired("mod")
 
 
 def _steps(table: Applied, axis: str) -> bool:
@@ -68,7 +78,7 @@ def without_steps(expression: Expression) -> Expression:
 
     def is_step(part: Expression) -> bool:
         if isinstance(part, Applied):
-            return any(_steps(part, axis) for axis in names(part))
+            return _is_mod(part) or any(_steps(part, axis) for axis in names(part))
         return isinstance(part, Call) and part.function in STEPS
 
     return transformed(expression, lambda part: ONE if is_step(part) else part, is_step)

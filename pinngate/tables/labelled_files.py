@@ -33,7 +33,7 @@ def read_parquet(file: Path, wanted: Wanted) -> Columns:
     except Exception as error:  # whatever the library raises of what is no parquet
         raise _unread(file, error, "a parquet file") from None
     table = parquet.read_table(file, columns=chosen_names(file, names, wanted))
-    columns = {name: table[name].to_pandas().to_numpy() for name in table.column_names}
+    columns = {name: table[name].to_numpy() for name in table.column_names}
     return _as_numbers(file, columns, wanted)
 
 

@@ -85,7 +85,9 @@ class ConditionSection(Section):
         "all times",
     )
     where: PlaneText | None = Field(
-        None, description="the plane on which it holds: one axis of the domain and its value"
+        None,
+        description="the plane on which it holds: one axis of the domain and its value; with "
+        "bounds of other axes a part of it, `x = 0 and t > 1 and y < 0.5`",
     )
     equation: EquationText | None = Field(
         None,

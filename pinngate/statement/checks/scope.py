@@ -18,6 +18,8 @@ from pinngate.errors import ExpressionError, InputError, Span, nearest
 from pinngate.expression import (
     CONSTANTS,
     FUNCTIONS,
+    PAIRED,
+    RESERVED,
     Applied,
     Call,
     Expression,
@@ -206,7 +208,7 @@ class Scope:
                 continue
             listed = ", ".join([*allowed, *CONSTANTS])
             expected, hint = f"{known} are {listed}", nearest(name, allowed)
-            if name in FUNCTIONS or name in self.functions:
+            if name in (*FUNCTIONS, *PAIRED) or name in self.functions:
                 expected, hint = f"{name} is a function: {name}(...)", ""
             elif name in AXES and name not in self.axes:
                 expected = f"the domain has the axes {', '.join(self.axes)}"
@@ -305,7 +307,7 @@ class Scope:
     ) -> InputError:
         stem, _, letters = name.rpartition("_")
         axes = f"the domain has the axes {', '.join(self.axes)}"
-        if name in FUNCTIONS or name in self.functions:
+        if name in (*FUNCTIONS, *PAIRED) or name in self.functions:
             expected, hint = f"{name} is a function: {name}(...)", ""
         elif stem in self.outputs and letters:
             expected, hint = axes, _nearest_derivative(stem, letters, self.axes)
@@ -356,6 +358,6 @@ def _nearest_derivative(stem: str, letters: str, axes: tuple[str, ...]) -> str:
 
 
 def _built_in(name: str) -> str | None:
-    if name in FUNCTIONS:
+    if name in RESERVED:
         return "a function"
     return "the constant pi" if name in CONSTANTS else None
