@@ -118,7 +118,7 @@ def _tree(problem: Problem, names: DataNames) -> dict[str, Any]:
         "pinngate": 1,
         "name": problem.name,
         "domain": _Line(problem.domain),
-        "unknowns": problem.unknowns,
+        "unknowns": _unknowns(problem),
         "equations": [equation.text for equation in problem.equations],
         "conditions": [
             *map(_condition, problem.conditions),
@@ -214,6 +214,16 @@ def _file_text(data: Path | InMemoryTable, names: DataNames) -> str:
             hint="pinngate.run writes the values beside the problem",
         )
     return str(data)
+
+
+def _unknowns(problem: Problem) -> tuple[str, ...] | _Line:
+    if not problem.sizes and not problem.guesses:
+        return problem.unknowns
+    found = {}
+    for name in problem.unknowns:
+        guess = to_text(problem.guesses[name]) if name in problem.guesses else None
+        found[name] = _present({"size": problem.sizes.get(name), "initial_guess": guess})
+    return _Line(found)
 
 
 def _time(clock: Clock | None) -> _Line:

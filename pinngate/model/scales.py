@@ -41,14 +41,17 @@ Place = Plane | BoundaryPart | Window
 def field_scales(problem: Problem, observations: Sequence[ObservationSet]) -> dict[str, FieldScale]:
     """Return size and centre of every unknown and every flux.
 
-    From data: median and spread between the quartiles, so that outliers do not set the scale.
-    Without data: the size at which the field balances the largest other term of a condition or an
-    equation, such as p ~ u² in p_x + u u_x = 0; size 1 where nothing tells. Of a flux the equation
-    that defines it goes first.
+    A stated size goes first. From data: median and spread between the quartiles, so that outliers
+    do not set the scale. Without data: the size at which the field balances the largest other term
+    of a condition or an equation, such as p ~ u² in p_x + u u_x = 0; size 1 where nothing tells. Of
+    a flux the equation that defines it goes first.
     """
     found: dict[str, FieldScale] = {}
     for unknown in problem.unknowns:
         scale = _scale_of_data(problem, observations, unknown)
+        if unknown in problem.sizes:
+            centre = scale.centre if scale is not None else 0.0
+            scale = FieldScale(problem.sizes[unknown], centre)
         if scale is not None:
             found[unknown] = scale
     fields = problem.solved_fields

@@ -224,7 +224,8 @@ def _geometry(problem: Problem) -> Iterator[str]:
 
 
 def _unknowns(problem: Problem) -> Iterator[str]:
-    yield ", ".join(problem.unknowns)
+    sized = {name: f" of the size {size:g}" for name, size in problem.sizes.items()}
+    yield ", ".join(f"{name}{sized.get(name, '')}" for name in problem.unknowns)
 
 
 def _constants(problem: Problem) -> Iterator[str]:

@@ -192,7 +192,7 @@ class Reader:
         array = _array(given)
         if array.dtype.kind == "M" and name == "t":
             if self.clock is None:
-                raise self._fault(part, f"{name} holds dates", NO_CLOCK)
+                raise self._fault(part, f"{name} holds {array.dtype}, dates", NO_CLOCK)
             return self.clock.numbers(array)
         if array.dtype.kind in "iuf":
             return array.astype(np.float64)

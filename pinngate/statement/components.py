@@ -283,6 +283,8 @@ class Statement:
     fluxes: tuple[Flux, ...] = ()
     inputs: tuple[Input, ...] = ()
     clock: Clock | None = None
+    sizes: dict[str, float] = field(default_factory=dict)
+    guesses: dict[str, Expression] = field(default_factory=dict)
 
     @property
     def axes(self) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ class Problem(Statement):
 
     Args:
         domain: bounds of every axis: up to three of x, y, z, and t, which is time.
-        unknowns: names of the fields.
+        unknowns: names of the fields; or a mapping of them, ``{"C": {"size": 1e5}}``.
         equations: ``left = right``, or one expression that is zero.
         conditions: what holds exactly: ``u = 0 at x = 0``, ``u = 0 on hole``, ``periodic in x``.
         observations: what was measured, with noise.
@@ -82,7 +82,7 @@ class Problem(Statement):
         self,
         *,
         domain: Mapping[str, Sequence[Number]],
-        unknowns: Sequence[str],
+        unknowns: Sequence[str] | Mapping[str, Mapping[str, object]],
         equations: Sequence[str],
         conditions: Sequence[str | Mapping[str, str]] = (),
         observations: Sequence[Observations | Mapping[str, object]] = (),

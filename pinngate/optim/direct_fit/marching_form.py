@@ -27,9 +27,9 @@ from pinngate.limits.modes import conditions_on
 from pinngate.optim.direct_fit.marched_states import CannotMarch, MarchedStates
 from pinngate.optim.direct_fit.opened_brackets import OpenedBrackets, guarded
 from pinngate.statement.coefficient_fields import searched
+from pinngate.statement.condition_windows import with_joined_windows
 from pinngate.statement.derivatives import total_derivative
 from pinngate.statement.problem import Plane, Problem
-from pinngate.statement.windows import with_joined_windows
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,8 @@ def build(
         fluxes=tuple(scope.fluxes),
         inputs=inputs,
         clock=scope.clock,
+        sizes=dict(scope.sizes),
+        guesses=dict(scope.guesses),
     )
     if not observations:
         require_determined(source, statement)
@@ -102,10 +104,16 @@ def _equations(scope: Scope, texts: Sequence[str]) -> tuple[Equation, ...]:
         if unknown not in found:
             raise InputError(
                 f"no equation mentions the unknown '{unknown}'",
-                span=scope.source.span(("unknowns", i)),
+                span=_named_at(scope, unknown, i),
                 expected="each unknown, or a derivative of it, in one equation at least",
             )
     return equations
+
+
+def _named_at(scope: Scope, unknown: str, index: int) -> Span:
+    """Return where an unknown is named: an item of a list, or a key of a mapping."""
+    place = scope.unknown_place(unknown, index)
+    return scope.source.key(place) if place[-1] == unknown else scope.source.span(place)
 
 
 def _require_used(

@@ -6,7 +6,7 @@ Part of `building`, and its first step.
 from __future__ import annotations
 
 from pinngate.errors import InputError
-from pinngate.statement.checks.schema import ProblemFile
+from pinngate.statement.checks.schema import FieldSection, ProblemFile
 from pinngate.statement.checks.scope import AXES, Scope
 from pinngate.statement.checks.source import Place
 from pinngate.statement.checks.truth_section import RESERVED
@@ -134,8 +134,8 @@ def _refuse_unresolved(scope: Scope, axis: str, low: float, high: float) -> None
 
 
 def _declare_unknowns(scope: Scope, file: ProblemFile) -> None:
-    for i, name in enumerate(file.unknowns):
-        place: Place = ("unknowns", i)
+    for name in file.unknowns:
+        place = scope.unknown_place(name, len(scope.unknowns))
         if name in RESERVED:
             raise InputError(
                 f"'{name}' cannot name an unknown: it is a key of 'truth'",
@@ -144,7 +144,33 @@ def _declare_unknowns(scope: Scope, file: ProblemFile) -> None:
             )
         scope.declare(name, "an unknown", place)
         scope.unknowns = (*scope.unknowns, name)
+        if isinstance(file.unknowns, dict):
+            _note_field(scope, name, file.unknowns[name], place)
     scope.refuse_derivatives()
+
+
+def _note_field(scope: Scope, name: str, section: FieldSection, place: Place) -> None:
+    """Enter what is known of a field beforehand."""
+    if section.size is not None:
+        scope.sizes[name] = _size(scope, section.size, (*place, "size"))
+    if section.initial_guess is not None:
+        inner = (*place, "initial_guess")
+        guess = scope.formula(section.initial_guess, inner)
+        known = [*scope.axes, *scope.constants]
+        scope.check_names(guess, inner, "'initial_guess'", known, "axes and constants")
+        scope.guesses[name] = guess
+
+
+def _size(scope: Scope, value: float | str, place: Place) -> float:
+    """Return the stated size of a field."""
+    size = scope.number(value, place, "'size'")
+    if not SMALLEST <= size <= LARGEST:
+        raise InputError(
+            f"a size of {size:g}",
+            span=scope.source.span(place),
+            expected=f"a number between {SMALLEST:g} and {LARGEST:g}",
+        )
+    return size
 
 
 __all__ = ["declare_names"]

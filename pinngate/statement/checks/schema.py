@@ -10,7 +10,7 @@ from __future__ import annotations
 import types
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from pinngate.statement.checks.schema_data import (
     InputSection,
@@ -98,6 +98,25 @@ class ConditionSection(Section):
     periodic: Name | None = Field(None, description="an axis along which every field is periodic")
 
 
+LISTED, MAPPED = "<listed>", "<mapped>"  # how unknowns are stated, in pydantic's places
+
+
+class FieldSection(Section):
+    """What is known of a field beforehand: `unknowns: {C: {size: 1e5}, u: {}}`."""
+
+    size: NumberOrFormula | None = Field(
+        None,
+        description="its characteristic size, by which it and the equations are scaled",
+        json_schema_extra={"default": "from data and equations"},
+    )
+    initial_guess: Formula | None = Field(
+        None,
+        description="a formula in axes and constants for the field, from which the fit through the "
+        "solver starts where the initial state is not known; bases and networks start from data",
+        json_schema_extra={"default": "zero"},
+    )
+
+
 class ProblemFile(Section):
     """One problem."""
 
@@ -122,9 +141,12 @@ class ProblemFile(Section):
     geometry: GeometrySection | None = Field(
         None, description="where the domain is no box but a part of it, see below"
     )
-    unknowns: Annotated[list[Name], Field(min_length=1), Kind("a list of names, such as [u]")] = (
-        Field(description="the fields to find")
-    )
+    unknowns: Annotated[
+        Annotated[list[Name], Field(min_length=1), Tag(LISTED)]
+        | Annotated[dict[str, FieldSection], Field(min_length=1), Tag(MAPPED)],
+        Discriminator(lambda value: MAPPED if isinstance(value, dict) else LISTED),
+        Kind("a list of names, such as [u], or a mapping of them"),
+    ] = Field(description="the fields to find; as a mapping with what is known of each, see below")
     constants: dict[str, NumberOrFormula] = Field(
         default_factory=dict,
         description="known numbers, or formulas in `pi` and constants stated before",
@@ -200,10 +222,13 @@ def describe(annotation: Any, metadata: tuple[Any, ...] = ()) -> str:
 
 
 __all__ = [
+    "LISTED",
+    "MAPPED",
     "BallSection",
     "ConditionSection",
     "EllipseSection",
     "EstimateSection",
+    "FieldSection",
     "Formula",
     "GeometrySection",
     "InputSection",

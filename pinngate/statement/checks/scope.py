@@ -79,11 +79,18 @@ class Scope:
     fluxes: list[Flux] = field(default_factory=list)
     inputs: dict[str, Applied] = field(default_factory=dict)
     clock: Clock | None = None
+    sizes: dict[str, float] = field(default_factory=dict)
+    guesses: dict[str, Expression] = field(default_factory=dict)
 
     @property
     def outputs(self) -> tuple[str, ...]:
         """The unknowns, then the coefficients that are fields."""
         return (*self.unknowns, *self.over)
+
+    def unknown_place(self, name: str, index: int) -> Place:
+        """Return where an unknown is stated, in a list or in a mapping."""
+        is_mapped = isinstance(self.source.tree["unknowns"], dict)
+        return ("unknowns", name if is_mapped else index)
 
     def declare(self, name: str, kind: str, place: Place) -> None:
         """Enter a name, once.
@@ -123,7 +130,7 @@ class Scope:
             if derivative is not None and derivative.order > 0:
                 place: Place = ("inputs" if name in self.inputs else "constants", name)
                 if kind == "an unknown":
-                    place = ("unknowns", self.unknowns.index(name))
+                    place = self.unknown_place(name, self.unknowns.index(name))
                 elif name in self.over or name in self.coefficients:
                     place = ("estimate", name)
                 raise InputError(

@@ -12,9 +12,9 @@ from pinngate import InputError, Problem, dumps, loads
 from pinngate.expression import evaluate
 from pinngate.optim.direct_fit.marching_form import MarchingForm
 from pinngate.points.batches import BatchSource
+from pinngate.statement.condition_windows import with_joined_windows
 from pinngate.statement.kinks import kink_places
 from pinngate.statement.problem import Plane, Window
-from pinngate.statement.windows import with_joined_windows
 
 EARLY, LATE = "u = 1 at x = 0 and t < 0.5", "u_x = 0 at x = 0 and t > 0.5"
 
