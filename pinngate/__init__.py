@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from pinngate.inference.noise_model import NoiseModel
     from pinngate.optim.population_risk_adam import PopulationRiskAdam
     from pinngate.solution import Solution, load_solution, predict, resume, run, solve
-    from pinngate.statement.arguments import Observations, Unknown
+    from pinngate.statement.arguments import Input, Observations, Unknown
     from pinngate.statement.problem import Problem
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Input": "statement.arguments",
     "InputError": "errors",
     "Interrupted": "errors",
     "NoiseModel": "inference.noise_model",
@@ -49,6 +50,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Input",
     "InputError",
     "Interrupted",
     "NoiseModel",

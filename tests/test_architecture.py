@@ -22,6 +22,7 @@ ROOMS = [
     "streams",
     "citation",
     "expression",
+    "tables",
     "statement",
     "config",
     "geometry",

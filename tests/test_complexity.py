@@ -37,6 +37,7 @@ EXCEPTIONS: dict[str, str] = {
     "optim.gated_update.population_risk_adam": "the form of torch.optim's functions",
     "optim.population_risk_adam.PopulationRiskAdam.__init__": "the form of torch.optim",
     "solution.solved.Solution": "what a caller may ask of a solution",
+    "statement.arguments.Observations.__init__": "one parameter for each key of an observation",
     "statement.problem.Problem.__init__": "one parameter for each key of a problem file",
 }
 WORST_MEAN = 3.4

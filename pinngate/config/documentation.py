@@ -17,28 +17,42 @@ from pydantic.fields import FieldInfo
 
 from pinngate.config import catalog
 from pinngate.config.loading import loads
+from pinngate.config.reference_texts import (
+    ERRORS,
+    FORMULAS,
+    GEOMETRY,
+    INPUTS,
+    INTRODUCTION,
+    OBSERVATIONS,
+    TRUTH,
+)
 from pinngate.errors import InputError
-from pinngate.expression import CONSTANTS, FUNCTIONS
 from pinngate.statement.checks.schema import (
     BallSection,
     ConditionSection,
+    EachSection,
     EllipseSection,
     EstimateSection,
+    EventSection,
+    ExperimentSection,
+    FieldSection,
     GeometrySection,
+    InputSection,
     MeanSection,
     NetworkSection,
     NoiseSection,
     ObservationSection,
     PartSection,
+    PriorSection,
     ProblemFile,
     Section,
     ShapeSection,
     SolveSection,
+    TimeSection,
     TruthSection,
     WeightsSection,
     describe,
 )
-from pinngate.statement.derivatives import MAX_ORDER
 from pinngate.statement.options import (
     DECLARATIONS,
     DEFAULT_OPTIMIZER,
@@ -55,11 +69,18 @@ SECTIONS: list[tuple[str, type[Section]]] = [
     ("`disk` and `sphere`", BallSection),
     ("`ellipse`", EllipseSection),
     ("`boundaries`, in `geometry`: one mapping for each", PartSection),
+    ("`unknowns`, as a mapping: one mapping for each field", FieldSection),
+    ("`time`", TimeSection),
+    ("`inputs`: one mapping for each function", InputSection),
     ("`estimate`: one mapping for each coefficient", EstimateSection),
+    ("`prior`, in `estimate`", PriorSection),
+    ("`each`, in `estimate`", EachSection),
     ("`conditions`: a list", ConditionSection),
+    ("`events`: a list", EventSection),
     ("`observations`: a list", ObservationSection),
     ("`mean`, in `observations`", MeanSection),
     ("`noise`", NoiseSection),
+    ("`experiments`: a list", ExperimentSection),
     ("`truth`", TruthSection),
     ("`solve`", SolveSection),
     ("`network`, in `solve`", NetworkSection),
@@ -86,19 +107,32 @@ unknowns: [u]
 # Known numbers, or formulas in constants stated before.
 constants: {kappa: 0.05}
 
+# Known functions given as tables; then u_t = kappa*u_xx + heating:
+# inputs:
+#   heating: {file: log.csv, column: Q_kW, columns: {t: hours}, interpolation: step}
+# Where files write dates, t counts from here on:
+# time: {origin: 2024-01-01, unit: h}
+
 # Coefficients to infer from the observations together with the fields (then not in constants):
 # estimate:
 #   kappa: {initial: 0.1, positive: true}
 #   kappa: {over: x, initial: 0.1, positive: true}     # a field; then u_t = (kappa*u_x)_x
+#   kappa: {initial: 0.1, positive: true, prior: {median: 0.1, factor: 2}}  # known beforehand
 
 # left = right, or one expression with `= 0` understood. Derivatives, up to order 4: u_t, u_xx, u_xt
 equations:
   - u_t = kappa*u_xx
 
 # What holds exactly. Also: u_x = 0, u + 2*u_x = 1, {where: t = 0, equation: u_t = 0}, {periodic: x}
+# and on a part of a side: {where: x = 0 and t > 0.5, equation: u_x = 0}
 conditions:
   - {where: x = 0, equation: u = 0}
   - {where: x = 1, equation: u = 0}
+
+# What happens at an instant (time and at most one space axis):
+# events:
+#   - {at: {t: [0.2, 0.4]}, add: {u: 1}}
+#   - {at: {t: 0.8}, set: {u: 0}}
 
 # What is known with noise. Measured values stand in a file with the columns x, t, u, and u_std
 # where the standard deviation of each value is known. An empty cell is a value that was not
@@ -109,6 +143,17 @@ conditions:
 # Synthetic values are made from the truth:
 observations:
   - {of: u, where: t = 0, count: 200, layout: random, noise: {std: 0.3}}
+
+# Other noise: {kind: log-normal}, {kind: proportional, relative: 0.1}, {kind: poisson} of counts.
+
+# Several runs of the same equations, each with what is its own; coefficients are common, but for
+# those with `each: true`, or `each: {spread: true}` about a common value:
+# experiments:
+#   - {name: first, constants: {start: 1}, conditions: [u = start at t = 0]}
+#   - {name: second, constants: {start: 2}, conditions: [u = start at t = 0]}
+
+# Quantities of interest, told with intervals:
+# derived: {decay: 2*kappa, peak: max(u, t) at x = 0.5, flux: -kappa*u_x at x = 0}
 
 # Units of axes and fields, for figures and NetCDF files; nothing is converted:
 # units: {x: m, t: s, u: K}
@@ -142,17 +187,17 @@ def template(name: str | None = None) -> str:
 
 def reference() -> str:
     """Return ``docs/problem-file.md``."""
-    parts = [_INTRODUCTION, "## Keys\n", _table(ProblemFile)]
+    parts = [INTRODUCTION, "## Keys\n", _table(ProblemFile)]
     for title, section in SECTIONS:
         summary = " ".join((section.__doc__ or "").split())
         parts += [f"## {title}\n", summary + "\n", _table(section)]
         parts += [_AFTER[section]] if section in _AFTER else []
-    parts.append(_FORMULAS)
+    parts.append(FORMULAS)
     parts.append("## Examples\n")
     for title, name in _EXAMPLES:
         text = catalog.path(name).read_text(encoding="utf-8").strip()
         parts.append(f"### {title}\n\n```yaml\n{text}\n```\n")
-    parts.append(_ERRORS.replace("{message}", _sample_message()))
+    parts.append(ERRORS.replace("{message}", _sample_message()))
     return re.sub(r"\n{3,}", "\n\n", "\n".join(parts))
 
 
@@ -227,67 +272,6 @@ def _default(info: FieldInfo, none: str) -> str:
     return f"`{json.dumps(value)}`".replace('"', "")
 
 
-_INTRODUCTION = """\
-# The problem file, format 1
-
-<!-- Made from the schema by `python -m pinngate.config.documentation docs/problem-file.md`. -->
-
-One YAML file states one problem: the equations, where they hold, what is known exactly, what was
-measured with noise, what is unknown, and, where it is known, the truth to judge the answer by.
-`pinngate new FILE` writes one to start from, `pinngate check FILE` shows how it is understood.
-
-The file is read strictly, as YAML 1.2: `1e-3` is a number, `yes` and `on` are text, a duplicate or
-unknown key is an error. Text that holds `: ` or ` #`, or starts with one of ``*&!|>@%`{}[],"'``,
-goes in quotes. Nothing in the file is ever executed.
-"""
-
-_GEOMETRY = """\
-The domain is then a box around the geometry, and everything holds inside it: equations,
-observations, the judgement by the truth, and of a plane in a condition what is inside.
-`on: boundary` is the whole boundary, `on: hole` what the shape `hole` gives to it. Fields in
-`solution.npz` are NaN outside.
-
-```yaml
-domain: {x: [-1, 1], y: [-1, 1]}
-geometry:
-  shapes:
-    plate: {rectangle: {x: [-1, 1], y: [-1, 1]}}
-    hole: {disk: {center: [0.2, 0], radius: 0.3}}
-  inside: plate - hole
-  boundaries:
-    inlet: {of: plate, where: x = -1}
-conditions:
-  - {on: hole, equation: u = 0}
-  - {on: inlet, equation: n_x*u_x + n_y*u_y = 1}
-```
-"""
-
-_OBSERVATIONS = """\
-Every entry is one instrument: its noise is estimated from its own residuals, or taken from `noise`
-or its `_std` column where one of them states it. Places that were measured several times tell the
-noise whatever the model (`replicates` in `metrics.json`).
-
-A row whose cell of a value is empty lacks that value; other values of the row are kept. Text that
-stands for a missing value (`nan`, `NA`) is an error unless `missing` states it, and so is anything
-that is no finite number in a column of an axis or of a standard deviation. The count is told by
-`pinngate check` and in the report. Censored values have no notation: leave them out.
-
-Files of any length are read in blocks, and every value is fitted; time grows with their number,
-memory hardly does. Where `max_rows` is stated and values are more, a subset is fitted: the domain
-is cut into cells, which in turn give one of their values each, drawn at random from the seed.
-
-Held-out values take no part in the fit. The mean of their squared residuals stands beside the
-leave-one-out risk, which promises just that, in the report, on the command line and in
-`metrics.json` (`risk.held_out`); in `observations.csv` their column `held_out` is 1.
-"""
-
-_TRUTH = """\
-The formulas of `truth` may use the axes, the constants, and those coefficients whose true values
-are stated. With `solver` the domain needs the axis `t`, and the formulas in `clean` hold at its
-start. `finite-difference` takes one or two space axes, `spectral` one, periodic or with fields (or
-slopes) zero at the ends, `cole-hopf` Burgers' equation, `runge-kutta` problems in `t` alone.
-"""
-
 _SOLVE = f"""\
 Each optimizer reads some of these options, with defaults of its own; `auto` is
 `{DEFAULT_OPTIMIZER}`. An option that the optimizer does not read (–) is an
@@ -300,84 +284,22 @@ given in Python (`docs/extending.md`).
 {_readers_table()}"""
 
 _AFTER: dict[type[Section], str] = {
-    PartSection: _GEOMETRY,
-    ObservationSection: _OBSERVATIONS,
-    TruthSection: _TRUTH,
+    PartSection: GEOMETRY,
+    InputSection: INPUTS,
+    ObservationSection: OBSERVATIONS,
+    TruthSection: TRUTH,
     SolveSection: _SOLVE,
 }
-
-_FORMULAS = f"""\
-## Formulas
-
-Numbers, names, brackets and the operators `+ - * / **` (a power is `x**2`, not `x^2`), the constant
-{" ".join(f"`{name}`" for name in CONSTANTS)}, and the functions of one argument
-{" ".join(f"`{name}`" for name in FUNCTIONS)}.
-`heaviside(0)` is 1/2.
-
-Names are ASCII letters, digits and `_`, and each has one meaning: an axis, a constant, an unknown
-or an estimated coefficient. A derivative is an unknown, `_` and one axis for each differentiation,
-in any order and up to {MAX_ORDER} in all: `u_t`, `u_xx`, `u_xt`, `v_xxyy`.
-So are derivatives of coefficients that are fields, along their own axes. An underscore and axes
-after a bracket differentiate it, `(a*u_x)_x`; the chain rule is applied when the file is read.
-
-A step, `heaviside` or `sign`, may stand in a bracket that is differentiated across it, and so may
-`abs` in one that is differentiated twice: `((1 + 9*heaviside(x - 0.5))*u_x)_x = -1` are two layers.
-The chain rule would lose the step, so the inside becomes a further field, the flux, which is solved
-for and not shown: `q_x = -1` and `q = (1 + 9*heaviside(x - 0.5))*u_x`. `pinngate check` prints
-them, and where the kinks are; where a step depends on several axes, the flux is smoothed over it.
-With nothing in the bracket that is solved for, the derivative is a pulse of no width and an error:
-write a narrow pulse, `exp(-((x - a)/w)**2/2)/(w*sqrt(2*pi))`, or, where the pulse makes a flux
-jump, the step into its bracket, `(u_x + heaviside(x - a))_x`. In `observations.of` no flux is made:
-declare one more unknown and state its equation.
-
-| where | what a formula may name |
-|---|---|
-| `constants` | constants stated before it |
-| bounds, shapes, `where`, `noise`, `estimate`, `truth.constants` | constants |
-| `equations`, `conditions` | unknowns, derivatives, axes, constants, coefficients |
-| `conditions` with `on` | also the outward unit normal: `n_x`, `n_y`, `n_z` |
-| `boundaries.<name>.where` | space axes and constants |
-| `truth` of a coefficient field | its own axes, constants, coefficients with a true value |
-| `observations.of` | what an equation may name: what the sensor sees |
-| `truth.<unknown>` | axes, constants, coefficients with a true value |
-| `truth.clean` | the same without `t` |
-
-Wherever a table says *a number or a formula*, `0.01/pi` is as good as `0.003183`.
-"""
 
 _EXAMPLES = [
     ("Synthetic observations, exact solution", "heat-noisy-ic"),
     ("Unknown coefficients, numerical truth", "burgers-inverse"),
     ("An unknown coefficient that varies in space", "heat-conductivity"),
     ("Measured values", "heat-sensors"),
+    ("A logged boundary value", "soil-temperature"),
     ("A periodic domain", "advection-noisy-ic"),
     ("A domain that is no box", "heat-hole"),
 ]
-
-_ERRORS = """\
-## What comes out
-
-Exit status 0: solved. 3: doubtful, everything is written and the reasons are told. 1: the run
-failed or did not come to rest. 130: interrupted. `metrics.json` says the same under `verdict` and
-`reasons`.
-
-## What bad input gets
-
-Exit status 2, nothing written, and one message on standard error: file, line and column, what was
-found, the line with a caret, what was expected and, where a name is nearly right, the right one.
-
-```
-{message}
-```
-
-A problem without observations needs enough conditions: along each axis as many as the order of the
-equations there, counted over both ends; `{periodic: x}` counts as all of them along `x`. Every
-unknown stands in an equation, every estimated coefficient in an equation or a condition.
-
-Single values can be set from the command line: `--set solve.seed=3`,
-`--set observations.0.noise.std=0.1` (items of a list by number, from 0). They are checked like the
-file.
-"""
 
 
 def write_reference(file: Path) -> None:

@@ -19,7 +19,8 @@ from pinngate.errors import InputError
 from pinngate.expression.printing import number_text, to_text
 from pinngate.memory import exact_text
 from pinngate.statement.checks.schema import ProblemFile
-from pinngate.statement.in_memory import InMemoryTable
+from pinngate.statement.components import Input, Statement, Window
+from pinngate.statement.experiments import of_experiment
 from pinngate.statement.options import NetworkOptions, SolveOptions
 from pinngate.statement.problem import (
     BoundaryPart,
@@ -36,6 +37,8 @@ from pinngate.statement.problem import (
     Truth,
 )
 from pinngate.statement.shapes import Ball, Box, Ellipse, Geometry, Part, Polygon, Shape
+from pinngate.tables.clock import Clock
+from pinngate.tables.in_memory import InMemoryTable
 
 DataNames = Mapping[Path | InMemoryTable, str]
 
@@ -109,6 +112,8 @@ def _tree(problem: Problem, names: DataNames) -> dict[str, Any]:
         **{key: getattr(problem, key) for key in ("title", "description", "source")},
         "geometry": _geometry(problem.geometry, problem.space_axes),
         "constants": _Line(problem.constants),
+        "time": _time(problem.clock),
+        "inputs": {given.name: _input(given, names) for given in problem.inputs},
         "estimate": {c.name: _coefficient(c) for c in estimated},
         "units": _Line(problem.units),
         "events": [_event(event) for event in problem.events],
@@ -119,7 +124,7 @@ def _tree(problem: Problem, names: DataNames) -> dict[str, Any]:
         "pinngate": 1,
         "name": problem.name,
         "domain": _Line(problem.domain),
-        "unknowns": problem.unknowns,
+        "unknowns": _unknowns(problem),
         "equations": [equation.text for equation in problem.equations],
         "conditions": [
             *map(_condition, problem.conditions),
@@ -160,6 +165,10 @@ def _experiments(problem: Problem, names: DataNames) -> dict[str, Any]:
         if one.domain != problem.domain:
             own["domain"] = _Line(one.domain)
         own["constants"] = _Line({n: v for n, v in one.constants.items() if n not in common})
+        if problem.inputs != first.inputs:
+            whole = {i.name: i for i in problem.inputs}
+            tables = {i.name: whole[of_experiment(i.name, name)] for i in one.inputs}
+            own["inputs"] = {n: _input(given, names) for n, given in tables.items()}
         own["conditions"] = [_condition(c) for c in one.conditions]
         own["events"] = [_event(event) for event in one.events]
         own["observations"] = [
@@ -167,12 +176,13 @@ def _experiments(problem: Problem, names: DataNames) -> dict[str, Any]:
         ]
         listed.append({key: value for key, value in own.items() if value})
     return {
-        "unknowns": first.unknowns,
+        "unknowns": _unknowns(first),
         "equations": [equation.text for equation in first.equations],
         "conditions": [_Line(periodic=axis) for axis in problem.periodic],
         "observations": [],
         "events": [],
         "constants": _Line(common),
+        "inputs": {i.name: _input(i, names) for i in first.inputs if i in problem.inputs},
         "estimate": estimate,
         "units": _Line(first.units),
         "derived": {item.name: item.text for item in first.derived},
@@ -192,10 +202,19 @@ def _plane_text(plane: Plane) -> str:
     return f"{plane.axis} = {number_text(plane.value)}"
 
 
+def _where_text(where: Plane | Window) -> str:
+    if isinstance(where, Plane):
+        return _plane_text(where)
+    parts = [_plane_text(where.plane)]
+    for axis, low, high in where.bounds:
+        parts += [f"{axis} > {number_text(low)}", f"{axis} < {number_text(high)}"]
+    return " and ".join(parts)
+
+
 def _condition(condition: Condition) -> _Line:
     if isinstance(condition.where, BoundaryPart):
         return _Line(on=condition.where.name, equation=condition.text)
-    return _Line(where=_plane_text(condition.where), equation=condition.text)
+    return _Line(where=_where_text(condition.where), equation=condition.text)
 
 
 def _geometry(geometry: Geometry | None, space: tuple[str, ...]) -> dict[str, Any]:
@@ -278,6 +297,31 @@ def _file_text(data: Path | InMemoryTable, names: DataNames) -> str:
     return str(data)
 
 
+def _unknowns(problem: Statement) -> tuple[str, ...] | _Line:
+    if not problem.sizes and not problem.guesses:
+        return problem.unknowns
+    found = {}
+    for name in problem.unknowns:
+        guess = to_text(problem.guesses[name]) if name in problem.guesses else None
+        found[name] = _present({"size": problem.sizes.get(name), "initial_guess": guess})
+    return _Line(found)
+
+
+def _time(clock: Clock | None) -> _Line:
+    return _Line() if clock is None else _Line(origin=clock.origin_text, unit=clock.unit)
+
+
+def _input(given: Input, names: DataNames) -> _Line:
+    columns = dict(given.table.columns)
+    values: dict[str, Any] = {
+        "file": _file_text(given.file, names),
+        "column": columns.pop("value", None),
+    }
+    values |= {"columns": _Line(columns) if columns else None}
+    values |= {"interpolation": given.function.interpolation}
+    return _present(values | {"missing": given.table.missing or None})
+
+
 def _observations(item: StatedObservations, names: DataNames) -> _Line:
     values: dict[str, Any] = {"of": item.of}
     if isinstance(item, MeasuredObservations):
@@ -287,6 +331,9 @@ def _observations(item: StatedObservations, names: DataNames) -> _Line:
         values["columns"] = _Line(columns) if columns else None
         values["missing"] = item.table.missing or None
         values["max_rows"] = item.table.max_rows
+        values["at"] = _Line(item.table.at) if item.table.at else None
+        sensors = {name: _Line(own) for name, own in item.table.sensors.items()}
+        values["sensors"] = _Line(sensors) if sensors else None
     else:
         values["where"] = _plane_text(item.where) if item.where else None
         values["count"] = item.count

@@ -19,12 +19,11 @@ from numpy.typing import NDArray
 
 from pinngate.data.noise_law import NoiseLaw
 from pinngate.data.quantities import true_values
-from pinngate.data.tables import Columns, Gaps, read_columns
+from pinngate.data.sensor_rows import averaged_axes, read_rows
 from pinngate.data.thinning import stratified_subset
 from pinngate.errors import DataError
 from pinngate.expression import Call, Expression, Name
 from pinngate.geometry.region import NUM_PROBED, Region
-from pinngate.statement.in_memory import InMemoryTable
 from pinngate.statement.measurement import Mean
 from pinngate.statement.problem import (
     MeasuredObservations,
@@ -36,6 +35,8 @@ from pinngate.statement.problem import (
     label_of,
 )
 from pinngate.streams import generator
+from pinngate.tables.in_memory import InMemoryTable
+from pinngate.tables.named_columns import Columns, read_columns
 
 logger = logging.getLogger(__name__)
 
@@ -300,7 +301,7 @@ def _box_of(problem: Problem, stated: SyntheticObservations) -> tuple[Array, Arr
     if stated.where is not None:
         fixed = problem.axes.index(stated.where.axis)
         low[fixed] = high[fixed] = stated.where.value
-    for axis in _averaged(stated.mean):
+    for axis in averaged_axes(stated.mean):
         k = problem.axes.index(axis)
         low[k] = high[k] = sum(problem.domain[axis]) / 2
     return low, high
@@ -326,11 +327,6 @@ def _seen(stated: StatedObservations) -> Expression | None:
     if stated.quantity is None and stated.mean is not None:
         return Name(stated.of)
     return stated.quantity
-
-
-def _averaged(mean: Mean | None) -> tuple[str, ...]:
-    """Return the axes along which a sensor sees everything, so that its points have none."""
-    return mean.axes if mean is not None and mean.width is None else ()
 
 
 def _measured(
@@ -376,48 +372,24 @@ def _noting(made: ObservationSet, note: str) -> ObservationSet:
     return replace(made, notes=(*made.notes, note))
 
 
-@dataclass(frozen=True)
-class _Labels:
-    """Names of the columns of a file that belong to one observation set."""
-
-    axes: dict[str, str]
-    value: str
-    std: str
-    needed: tuple[str, ...]
-
-
-def _labels(problem: Problem, stated: MeasuredObservations) -> _Labels:
-    names, averaged = stated.table.columns, _averaged(stated.mean)
-    value = names.get("value", stated.of)
-    axes = {axis: names.get(axis, axis) for axis in problem.axes if axis not in averaged}
-    std = names.get("std", f"{value}_std")
-    needed = (*axes.values(), value, *([std] if "std" in names else []))
-    return _Labels(axes, value, std, needed)
-
-
 def _read_set(
     problem: Problem, stated: MeasuredObservations, name: str, file: Path | InMemoryTable
 ) -> ObservationSet:
-    labels = _labels(problem, stated)
-    gaps = Gaps([labels.value, labels.std], stated.table.missing)
-    columns = read_columns(file, labels.needed, [labels.std], gaps)
-    by_axis = {axis: columns.arrays[column] for axis, column in labels.axes.items()}
-    size = len(columns.rows)
-    averaged = _averaged(stated.mean)
-    by_axis |= {axis: np.full(size, sum(problem.domain[axis]) / 2) for axis in averaged}
-    points = _points(replace(columns, arrays=by_axis), problem)
-    values = columns.arrays[labels.value]
+    rows = read_rows(problem, stated, file)
+    columns, size = rows.columns, len(rows.columns.rows)
+    points = _points(replace(columns, arrays=rows.places), problem)
+    values = columns.arrays[rows.value]
     measured = np.flatnonzero(np.isfinite(values))
     if not measured.size:
-        raise columns.whole_fault(f"every value of {labels.value} is missing")
-    _refuse_extreme(columns, labels.value, values)
+        raise columns.whole_fault(f"every value of {rows.value} is missing")
+    _refuse_extreme(columns, rows.value, values)
     num_missing = size - measured.size
     made = ObservationSet(
         name,
         label_of(stated),
         points[measured],
         values[measured],
-        _stds(columns, labels.std, measured, _assumed_std(stated.noise, values[measured])),
+        _stds(columns, rows.std, measured, _assumed_std(stated.noise, values[measured])),
         source=file.name,
         quantity=_seen(stated),
         mean=stated.mean,
@@ -470,7 +442,7 @@ def read_points(file: Path, problem: Problem) -> Array:
     Raises:
         DataError: the file cannot be used, or a point lies outside the domain or the geometry.
     """
-    return _points(read_columns(file, problem.axes), problem)
+    return _points(read_columns(file, problem.axes, dates={"t": problem.clock}), problem)
 
 
 def _points(columns: Columns, problem: Problem) -> Array:

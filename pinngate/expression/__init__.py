@@ -9,11 +9,14 @@ listed functions and those that the caller gives. A tree is evaluated with any a
 from pinngate.expression.calculus import along, coefficients_of, differentiate
 from pinngate.expression.evaluation import constant_value, evaluate, undefined_part
 from pinngate.expression.own_function import OwnFunction
+from pinngate.expression.paired import PAIRED, Paired
 from pinngate.expression.parser import parse, parse_equation
+from pinngate.expression.table_function import Tabulated
 from pinngate.expression.tree import (
     CONSTANTS,
     FUNCTIONS,
     ONE,
+    RESERVED,
     ZERO,
     Applied,
     Binary,
@@ -34,13 +37,17 @@ from pinngate.expression.tree import (
     substitute,
     subtract,
     summands,
+    tables_in,
     transformed,
+    with_tables,
 )
 
 __all__ = [
     "CONSTANTS",
     "FUNCTIONS",
     "ONE",
+    "PAIRED",
+    "RESERVED",
     "ZERO",
     "Applied",
     "Binary",
@@ -49,6 +56,8 @@ __all__ = [
     "Name",
     "Number",
     "OwnFunction",
+    "Paired",
+    "Tabulated",
     "add",
     "along",
     "applied_functions",
@@ -69,6 +78,8 @@ __all__ = [
     "substitute",
     "subtract",
     "summands",
+    "tables_in",
     "transformed",
     "undefined_part",
+    "with_tables",
 ]

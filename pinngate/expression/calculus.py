@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping
 
 from pinngate.errors import ExpressionError
+from pinngate.expression.own_function import OwnFunction
+from pinngate.expression.paired import Paired
+from pinngate.expression.table_function import Tabulated
 from pinngate.expression.tree import (
     ONE,
     ZERO,
@@ -32,8 +36,9 @@ MAX_PARTS = 100_000  # of what is differentiated: some seconds of planning, and 
 def differentiate(expression: Expression, name: str) -> Expression:
     """Return the exact derivative with respect to one name.
 
-    The derivatives of sign and heaviside are taken as zero (their jumps carry no weight at a
-    collocation point). Parts that the expression shares, the derivative shares too.
+    The derivatives of sign, heaviside, floor and tables of steps are taken as zero (their jumps
+    carry no weight at a collocation point). Parts that the expression shares, the derivative
+    shares too.
 
     Raises:
         ExpressionError: it would have more than `MAX_PARTS` different parts.
@@ -100,9 +105,20 @@ def _derivative(
         case Applied(own, arguments, by):
             total: Expression = ZERO
             for k, da in enumerate(inner):
-                total = add(total, multiply(Applied(own, arguments, tuple(sorted((*by, k)))), da))
+                total = add(total, multiply(_partial(own, arguments, (*by, k)), da))
             return total
     return ZERO
+
+
+def _partial(
+    own: OwnFunction | Tabulated | Paired, arguments: tuple[Expression, ...], by: tuple[int, ...]
+) -> Expression:
+    """Return a partial derivative, which of a table may be zero everywhere but at its knots."""
+    if isinstance(own, Paired):
+        return _PAIRED_RULES[own.name](*arguments)[by[-1]]
+    if isinstance(own, Tabulated) and own.is_zero(by):
+        return ZERO
+    return Applied(own, arguments, tuple(sorted(by)))
 
 
 def _of_sum(_: Binary, a: Expression, b: Expression, da: Expression, db: Expression) -> Expression:
@@ -149,6 +165,30 @@ _BINARY_RULES = {
     "**": _of_power,
 }
 
+
+def _of_angle(y: Expression, x: Expression) -> tuple[Expression, Expression]:
+    square = add(power(x, Number(2.0)), power(y, Number(2.0)))
+    return divide(x, square), negate(divide(y, square))
+
+
+# ∂f/∂a and ∂f/∂b
+_PAIRED_RULES: dict[str, Callable[[Expression, Expression], tuple[Expression, Expression]]] = {
+    "min": lambda a, b: (_step(subtract(b, a)), _step(subtract(a, b))),
+    "max": lambda a, b: (_step(subtract(a, b)), _step(subtract(b, a))),
+    "arctan2": _of_angle,
+    "mod": lambda a, b: (ONE, negate(Call("floor", divide(a, b)))),
+}
+
+
+def _step(argument: Expression) -> Expression:
+    return Call("heaviside", argument)
+
+
+def _root_of_rest(a: Expression) -> Expression:
+    """Return √(1 − a²)."""
+    return Call("sqrt", subtract(ONE, power(a, Number(2.0))))
+
+
 _OUTER_DERIVATIVES: dict[str, Callable[[Expression], Expression]] = {
     "sin": lambda a: Call("cos", a),
     "cos": lambda a: negate(Call("sin", a)),
@@ -160,6 +200,13 @@ _OUTER_DERIVATIVES: dict[str, Callable[[Expression], Expression]] = {
     "log": lambda a: divide(ONE, a),
     "sqrt": lambda a: divide(Number(0.5), Call("sqrt", a)),
     "abs": lambda a: Call("sign", a),
+    "sech": lambda a: negate(multiply(Call("sech", a), Call("tanh", a))),
+    "arcsin": lambda a: divide(ONE, _root_of_rest(a)),
+    "arccos": lambda a: negate(divide(ONE, _root_of_rest(a))),
+    "arctan": lambda a: divide(ONE, add(ONE, power(a, Number(2.0)))),
+    "erf": lambda a: multiply(
+        Number(2 / math.sqrt(math.pi)), Call("exp", negate(power(a, Number(2.0))))
+    ),
 }
 
 

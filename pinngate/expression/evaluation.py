@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pinngate.errors import ExpressionError, nearest
@@ -35,6 +35,11 @@ _SCALAR: dict[str, Any] = {name: getattr(math, name) for name in FUNCTIONS if ha
 _SCALAR["abs"] = abs
 _SCALAR["sign"] = lambda x: float((x > 0) - (x < 0))
 _SCALAR["heaviside"] = lambda x: 0.5 if x == 0 else float(x > 0)
+
+
+_SCALAR |= {"arcsin": math.asin, "arccos": math.acos, "arctan": math.atan}
+_SCALAR["sech"] = lambda x: 2 * math.exp(-abs(x)) / (1 + math.exp(-2 * abs(x)))
+_SCALAR["floor"] = lambda x: float(math.floor(x))
 
 
 def evaluate(expression: Expression, values: Mapping[str, Any], namespace: Any) -> Any:
@@ -130,9 +135,30 @@ def _named(name: Name, values: Mapping[str, Any]) -> Any:
 def _called(function: str, argument: Any, namespace: Any) -> Any:
     if isinstance(argument, float):
         return _SCALAR[function](argument)
-    if function == "heaviside":
-        return (argument > 0) * 1.0 + (argument == 0) * 0.5
+    if function in _COMPOSED:
+        return _COMPOSED[function](argument, namespace)
     return getattr(namespace, function)(argument)
+
+
+def _erf(argument: Any, namespace: Any) -> Any:
+    if hasattr(namespace, "erf"):
+        return namespace.erf(argument)
+    from scipy.special import erf
+
+    return erf(argument)
+
+
+def _sech(argument: Any, namespace: Any) -> Any:
+    shrinking = namespace.exp(-namespace.abs(argument))  # cosh would overflow
+    return 2 * shrinking / (1 + shrinking**2)
+
+
+# what not every namespace has
+_COMPOSED: dict[str, Callable[[Any, Any], Any]] = {
+    "heaviside": lambda argument, _: (argument > 0) * 1.0 + (argument == 0) * 0.5,
+    "erf": _erf,
+    "sech": _sech,
+}
 
 
 def _is_by_zero(part: Expression, numbers: Mapping[int, Expression]) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from pinngate.errors import ExpressionError, nearest
 from pinngate.expression.chains import parse_long
 from pinngate.expression.own_function import OwnFunction
+from pinngate.expression.paired import NESTED, PAIRED, Paired
 from pinngate.expression.tree import (
     FUNCTIONS,
     Applied,
@@ -189,17 +190,30 @@ class _Reader:
             own = OwnFunction(name, self.functions[name])
             self.check_count(node, own)
             return Applied(own, tuple(self.read(argument) for argument in node.args))
+        if name in PAIRED:
+            return self.paired(node, name)
         if name not in FUNCTIONS:
             raise self.refused(
                 node,
                 f"unknown function '{name}'",
-                "the functions are " + " ".join([*FUNCTIONS, *self.functions]),
-                nearest(name, [*FUNCTIONS, *self.functions])
+                "the functions are " + " ".join([*FUNCTIONS, *PAIRED, *self.functions]),
+                nearest(name, [*FUNCTIONS, *PAIRED, *self.functions])
                 or f"from Python, functions={{'{name}': ...}} gives one's own",
             )
         if len(node.args) != 1 or node.keywords:
             raise self.refused(node, f"{name} takes one argument", f"{name}(...)")
         return Call(name, self.read(node.args[0]), self.place(node)[0])
+
+    def paired(self, node: ast.Call, name: str) -> Expression:
+        """Return a function of two arguments; min and max take more, one after the other."""
+        count = len(node.args)
+        if node.keywords or count < 2 or (count > 2 and name not in NESTED):
+            wanted = "two arguments" + (" or more" if name in NESTED else "")
+            raise self.refused(node, f"{name} takes {wanted}", f"{name}(a, b)")
+        first, *others = (self.read(argument) for argument in node.args)
+        for other in others:
+            first = Applied(Paired(name), (first, other))
+        return first
 
     def check_count(self, node: ast.Call, own: OwnFunction) -> None:
         """Refuse another number of arguments than the function takes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pinngate.expression.table_function import Tabulated
 from pinngate.expression.tree import (
     Applied,
     Binary,
@@ -53,6 +54,11 @@ def _render(node: Expression, written: Written) -> tuple[str, int]:
             return node.id, _ATOM
         case Call(function, argument):
             return f"{function}({written[id(argument)][0]})", _ATOM
+        case Applied(Tabulated(name=name), arguments, by) if all(
+            isinstance(a, Name) for a in arguments
+        ):  # a table is named without its axes
+            axes = "".join(written[id(arguments[k])][0] for k in by)
+            return f"{name}_{axes}" if axes else name, _ATOM
         case Applied(applied, arguments, by):
             name = "_".join([applied.name, *(f"by_{k + 1}" for k in by)])
             return f"{name}({', '.join(written[id(a)][0] for a in arguments)})", _ATOM

@@ -7,12 +7,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from pinngate.expression.own_function import OwnFunction
+from pinngate.expression.paired import Paired
+from pinngate.expression.table_function import Tabulated
 
 CONSTANTS = {"pi": math.pi}
 FUNCTIONS = (
     "sin", "cos", "tan", "sinh", "cosh", "tanh",
     "exp", "log", "sqrt", "abs", "sign", "heaviside",
+    "sech", "arcsin", "arccos", "arctan", "erf", "floor",
 )  # fmt: skip
+RESERVED = FUNCTIONS[:12]  # what nothing else can be called; files with a constant `floor` go on
 
 
 @dataclass(frozen=True)
@@ -94,12 +98,14 @@ class Call(Composite):
 
 @dataclass(frozen=True, eq=False)
 class Applied(Composite):
-    """A function of the caller's own at its arguments, or a partial derivative of it.
+    """A function of several arguments at these, or a partial derivative of it.
+
+    It is one of the caller's own, a table, or one of `paired`.
 
     `by` holds the indices of the arguments by which it is differentiated, in ascending order.
     """
 
-    function: OwnFunction
+    function: OwnFunction | Tabulated | Paired
     arguments: tuple[Expression, ...]
     by: tuple[int, ...] = ()
 
@@ -245,6 +251,24 @@ def operands(expression: Expression) -> tuple[Expression, ...]:
     return ()
 
 
+def with_tables(expression: Expression, tables: Mapping[str, Applied]) -> Expression:
+    """Return the expression with tables at their axes where their names stand, at the same place.
+
+    Args:
+        expression: as it was typed.
+        tables: by their names; their arguments are axes.
+    """
+
+    def table(part: Expression) -> Expression:
+        given = tables.get(part.id) if isinstance(part, Name) else None
+        if given is None or not isinstance(part, Name):
+            return part
+        at_place = (Name(a.id, part.offset) for a in given.arguments if isinstance(a, Name))
+        return Applied(given.function, tuple(at_place))
+
+    return transformed(expression, table) if tables else expression
+
+
 def summands(expression: Expression) -> list[Expression]:
     """Return what an expression is a sum or a difference of, without the signs."""
     found: list[Expression] = []
@@ -260,8 +284,14 @@ def summands(expression: Expression) -> list[Expression]:
 
 def applied_functions(expression: Expression) -> list[str]:
     """Return the names of the caller's own functions in the expression, each once."""
-    own = (part.function.name for part in parts(expression) if isinstance(part, Applied))
-    return list(dict.fromkeys(own))
+    applied = (part.function for part in parts(expression) if isinstance(part, Applied))
+    return list(dict.fromkeys(own.name for own in applied if isinstance(own, OwnFunction)))
+
+
+def tables_in(expression: Expression) -> list[Applied]:
+    """Return every different part that is a table at its arguments, or a derivative of it."""
+    found = (part for part in parts(expression) if isinstance(part, Applied))
+    return list(dict.fromkeys(part for part in found if isinstance(part.function, Tabulated)))
 
 
 def substitute(expression: Expression, values: Mapping[str, Expression]) -> Expression:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pinngate.data.observations import ObservationSet
 from pinngate.expression import Expression, Name, coefficients_of, differentiate, evaluate, names
 from pinngate.statement.derivatives import Derivative, parse_derivative
-from pinngate.statement.problem import BoundaryPart, Plane, Problem
+from pinngate.statement.problem import BoundaryPart, Plane, Problem, Window
 
 Array = NDArray[np.float64]
 
@@ -35,21 +35,24 @@ class FieldScale:
 
 
 Scales = Mapping[str, FieldScale]
-Place = Plane | BoundaryPart
+Place = Plane | BoundaryPart | Window
 
 
 def field_scales(problem: Problem, observations: Sequence[ObservationSet]) -> dict[str, FieldScale]:
     """Return size and centre of every unknown and every flux.
 
-    From data: median and spread between the quartiles, so that outliers do not set the scale.
-    Without data: the size at which the field balances the largest other term of a condition or an
-    equation, such as p ~ u² in p_x + u u_x = 0; size 1 where nothing tells. Of a flux the equation
-    that defines it goes first.
+    A stated size goes first. From data: median and spread between the quartiles, so that outliers
+    do not set the scale. Without data: the size at which the field balances the largest other term
+    of a condition or an equation, such as p ~ u² in p_x + u u_x = 0; size 1 where nothing tells. Of
+    a flux the equation that defines it goes first.
     """
     observations = [o.as_measured for o in observations if not o.is_prior]
     found: dict[str, FieldScale] = {}
     for unknown in problem.unknowns:
         scale = _scale_of_data(problem, observations, unknown)
+        if unknown in problem.sizes:
+            centre = scale.centre if scale is not None else 0.0
+            scale = FieldScale(problem.sizes[unknown], centre)
         if scale is not None:
             found[unknown] = scale
     fields = problem.solved_fields
@@ -217,6 +220,8 @@ def _places(problem: Problem, where: Place | None) -> dict[str, Array]:
         axis: low + (high - low) * np.mod(index * math.sqrt(prime), 1.0)
         for prime, (axis, (low, high)) in zip((2, 3, 5, 7), problem.domain.items(), strict=False)
     }
+    if isinstance(where, Window):
+        where = where.plane
     if isinstance(where, Plane):
         places[where.axis] = np.full(NUM_PLACES, where.value)
     return places

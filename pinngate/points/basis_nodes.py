@@ -20,7 +20,7 @@ from pinngate.model.row_weights import ROW
 from pinngate.model.terms import Batch
 from pinngate.points.batches import BatchSource
 from pinngate.points.sampling import SobolSampler
-from pinngate.statement.problem import Plane
+from pinngate.statement.problem import Plane, Problem, Window
 
 Array = NDArray[np.float64]
 
@@ -44,9 +44,26 @@ def node_batches(
     for name in source.equation_names:
         found[name] = inside
     for k, condition in enumerate(problem.conditions, 1):
-        if isinstance(condition.where, Plane):
-            found[f"condition_{k}"] = _nodes(source, functions, num_functions, condition.where)
+        where = condition.where
+        if isinstance(where, Plane):
+            found[f"condition_{k}"] = _nodes(source, functions, num_functions, where)
+        elif isinstance(where, Window):
+            whole = _nodes(source, functions, num_functions, where.plane)
+            found[f"condition_{k}"] = _inside(whole, where, problem)
     return found
+
+
+def _inside(whole: Batch, window: Window, problem: Problem) -> Batch:
+    """Return the nodes of a plane that are in a window, weighted to a mean over it."""
+    keep = torch.ones(len(whole), dtype=torch.bool, device=whole.points.device)
+    for axis, low, high in window.bounds:
+        own = whole.points[:, problem.axes.index(axis)]
+        keep &= (own > low) & (own < high)
+    kept = whole.take(torch.nonzero(keep)[:, 0])
+    row = kept.columns.get(ROW)
+    if row is not None:
+        kept.columns[ROW] = row / row.square().mean().sqrt()
+    return kept
 
 
 def _nodes(

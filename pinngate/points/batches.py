@@ -22,7 +22,7 @@ from pinngate.model.row_weights import ROW, in_common_unit
 from pinngate.model.scales import field_scales
 from pinngate.model.terms import Batch, Term, problem_terms
 from pinngate.points.sampling import NUM_SIDES, BoundarySampler, SobolSampler
-from pinngate.statement.problem import BoundaryPart, Condition, Problem
+from pinngate.statement.problem import BoundaryPart, Condition, Problem, Window
 from pinngate.streams import torch_seed
 
 
@@ -77,6 +77,8 @@ class BatchSource:
             edge = self.region.boundary(where.name)
             count = NUM_SIDES * self.num_condition
             return BoundarySampler(*edge, domain, count, self.seed, stream)
+        if isinstance(where, Window):
+            domain, where = where.domain(domain), where.plane
         return SobolSampler(
             domain, self.num_condition, self.seed, stream, where, self.region.inside
         )

@@ -36,7 +36,7 @@ from pinngate.expression import (
 )
 from pinngate.reference.known import Array, Initial
 from pinngate.statement.derivatives import Derivative, derivative_name
-from pinngate.statement.problem import BoundaryPart, Plane, Problem
+from pinngate.statement.problem import Plane, Problem, Where
 
 Component = tuple[str, int]  # field and order of its time derivative
 
@@ -244,9 +244,9 @@ def _end_conditions(
     return tuple(found)
 
 
-def _end(problem: Problem, where: Plane | BoundaryPart) -> Plane:
+def _end(problem: Problem, where: Where) -> Plane:
     """Return where a condition holds, an end of an axis that is not periodic."""
-    if isinstance(where, BoundaryPart):
+    if not isinstance(where, Plane):
         raise _refused(problem, f"it has a condition on {where}, and this solver knows boxes")
     if where.axis in problem.periodic:
         raise _refused(problem, f"{where.axis} is periodic and has a condition at {where}")

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from pinngate.data.archives import read_arrays
 from pinngate.data.observations import read_columns
 from pinngate.errors import DataError, nearest
 from pinngate.reference.known import Array, GridField, Reference
 from pinngate.statement.problem import Problem
+from pinngate.tables.archives import read_arrays
 
 DEGREE = 3
 
@@ -48,7 +48,9 @@ def _arrays_of(problem: Problem, file: Path) -> Mapping[str, Array]:
     if file.suffix.lower() == ".npz":
         arrays = _read_npz(file)
     else:
-        arrays = read_columns(file, [*problem.axes, *problem.unknowns]).arrays
+        arrays = read_columns(
+            file, [*problem.axes, *problem.unknowns], dates={"t": problem.clock}
+        ).arrays
     for name in (*problem.axes, *problem.unknowns):
         if name not in arrays:
             kind = "an axis of the domain" if name in problem.axes else "an unknown"

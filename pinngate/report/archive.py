@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pinngate.data.archives import read_arrays
 from pinngate.errors import DataError, InputError
 from pinngate.expression.parser import NONE, Functions
 from pinngate.reading import decimal, read_bounded
 from pinngate.statement.problem import CoefficientField, Problem, changed
+from pinngate.tables.archives import read_arrays
 
 BLOCK = 1 << 14  # rows of a table that are text at once
 MAX_JSON = 100_000_000  # bytes of metrics.json, which has some thousands

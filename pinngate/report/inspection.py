@@ -14,17 +14,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from pinngate.errors import InputError
-from pinngate.expression import Binary, Expression, evaluate, names, substitute
+from pinngate.expression import Binary, Expression, evaluate, names, substitute, tables_in
 from pinngate.expression.printing import to_text
 from pinngate.geometry.region import Region
 from pinngate.model.channels.plan import Plan, plan_channels
 from pinngate.statement.coefficient_fields import searched, with_true_fields
+from pinngate.statement.components import Where, Window
 from pinngate.statement.derivatives import differentiated
 from pinngate.statement.kinks import kink_places, kinks_of, oblique_kinks
 from pinngate.statement.problem import (
     BoundaryPart,
     Coefficient,
     CoefficientField,
+    MeasuredObservations,
     Plane,
     Problem,
     SyntheticObservations,
@@ -145,7 +147,7 @@ def _relative_jump(problem: Problem, formula: Expression, axis: str, place: floa
 
 
 def _fields_at(
-    problem: Problem, where: Plane | BoundaryPart, clean: Mapping[str, Expression]
+    problem: Problem, where: Where, clean: Mapping[str, Expression]
 ) -> dict[str, Expression]:
     """Return what clean initial data tell at a place: nothing but at the initial time."""
     is_initial = problem.has_time and where == Plane("t", problem.domain["t"][0])
@@ -166,10 +168,13 @@ def _initial_fields(problem: Problem, clean: Mapping[str, Expression]) -> dict[s
 
 
 def _points(
-    problem: Problem, random: np.random.Generator, where: Plane | BoundaryPart | None
+    problem: Problem, random: np.random.Generator, where: Where | None
 ) -> dict[str, np.ndarray]:
     """Return coordinates, and components of the normal on a part of the boundary, by name."""
-    points = {a: random.uniform(lo, hi, NUM_CHECKED) for a, (lo, hi) in problem.domain.items()}
+    domain: Mapping[str, tuple[float, float]] = problem.domain
+    if isinstance(where, Window):
+        domain, where = where.domain(domain), where.plane
+    points = {a: random.uniform(lo, hi, NUM_CHECKED) for a, (lo, hi) in domain.items()}
     region = Region(problem)
     if isinstance(where, BoundaryPart):
         chosen = random.integers(len(region.boundary(where.name)[0]), size=NUM_CHECKED)
@@ -209,7 +214,8 @@ def describe(problem: Problem) -> Iterator[tuple[str, str]]:
 def _domain(problem: Problem) -> Iterator[str]:
     for axis, (low, high) in problem.domain.items():
         extent = f"{axis} from {low:g} to {high:g}"
-        yield extent + (", periodic" if axis in problem.periodic else "")
+        counted = f", in {problem.clock}" if axis == "t" and problem.clock else ""
+        yield extent + (", periodic" if axis in problem.periodic else "") + counted
 
 
 def _geometry(problem: Problem) -> Iterator[str]:
@@ -218,12 +224,23 @@ def _geometry(problem: Problem) -> Iterator[str]:
 
 
 def _unknowns(problem: Problem) -> Iterator[str]:
-    yield ", ".join(problem.unknowns)
+    sized = {name: f" of the size {size:g}" for name, size in problem.sizes.items()}
+    yield ", ".join(f"{name}{sized.get(name, '')}" for name in problem.unknowns)
 
 
 def _constants(problem: Problem) -> Iterator[str]:
     for name, value in problem.constants.items():
         yield f"{name} = {value:.10g}"
+
+
+def _inputs(problem: Problem) -> Iterator[str]:
+    for given in problem.inputs:
+        own = given.function
+        low, high = float(own.values.min()), float(own.values.max())
+        yield (
+            f"{given.name}({', '.join(given.over)}), {low:g} to {high:g}, "
+            f"{own.values.size:,} values from {given.file}, {own.interpolation}"
+        )
 
 
 def _estimated(problem: Problem) -> Iterator[str]:
@@ -296,7 +313,15 @@ def _observations(problem: Problem) -> Iterator[str]:
         if isinstance(observed, SyntheticObservations):
             yield _synthetic(observed)
         else:
-            yield f"{label_of(observed)} from {observed.file}"
+            yield f"{label_of(observed)} from {observed.file}{_sites(observed)}"
+
+
+def _sites(observed: MeasuredObservations) -> str:
+    """Return where sensors are that the file has no places of."""
+    at = ", ".join(f"{axis} = {place:g}" for axis, place in observed.table.at.items())
+    sensors = observed.table.sensors
+    wide = f", {len(sensors)} sensors, a column each" if sensors else ""
+    return (f" at {at}" if at else "") + wide
 
 
 def _synthetic(observed: SyntheticObservations) -> str:
@@ -329,6 +354,10 @@ def _unused(problem: Problem) -> Iterator[str]:
     used = {n for r in _expressions(problem) for n in names(r)}
     for name in sorted(set(problem.constants) - used):
         yield f"the constant {name} is not used"
+    tables = {t.function.name for r in _expressions(problem) for t in tables_in(r)}
+    for given in problem.inputs:
+        if given.name not in tables:
+            yield f"the input {given.name} is not used"
 
 
 _SECTIONS: tuple[tuple[str, Callable[[Problem], Iterator[str]]], ...] = (
@@ -336,6 +365,7 @@ _SECTIONS: tuple[tuple[str, Callable[[Problem], Iterator[str]]], ...] = (
     ("geometry", _geometry),
     ("unknowns", _unknowns),
     ("constants", _constants),
+    ("inputs", _inputs),
     ("estimate", _estimated),
     ("equations", _equations),
     ("kinks", _kinks),

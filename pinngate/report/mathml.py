@@ -11,16 +11,27 @@ from collections.abc import Callable
 from html import escape
 
 from pinngate.errors import ExpressionError
-from pinngate.expression import Applied, Binary, Call, Expression, Name, Number, parse
+from pinngate.expression import (
+    Applied,
+    Binary,
+    Call,
+    Expression,
+    Name,
+    Number,
+    Tabulated,
+    parse,
+)
+from pinngate.expression.printing import to_text
 from pinngate.report.notation import GREEK, split_name
 from pinngate.statement.derivatives import parse_derivative
 from pinngate.statement.problem import Problem
 
 _SUM, _PRODUCT, _POWER, _ATOM = range(4)  # how tightly a formula binds
 _FUNCTION_NAMES = {"sign": "sgn", "heaviside": "H"}
-_SQUARED_BY_NAME = {"sin", "cos", "tan", "sinh", "cosh", "tanh", "log"}  # sin² x is usual
+_SQUARED_BY_NAME = {"sin", "cos", "tan", "sinh", "cosh", "tanh", "sech", "log"}  # sin² x is usual
 _NOTATIONS = {  # of functions that are not written by their name, and how tightly each binds
     "sqrt": ("<msqrt>{}</msqrt>", _ATOM),
+    "floor": ("<mo>⌊</mo>{}<mo>⌋</mo>", _ATOM),
     "abs": ("<mo>|</mo>{}<mo>|</mo>", _ATOM),
     "exp": ("<msup><mi>e</mi><mrow>{}</mrow></msup>", _POWER),
 }
@@ -117,6 +128,8 @@ def _write(node: Expression, problem: Problem) -> Written:
             return _BINARY[operator](left, right, problem)
         case Call(function, argument):
             return _call(function, argument, problem)
+        case Applied(Tabulated()) if all(isinstance(a, Name) for a in node.arguments):
+            return _identifier(to_text(node)), _ATOM
         case Applied():
             return _own_function(node, problem)
     raise AssertionError(node)

@@ -24,6 +24,11 @@ from pinngate.statement.problem import (
 )
 
 _SOLVERS = {"cole-hopf": "Cole–Hopf"}
+_BETWEEN = {
+    "step": "each held until the next",
+    "linear": "straight lines between them",
+    "smooth": "a cubic spline through them",
+}
 # kinds of conditions by the orders of the derivatives in them
 _INITIAL_KINDS = {frozenset({0}): "initial value", frozenset({1}): "initial velocity"}
 _BOUNDARY_KINDS = {
@@ -57,9 +62,14 @@ def equations(problem: Problem) -> list[str]:
 
 
 def numbers(problem: Problem) -> Iterator[Line]:
-    """Yield the known constants and the coefficients to estimate."""
+    """Yield the known constants and tables, and the coefficients to estimate."""
     for name, value in problem.constants.items():
         yield Line("known: ", mathml.symbol(name), f" = {significant(value, 6)}")
+    for given in problem.inputs:
+        own = given.function
+        words = f", a table over {', '.join(given.over)} of {own.values.size:,} values from "
+        how = _BETWEEN[own.interpolation]
+        yield Line("known: ", mathml.symbol(given.name), f"{words}{given.file.name}, {how}")
     estimated: list[Coefficient | CoefficientField] = [*problem.coefficients]
     for c in [*estimated, *problem.coefficient_fields]:
         line = f", {', '.join(_bounds(c))}"

@@ -19,8 +19,8 @@ import torch
 import pinngate
 from pinngate import config
 from pinngate.errors import InputError
-from pinngate.statement.in_memory import InMemoryTable
 from pinngate.statement.problem import Problem
+from pinngate.tables.in_memory import InMemoryTable
 from pinngate.writing import replacing, write_text
 
 BLOCK = 1 << 14  # rows of a table that are text at once

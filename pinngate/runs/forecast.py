@@ -22,7 +22,7 @@ from pinngate.statement.options import (
     NetworkOptions,
     OptimizerOptions,
 )
-from pinngate.statement.problem import BoundaryPart, Plane, Problem
+from pinngate.statement.problem import BoundaryPart, Problem, Where, Window
 
 
 def memory_of_a_run(problem: Problem, observations: Sequence[ObservationSet]) -> MemoryPlan:
@@ -75,10 +75,11 @@ def _size(
 
 
 def _num_condition_points(problem: Problem) -> int:
-    def count(where: Plane | BoundaryPart) -> int:
+    def count(where: Where) -> int:
         if isinstance(where, BoundaryPart):
             return size_of_batch(NUM_SIDES * NUM_CONDITION, problem.domain)
-        return size_of_batch(NUM_CONDITION, problem.domain, where)
+        plane = where.plane if isinstance(where, Window) else where
+        return size_of_batch(NUM_CONDITION, problem.domain, plane)
 
     return sum(count(condition.where) for condition in problem.conditions)
 

@@ -1,14 +1,15 @@
 """What a problem that is stated in Python is made of, beside text and numbers.
 
-`Unknown` is an entry of `estimate`, `Observations` one of `observations`; both say what a mapping
-with the keys of a problem file says, and observations may hold their values. `problem.Problem`
-takes them, `checks` checks them.
+`Unknown` is an entry of `estimate`, `Observations` one of `observations`, `Input` one of `inputs`;
+each says what a mapping with the keys of a problem file says, and may hold its values.
+`problem.Problem` takes them, `checks` checks them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pinngate.errors import InputError
@@ -85,6 +86,9 @@ class Observations:
         holdout: what is never fitted and judges the fit: a fraction, a file or other observations
             of the same.
         max_rows: most values that are fitted; of more, a subset is drawn.
+        at: where the sensor is, ``{"x": 3}``, along axes that points have no column of.
+        sensors: of a wide table with a column for each sensor: the place of each,
+            ``{"S1": {"x": 0.5}}``, or a file of them.
 
     Raises:
         InputError: arguments exclude each other. Shapes and values are judged by `Problem`, which
@@ -102,6 +106,8 @@ class Observations:
         mean: Mapping[str, object] | None = None,
         holdout: Number | Observations | None = None,
         max_rows: int | None = None,
+        at: Mapping[str, Number] | None = None,
+        sensors: Mapping[str, Mapping[str, Number]] | str | None = None,
     ) -> None:
         if _is_number(std):
             if noise is not None:
@@ -123,6 +129,7 @@ class Observations:
         if isinstance(noise, OwnNoise):
             model, noise = noise, None
         self._say(of, noise=noise, mean=mean, holdout=holdout, max_rows=max_rows)
+        self.keys |= {k: v for k, v in {"at": at, "sensors": sensors}.items() if v is not None}
         self.given: GivenValues | None = GivenValues(points, values, std, model)
 
     @classmethod
@@ -174,6 +181,56 @@ class Observations:
         return f"<{kind} observations of {self.of}>"
 
 
+class Input:
+    """A known function given as a table: an entry of `inputs`.
+
+        Input(t=times, values=temperatures)
+        Input(x=places, t=times, values=matrix)       # of the shape (len(places), len(times))
+        Input(frame, "To_C", interpolation="step")    # a column for each axis, and To_C
+        Input("log.csv", "To_C")                      # a file
+
+    Args:
+        table: of named columns: a mapping, a data frame, an xarray object whose coordinates are the
+            axes, or the name of a file. The function varies with those axes that it has.
+        values: the name of the column of the values, by default that of the input itself; or, with
+            the axes by their names, numbers on their grid.
+        interpolation: ``linear``, ``step`` (a value is held until the next) or ``smooth`` (a cubic
+            spline).
+        axes: places along each axis, increasing, in place of a table.
+
+    Raises:
+        InputError: a table and axes at once, or neither. Shapes and values are judged by `Problem`,
+            which knows the axes.
+    """
+
+    def __init__(
+        self,
+        table: Mapping[str, ArrayLike] | str | Any = None,
+        values: ArrayLike | str | Any = None,
+        *,
+        interpolation: str = "linear",
+        **axes: ArrayLike,
+    ) -> None:
+        if (table is None) == (not axes):
+            raise InputError(
+                "an input has both a table and axes" if axes else "an input has no table",
+                expected="Input(t=..., values=...), or Input(table, 'name of a column')",
+            )
+        self.interpolation = interpolation
+        self.given = GivenValues(table if table is not None else axes, values, is_grid=bool(axes))
+
+    def keys_given(self) -> dict[str, Any]:
+        """Return the mapping that says the same in a problem file, values in place of a file."""
+        table = self.given.points
+        if isinstance(table, str | PathLike):
+            column = {} if self.given.values is None else {"column": self.given.values}
+            return {"file": table, **column, "interpolation": self.interpolation}
+        return {"file": self.given, "interpolation": self.interpolation}
+
+    def __repr__(self) -> str:
+        return f"<input, {self.interpolation}>"
+
+
 def _is_number(value: Any) -> bool:
     """Whether a value is one number, of any library, and no array of them."""
     if isinstance(value, (int, float)):
@@ -181,4 +238,4 @@ def _is_number(value: Any) -> bool:
     return getattr(value, "ndim", None) == 0
 
 
-__all__ = ["Number", "Observations", "Unknown"]
+__all__ = ["Input", "Number", "Observations", "Unknown"]

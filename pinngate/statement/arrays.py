@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pinngate.errors import DataError, Span, nearest
-from pinngate.statement.in_memory import InMemoryTable
+from pinngate.tables.clock import NO_CLOCK, Clock, is_date
+from pinngate.tables.in_memory import InMemoryTable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,12 +26,16 @@ NOT_MEASURED = "drop such rows; NaN among the values stands for one that was not
 
 @dataclass(frozen=True, eq=False)
 class GivenValues:
-    """Points, values, deviations and noise model as they were given, see `Observations`."""
+    """Points, values, deviations and noise model as they were given, see `Observations`.
+
+    With `is_grid` the points are the places along each axis, by its name, see `Input`.
+    """
 
     points: Any
     values: Any = None
     std: Any = None
     noise_model: Any = None
+    is_grid: bool = False
 
 
 class Reader:
@@ -41,6 +46,7 @@ class Reader:
         of: what is observed; one column of values each.
         axes: the axes that a point has, in the order of the domain.
         at: where an argument stands, by its name: points, values, std.
+        clock: makes numbers of the dates of an axis t; None where there is none.
     """
 
     def __init__(
@@ -49,8 +55,9 @@ class Reader:
         of: Sequence[str],
         axes: Sequence[str],
         at: Callable[[str], Span],
+        clock: Clock | None = None,
     ) -> None:
-        self.given, self.of, self.axes, self.at = given, of, axes, at
+        self.given, self.of, self.axes, self.at, self.clock = given, of, axes, at, clock
         self.table = _as_table(given.points, of)
 
     def read(self, name: str, label: str) -> InMemoryTable:
@@ -183,6 +190,10 @@ class Reader:
         import numpy as np
 
         array = _array(given)
+        if array.dtype.kind == "M" and name == "t":
+            if self.clock is None:
+                raise self._fault(part, f"{name} holds {array.dtype}, dates", NO_CLOCK)
+            return self.clock.numbers(array)
         if array.dtype.kind in "iuf":
             return array.astype(np.float64)
         if array.dtype.kind not in "OU":
@@ -200,6 +211,8 @@ class Reader:
         try:
             return float(cell)
         except (TypeError, ValueError):
+            if name == "t" and self.clock is not None and is_date(str(cell)):
+                return self.clock.number(str(cell))
             what = f"entry {i}: {name} is {str(cell)[:40]!r}, not a number"
             raise self._fault(part, what, "a number such as 0.25 or 1e-3") from None
 

@@ -30,7 +30,7 @@ from pinngate.statement.derivatives import (
     parse_derivative,
     total_derivative,
 )
-from pinngate.statement.steps import step_along, without_steps
+from pinngate.statement.steps import Step, step_along, without_steps
 
 MAX_BRACKET_DERIVATIVES = 200  # of one formula, each letter counted
 
@@ -83,7 +83,7 @@ class Brackets:
             )
         inner = canonical(found.argument, self.known, self.axes)
         for axis in found.function[1:]:
-            step = step_along(inner, partial(self._varies, axis))
+            step = step_along(inner, axis, partial(self._varies, axis))
             if step is not None:
                 inner = self._through_flux(inner, step, axis)
             inner = total_derivative(inner, axis, self.known, self.axes, self.over)
@@ -96,7 +96,7 @@ class Brackets:
         derivative = parse_derivative(name, self.known, self.axes)
         return derivative is not None and axis in self.over.get(derivative.field, self.axes)
 
-    def _through_flux(self, inside: Expression, step: Call, axis: str) -> Expression:
+    def _through_flux(self, inside: Expression, step: Step, axis: str) -> Expression:
         """Return the flux that stands for the inside of a bracket."""
         carriers = set(names(without_steps(inside))) - {axis}
         if not any(self._varies(axis, name) for name in carriers):
@@ -130,19 +130,20 @@ class Brackets:
                 )
 
 
-def _pulse(step: Call, axis: str) -> ExpressionError:
+def _pulse(step: Step, axis: str) -> ExpressionError:
     text = to_text(step)
+    narrow = f"a narrow pulse, such as exp(-(({axis} - a)/w)**2/2)/(w*sqrt(2*pi))"
+    smooth = f"a smooth step, tanh(({to_text(step.argument)})/w)" if isinstance(step, Call) else ""
     return _fault(
         step,
         f"the derivative of {text} along {axis} is a pulse of no width, which no point sees",
-        f"a narrow pulse, such as exp(-(({axis} - a)/w)**2/2)/(w*sqrt(2*pi)), or a smooth step, "
-        f"tanh(({to_text(step.argument)})/w)",
+        f"{narrow}, or {smooth or 'interpolation: smooth'}",
         "where the pulse makes a flux jump, write the step into its bracket, as in "
         f"(u_{axis} + {text})_{axis}",
     )
 
 
-def _unsolved(inside: Expression, step: Call, axis: str) -> ExpressionError:
+def _unsolved(inside: Expression, step: Step, axis: str) -> ExpressionError:
     return _fault(
         step,
         f"the derivative of {to_text(step)} along {axis} has no value at a point",
@@ -151,11 +152,12 @@ def _unsolved(inside: Expression, step: Call, axis: str) -> ExpressionError:
     )
 
 
-def _fault(step: Call, what: str, expected: str, hint: str = "") -> ExpressionError:
+def _fault(step: Step, what: str, expected: str, hint: str = "") -> ExpressionError:
     # the sign that abs was differentiated to has no place of its own
-    is_typed = step.offset != NOWHERE
-    offset = step.offset if is_typed else min(names(step).values())
-    length = len(step.function) if is_typed else 1
+    if isinstance(step, Call) and step.offset != NOWHERE:
+        offset, length = step.offset, len(step.function)
+    else:
+        offset, length = min(names(step).values()), 1
     return ExpressionError(what, expected=expected, hint=hint, offset=offset, length=length)
 
 

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pinngate.expression import Expression, Name, names, subtract
+from pinngate.expression import Applied, Expression, Name, Tabulated, names, subtract
 from pinngate.expression.printing import to_text
 from pinngate.statement.derivatives import Derivative, parse_derivative
-from pinngate.statement.in_memory import InMemoryTable
 from pinngate.statement.measurement import Holdout, Mean, Table
 from pinngate.statement.options import SolveOptions
 from pinngate.statement.shapes import WHOLE, Geometry
+from pinngate.tables.clock import Clock
+from pinngate.tables.in_memory import InMemoryTable
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,31 @@ class BoundaryPart:
 
     def __str__(self) -> str:
         return "the boundary" if self.name == WHOLE else f"the boundary part {self.name}"
+
+
+@dataclass(frozen=True)
+class Window:
+    """A part of a plane: where other axes lie between bounds, ``x = 0 and t > 1``.
+
+    It fixes no whole plane: `axis` is empty where that of a plane has a name. `bounds` are
+    (axis, low, high), each within the domain.
+    """
+
+    plane: Plane
+    bounds: tuple[tuple[str, float, float], ...]
+    axis: ClassVar[str] = ""
+    value: ClassVar[float] = math.nan
+
+    def domain(self, whole: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+        """Return the axes with the bounds of the window."""
+        return {**whole, **{axis: (low, high) for axis, low, high in self.bounds}}
+
+    def __str__(self) -> str:
+        parts = (f"{low:g} < {axis} < {high:g}" for axis, low, high in self.bounds)
+        return " and ".join([str(self.plane), *parts])
+
+
+Where = Plane | BoundaryPart | Window
 
 
 @dataclass(frozen=True)
@@ -78,10 +104,11 @@ class Condition:
     """``residual = 0`` exactly: Dirichlet, Neumann, Robin, initial value or velocity.
 
     On a plane, as far as it is inside the geometry; or on a part of the geometry's boundary, where
-    the residual may name components ``n_x`` … of the outward unit normal.
+    the residual may name components ``n_x`` … of the outward unit normal; or on a window of a
+    plane.
     """
 
-    where: Plane | BoundaryPart
+    where: Where
     text: str
     residual: Expression
 
@@ -150,6 +177,30 @@ class CoefficientField:
     def is_positive(self) -> bool:
         """Whether the field is searched for through its logarithm."""
         return self.lower == 0.0 and self.upper is None
+
+
+@dataclass(frozen=True)
+class Input:
+    """A known function given as a table, which equations and conditions name like a constant.
+
+    Attributes:
+        name: that formulas use.
+        over: the axes with which it varies, in the order of the domain.
+        function: of those axes.
+        file: where the table comes from.
+        table: how the file calls its columns.
+    """
+
+    name: str
+    over: tuple[str, ...]
+    function: Tabulated
+    file: Path | InMemoryTable
+    table: Table = field(default_factory=lambda: Table({}))
+
+    @property
+    def expression(self) -> Applied:
+        """The function at its axes."""
+        return Applied(self.function, tuple(Name(axis) for axis in self.over))
 
 
 @dataclass(frozen=True)
@@ -324,6 +375,10 @@ class Statement:
     spreads: tuple[Spread, ...] = ()
     experiments: Mapping[str, Statement] = field(default_factory=dict)
     each: Mapping[str, bool] = field(default_factory=dict)
+    inputs: tuple[Input, ...] = ()
+    clock: Clock | None = None
+    sizes: dict[str, float] = field(default_factory=dict)
+    guesses: dict[str, Expression] = field(default_factory=dict)
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -381,6 +436,11 @@ class Statement:
         return (*self.solved_fields, *(f.name for f in self.coefficient_fields))
 
     @property
+    def tables(self) -> dict[str, Applied]:
+        """The inputs at their axes, by their names."""
+        return {given.name: given.expression for given in self.inputs}
+
+    @property
     def shown_outputs(self) -> tuple[str, ...]:
         """The outputs that results show: all but the fluxes."""
         return (*self.unknowns, *(f.name for f in self.coefficient_fields))
@@ -396,7 +456,7 @@ class Statement:
 
     def data_files(self) -> list[Path | InMemoryTable]:
         """Return every file or table that holds data, each once, in the order of the statement."""
-        files: list[Path | InMemoryTable] = []
+        files: list[Path | InMemoryTable] = [given.file for given in self.inputs]
         for observed in self.observations:
             if isinstance(observed, MeasuredObservations):
                 files.append(observed.file)

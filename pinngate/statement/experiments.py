@@ -22,6 +22,7 @@ from pinngate.statement.components import (
     Equation,
     Event,
     Flux,
+    Input,
     MeasuredObservations,
     Spread,
     StatedObservations,
@@ -29,8 +30,8 @@ from pinngate.statement.components import (
     Truth,
 )
 from pinngate.statement.derivatives import parse_derivative
-from pinngate.statement.in_memory import InMemoryTable
 from pinngate.statement.measurement import Table
+from pinngate.tables.in_memory import InMemoryTable
 
 NAME = re.compile(r"[^\W\d]\w*")
 
@@ -95,6 +96,10 @@ class _Names:
             group=group,
         )
 
+    def input(self, stated: Input) -> Input:
+        """Return a table of this experiment under its name in the whole."""
+        return replace(stated, name=self.of(stated.name), file=self._file(stated.file))
+
     def _file(self, file: Path | InMemoryTable) -> Path | InMemoryTable:
         if isinstance(file, InMemoryTable):
             return InMemoryTable(f"{self.experiment}-{file.name}", file.label, file.columns)
@@ -118,12 +123,16 @@ def combined(experiments: Mapping[str, Statement], each: Mapping[str, bool]) -> 
         for name, value in first.constants.items()
         if all(s.constants.get(name) == value for s in experiments.values())
     }
-    own = frozenset({*first.solved_fields, *each, *(first.constants.keys() - shared.keys())})
+    given = {name: statement.inputs for name, statement in experiments.items()}
+    is_common = all(inputs == first.inputs for inputs in given.values())
+    differing = set() if is_common else {i.name for i in first.inputs}
+    differing |= first.constants.keys() - shared.keys()
+    own = frozenset({*first.solved_fields, *each, *differing})
     parts = [_Names(name, statement, own) for name, statement in experiments.items()]
     constants = dict(shared)
     for part in parts:
-        differing = part.statement.constants.items()
-        constants |= {part.of(n): v for n, v in differing if n not in shared}
+        values = part.statement.constants.items()
+        constants |= {part.of(n): v for n, v in values if n not in shared}
     coefficients, spreads = _coefficients(first, parts, each)
     return replace(
         first,
@@ -141,6 +150,15 @@ def combined(experiments: Mapping[str, Statement], each: Mapping[str, bool]) -> 
             for f in part.statement.fluxes
         ),
         constants=constants,
+        inputs=first.inputs
+        if is_common
+        else tuple(part.input(i) for part in parts for i in part.statement.inputs),
+        sizes={part.of(u): size for part in parts for u, size in part.statement.sizes.items()},
+        guesses={
+            part.of(u): part.renamed(guess)
+            for part in parts
+            for u, guess in part.statement.guesses.items()
+        },
         coefficients=coefficients,
         spreads=spreads,
         truth=_truth(parts),

@@ -1,12 +1,17 @@
 """Kinks and jumps whose place is written in a problem.
 
-heaviside(g), sign(g) and abs(g) change where g changes its sign. With g a function of one axis and
+heaviside(g), sign(g) and abs(g) change where g changes its sign, min(a, b) and max(a, b) where
+a − b does, floor(a) and mod(a, b) where a and a/b are whole. With g a function of one axis and
 of constants the places are known before anything is solved: exactly, −b/c, where g = c·x + b; else
 from the sign of g on a grid, each change bisected to the last digit. The grid is made finer until
 three in a row find as many changes, so that a train of pulses loses none. A change that is gone
 within `REACH` on both sides is none: g only touches zero there, up to rounding. Source of bisection
 on the sign alone, which needs no continuous g: R. P. Brent, Algorithms for Minimization without
 Derivatives (1973), chapter 4. Cost: up to `MOST_CELLS` values of each nonlinear g.
+
+The knots of a table are kinks too: of a log thousands. What is marched in time stops at each of
+them (`knot_stops`); where every kink costs functions, those that matter most count, by the share
+of the table's range that it changes there (`kink_places`), and the others are left to refinement.
 """
 
 from __future__ import annotations
@@ -19,16 +24,26 @@ from numpy.typing import NDArray
 from pinngate.errors import InputError
 from pinngate.expression import (
     CONSTANTS,
+    Applied,
+    Call,
     Expression,
+    Name,
     Number,
+    Paired,
+    Tabulated,
     coefficients_of,
     constant_value,
+    divide,
     evaluate,
+    multiply,
     names,
+    parts,
     substitute,
+    subtract,
+    tables_in,
 )
-from pinngate.statement.problem import Plane, Problem
-from pinngate.statement.steps import BENDS, STEPS, calls_of
+from pinngate.statement.problem import Plane, Problem, Window
+from pinngate.statement.steps import BENDS, STEPS
 
 Array = NDArray[np.float64]
 Bounds = tuple[float, float]
@@ -38,6 +53,8 @@ CELLS = (4099, 8209, 16411, 32771, 65537, 131101, 262147)
 MOST_CELLS = CELLS[-1]
 NUM_HALVINGS = 60  # a cell of a 4,000th of an axis to less than the last digit of a double
 REACH = 1e-7  # of an axis; the false roots of a double root written out, (x - a)**2, are 1e-8 apart
+MOST_KNOTS = 100  # of one axis; with n axes MOST_KNOTS/n³, for their numbers multiply
+MOST_STOPS = 20_000  # of a march in time, each some tenths of a millisecond
 SAME = 1e-9  # of an axis: places nearer to each other, or to an end, are one
 
 
@@ -45,9 +62,49 @@ def kink_places(problem: Problem) -> dict[str, tuple[float, ...]]:
     """Return the places of kinks and jumps strictly inside the domain: axis → sorted places.
 
     Every axis has an entry. Arguments that name a field or an estimated coefficient are left out,
-    and of a condition on a plane counts what is on the plane.
+    and of a condition on a plane counts what is on the plane. Of the knots of tables those that
+    matter most count, few enough for a basis with a break at each.
     """
-    return kinks_of(problem, _formulas(problem))
+    most = MOST_KNOTS // len(problem.axes) ** 3
+    return {
+        axis: tuple(_distinct([*places, *_knots(problem, axis, most)], problem.domain[axis]))
+        for axis, places in formula_kinks(problem).items()
+    }
+
+
+def formula_kinks(problem: Problem) -> dict[str, tuple[float, ...]]:
+    """Return the places of kinks and jumps that formulas and windows of conditions write."""
+    found = kinks_of(problem, _formulas(problem))
+    edges = [e for c in problem.conditions if isinstance(c.where, Window) for e in c.where.bounds]
+    for axis, *places in edges:
+        low, high = problem.domain[axis]
+        inner = [place for place in places if low < place < high]
+        found[axis] = tuple(_distinct([*found[axis], *inner], (low, high)))
+    return found
+
+
+def knot_stops(problem: Problem) -> tuple[float, ...]:
+    """Return the times strictly inside the domain at which tables alone have a kink or a jump."""
+    low, high = problem.domain["t"]
+    written = np.array([low, *formula_kinks(problem)["t"]])
+    knots = _distinct(_knots(problem, "t", MOST_STOPS), (low, high))
+    return tuple(k for k in knots if np.abs(written - k).min() > SAME * (high - low))
+
+
+def _knots(problem: Problem, axis: str, most: int) -> list[float]:
+    """Return the knots of tables along an axis that change most, as far as they are kinks."""
+    low, high = problem.domain[axis]
+    gap = SAME * (high - low)
+    tables = (table for formula in _formulas(problem) for table in tables_in(formula))
+    found = [
+        (-share, place)
+        for table in dict.fromkeys(tables)
+        for k, argument in enumerate(table.arguments)
+        if argument == Name(axis) and isinstance(table.function, Tabulated)
+        for place, share in table.function.kinks(k)
+        if low + gap < place < high - gap
+    ]
+    return [place for _, place in sorted(found)[:most]]
 
 
 def kinks_of(problem: Problem, formulas: Iterable[Expression]) -> dict[str, tuple[float, ...]]:
@@ -88,9 +145,31 @@ def sign_changes(problem: Problem, argument: Expression, axis: str) -> list[floa
 
 
 def _arguments(formulas: Iterable[Expression]) -> list[Expression]:
-    """Return what heaviside, sign and abs are applied to, each once."""
-    calls = (call for formula in formulas for call in calls_of(formula, STEPS + BENDS))
-    return list(dict.fromkeys(call.argument for call in calls))
+    """Return the expressions in whose sign there is a kink, each once."""
+    found = (
+        switch
+        for formula in formulas
+        for part in parts(formula)
+        if (switch := _switch(part)) is not None
+    )
+    return list(dict.fromkeys(found))
+
+
+def _switch(part: Expression) -> Expression | None:
+    """Return the expression at whose changes of sign a part has a kink, None where it has none.
+
+    floor(a) and mod(a, b) jump where sin(πa) and sin(πa/b) change their sign.
+    """
+    match part:
+        case Call("floor", a):
+            return Call("sin", multiply(Name("pi"), a))
+        case Call(function, a) if function in STEPS + BENDS:
+            return a
+        case Applied(Paired("min" | "max"), (a, b)):
+            return subtract(a, b)
+        case Applied(Paired("mod"), (a, b)):
+            return Call("sin", multiply(Name("pi"), divide(a, b)))
+    return None
 
 
 def _formulas(problem: Problem) -> Iterator[Expression]:
@@ -98,7 +177,8 @@ def _formulas(problem: Problem) -> Iterator[Expression]:
     yield from (equation.residual for equation in problem.solved_equations)
     for condition in problem.conditions:
         where = condition.where
-        on = {where.axis: Number(where.value)} if isinstance(where, Plane) else {}
+        plane = where.plane if isinstance(where, Window) else where
+        on = {plane.axis: Number(plane.value)} if isinstance(plane, Plane) else {}
         yield substitute(condition.residual, on)
     yield from (o.quantity for o in problem.observations if o.quantity is not None)
 
@@ -162,4 +242,11 @@ def _distinct(places: list[float], bounds: Bounds) -> Iterator[float]:
         last = place
 
 
-__all__ = ["kink_places", "kinks_of", "oblique_kinks", "sign_changes"]
+__all__ = [
+    "formula_kinks",
+    "kink_places",
+    "kinks_of",
+    "knot_stops",
+    "oblique_kinks",
+    "sign_changes",
+]

@@ -7,10 +7,10 @@ is a plain statement; `observations` reads the files and `quantities` evaluates 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from pinngate.statement.in_memory import InMemoryTable
+from pinngate.tables.in_memory import InMemoryTable
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,20 @@ class Table:
         missing: cells that stand for "not measured", as text; empty cells always do.
         max_rows: most values that are fitted; more are thinned to a stratified subset. All where
             it is None.
+        at: places on axes that the file has no column of.
+        sensors: in a wide table the place of each sensor, by its column.
     """
 
     columns: Mapping[str, str]
     missing: tuple[str, ...] = ()
     max_rows: int | None = None
+    at: Mapping[str, float] = field(default_factory=dict)
+    sensors: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    @property
+    def placed(self) -> tuple[str, ...]:
+        """The axes that the file has no column of."""
+        return (*self.at, *next(iter(self.sensors.values()), {}))
 
 
 @dataclass(frozen=True)

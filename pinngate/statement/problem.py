@@ -13,7 +13,7 @@ from typing import Any
 
 from pinngate.errors import InputError
 from pinngate.expression.parser import NONE
-from pinngate.statement.arguments import Number, Observations, Unknown
+from pinngate.statement.arguments import Input, Number, Observations, Unknown
 from pinngate.statement.checks.experiment_sections import build_whole
 from pinngate.statement.checks.python_source import read_arguments
 from pinngate.statement.checks.validation import validate
@@ -35,6 +35,8 @@ from pinngate.statement.components import (
     Statement,
     SyntheticObservations,
     Truth,
+    Where,
+    Window,
     label_of,
 )
 
@@ -56,11 +58,13 @@ class Problem(Statement):
 
     Args:
         domain: bounds of every axis: up to three of x, y, z, and t, which is time.
-        unknowns: names of the fields.
+        unknowns: names of the fields; or a mapping of them, ``{"C": {"size": 1e5}}``.
         equations: ``left = right``, or one expression that is zero.
         conditions: what holds exactly: ``u = 0 at x = 0``, ``u = 0 on hole``, ``periodic in x``.
         observations: what was measured, with noise.
         constants: known numbers, or formulas in constants stated before.
+        time: from when on t counts, for dates: ``{"origin": "2024-01-01", "unit": "h"}``.
+        inputs: known functions given as tables, which equations name like constants.
         estimate: coefficients to infer; a number alone is where the search starts.
         truth: the answer to judge by, never used in training.
         geometry: where the domain is no box but a part of it.
@@ -86,11 +90,13 @@ class Problem(Statement):
         self,
         *,
         domain: Mapping[str, Sequence[Number]],
-        unknowns: Sequence[str],
+        unknowns: Sequence[str] | Mapping[str, Mapping[str, object]],
         equations: Sequence[str],
         conditions: Sequence[str | Mapping[str, str]] = (),
         observations: Sequence[Observations | Mapping[str, object]] = (),
         constants: Mapping[str, Number] | None = None,
+        time: Mapping[str, str] | None = None,
+        inputs: Mapping[str, Input | Mapping[str, object]] | None = None,
         estimate: Mapping[str, Unknown | Number | Mapping[str, object]] | None = None,
         truth: Mapping[str, object] | None = None,
         geometry: Mapping[str, object] | None = None,
@@ -120,6 +126,8 @@ class Problem(Statement):
                 "geometry": geometry,
                 "unknowns": unknowns,
                 "constants": constants,
+                "time": time,
+                "inputs": inputs,
                 "estimate": estimate,
                 "equations": equations,
                 "conditions": conditions,
@@ -176,6 +184,7 @@ def _outline(problem: Problem) -> dict[str, str]:
         "fields": f"{', '.join(problem.unknowns)} on {bounds}{inside}",
         "equations": "; ".join(equation.text for equation in problem.equations),
         "conditions": "; ".join(conditions),
+        "inputs": ", ".join(f"{i.name}({', '.join(i.over)})" for i in problem.inputs),
         "unknown": ", ".join(estimated),
         "data": "; ".join(f"{label_of(o)}, {_origin(o)}" for o in problem.observations),
     }
@@ -207,6 +216,8 @@ __all__ = [
     "StatedObservations",
     "SyntheticObservations",
     "Truth",
+    "Where",
+    "Window",
     "changed",
     "label_of",
 ]

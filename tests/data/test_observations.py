@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from pinngate.data.observations import ObservationSet, collect, read_points, standard_errors
-from pinngate.data.tables import read_columns
 from pinngate.errors import DataError
 from pinngate.expression import parse, parse_equation
 from pinngate.reference import finite_difference, initial_from
@@ -23,6 +22,7 @@ from pinngate.statement.problem import (
     SyntheticObservations,
 )
 from pinngate.streams import generator, torch_seed
+from pinngate.tables.named_columns import read_columns
 
 ROOT = Path(__file__).parents[2]
 DOMAIN = {"x": (0.0, 1.0), "t": (0.0, 2.0)}
@@ -186,7 +186,7 @@ FAULTS = {
     "header only": ("x,t,u\n", "holds no data", "header"),
     "missing column": ("x,t,v\n0,0,1\n", "no column 'u'", "x, t, v"),
     "nearly the column": ("x,t,u_\n0,0,1\n", "no column 'u'", "x, t, u_"),
-    "wrong separator": ("x;t;u\n0;0;1\n", "no column 'x'", "x;t;u"),
+    "wrong separator": ("x|t|u\n0|0|1\n", "no column 'x'", "x|t|u"),
     "text": ("x,t,u\n0,0,1\n0,1,abc\n", "row 3: u is 'abc'", "number"),
     "empty cell": ("x,t,u\n0,0,1\n0,,1\n", "row 3: t is empty", "number"),
     "after a blank line": ("x,t,u\n\n0,0,1\n\n0,1,abc\n", "row 5: u is 'abc'", "number"),

@@ -74,7 +74,7 @@ def test_equation_is_left_minus_right_with_offsets_in_the_whole_text() -> None:
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_numpy_torch_and_numbers_agree(function: str) -> None:
-    x = np.array([0.3, 0.7, 1.9])
+    x = np.array([0.3, 0.7, 0.9 if function.startswith("arc") else 1.9])
     expression = parse(f"{function}(x)")
     array = evaluate(expression, {"x": x}, np)
     tensor = evaluate(expression, {"x": torch.from_numpy(x)}, torch)

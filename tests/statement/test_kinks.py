@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pinngate.errors import InputError
 from pinngate.expression import parse
 from pinngate.expression.printing import to_text
 from pinngate.statement.kinks import kink_places, oblique_kinks, sign_changes
@@ -143,3 +144,37 @@ def test_an_argument_without_values_has_no_sign_changes() -> None:
 
 def test_sign_changes_of_one_formula() -> None:
     assert sign_changes(problem_of(), parse("x**3 - a**3"), "x") == [pytest.approx(0.3)]
+
+
+@pytest.mark.parametrize(
+    ("source", "places"),
+    [
+        ("min(x, a)", [0.3]),
+        ("max(x, 1 - x, 0.6)", [0.4, 0.5, 0.6]),
+        ("floor(4*x)", [0.25, 0.5, 0.75]),
+        ("mod(x, 0.4)", [0.4, 0.8]),
+        ("floor(x/3)", []),
+        ("min(u, 1)", []),
+    ],
+)
+def test_places_where_functions_switch(source: str, places: list[float]) -> None:
+    found = kink_places(problem_of(source))
+    assert found == {"x": pytest.approx(places, rel=1e-12), "t": ()}
+
+
+def test_steps_of_floor_and_mod_go_through_a_flux() -> None:
+    for step in ("floor(4*x)", "mod(x, 0.4)"):
+        problem = problem_of("0", equations=[f"u_t = ((1 + {step})*u_x)_x"])
+        assert len(problem.fluxes) == 1
+    assert problem_of("0", equations=["u_t = (max(x, a)*u_x)_x"]).fluxes == ()
+    with pytest.raises(InputError, match="a pulse of no width"):
+        problem_of("(mod(x, 0.4))_x")
+    with pytest.raises(InputError, match="a pulse of no width"):
+        problem_of("(min(x, a))_xx")
+
+
+def test_constants_may_still_be_called_like_the_newer_functions() -> None:
+    problem = problem_of("floor*u", constants={"a": 1, "w": 1, "floor": 0.5})
+    assert problem.constants["floor"] == 0.5
+    with pytest.raises(InputError, match="'sin' cannot name a constant: it is a function"):
+        problem_of("0", constants={"a": 1, "w": 1, "sin": 0.5})

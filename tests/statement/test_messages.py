@@ -323,7 +323,7 @@ def test_a_computed_truth_needs_the_true_coefficients() -> None:
     [
         ("sensor.csv", ["there is no file 'sensor.csv'", "did you mean 'sensors.csv'?"]),
         ("empty.csv", ["the file 'empty.csv' is empty"]),
-        ("sensors.txt", ["neither a .csv nor a .npz file"]),
+        ("sensors.pdf", ["is no data file by its ending", ".csv, .npz, .txt"]),
         ("folder.csv", ["'folder.csv' is a folder"]),
     ],
 )

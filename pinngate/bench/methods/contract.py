@@ -21,7 +21,7 @@ from pinngate.inference.posterior import CoefficientInterval
 from pinngate.points.grid import Grid
 from pinngate.runs.metrics import relative_l2
 from pinngate.statement.options import SolveOptions
-from pinngate.statement.problem import Problem, changed
+from pinngate.statement.problem import Problem, Window, changed
 
 Array = NDArray[np.float64]
 
@@ -31,7 +31,7 @@ class NotApplicable(Exception):  # noqa: N818 - an outcome, not a fault
 
 
 def require_plain(problem: Problem) -> None:
-    """Refuse what only our own methods know: geometries, coefficients that vary, steps in brackets.
+    """Refuse what only our own methods know: geometries, fields as coefficients, fluxes, windows.
 
     Raises:
         NotApplicable: saying which.
@@ -42,6 +42,8 @@ def require_plain(problem: Problem) -> None:
         raise NotApplicable("it has no coefficients that vary with the axes")
     if problem.fluxes:
         raise NotApplicable("it has no steps inside brackets that are differentiated")
+    if any(isinstance(condition.where, Window) for condition in problem.conditions):
+        raise NotApplicable("it has no conditions on parts of a side")
 
 
 class Course:

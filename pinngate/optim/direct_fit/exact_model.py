@@ -32,11 +32,11 @@ from pinngate.optim.direct_fit.semidiscrete import SemiDiscrete
 from pinngate.optim.direct_fit.unknowns import Unknowns
 from pinngate.reference.stencils import Line, stencil_weights
 from pinngate.statement.derivatives import parse_derivative
-from pinngate.statement.kinks import kink_places
+from pinngate.statement.kinks import formula_kinks, kink_places, knot_stops
 
 Array = NDArray[np.float64]
 
-MOST_STEPS = 5000  # in time; then at most five times those of the last solution
+MOST_STEPS = 5000  # in time, and two a knot; then at most five times those of the last solution
 EARLY = 1e-5  # of the time axis: before that a solution does not place nodes
 
 
@@ -98,10 +98,12 @@ class ExactModel:
         kinks = kink_places(self.problem)
         start = self.problem.domain["t"][0]
         self._jumps = sorted({t for event in self.problem.events for t in event.times})
-        self._stops = sorted({*kinks["t"], *(t for t in self._jumps if t > start)})
+        stops = {*formula_kinks(self.problem)["t"], *(t for t in self._jumps if t > start)}
+        self._stops = sorted(stops)
+        self._knots = knot_stops(self.problem)
         self._fixed: list[float] = list(kinks.get(form.axis or "", ()))
         self.horizon = self.problem.domain["t"][1]
-        self._most_steps = MOST_STEPS
+        self._most_at_first = self._most_steps = MOST_STEPS + 2 * len(self._knots)
         self.accuracy = 2 if form.is_quasilinear or self._fixed else 4
         if form.axis is not None:
             self.domain = self.problem.domain[form.axis]
@@ -177,10 +179,11 @@ class ExactModel:
                 (start, self.horizon),
                 [stop for stop in self._stops if stop < self.horizon],
                 self._most_steps,
+                [knot for knot in self._knots if knot < self.horizon],
                 Jumps(system, parameters).after if self._jumps else None,
                 self._jumps,
             )
-        self._most_steps = min(MOST_STEPS, max(500, 5 * found.num_steps))
+        self._most_steps = min(self._most_at_first, max(500, 5 * found.num_steps))
         return Solution(system, found)
 
     def fields(self, solution: Solution, theta: Array, points: Array) -> tuple[Array, Array]:

@@ -27,6 +27,7 @@ from pinngate.limits.modes import conditions_on
 from pinngate.optim.direct_fit.marched_states import CannotMarch, MarchedStates
 from pinngate.optim.direct_fit.opened_brackets import OpenedBrackets, guarded
 from pinngate.statement.coefficient_fields import searched
+from pinngate.statement.condition_windows import with_joined_windows
 from pinngate.statement.derivatives import total_derivative
 from pinngate.statement.problem import Plane, Problem
 
@@ -61,6 +62,7 @@ class MarchingForm:
     """
 
     def __init__(self, problem: Problem) -> None:
+        problem = with_joined_windows(problem)
         _refuse(problem)
         self.problem, self.states = problem, MarchedStates(problem)
         self.axis = self.states.axis

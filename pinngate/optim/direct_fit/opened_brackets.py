@@ -22,6 +22,7 @@ from pinngate.expression import (
     multiply,
     parse_equation,
     rebuild,
+    with_tables,
 )
 from pinngate.optim.direct_fit.marched_states import CannotMarch
 from pinngate.statement.brackets import Brackets
@@ -68,7 +69,8 @@ class OpenedBrackets:
         """
         problem = self._problem
         try:
-            opened = self._opened(parse_equation(equation.text, problem.functions))
+            typed = parse_equation(equation.text, problem.functions)
+            opened = self._opened(with_tables(typed, problem.tables))
         except ExpressionError as error:
             raise CannotMarch(f"'{equation.text}': {error.what}") from None
         return guarded(searched(problem, canonical(opened, problem.outputs, problem.axes)))

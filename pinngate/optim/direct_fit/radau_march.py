@@ -117,6 +117,7 @@ class RadauMarch:
         bounds: tuple[float, float],
         stops: Sequence[float],
         most_steps: int,
+        knots: Sequence[float] = (),
         jump: Jump | None = None,
         jumps: Sequence[float] = (),
     ) -> March:
@@ -128,6 +129,7 @@ class RadauMarch:
             bounds: the times.
             stops: times between them at which a step has to end.
             most_steps: more are a failure.
+            knots: times of weaker kinks, where a step ends and the next one is tried as long.
             jump: what happens to states and tangents where a stretch begins.
             jumps: the times at which that is something.
 
@@ -139,19 +141,21 @@ class RadauMarch:
         self._span, self._most_steps = bounds[1] - bounds[0], most_steps
         self._largest = np.abs(initial[self._by_state]).max(axis=1)
         self._ends, self._states, self._marched = [bounds[0]], [initial[None]], [tangents[None]]
-        for low, high in itertools.pairwise((bounds[0], *stops, bounds[1])):
+        self._length = FIRST_STEP * self._span
+        places = sorted({*bounds, *stops, *knots})
+        for low, high in itertools.pairwise(places):
             before = self._states[-1][-1], self._marched[-1][-1]
-            self._stretch(low, high, *(before if jump is None else jump(low, *before)))
+            self._at = before if jump is None else jump(low, *before)
+            self._stretch(low, high, is_new=low == bounds[0] or low in stops)
         states, marched = np.concatenate(self._states), np.concatenate(self._marched)
         return March(np.array(self._ends), states, marched, jumps)
 
-    def _stretch(self, low: float, high: float, start: Array, tangents: Array) -> None:
-        """March between two places where a step ends, from a state and its tangents."""
+    def _stretch(self, low: float, high: float, *, is_new: bool) -> None:
+        """March between two places where a step ends; a new one begins with short steps."""
         nothing = NO_LENGTH * self._span
         self._clip, self._last = (low + 0.1 * nothing, high - 0.1 * nothing), None
-        self._at = start, tangents
         self._take(low, low + nothing, self._step(low, nothing, exact=True))
-        t, h, most = self._ends[-1], FIRST_STEP * self._span, GROWTH
+        t, h, most = self._ends[-1], FIRST_STEP * self._span if is_new else self._length, GROWTH
         while t < high:
             end = high if t + 1.01 * h >= high else t + h
             found = self._step(t, end - t, exact=False)
@@ -164,6 +168,8 @@ class RadauMarch:
                     raise MarchFailed("the steps are too short")
                 continue
             self._take(t, end, found)
+            is_cut = end == high and end - t < h  # a short step to a stop tells less of the next
+            self._length = max(h, (end - t) * factor) if is_cut else (end - t) * factor
             t, h, most = end, (end - t) * factor, GROWTH
 
     def _take(self, t: float, end: float, step: _Step | None) -> None:

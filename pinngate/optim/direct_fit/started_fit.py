@@ -13,11 +13,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pinngate.expression import evaluate
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
 from pinngate.optim.direct_fit.through_solver import DirectFit, direct_fit
 from pinngate.optim.direct_fit.unknowns import Guess
 from pinngate.optim.parts import Parts
+from pinngate.statement.problem import Problem
 
 if TYPE_CHECKING:
     from pinngate.optim.race import Candidate
@@ -32,18 +34,33 @@ def started_fit(parts: Parts, coefficients: Coefficients, start: Candidate | Non
         parts: the problem and its data.
         coefficients: at their initial values; they become those of `start`.
         start: whose answer the search begins from, which is left at its best iterate; None for
-            initial values.
+            initial values, and the fields that are stated as a start.
 
     Raises:
         CannotMarch: the solver has no solution.
     """
-    guess = None
+    guess = stated_guess(parts.problem)
     if start is not None:
         start.finish()
         with torch.no_grad():
             coefficients.raw.copy_(start.coefficients.raw)
         guess = outputs_of(start.network)
     return direct_fit(parts.problem, parts.batches.sets, coefficients, guess)
+
+
+def stated_guess(problem: Problem) -> Guess | None:
+    """Return the fields that a problem states as a start, zero where it states none."""
+    if not problem.guesses:
+        return None
+
+    def outputs(points: Array) -> Array:
+        known = {**problem.constants, **dict(zip(problem.axes, points.T, strict=True))}
+        found = np.zeros((len(points), len(problem.outputs)))
+        for name, guess in problem.guesses.items():
+            found[:, problem.unknowns.index(name)] = evaluate(guess, known, np)
+        return found
+
+    return outputs
 
 
 def outputs_of(network: Network) -> Guess:

@@ -19,6 +19,7 @@ MAX_EQUATIONS = 500
 MAX_CONDITIONS = 1_000
 MAX_SETS = 1_000  # of observations
 MAX_ESTIMATED = 500
+MAX_INPUTS = 200
 MAX_SHAPES = 200
 MAX_VERTICES = 2_000  # of a polygon, whose sides are compared pairwise
 MAX_VALUES = 20_000_000  # made for one set of observations: some gigabytes
@@ -51,6 +52,7 @@ def _amounts(file: ProblemFile) -> Iterator[Amount]:
     yield ("equations",), len(file.equations), MAX_EQUATIONS, "equations"
     yield ("conditions",), len(file.conditions), MAX_CONDITIONS, "conditions"
     yield ("estimate",), len(file.estimate), MAX_ESTIMATED, "estimated coefficients"
+    yield ("inputs",), len(file.inputs), MAX_INPUTS, "inputs"
     sets = sum(len(section.of) for section in file.observations)
     yield ("observations",), sets, MAX_SETS, "sets of observations"
     yield from _of_geometry(file)

@@ -1,6 +1,6 @@
 """From a tree that fits the schema to a `Statement`: everything that takes several keys to judge.
 
-The last stage of the checks. Names are declared in the order axes, constants, unknowns,
+The last stage of the checks. Names are declared in the order axes, constants, unknowns, inputs,
 coefficients; then equations, conditions and observations are read, each section by the module that
 is named for it; `wellposedness` decides whether anything determines the fields.
 """
@@ -20,6 +20,7 @@ from pinngate.statement.checks.derived_section import build_derived
 from pinngate.statement.checks.estimate_section import build_estimate
 from pinngate.statement.checks.event_sections import build_events
 from pinngate.statement.checks.geometry_section import build_geometry
+from pinngate.statement.checks.input_sections import build_inputs
 from pinngate.statement.checks.observation_sections import build_observations
 from pinngate.statement.checks.schema import ObservationSection, ProblemFile
 from pinngate.statement.checks.scope import Scope
@@ -47,6 +48,7 @@ def build(
     refuse_large(source, file)
     scope = Scope(source, folder, functions=functions)
     declare_names(scope, file)
+    inputs = build_inputs(scope, file.inputs)
     geometry = build_geometry(scope, file.geometry)
     coefficients, fields = build_estimate(scope, file.estimate)
     equations = _equations(scope, file.equations)
@@ -87,6 +89,10 @@ def build(
         fluxes=tuple(scope.fluxes),
         derived=derived,
         events=events,
+        inputs=inputs,
+        clock=scope.clock,
+        sizes=dict(scope.sizes),
+        guesses=dict(scope.guesses),
     )
     if not observations:
         require_determined(source, statement)
@@ -105,10 +111,16 @@ def _equations(scope: Scope, texts: Sequence[str]) -> tuple[Equation, ...]:
         if unknown not in found:
             raise InputError(
                 f"no equation mentions the unknown '{unknown}'",
-                span=scope.source.span(("unknowns", i)),
+                span=_named_at(scope, unknown, i),
                 expected="each unknown, or a derivative of it, in one equation at least",
             )
     return equations
+
+
+def _named_at(scope: Scope, unknown: str, index: int) -> Span:
+    """Return where an unknown is named: an item of a list, or a key of a mapping."""
+    place = scope.unknown_place(unknown, index)
+    return scope.source.key(place) if place[-1] == unknown else scope.source.span(place)
 
 
 def _require_used(

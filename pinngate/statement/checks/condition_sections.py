@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pinngate.errors import InputError, nearest
+from pinngate.statement.checks.planes import read_window
 from pinngate.statement.checks.schema import ConditionSection
 from pinngate.statement.checks.scope import Scope
 from pinngate.statement.checks.source import Place
-from pinngate.statement.components import BoundaryPart, Condition, Plane
+from pinngate.statement.components import BoundaryPart, Condition, Where
 from pinngate.statement.shapes import Geometry
 
 
@@ -55,12 +56,12 @@ def _missing(scope: Scope, key: str, place: Place) -> InputError:
 
 def _place(
     scope: Scope, section: ConditionSection, place: Place, geometry: Geometry | None
-) -> tuple[Plane | BoundaryPart, tuple[str, ...]]:
+) -> tuple[Where, tuple[str, ...]]:
     """Read where a condition holds, and the names of the normal's components there."""
     if section.on is None:
         if section.where is None:
             raise _missing(scope, "where", place)
-        return scope.plane(section.where, (*place, "where")), ()
+        return read_window(scope, section.where, (*place, "where")), ()
     if section.where is not None:
         raise InputError(
             "a condition has both 'where' and 'on'",

@@ -7,7 +7,7 @@ from pathlib import Path
 from pinngate.errors import DataError, Span, nearest
 from pinngate.reading import what_it_is
 
-SUFFIXES = (".csv", ".npz")
+SUFFIXES = (".csv", ".npz", ".txt", ".tsv", ".dat", ".parquet", ".nc")
 
 
 def data_file(name: str, folder: Path, span: Span) -> Path:
@@ -22,7 +22,9 @@ def data_file(name: str, folder: Path, span: Span) -> Path:
         kind = "a link" if stated.is_symlink() else ""
         if Path(name).suffix.lower() not in SUFFIXES:
             raise DataError(
-                f"'{name}' is neither a .csv nor a .npz file", span=span, expected="one of the two"
+                f"'{name}' is no data file by its ending",
+                span=span,
+                expected=f"one of {', '.join(SUFFIXES)}",
             )
         if path.exists() and (kind := kind or what_it_is(path)):
             hint = f"name the file itself: {path}" if kind == "a link" else ""

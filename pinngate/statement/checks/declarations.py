@@ -6,10 +6,11 @@ Part of `building`, and its first step.
 from __future__ import annotations
 
 from pinngate.errors import InputError
-from pinngate.statement.checks.schema import ProblemFile
+from pinngate.statement.checks.schema import FieldSection, ProblemFile
 from pinngate.statement.checks.scope import AXES, Scope
 from pinngate.statement.checks.source import Place
 from pinngate.statement.checks.truth_section import RESERVED
+from pinngate.tables.clock import NO_CLOCK, SECONDS, Clock, is_date, read_date
 
 
 def declare_names(scope: Scope, file: ProblemFile) -> None:
@@ -24,6 +25,7 @@ def declare_names(scope: Scope, file: ProblemFile) -> None:
         place: Place = ("constants", name)
         scope.declare(name, "a constant", place)
         scope.constants[name] = scope.number(value, place, f"the constant '{name}'")
+    scope.clock = read_clock(scope, file)
     _read_bounds(scope, file)
     _declare_unknowns(scope, file)
 
@@ -68,9 +70,7 @@ RESOLVED = 1e-12  # of the larger bound: a shorter axis has hardly any points
 def _read_bounds(scope: Scope, file: ProblemFile) -> None:
     for axis, pair in file.domain.items():
         place: Place = ("domain", axis)
-        low, high = (
-            scope.number(value, (*place, i), f"a bound of {axis}") for i, value in enumerate(pair)
-        )
+        low, high = (_bound(scope, axis, value, (*place, i)) for i, value in enumerate(pair))
         if not low < high:
             raise InputError(
                 f"the lower bound of {axis}, {low:g}, is not below the upper, {high:g}",
@@ -79,6 +79,44 @@ def _read_bounds(scope: Scope, file: ProblemFile) -> None:
             )
         _refuse_unresolved(scope, axis, low, high)
         scope.domain[axis] = (low, high)
+
+
+def _bound(scope: Scope, axis: str, value: float | str, place: Place) -> float:
+    """Return a bound: a number, a formula or, of time, a date."""
+    if axis == "t" and isinstance(value, str) and is_date(value):
+        if scope.clock is None:
+            raise InputError(
+                f"'{value}' is a date", span=scope.source.span(place), expected=NO_CLOCK
+            )
+        return scope.clock.number(value)
+    return scope.number(value, place, f"a bound of {axis}")
+
+
+def read_clock(scope: Scope, file: ProblemFile) -> Clock | None:
+    """Read `time`: from when on t counts, and in which unit.
+
+    Raises:
+        InputError: the domain has no time, or the origin is no date.
+    """
+    section = file.time
+    if section is None:
+        return None
+    if "t" not in scope.axes:
+        raise InputError(
+            "'time' says how t counts, and the domain has no axis t",
+            span=scope.source.key(("time",)),
+            expected="an axis t in 'domain', or no 'time'",
+        )
+    try:
+        origin = read_date(section.origin)
+    except ValueError:
+        raise InputError(
+            f"'{section.origin}' is no date",
+            span=scope.source.span(("time", "origin")),
+            expected="a date such as 2024-01-01 or 2024-01-01 06:30",
+        ) from None
+    stated = file.units.get("t", "")
+    return Clock(origin, section.unit or (stated if stated in SECONDS else "s"))  # type: ignore[arg-type]
 
 
 def _refuse_unresolved(scope: Scope, axis: str, low: float, high: float) -> None:
@@ -96,8 +134,8 @@ def _refuse_unresolved(scope: Scope, axis: str, low: float, high: float) -> None
 
 
 def _declare_unknowns(scope: Scope, file: ProblemFile) -> None:
-    for i, name in enumerate(file.unknowns):
-        place: Place = ("unknowns", i)
+    for name in file.unknowns:
+        place = scope.unknown_place(name, len(scope.unknowns))
         if name in RESERVED:
             raise InputError(
                 f"'{name}' cannot name an unknown: it is a key of 'truth'",
@@ -106,7 +144,33 @@ def _declare_unknowns(scope: Scope, file: ProblemFile) -> None:
             )
         scope.declare(name, "an unknown", place)
         scope.unknowns = (*scope.unknowns, name)
+        if isinstance(file.unknowns, dict):
+            _note_field(scope, name, file.unknowns[name], place)
     scope.refuse_derivatives()
+
+
+def _note_field(scope: Scope, name: str, section: FieldSection, place: Place) -> None:
+    """Enter what is known of a field beforehand."""
+    if section.size is not None:
+        scope.sizes[name] = _size(scope, section.size, (*place, "size"))
+    if section.initial_guess is not None:
+        inner = (*place, "initial_guess")
+        guess = scope.formula(section.initial_guess, inner)
+        known = [*scope.axes, *scope.constants]
+        scope.check_names(guess, inner, "'initial_guess'", known, "axes and constants")
+        scope.guesses[name] = guess
+
+
+def _size(scope: Scope, value: float | str, place: Place) -> float:
+    """Return the stated size of a field."""
+    size = scope.number(value, place, "'size'")
+    if not SMALLEST <= size <= LARGEST:
+        raise InputError(
+            f"a size of {size:g}",
+            span=scope.source.span(place),
+            expected=f"a number between {SMALLEST:g} and {LARGEST:g}",
+        )
+    return size
 
 
 __all__ = ["declare_names"]

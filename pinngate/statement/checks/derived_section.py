@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 
 from pinngate.errors import InputError
+from pinngate.statement.checks.planes import read_plane
 from pinngate.statement.checks.scope import DERIVED, Scope
 from pinngate.statement.checks.source import Place
 from pinngate.statement.components import REDUCTIONS, Derived
@@ -32,7 +33,7 @@ def build_derived(scope: Scope, sections: Mapping[str, str]) -> tuple[Derived, .
 
 def _derived(scope: Scope, name: str, text: str, place: Place) -> Derived:
     formula, _, where = text.partition(" at ")
-    at = tuple(scope.plane(part, place) for part in re.split(r"\s+and\s+", where) if part)
+    at = tuple(read_plane(scope, part, place) for part in re.split(r"\s+and\s+", where) if part)
     reduction, inside, over = _reduced(formula.strip(), scope.axes)
     fixed = [plane.axis for plane in at]
     taken = [*fixed, *over]

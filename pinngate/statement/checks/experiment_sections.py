@@ -74,6 +74,7 @@ def _file_of(file: ProblemFile, section: ExperimentSection) -> ProblemFile:
     """Return the file of one experiment: what is common and what is its own."""
     changes: dict[str, Any] = {key: [*getattr(file, key), *getattr(section, key)] for key in LISTS}
     changes["constants"] = {**file.constants, **section.constants}
+    changes["inputs"] = {**file.inputs, **section.inputs}
     changes["domain"] = {**file.domain, **section.domain}
     changes["experiments"] = []
     return file.model_copy(update=changes)

@@ -15,8 +15,10 @@ from pinngate.expression.printing import number_text
 from pinngate.statement.arrays import GivenValues, Reader, column_names
 from pinngate.statement.checks.data_files import SUFFIXES
 from pinngate.statement.checks.noise_section import build_noise
+from pinngate.statement.checks.planes import read_plane
 from pinngate.statement.checks.schema import MeanSection, NoiseSection, ObservationSection
 from pinngate.statement.checks.scope import Scope
+from pinngate.statement.checks.sensor_sites import Sites, read_sites
 from pinngate.statement.checks.source import Place
 from pinngate.statement.components import (
     MeasuredObservations,
@@ -25,8 +27,8 @@ from pinngate.statement.components import (
     SyntheticObservations,
 )
 from pinngate.statement.derivatives import parse_derivative
-from pinngate.statement.in_memory import InMemoryTable
 from pinngate.statement.measurement import Holdout, Mean, Table
+from pinngate.tables.in_memory import InMemoryTable
 
 
 def build_observations(
@@ -86,7 +88,8 @@ def _measured(
                 expected="of, file and optionally noise; the points are in the file",
             )
     mean = _mean(scope, section.mean, (*place, "mean"))
-    file = _data(scope, section.file, section, mean, (*place, "file"))
+    sites = read_sites(scope, section, mean, place)
+    file = _data(scope, section.file, section, sites, (*place, "file"))
     noise = None
     if isinstance(section.file, GivenValues) and section.file.noise_model is not None:
         noise = Noise(kind="own", model=section.file.noise_model)
@@ -98,8 +101,8 @@ def _measured(
         noise,
         quantity,
         mean,
-        _holdout(scope, section, mean, place),
-        _table(scope, section, of, place),
+        _holdout(scope, section, sites, place),
+        _table(scope, section, of, sites, place),
     )
 
 
@@ -107,14 +110,13 @@ def _data(
     scope: Scope,
     given: float | str | GivenValues | None,
     section: ObservationSection,
-    mean: Mean | None,
+    sites: Sites,
     place: Place,
 ) -> Path | InMemoryTable:
     """Return the file that is named, or the table of the values that are given, at `place`."""
     if not isinstance(given, GivenValues):
         return scope.data_file(str(given), place)
-    averaged = mean.axes if mean is not None and mean.width is None else ()
-    axes = [axis for axis in scope.axes if axis not in averaged]
+    axes = [axis for axis in scope.axes if axis not in sites.without_column]
     key = "" if place[-1] == "file" else f"-{place[-1]}"
 
     def at(part: str) -> Span:
@@ -122,14 +124,17 @@ def _data(
 
     name = f"observations-{int(place[1]) + 1}{key}.csv"
     label = scope.source.span(place[: 3 if key else 2]).file
-    return Reader(given, section.of, axes, at).read(name, label)
+    return Reader(given, sites.columns or section.of, axes, at, scope.clock).read(name, label)
 
 
-def _table(scope: Scope, section: ObservationSection, of: str, place: Place) -> Table:
+def _table(scope: Scope, section: ObservationSection, of: str, sites: Sites, place: Place) -> Table:
     """Read what the file calls its columns and its missing values."""
+    if isinstance(section.file, GivenValues) and sites.columns:
+        held = dict(zip(column_names(sites.columns), sites.sensors.values(), strict=True))
+        return Table({}, (), section.max_rows, sites.at, held)
     if isinstance(section.file, GivenValues):
         column = dict(zip(section.of, column_names(section.of), strict=True))[of]
-        return Table({} if column == of else {"value": column}, (), section.max_rows)
+        return Table({} if column == of else {"value": column}, (), section.max_rows, sites.at)
     columns = _columns(scope, section, of, place)
     if section.column is not None:
         if len(section.of) > 1 or of in section.columns:
@@ -139,7 +144,7 @@ def _table(scope: Scope, section: ObservationSection, of: str, place: Place) -> 
                 expected="columns: {name: column} for several",
             )
         columns["value"] = section.column
-    if "value" not in columns and not of.isidentifier():
+    if "value" not in columns and not of.isidentifier() and not sites.columns:
         raise InputError(
             f"nothing says which column holds '{of}'",
             span=scope.source.key(place),
@@ -148,7 +153,7 @@ def _table(scope: Scope, section: ObservationSection, of: str, place: Place) -> 
     missing = tuple(
         number_text(float(m)) if isinstance(m, (int, float)) else m.strip() for m in section.missing
     )
-    return Table(columns, missing, section.max_rows)
+    return Table(columns, missing, section.max_rows, sites.at, sites.sensors)
 
 
 def _columns(scope: Scope, section: ObservationSection, of: str, place: Place) -> dict[str, str]:
@@ -197,7 +202,7 @@ def _mean(scope: Scope, section: MeanSection | None, place: Place) -> Mean | Non
 
 
 def _holdout(
-    scope: Scope, section: ObservationSection, mean: Mean | None, place: Place
+    scope: Scope, section: ObservationSection, sites: Sites, place: Place
 ) -> Holdout | None:
     """Read which values are kept from the fit."""
     given, inner = section.holdout, (*place, "holdout")
@@ -211,7 +216,7 @@ def _holdout(
                 span=span,
                 expected="a fraction such as 0.2",
             )
-        return Holdout(file=_data(scope, given, section, mean, inner))
+        return Holdout(file=_data(scope, given, section, sites, inner))
     fraction = scope.number(given, inner, "'holdout'")
     if not 0 < fraction < 1:
         raise InputError(
@@ -228,7 +233,9 @@ def _synthetic(
     """Read one set of synthetic values."""
     section_noise = _synthetic_keys(scope, section, place)
     noise = build_noise(scope, section_noise, (*place, "noise"), is_measured=False)
-    where = scope.plane(section.where, (*place, "where")) if section.where is not None else None
+    where = (
+        read_plane(scope, section.where, (*place, "where")) if section.where is not None else None
+    )
     mean = _mean(scope, section.mean, (*place, "mean"))
     averaged = mean.axes if mean is not None and mean.width is None else ()
     if where is not None and where.axis in averaged:
@@ -242,14 +249,14 @@ def _synthetic(
     if isinstance(layout, dict):
         fixed = [*averaged, *([where.axis] if where is not None else [])]
         count = _grid_count(scope, layout, fixed, section.count, place)
-    holdout = _holdout(scope, section, mean, place)
+    holdout = _holdout(scope, section, read_sites(scope, section, mean, place), place)
     of = " ".join(of.split())
     return SyntheticObservations(of, count, noise, where, layout, quantity, mean, holdout)
 
 
 def _synthetic_keys(scope: Scope, section: ObservationSection, place: Place) -> NoiseSection:
     """Refuse keys of measured values, require those of synthetic ones and return the noise."""
-    for key in ("column", "columns", "missing", "max_rows"):
+    for key in ("column", "columns", "missing", "max_rows", "at", "sensors"):
         if key in section.model_fields_set:
             raise InputError(
                 f"synthetic observations have no '{key}'",

@@ -15,7 +15,7 @@ from reprlib import Repr
 from typing import Any
 
 from pinngate.errors import InputError, Span
-from pinngate.statement.arguments import Observations, Unknown
+from pinngate.statement.arguments import Input, Observations, Unknown
 from pinngate.statement.arrays import GivenValues
 from pinngate.statement.checks.source import Place, Source
 
@@ -84,7 +84,7 @@ class _Tree:
         if len(place) > MAX_DEPTH:
             raise InputError(f"{label[:80]}... is nested too deeply")
         self._note(place, label, str(place[-1]), _shown(value))
-        if isinstance(value, (Unknown, Observations)):
+        if isinstance(value, (Unknown, Observations, Input)):
             return self._object(value, place, path)
         value = plain(value)
         if isinstance(value, str):
@@ -101,10 +101,12 @@ class _Tree:
         self.source.keys[place] = Typed(label, key).span(0, len(key))
         self.source.values[place] = Typed(label, text).span(0, len(text))
 
-    def _object(self, value: Unknown | Observations, place: Place, path: str) -> dict[str, Any]:
+    def _object(
+        self, value: Unknown | Observations | Input, place: Place, path: str
+    ) -> dict[str, Any]:
         """Return the mapping that an object stands for."""
         for part in ("points", "values", "std"):
-            if isinstance(value, Observations) and value.given is not None:
+            if not isinstance(value, Unknown) and value.given is not None:
                 shown = _shown(getattr(value.given, part))
                 self._note((*place, part), self.label(f"{path}.{part}"), part, shown)
         keys = value.keys_given()

@@ -7,100 +7,39 @@ here are the reference in ``docs/problem-file.md`` and the expectations in messa
 
 from __future__ import annotations
 
-import math
 import types
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainValidator,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
+from pydantic import BeforeValidator, Discriminator, Field, Tag
+
+from pinngate.statement.checks.schema_data import (
+    InputSection,
+    MeanSection,
+    NoiseSection,
+    ObservationSection,
+    TimeSection,
+    TruthSection,
 )
-
-from pinngate.memory import parse_size
-from pinngate.statement.arrays import GivenValues
-from pinngate.statement.options import AUTO, MEANINGS, RACE
-
-
-class Kind(str):
-    """What a value should be, in words; stands in the metadata of an annotation."""
-
-    __slots__ = ()
-
-
-def _number_or_formula(value: Any) -> float | str:
-    if isinstance(value, str) or (
-        isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    ):
-        return value if isinstance(value, str) else float(value)
-    raise ValueError("not a finite number or a formula")
-
-
-def _whole(value: Any) -> Any:
-    """Take ``1e3`` as the whole number it is."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _listed(value: Any) -> Any:
-    if value is None:  # where nothing is meant the key is left out
-        raise ValueError("nothing where a list should be")
-    return [value] if isinstance(value, str) else value
-
-
-def _cells(value: Any) -> Any:
-    return value if isinstance(value, list) else [value]
-
-
-def _file_or_values(value: Any) -> Any:
-    if isinstance(value, GivenValues) or (isinstance(value, str) and value):
-        return value
-    raise ValueError("no name of a file")
-
-
-def _holdout(value: Any) -> Any:
-    return value if isinstance(value, GivenValues) else _number_or_formula(value)
-
-
-NumberOrFormula = Annotated[
-    float | str, PlainValidator(_number_or_formula), Kind("a finite number or a formula")
-]
-Formula = Annotated[float | str, PlainValidator(_number_or_formula), Kind("a formula")]
-Text = Annotated[str, Kind("text")]
-EquationText = Annotated[str, Kind("an equation as text, `left = right`")]
-PlaneText = Annotated[str, Kind("text such as `x = 0`")]
-DataFile = Annotated[
-    str | GivenValues, PlainValidator(_file_or_values), Kind("the name of a .csv or .npz file")
-]
-FileName = Annotated[str, Kind("the name of a .csv or .npz file"), Field(min_length=1)]
-Name = Annotated[str, Kind("a name")]
-Interval = Annotated[
-    list[NumberOrFormula],
-    Field(min_length=2, max_length=2),
-    Kind("a list of two numbers or formulas, [low, high]"),
-]
-Coordinates = Annotated[
-    list[NumberOrFormula],
-    Field(min_length=2, max_length=3),
-    Kind("a list of coordinates, one for each space axis"),
-]
-PositiveInteger = Annotated[
-    int, BeforeValidator(_whole), Field(ge=1), Kind("a whole number, 1 or more")
-]
-Observed = Annotated[str, Kind("a field, a derivative or a formula")]
-MemorySize = Annotated[
-    int, PlainValidator(parse_size), Kind("an amount of memory such as 2GB, 500MB or 1.5GiB")
-]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), Kind("a positive number")]
-
-
-class Section(BaseModel):
-    """A mapping of the file: nothing beyond its keys, nothing converted."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+from pinngate.statement.checks.schema_geometry import (
+    BallSection,
+    EllipseSection,
+    GeometrySection,
+    PartSection,
+    ShapeSection,
+)
+from pinngate.statement.checks.schema_kinds import (
+    EquationText,
+    Formula,
+    Interval,
+    Kind,
+    Name,
+    NumberOrFormula,
+    PlaneText,
+    Section,
+    Text,
+    listed,
+)
+from pinngate.statement.checks.schema_solve import NetworkSection, SolveSection, WeightsSection
 
 
 class PriorSection(Section):
@@ -137,7 +76,7 @@ class EstimateSection(Section):
     initial: NumberOrFormula = Field(description="where the search starts")
     over: Annotated[
         list[Name] | None,
-        BeforeValidator(_listed),
+        BeforeValidator(listed),
         Field(min_length=1),
         Kind("an axis, or a list of axes"),
     ] = Field(
@@ -169,81 +108,6 @@ class EstimateSection(Section):
     )
 
 
-class BallSection(Section):
-    """A disk in two dimensions, a sphere in three."""
-
-    center: Coordinates = Field(description="its centre")
-    radius: NumberOrFormula = Field(description="its radius")
-
-
-class EllipseSection(Section):
-    """An ellipse, in two dimensions."""
-
-    center: Coordinates = Field(description="its centre")
-    radii: Annotated[
-        list[NumberOrFormula],
-        Field(min_length=2, max_length=2),
-        Kind("a list of two numbers or formulas"),
-    ] = Field(description="its two semi-axes, along the first and the second space axis")
-    angle: NumberOrFormula = Field(0.0, description="turned anticlockwise by so much, in radians")
-
-
-BoxSides = Annotated[dict[str, Interval], Kind("a mapping of every space axis to [low, high]")]
-
-
-class ShapeSection(Section):
-    """A shape in space, the same at all times: one of these keys."""
-
-    disk: BallSection | None = Field(None, description="`center` and `radius`")
-    ellipse: EllipseSection | None = Field(
-        None, description="`center`, `radii` and optionally `angle`, anticlockwise in radians"
-    )
-    rectangle: BoxSides | None = Field(None, description="`{x: [0, 1], y: [0, 1]}`")
-    polygon: (
-        Annotated[
-            list[Coordinates], Field(min_length=3), Kind("a list of three or more vertices [x, y]")
-        ]
-        | None
-    ) = Field(None, description="its vertices in order; sides must not cross")
-    sphere: BallSection | None = Field(
-        None, description="`center` and `radius`, in three dimensions"
-    )
-    cuboid: BoxSides | None = Field(None, description="`{x: [0, 1], y: [0, 1], z: [0, 1]}`")
-
-
-class PartSection(Section):
-    """A part of the boundary: `of`, `where` or both."""
-
-    of: Name | None = Field(
-        None,
-        description="the shape that bounds there",
-        json_schema_extra={"default": "any"},
-    )
-    where: Annotated[str, Kind("text such as `x = 0` or `x**2 + y**2 < 1`")] | None = Field(
-        None,
-        description="which places belong to it: two formulas in the space axes and constants "
-        "with `=`, `<` or `>` between them",
-        json_schema_extra={"default": "all"},
-    )
-
-
-class GeometrySection(Section):
-    """A domain that is no box: everything holds inside it. Needs the extra `geometry` (DeepXDE)."""
-
-    shapes: Annotated[dict[str, ShapeSection], Field(min_length=1), Kind("a mapping")] = Field(
-        description="shapes by name, see below; a condition may be stated `on` each of them"
-    )
-    inside: Annotated[str, Kind("text such as `plate - hole`")] | None = Field(
-        None,
-        description="the set of points, made from names of shapes with `+` (union), `-` "
-        "(difference), `*` (intersection) and brackets",
-        json_schema_extra={"default": "the only shape"},
-    )
-    boundaries: dict[str, PartSection] = Field(
-        default_factory=dict, description="further parts of the boundary by name, see below"
-    )
-
-
 class ConditionSection(Section):
     """Exact knowledge: `where` or `on` with `equation`, or `periodic` alone.
 
@@ -256,7 +120,9 @@ class ConditionSection(Section):
         "all times",
     )
     where: PlaneText | None = Field(
-        None, description="the plane on which it holds: one axis of the domain and its value"
+        None,
+        description="the plane on which it holds: one axis of the domain and its value; with "
+        "bounds of other axes a part of it, `x = 0 and t > 1 and y < 0.5`",
     )
     equation: EquationText | None = Field(
         None,
@@ -286,223 +152,22 @@ class EventSection(Section):
     )
 
 
-class NoiseSection(Section):
-    """How observations scatter about the field.
+LISTED, MAPPED = "<listed>", "<mapped>"  # how unknowns are stated, in pydantic's places
 
-    One size: `std` or `relative`, or with `log-normal` `factor`; counts (`poisson`) have none. Of
-    measured values it may be left out and is then estimated.
-    """
 
-    std: NumberOrFormula | None = Field(None, description="standard deviation, in data units")
-    relative: NumberOrFormula | None = Field(
+class FieldSection(Section):
+    """What is known of a field beforehand: `unknowns: {C: {size: 1e5}, u: {}}`."""
+
+    size: NumberOrFormula | None = Field(
         None,
-        description="standard deviation as a fraction of that of the clean values; with "
-        "`proportional`, of each value",
+        description="its characteristic size, by which it and the equations are scaled",
+        json_schema_extra={"default": "from data and equations"},
     )
-    factor: NumberOrFormula | None = Field(
+    initial_guess: Formula | None = Field(
         None,
-        description="with `log-normal` only: the factor by which a value is typically off, above 1",
-    )
-    kind: Literal["gaussian", "student-t", "outliers", "log-normal", "proportional", "poisson"] = (
-        Field(
-            "gaussian",
-            description="`student-t` has three degrees of freedom, scaled to the standard "
-            "deviation; `outliers` replaces a fraction of gaussian errors by larger ones; "
-            "`log-normal` errors are factors, of positive values; `proportional` ones are a share "
-            "of the value; `poisson` is that of counts",
-        )
-    )
-    fraction: NumberOrFormula | None = Field(
-        None,
-        description="with `outliers` only: the fraction of errors replaced, between 0 and 1",
-        json_schema_extra={"default": "0.1"},
-    )
-    scale: NumberOrFormula | None = Field(
-        None,
-        description="with `outliers` only: standard deviation of the replaced errors, as a "
-        "multiple of that of the others",
-        json_schema_extra={"default": "10"},
-    )
-
-
-class MeanSection(Section):
-    """What is seen is the mean along axes: of the whole extent, or of a window about each point."""
-
-    over: Annotated[
-        list[Name],
-        BeforeValidator(_listed),
-        Field(min_length=1),
-        Kind("an axis, or a list of axes"),
-    ] = Field(description="the axes over which the mean is taken; points then have no such axis")
-    width: NumberOrFormula | None = Field(
-        None,
-        description="of a window about each point along the one axis of `over` (the finite size of "
-        "a sensor, an exposure time), cut off at the ends of the domain",
-        json_schema_extra={"default": "the whole extent"},
-    )
-
-
-class ObservationSection(Section):
-    """Noisy knowledge: synthetic (`of`, `count`, `noise` …) or measured (`of`, `file` …)."""
-
-    of: Annotated[
-        list[Observed],
-        BeforeValidator(_listed),
-        Field(min_length=1),
-        Kind("what is observed: a field, a derivative or a formula of them, or a list of these"),
-    ] = Field(
-        description="the observed field, or what the sensor sees of the fields: `u_x`, `u + v`, "
-        "`-k*u_x`; a list stands for one set of observations of each"
-    )
-    file: DataFile | None = Field(
-        None,
-        description="measured values: `.csv` with a header or `.npz`, one column (array) for each "
-        "axis, one for each observed field and optionally `<field>_std`; relative to the "
-        "problem file",
-    )
-    column: Text | None = Field(
-        None,
-        description="measured: the column of the observed values; required where `of` is a formula",
-        json_schema_extra={"default": "the name in `of`"},
-    )
-    columns: dict[str, Text] = Field(
-        default_factory=dict,
-        description="measured: what the file calls an axis, an observed name or its `<name>_std` "
-        "(`std` for short): `{x: pos_m, u: temperature_K, u_std: error_K}`",
-    )
-    missing: Annotated[
-        list[str | float | int],
-        BeforeValidator(_cells),
-        Kind("a text or a number, or a list of them"),
-    ] = Field(
-        default_factory=list,
-        description="measured: cells that stand for a value that was not measured, such as "
-        "`[nan, NA, -999]`; an empty cell always does",
-    )
-    max_rows: PositiveInteger | None = Field(
-        None,
-        description="measured: most values that are fitted; of more, a subset is drawn that is "
-        "spread evenly over the domain, with a warning. By default every value counts",
-    )
-    mean: MeanSection | None = Field(None, description="the sensor sees a mean of `of`, see below")
-    holdout: (
-        Annotated[
-            float | str | GivenValues,
-            PlainValidator(_holdout),
-            Kind("a finite number or a formula"),
-        ]
-        | None
-    ) = Field(
-        None,
-        description="values that are never fitted and judge the fit: a fraction of the set, "
-        "drawn at random, or the name of a file laid out like `file`",
-    )
-    where: PlaneText | None = Field(
-        None,
-        description="synthetic: the plane on which the points lie",
-        json_schema_extra={"default": "the whole domain"},
-    )
-    count: PositiveInteger | None = Field(None, description="synthetic: how many points")
-    layout: Annotated[
-        Literal["random", "grid"] | dict[str, PositiveInteger] | None,
-        Kind("random, grid, or points along each axis such as {x: 38, t: 5}"),
-    ] = Field(
-        None,
-        description="synthetic: uniformly random points, a regular grid of about `count` points, "
-        "or `{x: 38, t: 5}`, a grid with so many points along each axis, ends included; `count` "
-        "is then their product and may be left out",
-        json_schema_extra={"default": "`random`"},
-    )
-    noise: NoiseSection | None = Field(
-        None, description="synthetic: the noise added, required; measured: what is assumed of it"
-    )
-
-
-class TruthSection(Section):
-    """The answer to judge by, never seen in training.
-
-    One key for each unknown, or `solver` with `clean`, or `file`; beside them, one key for each
-    coefficient that is a field.
-    """
-
-    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
-    __pydantic_extra__: dict[str, Formula] = Field(init=False)
-
-    constants: dict[str, NumberOrFormula] = Field(
-        default_factory=dict, description="true values of estimated coefficients, by name"
-    )
-    solver: Literal["finite-difference", "spectral", "cole-hopf", "runge-kutta"] | None = Field(
-        None, description="compute the truth numerically from `clean`"
-    )
-    clean: dict[str, Formula] = Field(
-        default_factory=dict,
-        description="with `solver`: the exact data at the initial time, a formula for each field "
-        "`u` and, where the equation is of second order in time, `u_t`",
-    )
-    file: FileName | None = Field(
-        None, description="reference values in a file laid out like a measured one"
-    )
-
-
-class NetworkSection(Section):
-    """A fully connected network."""
-
-    width: PositiveInteger = Field(64, description="units in each hidden layer")
-    depth: PositiveInteger = Field(3, description="hidden layers")
-    activation: Literal["tanh", "sin"] = Field("tanh", description="activation function")
-    features: Positive | None = Field(
-        2.0,
-        description="bandwidth of a sine first layer: the standard deviation of its weights on "
-        "inputs scaled to [-1, 1]; null is a plain first layer",
-    )
-
-
-class WeightsSection(Section):
-    """Weights of the terms of the loss."""
-
-    equations: Positive | None = Field(None, description="weight of the equations")
-    conditions: Positive | None = Field(None, description="weight of the conditions")
-    observations: Positive | None = Field(None, description="weight of the observations")
-
-
-def _race(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
-    """Take the word of `RACE` as it is, and everything else as a network."""
-    return value if value == RACE else read(value)
-
-
-class SolveSection(Section):
-    """How to solve; null stands for the default of the optimizer that is used."""
-
-    optimizer: Name = Field(AUTO, description=MEANINGS["optimizer"])
-    network: Annotated[
-        NetworkSection | None,
-        WrapValidator(_race),
-        Kind(f"a mapping, or `{RACE}`"),
-    ] = Field(None, description=MEANINGS["network"])
-    own_network: Name | None = Field(
-        None, description=MEANINGS["own_network"], json_schema_extra={"default": "none"}
-    )
-    collocation: PositiveInteger | None = Field(None, description=MEANINGS["collocation"])
-    iterations: PositiveInteger | None = Field(None, description=MEANINGS["iterations"])
-    learning_rate: Positive | None = Field(None, description=MEANINGS["learning_rate"])
-    gate: Literal["hard", "soft", "snr", "none"] | None = Field(None, description=MEANINGS["gate"])
-    statistics: Literal["pairs", "grouped", "loop", "vmap", "streaming"] | None = Field(
-        None, description=MEANINGS["statistics"]
-    )
-    gated_terms: Literal["all", "data"] | None = Field(None, description=MEANINGS["gated_terms"])
-    strictness: Positive | None = Field(None, description=MEANINGS["strictness"])
-    basis: Literal["weights", "layers"] | None = Field(None, description=MEANINGS["basis"])
-    polish: Literal["auto", "none"] | None = Field(None, description=MEANINGS["polish"])
-    weights: WeightsSection | None = Field(None, description=MEANINGS["weights"])
-    seed: Annotated[
-        int, BeforeValidator(_whole), Field(ge=0, lt=2**63), Kind("a whole number, 0 or more")
-    ] = Field(0, description=MEANINGS["seed"])
-    precision: Literal["float32", "float64"] | None = Field(None, description=MEANINGS["precision"])
-    device: Name = Field("auto", description=MEANINGS["device"])
-    max_memory: MemorySize | None = Field(
-        None,
-        description=MEANINGS["max_memory"],
-        json_schema_extra={"default": "half of what is free"},
+        description="a formula in axes and constants for the field, from which the fit through the "
+        "solver starts where the initial state is not known; bases and networks start from data",
+        json_schema_extra={"default": "zero"},
     )
 
 
@@ -517,6 +182,9 @@ class ExperimentSection(Section):
     )
     constants: dict[str, NumberOrFormula] = Field(
         default_factory=dict, description="constants of its own"
+    )
+    inputs: dict[str, InputSection] = Field(
+        default_factory=dict, description="tables of its own, under the same names in all"
     )
     conditions: list[ConditionSection] = Field(
         default_factory=list, description="conditions beside the common ones"
@@ -553,12 +221,22 @@ class ProblemFile(Section):
     geometry: GeometrySection | None = Field(
         None, description="where the domain is no box but a part of it, see below"
     )
-    unknowns: Annotated[list[Name], Field(min_length=1), Kind("a list of names, such as [u]")] = (
-        Field(description="the fields to find")
-    )
+    unknowns: Annotated[
+        Annotated[list[Name], Field(min_length=1), Tag(LISTED)]
+        | Annotated[dict[str, FieldSection], Field(min_length=1), Tag(MAPPED)],
+        Discriminator(lambda value: MAPPED if isinstance(value, dict) else LISTED),
+        Kind("a list of names, such as [u], or a mapping of them"),
+    ] = Field(description="the fields to find; as a mapping with what is known of each, see below")
     constants: dict[str, NumberOrFormula] = Field(
         default_factory=dict,
         description="known numbers, or formulas in `pi` and constants stated before",
+    )
+    time: TimeSection | None = Field(
+        None, description="from when on `t` counts, where data files write dates, see below"
+    )
+    inputs: dict[str, InputSection] = Field(
+        default_factory=dict,
+        description="known functions given as tables, such as logged weather, see below",
     )
     estimate: dict[str, EstimateSection] = Field(
         default_factory=dict, description="coefficients to infer with the fields, see below"
@@ -637,3 +315,32 @@ def describe(annotation: Any, metadata: tuple[Any, ...] = ()) -> str:
     if origin is list:
         return f"a list, each item {describe(arguments[0])}"
     return "a mapping"
+
+
+__all__ = [
+    "LISTED",
+    "MAPPED",
+    "BallSection",
+    "ConditionSection",
+    "EllipseSection",
+    "EstimateSection",
+    "FieldSection",
+    "Formula",
+    "GeometrySection",
+    "InputSection",
+    "MeanSection",
+    "NetworkSection",
+    "NoiseSection",
+    "ObservationSection",
+    "PartSection",
+    "ProblemFile",
+    "Section",
+    "ShapeSection",
+    "SolveSection",
+    "TimeSection",
+    "TruthSection",
+    "WeightsSection",
+    "alternatives",
+    "describe",
+    "section_of",
+]

@@ -18,6 +18,9 @@ from pinngate.errors import ExpressionError, InputError, Span, nearest
 from pinngate.expression import (
     CONSTANTS,
     FUNCTIONS,
+    PAIRED,
+    RESERVED,
+    Applied,
     Call,
     Expression,
     Number,
@@ -26,22 +29,23 @@ from pinngate.expression import (
     operands,
     parse,
     parse_equation,
+    with_tables,
 )
 from pinngate.statement.brackets import Brackets
 from pinngate.statement.checks.data_files import data_file
 from pinngate.statement.checks.source import Place, Source
 from pinngate.statement.checks.undefined_parts import refuse_undefined
-from pinngate.statement.components import Flux, Plane
+from pinngate.statement.components import Flux
 from pinngate.statement.derivatives import (
     MAX_ORDER,
     Derivative,
     canonical,
     parse_derivative,
 )
+from pinngate.tables.clock import Clock
 
 AXES = ("x", "y", "z", "t")
 DERIVED, EVENT = "a derived quantity", "an event"
-ROUNDING = 1e-12  # of the length of an axis: a bound typed with the digits of a double is the bound
 
 _TYPED = {
     "π": "pi",
@@ -74,11 +78,20 @@ class Scope:
     files: dict[Path, Span] = field(default_factory=dict)
     functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     fluxes: list[Flux] = field(default_factory=list)
+    inputs: dict[str, Applied] = field(default_factory=dict)
+    clock: Clock | None = None
+    sizes: dict[str, float] = field(default_factory=dict)
+    guesses: dict[str, Expression] = field(default_factory=dict)
 
     @property
     def outputs(self) -> tuple[str, ...]:
         """The unknowns, then the coefficients that are fields."""
         return (*self.unknowns, *self.over)
+
+    def unknown_place(self, name: str, index: int) -> Place:
+        """Return where an unknown is stated, in a list or in a mapping."""
+        is_mapped = isinstance(self.source.tree["unknowns"], dict)
+        return ("unknowns", name if is_mapped else index)
 
     def declare(self, name: str, kind: str, place: Place) -> None:
         """Enter a name, once.
@@ -116,9 +129,9 @@ class Scope:
         for name, kind in self.declared.items():
             derivative = parse_derivative(name, self.outputs, self.axes)
             if derivative is not None and derivative.order > 0:
-                place: Place = ("constants", name)
+                place: Place = ("inputs" if name in self.inputs else "constants", name)
                 if kind == "an unknown":
-                    place = ("unknowns", self.unknowns.index(name))
+                    place = self.unknown_place(name, self.unknowns.index(name))
                 elif name in self.over or name in self.coefficients:
                     place = ("estimate", name)
                 raise InputError(
@@ -193,36 +206,6 @@ class Scope:
                 "the expression has no finite real value", span=self.source.span(place)
             ) from None
 
-    def plane(self, text: str, place: Place) -> Plane:
-        """Read ``axis = value``."""
-        left, equals, right = text.partition("=")
-        axis = left.strip()
-        if not equals or "=" in right or not axis.isidentifier() or not right.strip():
-            raise InputError(
-                f"'{text}' is not a plane",
-                span=self.source.span(place),
-                expected="one axis and its value, such as x = 0",
-            )
-        if axis not in self.axes:
-            raise InputError(
-                f"the domain has no axis '{axis}'",
-                span=self.source.within(place, text.index(axis), len(axis)),
-                expected=f"the domain has the axes {', '.join(self.axes)}",
-            )
-        offset = len(left) + 1
-        value = self.number(" " * offset + right, place, "'where'")
-        low, high = self.domain[axis]
-        for bound in (low, high):
-            if abs(value - bound) <= ROUNDING * (high - low):
-                value = bound
-        if not low <= value <= high:
-            raise InputError(
-                f"{axis} = {value:g} is outside the domain",
-                span=self.source.within(place, offset, len(right)),
-                expected=f"{axis} goes from {low:g} to {high:g}",
-            )
-        return Plane(axis, value)
-
     def check_names(
         self, expression: Expression, place: Place, context: str, allowed: Iterable[str], known: str
     ) -> None:
@@ -233,7 +216,7 @@ class Scope:
                 continue
             listed = ", ".join([*allowed, *CONSTANTS])
             expected, hint = f"{known} are {listed}", nearest(name, allowed)
-            if name in FUNCTIONS or name in self.functions:
+            if name in (*FUNCTIONS, *PAIRED) or name in self.functions:
                 expected, hint = f"{name} is a function: {name}(...)", ""
             elif name in AXES and name not in self.axes:
                 expected = f"the domain has the axes {', '.join(self.axes)}"
@@ -258,11 +241,11 @@ class Scope:
             InputError: it does not parse, names what is not declared, or a derivative of an order
                 above four or of a step, or holds no field at all.
         """
-        typed = self._parsed(text, place, is_equation=True)
+        typed = with_tables(self._parsed(text, place, is_equation=True), self.inputs)
         self._check_brackets(typed, place)
         further = tuple(further)
         expression, fluxes = _expanded(self, typed, place, context, further)
-        others = [*self.axes, *self.constants, *self.coefficients, *further]
+        others = [*self.axes, *self.constants, *self.coefficients, *self.inputs, *further]
         has_field = context in (DERIVED, EVENT)  # they may be of coefficients alone
         is_solved = partial(parse_derivative, unknowns=fluxes, axes=self.axes)
         found = {n: k for n, k in names(expression).items() if not is_solved(n)} | names(typed)
@@ -332,7 +315,7 @@ class Scope:
     ) -> InputError:
         stem, _, letters = name.rpartition("_")
         axes = f"the domain has the axes {', '.join(self.axes)}"
-        if name in FUNCTIONS or name in self.functions:
+        if name in (*FUNCTIONS, *PAIRED) or name in self.functions:
             expected, hint = f"{name} is a function: {name}(...)", ""
         elif stem in self.outputs and letters:
             expected, hint = axes, _nearest_derivative(stem, letters, self.axes)
@@ -383,6 +366,6 @@ def _nearest_derivative(stem: str, letters: str, axes: tuple[str, ...]) -> str:
 
 
 def _built_in(name: str) -> str | None:
-    if name in FUNCTIONS:
+    if name in RESERVED:
         return "a function"
     return "the constant pi" if name in CONSTANTS else None

@@ -13,6 +13,8 @@ from pydantic import ValidationError
 
 from pinngate.errors import InputError, nearest
 from pinngate.statement.checks.schema import (
+    LISTED,
+    MAPPED,
     Formula,
     ProblemFile,
     Section,
@@ -30,7 +32,7 @@ def _expected(place: Place) -> tuple[Any, tuple[Any, ...]]:
     metadata: tuple[Any, ...] = ()
     for step in place:
         while True:
-            annotation = next(o for o in alternatives(annotation) if o is not type(None))
+            annotation = _fitting(annotation, step)
             if get_origin(annotation) is not Annotated:
                 break
             annotation = get_args(annotation)[0]
@@ -43,6 +45,17 @@ def _expected(place: Place) -> tuple[Any, tuple[Any, ...]]:
         else:
             annotation = get_args(annotation)[-1]
     return annotation, metadata
+
+
+def _fitting(annotation: Any, step: str | int) -> Any:
+    """Return the alternative that a step goes into: a list by number, a mapping by name."""
+    options = [o for o in alternatives(annotation) if o is not type(None)]
+    wanted = list if isinstance(step, int) else dict
+
+    def bare(option: Any) -> Any:
+        return get_args(option)[0] if get_origin(option) is Annotated else option
+
+    return next((o for o in options if get_origin(bare(o)) is wanted), options[0])
 
 
 def shown(value: Any) -> str:
@@ -86,6 +99,8 @@ def validate(source: Source) -> ProblemFile:
         return ProblemFile.model_validate(source.tree)
     except ValidationError as error:
         details = error.errors(include_url=False)
+    for detail in details:
+        detail["loc"] = tuple(step for step in detail["loc"] if step not in (LISTED, MAPPED))
     misspelt = {d["loc"][:-1] for d in details if d["type"] == "extra_forbidden"}
     faults = [
         d

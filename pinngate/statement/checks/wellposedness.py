@@ -15,7 +15,7 @@ from itertools import combinations
 from pinngate.errors import InputError
 from pinngate.expression import names
 from pinngate.statement.checks.source import Source
-from pinngate.statement.components import BoundaryPart, Condition, Equation, Statement
+from pinngate.statement.components import BoundaryPart, Condition, Equation, Statement, Window
 from pinngate.statement.derivatives import parse_derivative
 
 MAX_SYSTEM = 12  # pairings are counted over subsets, 2^n of them
@@ -82,12 +82,15 @@ def given_conditions(
     """Count the conditions along each axis; a periodic axis has all that it needs.
 
     A condition on a part of a curved boundary closes both ends of every space axis, as far as can
-    be told without looking at how much of the boundary the parts cover.
+    be told without looking at how much of the boundary the parts cover; windows of one side count
+    as one condition on it.
     """
+    windows = [c.where for c in conditions if isinstance(c.where, Window)]
     around = 2 * sum(isinstance(condition.where, BoundaryPart) for condition in conditions)
     return {
         axis: max(
             sum(condition.where.axis == axis for condition in conditions)
+            + len({w.plane for w in windows if w.plane.axis == axis})
             + (around if axis != "t" else 0),
             count if axis in periodic else 0,
         )

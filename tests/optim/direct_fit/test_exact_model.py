@@ -217,3 +217,47 @@ def test_open_ends_and_orders() -> None:
     assert form.open_ends == (False, True)
     assert form.is_linear
     assert not form.is_quasilinear
+
+
+def test_steps_end_at_the_knots_of_a_table() -> None:
+    # u' = f - u with f held between knots: u goes to each value exponentially
+    knots, values = np.arange(11.0), np.array([1, 3, 3, 0, 2, 5, 5, 5, 1, 0, 4.0])
+    room = pinngate.Problem(
+        domain={"t": [0, 11]},
+        unknowns=["u"],
+        inputs={"f": pinngate.Input(t=knots, values=values, interpolation="step")},
+        equations=["u_t = f - u"],
+        conditions=["u = 0 at t = 0"],
+        observations=[pinngate.Observations("u", [[0.5]], [1.0])],
+    )
+    model = model_of(room)
+    theta, solution = solved(model, 11, 1e-8)
+    ends = solution.march.ends
+    jumps = knots[1:][np.diff(values) != 0]
+    assert all(np.abs(ends - knot).min() < 1e-9 for knot in jumps)
+    assert solution.march.num_steps < 40 * len(knots)
+    exact, places, at = 0.0, np.arange(1.0, 12.0), []
+    for value in values:
+        exact = value + (exact - value) * np.exp(-1)
+        at.append(exact)
+    found = model.fields(solution, theta, places[:, None])[0][:, 0]
+    assert found == pytest.approx(at, abs=1e-7)
+
+
+def test_conditions_in_windows_change_what_holds_at_an_end() -> None:
+    rod = problem(
+        equations=["u_t = u_xx"],
+        conditions=[
+            "u = 0 at t = 0",
+            "u = 1 at x = 0 and t < 0.5",
+            "u_x = 0 at x = 0 and t > 0.5",
+            "u_x = 0 at x = 1",
+        ],
+    )
+    model = model_of(rod)
+    theta, solution = solved(model, 81)
+    at = np.array([[0.0, 0.25], [0.0, 0.75], [1.0, 0.99], [0.0, 0.99]])
+    found = model.fields(solution, theta, at)[0][:, 0]
+    assert found[0] == pytest.approx(1)
+    assert found[1] < 1  # closed on both sides, the rod keeps its heat and evens it out
+    assert found[3] == pytest.approx(found[2], abs=0.02)

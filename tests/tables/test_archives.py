@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pinngate.data import archives
-from pinngate.data.archives import read_arrays
-from pinngate.data.tables import read_columns
 from pinngate.errors import DataError
+from pinngate.tables import archives
+from pinngate.tables.archives import read_arrays
+from pinngate.tables.named_columns import read_columns
 
 
 def header(text: str) -> bytes:
