@@ -7,7 +7,7 @@ The run folder keeps this text, so that running it again gives the same numbers:
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -106,15 +106,13 @@ def dumps(problem: Problem, *, files: DataNames | None = None) -> str:
 
 def _tree(problem: Problem, names: DataNames) -> dict[str, Any]:
     """Return the keys of a problem file in their order; optional ones where they say something."""
-    estimated: list[Coefficient | CoefficientField] = list(problem.coefficients)
-    estimated += problem.coefficient_fields
     optional = {
         **{key: getattr(problem, key) for key in ("title", "description", "source")},
         "geometry": _geometry(problem.geometry, problem.space_axes),
         "constants": _Line(problem.constants),
         "time": _time(problem.clock),
         "inputs": {given.name: _input(given, names) for given in problem.inputs},
-        "estimate": {c.name: _coefficient(c) for c in estimated},
+        "estimate": _estimated(problem, {}),
         "units": _Line(problem.units),
         "events": [_event(event) for event in problem.events],
         "derived": {item.name: item.text for item in problem.derived},
@@ -142,53 +140,60 @@ def _tree(problem: Problem, names: DataNames) -> dict[str, Any]:
 
 
 def _experiments(problem: Problem, names: DataNames) -> dict[str, Any]:
-    """Return the keys of several experiments: each with all that is its own or may be."""
-    stated = problem.experiments
-    first = next(iter(stated.values()))
-    common = {
-        name: value
-        for name, value in first.constants.items()
-        if all(s.constants.get(name) == value for s in stated.values())
-    }
-    estimate: dict[str, _Line] = {}
-    estimated: list[Coefficient | CoefficientField] = list(first.coefficients)
-    estimated += first.coefficient_fields
-    for coefficient in estimated:
-        values = dict(_coefficient(coefficient))
-        if coefficient.name in problem.each:
-            values["each"] = {"spread": True} if problem.each[coefficient.name] else True
-        estimate[coefficient.name] = _Line(values)
-    listed = []
+    """Return the keys of several experiments: what all have, and each with what may be its own."""
+    first = next(iter(problem.experiments.values()))
     observed = iter(problem.observations)
-    for name, one in stated.items():
-        own: dict[str, Any] = {"name": name}
-        if one.domain != problem.domain:
-            own["domain"] = _Line(one.domain)
-        own["constants"] = _Line({n: v for n, v in one.constants.items() if n not in common})
-        if problem.inputs != first.inputs:
-            whole = {i.name: i for i in problem.inputs}
-            tables = {i.name: whole[of_experiment(i.name, name)] for i in one.inputs}
-            own["inputs"] = {n: _input(given, names) for n, given in tables.items()}
-        own["conditions"] = [_condition(c) for c in one.conditions]
-        own["events"] = [_event(event) for event in one.events]
-        own["observations"] = [
-            _observations(_with_data_of(o, next(observed)), names) for o in one.observations
-        ]
-        listed.append({key: value for key, value in own.items() if value})
+    own = [_experiment(problem, name, observed, names) for name in problem.experiments]
     return {
         "unknowns": _unknowns(first),
         "equations": [equation.text for equation in first.equations],
         "conditions": [_Line(periodic=axis) for axis in problem.periodic],
         "observations": [],
         "events": [],
-        "constants": _Line(common),
+        "constants": _Line(_common(problem.constants, first.constants)),
         "inputs": {i.name: _input(i, names) for i in first.inputs if i in problem.inputs},
-        "estimate": estimate,
+        "estimate": _estimated(first, problem.each),
         "units": _Line(first.units),
         "derived": {item.name: item.text for item in first.derived},
         "truth": _truth(first.truth, names),
-        "experiments": listed,
+        "experiments": own,
     }
+
+
+def _common(whole: Mapping[str, float], one: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in one.items() if name in whole}
+
+
+def _estimated(stated: Statement, each: Mapping[str, bool]) -> dict[str, _Line]:
+    """Return the entries of all coefficients; `each` as `Statement` has it."""
+    listed: list[Coefficient | CoefficientField] = list(stated.coefficients)
+    listed += stated.coefficient_fields
+    found = {c.name: _coefficient(c) for c in listed}
+    for name, has_spread in each.items():
+        found[name]["each"] = {"spread": True} if has_spread else True
+    return found
+
+
+def _experiment(
+    problem: Problem, name: str, observed: Iterator[StatedObservations], names: DataNames
+) -> dict[str, Any]:
+    """Return one experiment; `observed` yields the observations of the whole in their order."""
+    one = problem.experiments[name]
+    tables = {i.name: i for i in problem.inputs}
+    renamed = {i.name: tables.get(of_experiment(i.name, name)) for i in one.inputs}
+    constants = {n: v for n, v in one.constants.items() if n not in problem.constants}
+    own = {
+        "name": name,
+        "domain": _Line(one.domain if one.domain != problem.domain else {}),
+        "constants": _Line(constants),
+        "inputs": {n: _input(given, names) for n, given in renamed.items() if given is not None},
+        "conditions": [_condition(c) for c in one.conditions],
+        "events": [_event(event) for event in one.events],
+        "observations": [
+            _observations(_with_data_of(o, next(observed)), names) for o in one.observations
+        ],
+    }
+    return {key: value for key, value in own.items() if value}
 
 
 def _with_data_of(stated: StatedObservations, whole: StatedObservations) -> StatedObservations:

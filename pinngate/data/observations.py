@@ -237,22 +237,26 @@ def under_noise(made: ObservationSet, noise: Noise | None) -> ObservationSet:
         return made
     if noise.kind != "proportional":
         _refuse_not_positive(made.values, noise.kind, made.name)
-    if noise.kind != "log-normal":
-        known = None if made.clean is not None else noise.relative
-        return replace(made, std=None, law=NoiseLaw.of(noise.kind, made.values, known))
+    if noise.kind == "log-normal":
+        return _logarithm_of(made, noise.factor)
+    known = None if made.clean is not None else noise.relative
+    return replace(made, std=None, law=NoiseLaw.of(noise.kind, made.values, known))
+
+
+def _logarithm_of(made: ObservationSet, factor: float | None) -> ObservationSet:
+    """Return a set of logarithms; the size of synthetic noise is not told."""
     if made.mean is not None:
         raise DataError(
             f"{made.name}: the noise of a mean is log-normal",
             expected="noise of the kind proportional, which is alike where it is small",
         )
-    is_told = made.clean is None and noise.factor is not None
-    std = np.full(len(made.values), math.log(noise.factor or 1.0)) if is_told else None
+    is_told = made.clean is None and factor is not None
     return replace(
         made,
         of=f"log({made.of})",
         values=np.log(made.values),
         clean=None if made.clean is None else np.log(made.clean),
-        std=std,
+        std=np.full(len(made.values), math.log(factor or 1.0)) if is_told else None,
         quantity=Call("log", made.expression),
         before_log=made,
     )

@@ -127,22 +127,8 @@ def _of_coefficients(session: Session, posterior: Uncertainty | None, derived: D
 def _of_fields(
     session: Session, posterior: Uncertainty | None, derived: Derived, solution: dict[str, Array]
 ) -> Any:
-    problem, network = session.problem, session.stepper.network
-    places = places_of(problem, derived)
-    if posterior is None:
-        value, _, _ = _reduced(session, network, derived, places)
-        std = quantile = None
-    else:
-        parts = []
-        for member in posterior.members_at(network):
-            own, by_weight, by_coefficient = _reduced(session, member.network, derived, places)
-            variance = member.posterior.variance_of(by_weight, by_coefficient).cpu().numpy()
-            parts.append((member.share, own, variance))
-        value = np.sum([share * own for share, own, _ in parts], axis=0)
-        spread = [share * (v + (own - value) ** 2) for share, own, v in parts]
-        std = np.sqrt(np.sum(spread, axis=0))
-        quantile = posterior.members_at(network)[0].posterior.quantile
-    truth = _truth(session, derived, places)
+    places = places_of(session.problem, derived)
+    value, std, quantile = _with_deviations(session, posterior, derived, places)
     if places.free:
         shape = [len(c) for c in places.free.values()]
         solution[derived.name] = value.reshape(shape)
@@ -154,46 +140,55 @@ def _of_fields(
             "range": [float(value.min()), float(value.max())],
             "half_width": None if std is None else float(quantile * std.mean()),
         }
-    estimate, width = float(value[0]), None if std is None else float(std[0])
-    ends = None
-    if width is not None and quantile is not None:
-        ends = [estimate - quantile * width, estimate + quantile * width]
-    return _entry(derived, estimate, width, ends, truth)
+    estimate, ends = float(value[0]), None
+    if std is not None:
+        half = quantile * float(std[0])
+        ends = [estimate - half, estimate + half]
+    width = None if std is None else float(std[0])
+    return _entry(derived, estimate, width, ends, _truth(session, derived, places))
+
+
+def _with_deviations(
+    session: Session, posterior: Uncertainty | None, derived: Derived, places: Places
+) -> tuple[Array, Array | None, float]:
+    """Return the quantity at its free places, its deviations and their quantile.
+
+    Of a mean of networks: the mean, and the variance within them and between.
+    """
+    network = session.stepper.network
+    if posterior is None:
+        return _reduced(session, network, derived, places)[0], None, 0.0
+    parts = []
+    for member in posterior.members_at(network):
+        own, by_weight, by_coefficient = _reduced(session, member.network, derived, places)
+        variance = member.posterior.variance_of(by_weight, by_coefficient).cpu().numpy()
+        parts.append((member.share, own, variance))
+    value = np.sum([share * own for share, own, _ in parts], axis=0)
+    spread = [share * (v + (own - value) ** 2) for share, own, v in parts]
+    quantile = posterior.members_at(network)[0].posterior.quantile
+    return value, np.sqrt(np.sum(spread, axis=0)), quantile
 
 
 def places_of(problem: Problem, derived: Derived) -> Places:
     """Return the places of a quantity: a grid of its free axes, and one of those reduced over."""
     count = GRID_POINTS[len(problem.axes)]
     fixed = {plane.axis: plane.value for plane in derived.at}
-    free = {
-        axis: np.linspace(low, high, count)
-        for axis, (low, high) in problem.domain.items()
-        if axis not in fixed and axis not in derived.over
-    }
-    over = {axis: np.linspace(*problem.domain[axis], count) for axis in derived.over}
-    ends = {axis: np.ones(count) for axis in over}
-    for one in ends.values():
-        one[[0, -1]] = 0.5  # the trapezoidal rule
+    coordinates = {axis: np.linspace(*bounds, count) for axis, bounds in problem.domain.items()}
+    free = {a: c for a, c in coordinates.items() if a not in fixed and a not in derived.over}
+    rule = np.ones(count)
+    rule[[0, -1]] = 0.5  # trapezoidal
     outer = _mesh(list(free.values()))
-    inner = _mesh(list(over.values()))
-    weights = np.prod(_mesh(list(ends.values())), axis=1)
+    inner = _mesh([coordinates[axis] for axis in derived.over])
+    rules = np.prod(_mesh([rule for _ in derived.over]), axis=1)
     columns = dict(zip(free, np.repeat(outer, len(inner), axis=0).T, strict=True))
-    columns |= dict(zip(over, np.tile(inner, (len(outer), 1)).T, strict=True))
-    size = len(outer) * len(inner)
-    points = np.column_stack(
-        [columns[a] if a in columns else np.full(size, fixed[a]) for a in problem.axes]
-    )
+    columns |= dict(zip(derived.over, np.tile(inner, (len(outer), 1)).T, strict=True))
+    columns |= {axis: np.full(len(outer) * len(inner), value) for axis, value in fixed.items()}
+    points = np.column_stack([columns[axis] for axis in problem.axes])
     inside = Region(problem).inside(points).reshape(len(outer), len(inner)).any(axis=0)
-    weights = np.where(inside, weights, 0.0)
-    share = weights.sum() / max(1e-300, np.prod(_mesh(list(ends.values())), axis=1).sum())
-    lengths = [high - low for a, (low, high) in problem.domain.items() if a in over]
-    return Places(
-        (len(outer), len(inner)),
-        points,
-        weights / weights.sum(),
-        float(share * np.prod(lengths)),
-        free,
-    )
+    weights = np.where(inside, rules, 0.0)
+    whole = np.prod([np.ptp(coordinates[axis]) for axis in derived.over])
+    extent = float(whole * weights.sum() / rules.sum())
+    return Places((len(outer), len(inner)), points, weights / weights.sum(), extent, free)
 
 
 def _mesh(axes: list[Array]) -> Array:

@@ -84,20 +84,32 @@ def coefficient_metrics(
 ) -> dict[str, dict[str, Any]]:
     """Return the entries of every estimated coefficient."""
     truths = problem.true_coefficients()
-    found: dict[str, dict[str, Any]] = {}
-    for name, estimate in estimates.items():
-        interval = None if intervals is None else intervals[name]
-        ends = None if interval is None else [interval.lower, interval.upper]
-        if ends is not None and not np.isfinite(ends).all():
-            ends = None  # the data do not bound it, and JSON knows no infinity
-        truth = truths.get(name)
-        found[name] = {
-            "estimate": estimate,
-            "std": None if interval is None or not np.isfinite(interval.std) else interval.std,
-            "interval_95": ends,
-            "truth": truth,
-            "relative_error": None if not truth else abs(estimate - truth) / abs(truth),
-        }
+    found = {
+        name: _coefficient_entry(
+            estimate, None if intervals is None else intervals[name], truths.get(name)
+        )
+        for name, estimate in estimates.items()
+    }
+    return _with_priors(problem, found)
+
+
+def _coefficient_entry(
+    estimate: float, interval: CoefficientInterval | None, truth: float | None
+) -> dict[str, Any]:
+    ends = None if interval is None else [interval.lower, interval.upper]
+    if ends is not None and not np.isfinite(ends).all():
+        ends = None  # the data do not bound it, and JSON knows no infinity
+    return {
+        "estimate": estimate,
+        "std": None if interval is None or not np.isfinite(interval.std) else interval.std,
+        "interval_95": ends,
+        "truth": truth,
+        "relative_error": None if not truth else abs(estimate - truth) / abs(truth),
+    }
+
+
+def _with_priors(problem: Problem, found: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the entries with what priors have brought to them."""
     for coefficient in problem.coefficients:
         if coefficient.prior is not None:
             entry = found[coefficient.name]

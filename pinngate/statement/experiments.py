@@ -9,9 +9,10 @@ is, all data tell together. Above `components`; everything downstream knows one 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from pinngate.errors import InputError
 from pinngate.expression import Expression, Name, names, substitute
@@ -98,6 +99,8 @@ class _Names:
 
     def input(self, stated: Input) -> Input:
         """Return a table of this experiment under its name in the whole."""
+        if stated.name not in self.own:
+            return stated
         return replace(stated, name=self.of(stated.name), file=self._file(stated.file))
 
     def _file(self, file: Path | InMemoryTable) -> Path | InMemoryTable:
@@ -118,47 +121,22 @@ def combined(experiments: Mapping[str, Statement], each: Mapping[str, bool]) -> 
         InputError: their domains differ in more than where time ends.
     """
     first = next(iter(experiments.values()))
-    shared = {
-        name: value
-        for name, value in first.constants.items()
-        if all(s.constants.get(name) == value for s in experiments.values())
-    }
-    given = {name: statement.inputs for name, statement in experiments.items()}
-    is_common = all(inputs == first.inputs for inputs in given.values())
-    differing = set() if is_common else {i.name for i in first.inputs}
-    differing |= first.constants.keys() - shared.keys()
-    own = frozenset({*first.solved_fields, *each, *differing})
+    own = frozenset({*first.solved_fields, *each, *_differing(list(experiments.values()))})
     parts = [_Names(name, statement, own) for name, statement in experiments.items()]
-    constants = dict(shared)
-    for part in parts:
-        values = part.statement.constants.items()
-        constants |= {part.of(n): v for n, v in values if n not in shared}
     coefficients, spreads = _coefficients(first, parts, each)
     return replace(
         first,
         domain=_domain(list(experiments.values())),
         unknowns=tuple(part.of(u) for part in parts for u in first.unknowns),
-        equations=tuple(_equation(part, e) for part in parts for e in part.statement.equations),
-        conditions=tuple(_condition(part, c) for part in parts for c in part.statement.conditions),
-        events=tuple(_event(part, e) for part in parts for e in part.statement.events),
-        observations=tuple(
-            part.observations(o) for part in parts for o in part.statement.observations
-        ),
-        fluxes=tuple(
-            Flux(part.of(f.name), part.renamed(f.inside))
-            for part in parts
-            for f in part.statement.fluxes
-        ),
-        constants=constants,
-        inputs=first.inputs
-        if is_common
-        else tuple(part.input(i) for part in parts for i in part.statement.inputs),
-        sizes={part.of(u): size for part in parts for u, size in part.statement.sizes.items()},
-        guesses={
-            part.of(u): part.renamed(guess)
-            for part in parts
-            for u, guess in part.statement.guesses.items()
-        },
+        equations=_of_all(parts, "equations", _equation),
+        conditions=_of_all(parts, "conditions", _condition),
+        events=_of_all(parts, "events", _event),
+        observations=_of_all(parts, "observations", _Names.observations),
+        fluxes=_of_all(parts, "fluxes", _flux),
+        inputs=tuple(dict.fromkeys(_of_all(parts, "inputs", _Names.input))),
+        constants=_mapped(parts, "constants", _same),
+        sizes=_mapped(parts, "sizes", _same),
+        guesses=_mapped(parts, "guesses", _Names.renamed),
         coefficients=coefficients,
         spreads=spreads,
         truth=_truth(parts),
@@ -167,6 +145,40 @@ def combined(experiments: Mapping[str, Statement], each: Mapping[str, bool]) -> 
         experiments=dict(experiments),
         each=dict(each),
     )
+
+
+def _differing(statements: Sequence[Statement]) -> set[str]:
+    """Return the names of constants and inputs that are not the same in all experiments."""
+    first = statements[0]
+    constants = {
+        name
+        for name, value in first.constants.items()
+        if any(s.constants.get(name) != value for s in statements)
+    }
+    tables = {i.name for i in first.inputs if any(i not in s.inputs for s in statements)}
+    return constants | tables
+
+
+def _of_all(parts: Sequence[_Names], kind: str, change: Callable[[_Names, Any], Any]) -> Any:
+    """Return what is listed under a key of each experiment, in the names of the whole."""
+    return tuple(change(part, item) for part in parts for item in getattr(part.statement, kind))
+
+
+def _mapped(parts: Sequence[_Names], kind: str, change: Callable[[_Names, Any], Any]) -> Any:
+    """Return the same of what is mapped under a key."""
+    return {
+        part.of(name): change(part, value)
+        for part in parts
+        for name, value in getattr(part.statement, kind).items()
+    }
+
+
+def _same(_: _Names, value: Any) -> Any:
+    return value
+
+
+def _flux(part: _Names, stated: Flux) -> Flux:
+    return Flux(part.of(stated.name), part.renamed(stated.inside))
 
 
 def _domain(statements: Sequence[Statement]) -> dict[str, tuple[float, float]]:

@@ -69,18 +69,28 @@ class NoiseScales:
     def follow(self, residual: Array, leverage: Array | None = None) -> None:
         """Take the root mean square of residuals (n,), freed of what the fit took from them."""
         for part, data, least in zip(self.parts, self.sets, self._least, strict=True):
-            if data.std is not None or data.group:
-                continue
-            shape = 1.0 if data.law is None else data.law.shape(data.values + residual[part])
-            if data.law is not None and data.law.factor is not None:
-                self.values[part] = data.law.factor * shape
-                continue
-            r = residual[part] / shape
-            taken = 0.0 if leverage is None else float(leverage[part].sum())
-            count = max(int(self.active[part].sum()) - taken, 1.0)
-            self.values[part] = shape * max(float(np.sqrt(np.square(r).sum() / count)), least)
+            if data.std is None and not data.group:
+                self._follow_set(part, data, least, residual, leverage)
         for group in dict.fromkeys(data.group for data in self.sets if data.group):
             self._follow_group(group, residual, leverage)
+
+    def _follow_set(
+        self,
+        part: slice,
+        data: ObservationSet,
+        least: float,
+        residual: Array,
+        leverage: Array | None,
+    ) -> None:
+        """Take the root mean square of the residuals of one set, each over the noise's shape."""
+        shape = 1.0 if data.law is None else data.law.shape(data.values + residual[part])
+        if data.law is not None and data.law.factor is not None:
+            self.values[part] = data.law.factor * shape
+            return
+        r = residual[part] / shape
+        taken = 0.0 if leverage is None else float(leverage[part].sum())
+        count = max(int(self.active[part].sum()) - taken, 1.0)
+        self.values[part] = shape * max(float(np.sqrt(np.square(r).sum() / count)), least)
 
     @property
     def has_components(self) -> bool:
@@ -93,19 +103,16 @@ class NoiseScales:
         Of a spread it is the fixed point of its restricted likelihood (D. A. Harville, J. Amer.
         Statist. Assoc. 72, 1977, 320-338).
         """
-        both = zip(self.parts, self.sets, self._least, strict=True)
-        own = [(part, data, least) for part, data, least in both if data.group == group]
-        is_spread = own[0][1].is_prior
+        chosen = [k for k, data in enumerate(self.sets) if data.group == group]
+        is_spread = self.sets[chosen[0]].is_prior
         if is_spread and leverage is None:
             return
-        parts = [part for part, _, _ in own]
-        square = sum(float(np.square(residual[part]).sum()) for part in parts)
-        count = float(sum(int(self.active[part].sum()) for part in parts))
-        free = count - sum(0.0 if leverage is None else float(leverage[p].sum()) for p in parts)
-        least = LEAST_SPREAD if is_spread else max(least for _, _, least in own)
-        size = max(np.sqrt(square / max(free, np.finfo(float).eps * count)), least)
-        for part in parts:
-            self.values[part] = size
+        rows = np.concatenate([np.arange(len(residual))[self.parts[k]] for k in chosen])
+        taken = 0.0 if leverage is None else float(leverage[rows].sum())
+        count = float(self.active[rows].sum())
+        free = max(count - taken, np.finfo(float).eps * count)
+        least = LEAST_SPREAD if is_spread else max(self._least[k] for k in chosen)
+        self.values[rows] = max(np.sqrt(np.square(residual[rows]).sum() / free), least)
 
 
 class LevenbergMarquardt:

@@ -100,21 +100,22 @@ def _prior(
             span=scope.source.key((*inner, "median")),
             expected="'positive: true' beside it, or a prior with mean and std",
         )
-    for key, number, least in zip(given, (middle, size), _least(is_of_logarithm), strict=True):
-        if number <= least:
-            raise InputError(
-                f"'{key}' of the prior is {number:g}",
-                span=scope.source.span((*inner, key)),
-                expected=f"more than {least:g}",
-            )
+    _refuse_below(scope, dict(zip(given, (middle, size), strict=True)), inner)
     if is_of_logarithm:
         return Prior(math.log(middle), math.log(size), is_of_logarithm=True)
     return Prior(middle, size)
 
 
-def _least(is_of_logarithm: bool) -> tuple[float, float]:
-    """Return what both numbers of a prior have to exceed."""
-    return (0.0, 1.0) if is_of_logarithm else (-math.inf, 0.0)
+def _refuse_below(scope: Scope, numbers: Mapping[str, float], place: Place) -> None:
+    """Refuse what is not positive where it has to be, and a factor of one or less."""
+    least = {"std": 0.0, "median": 0.0, "factor": 1.0}
+    for key, number in numbers.items():
+        if key in least and number <= least[key]:
+            raise InputError(
+                f"'{key}' of the prior is {number:g}",
+                span=scope.source.span((*place, key)),
+                expected=f"more than {least[key]:g}",
+            )
 
 
 def _refuse_prior(scope: Scope, section: EstimateSection, place: Place) -> None:

@@ -32,21 +32,7 @@ def _event(scope: Scope, section: EventSection, place: Place) -> Event:
             expected="{at: {t: 5}, add: {u: 1}} or {at: {t: [0, 6, 12]}, set: {u: 0}}, and an "
             "axis t in the domain",
         )
-    given = section.at["t"]
-    listed = given if isinstance(given, list) else [given]
-    inner: Place = (*place, "at", "t")
-    times = [
-        scope.number(value, (*inner, k) if isinstance(given, list) else inner, "a time")
-        for k, value in enumerate(listed)
-    ]
-    start, end = scope.domain["t"]
-    for k, time in enumerate(times):
-        if not start <= time < end:
-            raise InputError(
-                f"an event at t = {time:g} is outside the domain",
-                span=scope.source.span((*inner, k) if isinstance(given, list) else inner),
-                expected=f"times from {start:g} on and before {end:g}",
-            )
+    times = _times(scope, section.at["t"], (*place, "at", "t"))
     if not section.add and not section.set:
         raise InputError(
             "nothing happens at an event",
@@ -55,6 +41,22 @@ def _event(scope: Scope, section: EventSection, place: Place) -> Event:
         )
     added = _amounts(scope, section.add, (*place, "add"))
     return Event(tuple(sorted(times)), added, _amounts(scope, section.set, (*place, "set")))
+
+
+def _times(scope: Scope, given: float | str | list[float | str], place: Place) -> list[float]:
+    """Read the times of an event, one or several."""
+    start, end = scope.domain["t"]
+    found = []
+    for k, value in enumerate(given if isinstance(given, list) else [given]):
+        inner: Place = (*place, k) if isinstance(given, list) else place
+        found.append(scope.number(value, inner, "a time"))
+        if not start <= found[-1] < end:
+            raise InputError(
+                f"an event at t = {found[-1]:g} is outside the domain",
+                span=scope.source.span(inner),
+                expected=f"times from {start:g} on and before {end:g}",
+            )
+    return found
 
 
 def _amounts(

@@ -39,15 +39,9 @@ def build_noise(scope: Scope, section: NoiseSection, place: Place, *, is_measure
     sizes = SIZES[section.kind]
     _refuse_other_keys(scope, section, place)
     given = [key for key in sizes if getattr(section, key) is not None]
-    is_needed = not is_measured or section.kind == "gaussian"
-    if len(given) > 1 or (not given and sizes and is_needed):
-        found = "both" if given else "neither" if len(sizes) > 1 else "no"
-        word = " and " if given else " nor "
-        raise InputError(
-            f"noise has {found} {word.join(repr(key) for key in sizes)}",
-            span=scope.source.key(place),
-            expected=f"one size: {EXAMPLES.get(section.kind, EXAMPLES['gaussian'])}",
-        )
+    is_needed = bool(sizes) and (not is_measured or section.kind == "gaussian")
+    if len(given) > 1 or (is_needed and not given):
+        raise _wrong_size(scope, section, place, given)
     values = {}
     for key in (*sizes, *OF_OUTLIERS):
         value = getattr(section, key)
@@ -56,6 +50,18 @@ def build_noise(scope: Scope, section: NoiseSection, place: Place, *, is_measure
             values[key] = scope.number(value, inner, f"'{key}'")
             _check_range(scope, key, values[key], inner, not is_measured and key in sizes)
     return Noise(kind=section.kind, **values)
+
+
+def _wrong_size(scope: Scope, section: NoiseSection, place: Place, given: list[str]) -> InputError:
+    """Return the fault of noise with no size or with two."""
+    sizes = SIZES[section.kind]
+    found = "both" if given else "neither" if len(sizes) > 1 else "no"
+    word = " and " if given else " nor "
+    return InputError(
+        f"noise has {found} {word.join(repr(key) for key in sizes)}",
+        span=scope.source.key(place),
+        expected=f"one size: {EXAMPLES.get(section.kind, EXAMPLES['gaussian'])}",
+    )
 
 
 def _refuse_other_keys(scope: Scope, section: NoiseSection, place: Place) -> None:
