@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pinngate.data.observations import ObservationSet
 from pinngate.data.quantities import mean_nodes
 from pinngate.expression import differentiate, evaluate, names
-from pinngate.optim.direct_fit.jumps import Jumps
+from pinngate.optim.direct_fit.jumps import Jumps, jump_times
 from pinngate.optim.direct_fit.marched_states import CannotMarch, Symbol
 from pinngate.optim.direct_fit.marching_form import MarchingForm
 from pinngate.optim.direct_fit.node_density import (
@@ -96,10 +96,9 @@ class ExactModel:
         self.form, self.unknowns, self.sizes = form, unknowns, sizes
         self.problem = form.problem
         kinks = kink_places(self.problem)
+        self._jumps = jump_times(self.problem)
         start = self.problem.domain["t"][0]
-        self._jumps = sorted({t for event in self.problem.events for t in event.times})
-        stops = {*formula_kinks(self.problem)["t"], *(t for t in self._jumps if t > start)}
-        self._stops = sorted(stops)
+        self._stops = sorted({*formula_kinks(self.problem)["t"], *self._jumps} - {start})
         self._knots = knot_stops(self.problem)
         self._fixed: list[float] = list(kinks.get(form.axis or "", ()))
         self.horizon = self.problem.domain["t"][1]

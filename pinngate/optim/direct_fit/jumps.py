@@ -16,8 +16,14 @@ from numpy.typing import NDArray
 from pinngate.expression import Expression, differentiate, evaluate, names
 from pinngate.optim.direct_fit.semidiscrete import SemiDiscrete
 from pinngate.optim.direct_fit.unknowns import ParametersAt
+from pinngate.statement.problem import Problem
 
 Array = NDArray[np.float64]
+
+
+def jump_times(problem: Problem) -> list[float]:
+    """Return the times of all events, sorted."""
+    return sorted({t for event in problem.events for t in event.times})
 
 
 class Jumps:
@@ -83,4 +89,4 @@ class Jumps:
         return None if found is None else np.ravel(found)
 
 
-__all__ = ["Jumps"]
+__all__ = ["Jumps", "jump_times"]
