@@ -2,20 +2,25 @@
 
 A signal may come in the middle of a step, where half of the state is new and half is old. While a
 run trains it is noted, and the loop ends at the next boundary with a checkpoint; a second one ends
-the process at once, from the last checkpoint. Outside the loop the first one does.
+the process at once, from the last checkpoint. Outside the loop the first one does; where it comes
+while Python cleans up, which swallows exceptions, it is sent again a moment later.
 """
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType
 
 from pinngate.errors import Interrupted
 
+AGAIN = 0.02  # seconds until a signal that was swallowed is sent again
 STATUS = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 143}
 _OWN_DEFAULTS = (signal.SIG_DFL, signal.default_int_handler)
 
@@ -56,8 +61,27 @@ def noted(*, is_waiting: bool) -> Iterator[Pending]:
             present = signal.getsignal(number)
             if present in _OWN_DEFAULTS or getattr(present, "__func__", None) is Pending.met:
                 before[number] = signal.signal(number, pending.met)
+    hook = sys.unraisablehook
+    if before:
+        sys.unraisablehook = partial(_sent_again, hook)
     try:
         yield pending
     finally:
+        if before:
+            sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _sent_again(
+    otherwise: Callable[[sys.UnraisableHookArgs], object], swallowed: sys.UnraisableHookArgs
+) -> None:
+    """Send a signal again whose exception was raised where nothing can be raised."""
+    error = swallowed.exc_value
+    if not isinstance(error, Interrupted):
+        otherwise(swallowed)
+        return
+    number = signal.SIGINT if error.status == STATUS["SIGINT"] else signal.SIGTERM
+    timer = threading.Timer(AGAIN, os.kill, (os.getpid(), number))
+    timer.daemon = True
+    timer.start()

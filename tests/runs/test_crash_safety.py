@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -196,3 +197,16 @@ def test_a_fault_of_the_package_can_be_reported(finished: Path, tmp_path: Path) 
     assert "torch" in text
     with pytest.raises(InputError, match="holds no run and no traceback"):
         list(bug.lines(tmp_path))
+
+
+class _Cleaned:
+    def __del__(self) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        for _ in range(3):
+            pass
+
+
+def test_a_signal_that_cleaning_up_swallows_comes_again() -> None:
+    with pytest.raises(Interrupted), noted(is_waiting=False):
+        _Cleaned()
+        time.sleep(5)
