@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -50,10 +51,8 @@ class Worker:
     def begin(self, job: Job) -> None:
         """Give it a run."""
         self.job, self._began = job, time.monotonic()
-        try:
+        with suppress(OSError):  # it is gone, which `answer` will find
             self.connection.send(job)
-        except OSError:  # it is gone, which `answer` will find
-            pass
 
     def seconds_left(self, limit: float | None) -> float | None:
         """Return how long its run may still take, None without a limit; a start does not count."""

@@ -21,8 +21,9 @@ from pinngate.optim.direct_fit.through_solver import DirectFit
 from pinngate.optim.parts import Parts
 from pinngate.statement.options import DEFAULT_OPTIMIZER
 
-SOLVED = "nothing was observed: the equations were solved from what is stated, and a finer solver moves nothing"
-COARSE = "nothing was observed: the equations were solved from what is stated, but a finer solver still moves it"
+FROM_STATED = "nothing was observed: the equations were solved from what is stated"
+SOLVED = f"{FROM_STATED}, and a finer solver moves nothing"
+COARSE = f"{FROM_STATED}, but a finer solver still moves it"
 
 
 class Forward:
@@ -49,8 +50,8 @@ class Forward:
         except CannotMarch as error:
             raise InputError(
                 "the problem has no observations",
-                expected=f"data, by which {DEFAULT_OPTIMIZER} chooses, or an evolution that a solver "
-                f"can march from its initial state, which it cannot: {error}",
+                expected=f"data, by which {DEFAULT_OPTIMIZER} chooses, or an evolution that a "
+                f"solver can march from its initial state, which it cannot: {error}",
                 hint="state observations, or take solve.optimizer: adam, which fits a network to "
                 "equations and conditions alone",
             ) from None

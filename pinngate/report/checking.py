@@ -6,7 +6,9 @@ built, and torch is loaded only where the device has to be looked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from pinngate.data.observations import ObservationSet, collect
 from pinngate.errors import InputError
@@ -32,6 +34,43 @@ def check_lines(problem: Problem) -> Iterator[str]:
     for heading, line in _entries(problem, findings):
         yield f"  {heading if heading != last else '':<14}{line}"
         last = heading
+    refuse_wrong(findings)
+
+
+def summary(problem: Problem, findings: list[Finding]) -> dict[str, Any]:
+    """Return what there is to say of a problem as plain containers.
+
+    Args:
+        problem: the problem.
+        findings: what was found of the truth is added; see `refuse_wrong`.
+
+    Returns:
+        ``name``, ``title``, under ``said`` the lines by heading, and under ``truth`` an entry for
+        each equation and condition.
+
+    Raises:
+        InputError: it could not be run.
+    """
+    said: dict[str, list[str]] = {}
+    for heading, line in _entries(problem, findings):
+        said.setdefault(heading, []).append(line)
+    truth = [
+        {
+            "statement": finding.statement,
+            "residual": finding.residual if math.isfinite(finding.residual) else None,
+            "holds": bool(finding.is_satisfied),
+        }
+        for finding in findings
+    ]
+    return {"name": problem.name, "title": problem.title, "said": said, "truth": truth}
+
+
+def refuse_wrong(findings: Sequence[Finding]) -> None:
+    """Refuse a truth that does not satisfy its problem.
+
+    Raises:
+        InputError: it does not.
+    """
     wrong = [finding for finding in findings if not finding.is_satisfied]
     if wrong:
         raise InputError(

@@ -141,8 +141,8 @@ def write(folder: Path, entries: list[Entry]) -> None:
     lines = [
         "# What tried to break it",
         "",
-        "The last result of `make nightly`, made by `python -m tests.reliability`; each line says how",
-        "many cases were tried, how many failed, when and by which command.",
+        "The last result of `make nightly`, made by `python -m tests.reliability`; each line says",
+        "how many cases were tried, how many failed, when and by which command.",
         "",
         "| what | cases | failures | | seconds | date | command |",
         "|---|---|---|---|---|---|---|",
@@ -164,7 +164,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.reliability", description=__doc__)
     parser.add_argument("--parts", nargs="*", choices=list(PARTS), default=list(PARTS))
     parser.add_argument("--cases", type=int, default=50_000, help="generated inputs")
-    parser.add_argument("--interruptions", type=int, default=200, help="of each signal and optimizer")
+    parser.add_argument(
+        "--interruptions", type=int, default=200, help="of each signal and optimizer"
+    )
     parser.add_argument("--disks", type=int, default=60, help="failing disks of each kind")
     parser.add_argument("--soak", type=float, default=30.0, help="minutes")
     parser.add_argument("--seed", type=int, default=0)

@@ -1,6 +1,6 @@
-"""Disks that are full after k bytes or turn read-only, for every write of a run: small ones of memory.
+"""Disks that are full after k bytes or turn read-only, for every write of a run.
 
-Mounting one is for root; where that is not allowed nothing is tried, which is told.
+Small ones, of memory. Mounting one is for root; where that is not allowed nothing is tried, which is told.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ def disk(place: Path, size: str) -> Iterator[Path]:
         PermissionError: that is not allowed here.
     """
     place.mkdir(parents=True, exist_ok=True)
-    if shutil.which("mount") is None or not _done("mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)):
+    if shutil.which("mount") is None or not _done(
+        "mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)
+    ):
         raise PermissionError("no disk can be mounted")
     try:
         yield place

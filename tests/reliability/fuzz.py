@@ -50,7 +50,7 @@ observations:
 """
 
 
-class Broken(AssertionError):
+class Broken(AssertionError):  # noqa: N818 - what it is
     """A promise that did not hold."""
 
 

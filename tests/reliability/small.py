@@ -21,6 +21,7 @@ SETTINGS = {
         *SMALL, "solve.optimizer=population-risk-adam", "solve.iterations=150",
     ],
 }  # fmt: skip
+COMPARED = ("fields", "risk", "coefficients", "iterations", "verdict")
 PROBLEM = "heat-noisy-ic"
 
 
@@ -47,9 +48,15 @@ def differences(whole: Path, other: Path) -> list[str]:
         if not (other / "solution.npz").exists() or not (other / "metrics.json").exists():
             return found
     with np.load(whole / "solution.npz") as a, np.load(other / "solution.npz") as b:
-        found += [n for n in a.files if n not in b.files or not np.array_equal(a[n], b[n], equal_nan=True)]
+        found += [
+            n for n in a.files if n not in b.files or not np.array_equal(a[n], b[n], equal_nan=True)
+        ]
     first, second = (json.loads((f / "metrics.json").read_text()) for f in (whole, other))
-    found += [k for k in ("fields", "risk", "coefficients", "iterations", "verdict") if first[k] != second[k]]
+    found += [
+        k
+        for k in ("fields", "risk", "coefficients", "iterations", "verdict")
+        if first[k] != second[k]
+    ]
     page = other / "report.html"
     if page.is_file() and not page.read_text(encoding="utf-8").rstrip().endswith("</html>"):
         found.append("report.html is not whole")

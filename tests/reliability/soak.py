@@ -49,9 +49,7 @@ def soak(minutes: float, fewest: int = 12) -> Soaked:
         stated = [*settings, f"solve.seed={seed}"]
         pinngate.solve(config.load(config.resolve(PROBLEM), overrides=stated))
         gc.collect()
-        held.append(
-            (process.memory_info().rss / 1e6, process.num_fds(), threading.active_count())
-        )
+        held.append((process.memory_info().rss / 1e6, process.num_fds(), threading.active_count()))
     third = len(held) // 3
     first, last = held[third : 2 * third], held[2 * third :]
     ends = [

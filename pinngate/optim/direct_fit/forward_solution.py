@@ -1,8 +1,8 @@
 """An evolution of which everything is stated: solved through the solver, nothing is fitted.
 
-Between `through_solver`, whose `DirectFit` with an empty θ is the answer, and `optim.forward`. Nodes
-and steps are refined until two solutions agree within `TOLERANCE` of the size of every state, and
-the finer one counts; sizes are those that the solution before has had.
+Between `through_solver`, whose `DirectFit` with an empty θ is the answer, and `optim.forward`.
+Nodes and steps are refined until two solutions agree within `TOLERANCE` of the size of every state,
+and the finer one counts; sizes are those that the solution before has had.
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ def forward_solution(model: ExactModel) -> DirectFit:
     try:
         solution, shift = _refined(model)
     except (MarchFailed, ArithmeticError, ValueError) as error:
-        raise CannotMarch(f"the equations have no solution from their initial state: {error}") from None
+        raise CannotMarch(
+            f"the equations have no solution from their initial state: {error}"
+        ) from None
     nothing = np.zeros(0)
     return DirectFit(
         raw=nothing,

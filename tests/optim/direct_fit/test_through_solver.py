@@ -176,10 +176,7 @@ def test_noise_of_a_linear_system_is_no_bad_start() -> None:
     fields = [f"u{k}" for k in range(6)]
     rng = np.random.default_rng(3)
     t = np.linspace(0, 1, 5)
-    data = [
-        pinngate.Observations(f, t, np.exp(-t) + 0.2 * rng.standard_normal(5))
-        for f in fields
-    ]
+    data = [pinngate.Observations(f, t, np.exp(-t) + 0.2 * rng.standard_normal(5)) for f in fields]
     problem = pinngate.Problem(
         name="apart",
         domain={"t": [0, 1]},
