@@ -36,20 +36,17 @@ def fuzzing(options: argparse.Namespace, work: Path) -> Iterator[Entry]:
     folder = work / "cases" / "one"
     folder.mkdir(parents=True)
     bench = fuzz.Bench(folder, run)
-    tallies = {kind: fuzz.Tally() for kind in fuzz.KINDS}
-    began = dict.fromkeys(tallies, 0.0)
-    for kind, number in fuzz.cases(options.cases, options.seed * options.cases):
-        at = time.monotonic()
-        fuzz.tried(kind, number, bench, tallies[kind])
-        began[kind] += time.monotonic() - at
-    for kind, tally in tallies.items():
+    for kind in fuzz.KINDS:
+        tally, began = fuzz.Tally(), time.monotonic()
+        for number in fuzz.numbers(kind, options.cases, options.seed):
+            fuzz.tried(kind, number, bench, tally)
         yield {
             "what": f"fuzzed {kind}",
             "cases": tally.cases,
             "failures": len(tally.failures),
             "note": f"{tally.refused:,} refused in words, slowest {tally.slowest:.1f} s",
             "words": [f"{number}: {told}" for number, told in tally.failures[:SHOWN]],
-            "seconds": round(began[kind]),
+            "seconds": round(time.monotonic() - began),
         }
 
 

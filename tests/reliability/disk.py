@@ -1,6 +1,7 @@
 """Disks that are full after k bytes or turn read-only, for every write of a run.
 
-Small ones, of memory. Mounting one is for root; where that is not allowed nothing is tried, which is told.
+Small ones, of memory. Mounting one is for root; where that is not allowed nothing is tried, which
+is told.
 """
 
 from __future__ import annotations

@@ -242,8 +242,7 @@ def _ended_after(seconds: int) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def cases(count: int, start: int = 0) -> Iterator[tuple[str, int]]:
-    """Yield kinds and numbers of about `count` cases, each kind in its share."""
-    for kind, (_, share) in KINDS.items():
-        for number in range(start, start + round(share * count)):
-            yield kind, number
+def numbers(kind: str, count: int, seed: int = 0) -> range:
+    """Return the numbers of the cases of one kind, where there are `count` in all."""
+    share = round(KINDS[kind][1] * count)
+    return range(seed * share, (seed + 1) * share)
