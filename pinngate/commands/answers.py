@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -43,8 +44,13 @@ def print_json(content: Any) -> None:
     print(json.dumps(content, indent=2, allow_nan=False))
 
 
-def show(solution: Solution, is_json: bool) -> None:
+def show(solution: Solution, is_json: bool, began: float | None = None) -> None:
     """Print what came of a run, and end with its exit status.
+
+    Args:
+        solution: of the run.
+        is_json: whether to print the metrics in place of lines.
+        began: `time.perf_counter` when the command began.
 
     Raises:
         typer.Exit: the run failed or is doubtful.
@@ -55,7 +61,8 @@ def show(solution: Solution, is_json: bool) -> None:
     if is_json:
         print_json(metrics)
     else:
-        for line in verdict_lines(metrics):
+        waited = None if began is None else time.perf_counter() - began
+        for line in verdict_lines(metrics, waited):
             say(line)
         if solution.folder is not None:
             say(f"report: {solution.folder / 'report.html'}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -44,6 +45,7 @@ def run(
     json: JsonOption = False,
 ) -> None:
     """Solve a problem, judge the answer, draw it and write a report."""
+    began = time.perf_counter()
     stated = {"seed": seed, "device": device, "max_memory": byte_count(max_memory)}
     located = load(problem, set_, stated)
     from pinngate import solution as runs
@@ -52,7 +54,7 @@ def run(
     folder = out or runs.default_folder(located.problem)
     with remembering(folder), pointing_to(located), ProgressDisplay(quiet) as display:
         solution = runs.run(located.problem, folder, on_progress=display.show, use_netcdf=netcdf)
-    show(solution, json)
+    show(solution, json, began)
 
 
 def resume(
@@ -62,13 +64,14 @@ def resume(
     json: JsonOption = False,
 ) -> None:
     """Continue an interrupted run; the result is that of an uninterrupted one, bit for bit."""
+    began = time.perf_counter()
     allowed = byte_count(max_memory)
     from pinngate import solution as runs
     from pinngate.runs.progress import ProgressDisplay
 
     with remembering(folder), ProgressDisplay(quiet) as display:
         solution = runs.resume(folder, max_memory=allowed, on_progress=display.show)
-    show(solution, json)
+    show(solution, json, began)
 
 
 def report(folder: FolderArgument) -> None:

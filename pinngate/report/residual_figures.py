@@ -58,7 +58,7 @@ def residuals(archive: RunArchive, of: str, columns: Columns) -> Figure | None:
             color=DATA, alpha=0.55,
         )  # fmt: skip
         _running_mean(plot, found[axis], residual)
-        label(plot, with_unit(axis, archive.problem.units), "")
+        label(plot, with_unit(axis, archive.problem.units), "", f"along {mathtext(axis)}")
         open_frame(plot)
     plots[0].set_ylabel("observed − fitted", fontsize=plots[0].xaxis.label.get_fontsize())
     _quantiles(plots[-1], residual)
