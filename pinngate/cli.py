@@ -11,6 +11,7 @@ import io
 import logging
 import os
 import platform
+import shlex
 import sys
 import warnings
 from collections.abc import Callable
@@ -107,16 +108,23 @@ def main() -> None:
             raise
         sys.exit(_told(error))
     except KeyboardInterrupt:
-        tell("interrupted")
-        sys.exit(130)
+        sys.exit(_told(Interrupted("interrupted")))
+
+
+def _way_on(told: str) -> str:
+    """Return how to go on where `resume` was stopped before it came to know its folder."""
+    if sys.argv[1:2] != ["resume"] or "pinngate resume" in told:
+        return ""
+    return f"; go on with: {shlex.join(['pinngate', *sys.argv[1:]])}"
 
 
 def _told(error: Exception) -> int:
     """Say what stopped a command, and return the exit status."""
+    if isinstance(error, Interrupted):
+        tell(f"{error}{_way_on(str(error))}")
+        return error.status
     if isinstance(error, PinngateError):
         tell(str(error))
-        if isinstance(error, Interrupted):
-            return error.status
         return 2 if isinstance(error, InputError) else 1
     if isinstance(error, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

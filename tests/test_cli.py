@@ -391,3 +391,16 @@ def test_a_run_is_cited_with_its_sources(pinngate, tmp_path: Path) -> None:
     for name in ("pinngate", "litman2026", "kingma2014", "vyas2024", "wahba1990", "harris2020"):
         assert name in out
     assert pinngate("cite", str(tmp_path))[0] == 2
+
+
+def test_resume_that_is_stopped_at_once_says_how_to_go_on(pinngate, monkeypatch) -> None:
+    from pinngate import solution
+    from pinngate.errors import Interrupted
+
+    def stops(*_: object, **__: object) -> None:
+        raise Interrupted("interrupted", status=143)
+
+    monkeypatch.setattr(solution, "resume", stops)
+    status, _, err = pinngate("resume", "a folder")
+    assert status == 143
+    assert err.strip() == "interrupted; go on with: pinngate resume 'a folder'"

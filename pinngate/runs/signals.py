@@ -36,7 +36,18 @@ class Pending:
         """Note a signal, or end at once where nothing waits for it or it is the second."""
         is_second, self.name = bool(self.name), signal.Signals(number).name
         if not self.is_waiting or is_second:
-            raise interruption(self.name)
+            raise Signalled(self.name)
+
+
+class Signalled(BaseException):
+    """A signal on its way out of `noted`, where it becomes `Interrupted`.
+
+    No `Exception`: whoever explains what a damaged file may raise must not take it for that.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
 
 
 def interruption(name: str, where: str = "") -> Interrupted:
@@ -50,6 +61,9 @@ def noted(*, is_waiting: bool) -> Iterator[Pending]:
 
     Args:
         is_waiting: whether the block asks for what is pending, rather than be ended at once.
+
+    Raises:
+        Interrupted: a signal ended the block.
     """
     pending = Pending(is_waiting=is_waiting)
     before = {}
@@ -66,6 +80,8 @@ def noted(*, is_waiting: bool) -> Iterator[Pending]:
         sys.unraisablehook = partial(_sent_again, hook)
     try:
         yield pending
+    except Signalled as signalled:
+        raise interruption(signalled.name) from None
     finally:
         if before:
             sys.unraisablehook = hook
@@ -78,10 +94,10 @@ def _sent_again(
 ) -> None:
     """Send a signal again whose exception was raised where nothing can be raised."""
     error = swallowed.exc_value
-    if not isinstance(error, Interrupted):
+    if not isinstance(error, Signalled):
         otherwise(swallowed)
         return
-    number = signal.SIGINT if error.status == STATUS["SIGINT"] else signal.SIGTERM
+    number = getattr(signal, error.name)
     timer = threading.Timer(AGAIN, os.kill, (os.getpid(), number))
     timer.daemon = True
     timer.start()
