@@ -19,6 +19,7 @@ from pinngate.runs.forecast import memory_of_a_run
 from pinngate.statement.completion import complete_options
 from pinngate.statement.options import NetworkOptions, OptimizerOptions, optimizer_name
 from pinngate.statement.problem import Problem
+from pinngate.statement.singular_ends import singular_ends
 
 
 def check_lines(problem: Problem) -> Iterator[str]:
@@ -86,6 +87,8 @@ def _entries(problem: Problem, findings: list[Finding]) -> Iterator[tuple[str, s
     for finding in findings:
         verdict = "holds" if finding.is_satisfied else "DOES NOT HOLD"
         yield "truth", f"{finding.statement}: {verdict} (residual {finding.residual:.1e})"
+    for name, end in singular_ends(problem):
+        yield "note", f"{name} grows without bound towards {end}"
     options = complete_options(problem)
     device = _device(options)
     reference = truth(problem)
