@@ -186,7 +186,7 @@ KINDS: dict[str, tuple[Callable[[Random, Bench], None], float]] = {
 def tried(kind: str, number: int, bench: Bench, tally: Tally) -> None:
     """Try one case and note what came of it."""
     rng = Random(f"{kind} {number}")
-    began = time.process_time()
+    began, before = time.process_time(), _peak()
     outside = _listing(bench.folder.parent)
     tally.cases += 1
     try:
@@ -209,9 +209,14 @@ def tried(kind: str, number: int, bench: Bench, tally: Tally) -> None:
         tally.failures.append((number, f"{seconds:.1f} s"))
     if _listing(bench.folder.parent) != outside:
         tally.failures.append((number, "a file outside of its folder"))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    if peak > GIGABYTES and not any("GB" in told for _, told in tally.failures):
+    peak = _peak()
+    if peak > max(GIGABYTES, before):
         tally.failures.append((number, f"the process has held {peak:.1f} GB"))
+
+
+def _peak() -> float:
+    """Return the most gigabytes that this process has held so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def _listing(folder: Path) -> set[str]:

@@ -30,6 +30,7 @@ SOLVE = (
     "seed: 3", "iterations: 1e9", "optimizer: adam", "collocation: 0", "network: {width: 1e6}",
     "device: tpu", "max_memory: 1kB",
 )  # fmt: skip
+SHORT = 3000  # letters of what is repeated: chains inside chains would fill the memory
 AXES = ("x", "y", "z", "t")
 
 
@@ -56,7 +57,7 @@ def _formula(rng: Random, names: Sequence[str], depth: int) -> str:
     }
     if kind in shapes:
         return shapes[kind]
-    if kind == 5 and rng.random() < 0.1:
+    if kind == 5 and rng.random() < 0.1 and len(inner) < SHORT:
         return rng.choice("+*").join([inner] * rng.choice([60, 300]))
     return f"({inner}) {rng.choice('+-*/')} ({_formula(rng, names, depth - 1)})"
 

@@ -37,3 +37,11 @@ def test_shipped_problems_have_none_or_say_so() -> None:
 def test_check_notes_them() -> None:
     lines = check_lines(loads(HEAT.replace("u_t = kappa*u_xx", "u_t = u_x/x")))
     assert any("towards x = 0" in line for line in lines)
+
+
+def test_a_truth_that_divides_by_zero_does_not_hold() -> None:
+    text = HEAT.replace("u_t = kappa*u_xx", "u_t = u_xx/u_tt").replace(
+        "u: exp(-kappa*pi**2*t)*sin(pi*x)", "u: t"
+    )
+    lines = check_lines(loads(text))
+    assert any("DOES NOT HOLD" in line for line in lines)
