@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pinngate.data.quantities import true_values
 from pinngate.data.tables import Columns, Gaps, read_columns
 from pinngate.data.thinning import stratified_subset
-from pinngate.errors import DataError
+from pinngate.errors import DataError, TruthError
 from pinngate.expression import Expression, Name
 from pinngate.geometry.region import NUM_PROBED, Region
 from pinngate.statement.in_memory import InMemoryTable
@@ -142,6 +142,12 @@ def _synthetic(
 ) -> ObservationSet:
     points = _places(problem, stated, generator(seed, name + "/places"))
     clean = true_values(problem, stated.of, stated.quantity, stated.mean, points, truth)
+    if (size := float(np.abs(clean).max(initial=0.0))) > LARGEST:
+        raise TruthError(
+            f"the true values of {label_of(stated)} reach {size:g}",
+            expected=f"sizes up to {LARGEST:g}",
+            hint="state the problem in other units",
+        )
     noise = stated.noise
     std = noise.std if noise.std is not None else (noise.relative or 0.0) * float(np.std(clean))
     errors = standard_errors(noise, len(points), generator(seed, name + "/noise"))

@@ -97,7 +97,7 @@ def expression(rng: Random, _: Bench) -> None:
     for tree in (read, differentiate(read, "u")):
         try:
             evaluate(tree, values, np)
-        except (ArithmeticError, KeyError, ValueError):
+        except (ArithmeticError, KeyError, TypeError, ValueError):
             return  # of brackets, which need a problem, and of constants without a value
 
 
