@@ -6,7 +6,7 @@ PYTHON ?= $(shell for python in $(PYTHONS); do \
 BIN := .venv/bin
 PROBLEM ?= wave-noisy-ic
 
-.PHONY: run test lint docs clean
+.PHONY: run test test-oldest nightly audit wheel lint docs clean
 
 run: .venv/.installed  ## solve the first problem
 	$(BIN)/pinngate run $(PROBLEM)
@@ -15,6 +15,34 @@ run: .venv/.installed  ## solve the first problem
 
 test: .venv/.tested-with  ## run the test suite
 	$(BIN)/python -m pytest -n auto
+
+# CASES=1000 INTERRUPTIONS=5 DISKS=5 SOAK=1 is a short night
+CASES ?= 50000
+INTERRUPTIONS ?= 200
+DISKS ?= 60
+SOAK ?= 30
+
+nightly: .venv/.tested-with  ## try to break it for hours; the result is results/reliability
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.reliability --cases $(CASES) \
+		--interruptions $(INTERRUPTIONS) --disks $(DISKS) --soak $(SOAK)
+
+test-oldest:  ## a fast part of the suite with the lowest versions that pyproject.toml allows
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet pytest hypothesis psutil
+	.venv-oldest/bin/python -m tests.test_lower_bounds > .venv-oldest/constraints.txt
+	.venv-oldest/bin/python -m pip install --quiet --constraint .venv-oldest/constraints.txt --editable .
+	.venv-oldest/bin/python -m pytest --quiet -W default tests/expression tests/data tests/statement \
+		tests/runs/test_checkpoint.py tests/runs/test_crash_safety.py tests/test_cli.py
+
+audit: .venv/.tested-with  ## known vulnerabilities of what is installed
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip install --quiet pip-audit
+	$(BIN)/python -m pip freeze --exclude-editable > .venv-audit/installed.txt
+	.venv-audit/bin/pip-audit --no-deps --disable-pip -r .venv-audit/installed.txt
+
+# the time of the last commit, so that the same sources give the same bytes
+wheel: .venv/.tested-with
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m build --quiet --outdir dist .
 
 lint: .venv/.tested-with
 	$(BIN)/ruff check .
@@ -38,4 +66,4 @@ docs: .venv/.installed  ## regenerate the pages that are made from the code
 	touch $@
 
 clean:
-	rm -rf .venv build dist
+	rm -rf .venv .venv-oldest .venv-audit build dist

@@ -43,6 +43,7 @@ ROOMS = [
     "studies",
     "bench",
     "testing",
+    "commands",
     "cli",
     "__main__",
 ]
@@ -118,7 +119,8 @@ def test_every_module_says_what_it_is_for() -> None:
 def test_tests_mirror_the_package() -> None:
     tests = Path(__file__).parent
     rooms = {p.name for p in tests.iterdir() if p.is_dir() and p.name != "__pycache__"}
-    assert rooms <= {room for room in ROOMS if (PACKAGE / room).is_dir()}
+    across = {"reliability"}  # what tries to break all of them
+    assert rooms - across <= {room for room in ROOMS if (PACKAGE / room).is_dir()}
 
 
 def test_the_parts_for_any_training_loop_import_torch_alone() -> None:

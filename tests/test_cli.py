@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -331,3 +332,75 @@ def test_a_run_is_drawn_anew_predicted_and_reported(pinngate, tmp_path: Path) ->
         assert status == 2
         assert message in err
     assert not (tmp_path / "p.csv").exists()
+
+
+def test_check_and_list_as_json(pinngate, tmp_path: Path) -> None:
+    status, out, _ = pinngate("list", "--json")
+    assert status == 0
+    assert {"name", "title"} == set(json.loads(out)[0])
+    status, out, _ = pinngate("check", "heat-noisy-ic", "--json")
+    found = json.loads(out)
+    assert (status, found["name"]) == (0, "heat-noisy-ic")
+    assert all(entry["holds"] for entry in found["truth"])
+    wrong = ("check", "heat-noisy-ic", "--json", "--set", "truth.u=x")
+    status, out, err = pinngate(*wrong)
+    assert status == 2
+    assert not all(entry["holds"] for entry in json.loads(out)["truth"])
+    assert "does not satisfy" in err
+
+
+def test_schema_is_printed(pinngate) -> None:
+    status, out, _ = pinngate("schema")
+    assert status == 0
+    assert "equations" in json.loads(out)["properties"]
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (["ru"], {"run"}),
+        (["run", "heat-n"], {"heat-noisy-ic"}),
+        (["bench", "--time"], {"--time-limit"}),
+    ],
+)
+def test_bash_completes(pinngate, words: list[str], offered: set[str], tmp_path: Path) -> None:
+    bash = shutil.which("bash")
+    if bash is None:
+        pytest.skip("bash is not installed")
+    script = tmp_path / "complete.sh"
+    typed = " ".join(f"'{word}'" for word in ["pinngate", *words])
+    asked = f"COMP_WORDS=({typed}) COMP_CWORD={len(words)}\n_pinngate\necho ${{COMPREPLY[*]}}\n"
+    script.write_text(pinngate("completion", "bash")[1] + asked)
+    done = subprocess.run([bash, str(script)], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) == offered
+
+
+def test_other_shells_are_told(pinngate) -> None:
+    assert pinngate("completion", "zsh")[1].startswith("autoload")
+    assert "complete -c pinngate" in pinngate("completion", "fish")[1]
+    status, _, err = pinngate("completion", "tcsh")
+    assert status == 2
+    assert "bash, zsh, fish" in err
+
+
+def test_a_run_is_cited_with_its_sources(pinngate, tmp_path: Path) -> None:
+    folder = str(tmp_path / "run")
+    pinngate("run", "heat-noisy-ic", "--out", folder, "--quiet", *SETTINGS, *ADAM)
+    status, out, _ = pinngate("cite", folder)
+    assert status == 0
+    for name in ("pinngate", "litman2026", "kingma2014", "vyas2024", "wahba1990", "harris2020"):
+        assert name in out
+    assert pinngate("cite", str(tmp_path))[0] == 2
+
+
+def test_resume_that_is_stopped_at_once_says_how_to_go_on(pinngate, monkeypatch) -> None:
+    from pinngate import solution
+    from pinngate.errors import Interrupted
+
+    def stops(*_: object, **__: object) -> None:
+        raise Interrupted("interrupted", status=143)
+
+    monkeypatch.setattr(solution, "resume", stops)
+    status, _, err = pinngate("resume", "a folder")
+    assert status == 143
+    assert err.strip() == "interrupted; go on with: pinngate resume 'a folder'"

@@ -11,13 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 from pinngate import __version__, config
@@ -25,7 +20,8 @@ from pinngate.bench.measures import Case, Row, case_of, score
 from pinngate.bench.methods import method
 from pinngate.bench.methods.contract import NotApplicable, Task
 from pinngate.bench.suite import Run, Suite, runs_of
-from pinngate.errors import PinngateError, SolveError
+from pinngate.bench.workers import executed
+from pinngate.errors import PinngateError
 from pinngate.statement.problem import Problem
 
 logger = logging.getLogger(__name__)
@@ -36,6 +32,7 @@ def run_matrix(
     folder: Path,
     *,
     num_workers: int = 1,
+    time_limit: float | None = None,
     on_row: Callable[[Row, int, int], None] | None = None,
 ) -> list[Row]:
     """Run what has not been run yet and return all rows of the suite.
@@ -44,6 +41,7 @@ def run_matrix(
         suite: the matrix.
         folder: holds ``runs.jsonl``, made if absent.
         num_workers: processes; each uses one thread.
+        time_limit: seconds that one run may take; one that takes longer is a failed row.
         on_row: called with each new row, the number done and the number in all.
 
     Raises:
@@ -59,7 +57,9 @@ def run_matrix(
     logger.info("%d of %d runs are done", len(wanted) - len(missing), len(wanted))
     if missing:
         with file.open("a", encoding="utf-8") as stream:
-            for row in _executed(missing, num_workers):
+            for row in executed(
+                missing, execute, num_workers=num_workers, time_limit=time_limit, failed=_failed
+            ):
                 done[row["id"]] = row
                 stream.write(json.dumps(row) + "\n")
                 stream.flush()
@@ -68,21 +68,8 @@ def run_matrix(
     return [done[key] | _labels(run) for key, run in wanted.items()]
 
 
-def _executed(runs: Sequence[tuple[str, Run]], num_workers: int) -> Iterator[Row]:
-    """Yield the rows of runs as they are done, in as many processes."""
-    with ProcessPoolExecutor(num_workers, get_context("spawn"), _warm_up) as pool:
-        futures = [pool.submit(execute, key, run) for key, run in runs]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BrokenProcessPool:
-            raise SolveError(
-                "a worker of the benchmark was killed; what is finished is kept, and running "
-                "the same command again goes on from there"
-            ) from None
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+def _failed(key: str, run: Run, reason: str) -> Row:
+    return {"id": key} | _labels(run) | {"status": "failed", "reason": reason}
 
 
 def _finished(file: Path) -> dict[str, Row]:
@@ -104,26 +91,6 @@ def _finished(file: Path) -> dict[str, Row]:
     if len(kept) < len(lines):
         file.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
     return done
-
-
-def _warm_up() -> None:
-    """Take one thread, and load what a first optimizer step needs: no run pays for it."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    import torch
-
-    torch.set_num_threads(1)
-    weight = torch.zeros(1, requires_grad=True)
-    weight.square().sum().backward()
-    torch.optim.Adam([weight]).step()
-
-
-def _end_with_parent() -> None:
-    """Leave no worker behind where the benchmark was killed and could not tell it to stop."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _labels(run: Run) -> Row:

@@ -21,7 +21,7 @@ from pinngate.data.noise_law import NoiseLaw
 from pinngate.data.quantities import true_values
 from pinngate.data.sensor_rows import averaged_axes, read_rows
 from pinngate.data.thinning import stratified_subset
-from pinngate.errors import DataError
+from pinngate.errors import DataError, TruthError
 from pinngate.expression import Call, Expression, Name
 from pinngate.geometry.region import NUM_PROBED, Region
 from pinngate.statement.measurement import Mean
@@ -163,6 +163,12 @@ def _synthetic(
 ) -> ObservationSet:
     points = _places(problem, stated, generator(seed, name + "/places"))
     clean = true_values(problem, stated.of, stated.quantity, stated.mean, points, truth)
+    if (size := float(np.abs(clean).max(initial=0.0))) > LARGEST:
+        raise TruthError(
+            f"the true values of {label_of(stated)} reach {size:g}",
+            expected=f"sizes up to {LARGEST:g}",
+            hint="state the problem in other units",
+        )
     noise = stated.noise
     values, words = _noisy(noise, clean, generator(seed, name + "/noise"), name)
     made = ObservationSet(

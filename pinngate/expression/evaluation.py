@@ -6,6 +6,7 @@ import math
 import operator
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 from pinngate.errors import ExpressionError, nearest
@@ -56,7 +57,9 @@ def evaluate(expression: Expression, values: Mapping[str, Any], namespace: Any) 
     Raises:
         ExpressionError: a name has no value.
     """
-    return deque(evaluated_parts(expression, values, namespace), maxlen=1)[0][1]
+    quiet = getattr(namespace, "errstate", None)  # who asks looks for what is not finite
+    with nullcontext() if quiet is None else quiet(all="ignore"):
+        return deque(evaluated_parts(expression, values, namespace), maxlen=1)[0][1]
 
 
 def evaluated_parts(
@@ -186,13 +189,19 @@ def undefined_part(expression: Expression, known: Mapping[str, float]) -> Expres
             numbers[id(part)] = part
         elif isinstance(part, Binary | Call) and all(id(e) in numbers for e in inner):
             try:
-                made = rebuild(part, lambda e: numbers[id(e)])
-                numbers[id(part)] = Number(constant_value(made, known))
+                numbers[id(part)] = _number(rebuild(part, lambda e: numbers[id(e)]), known)
             except ExpressionError:
                 return part
         elif _is_by_zero(part, numbers):
             return part
     return None
+
+
+def _number(part: Expression, known: Mapping[str, float]) -> Number:
+    """Return what a part in numbers is; the derivative of a bracket of numbers is zero."""
+    if isinstance(part, Call) and part.function.startswith("_"):
+        return Number(0.0)
+    return Number(constant_value(part, known))
 
 
 def constant_value(expression: Expression, known: Mapping[str, float]) -> float:

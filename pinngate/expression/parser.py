@@ -29,6 +29,7 @@ from pinngate.expression.tree import (
 
 Functions = Mapping[str, Callable[..., Any]]
 NONE: Functions = {}
+MOST_LETTERS = 1_000_000  # far more than the operators that are allowed take
 SHOWN = 60  # characters of a formula in a message
 MAX_DEPTH = 150  # of what is typed; derivatives are a few times as deep, and walked down by some
 
@@ -47,6 +48,10 @@ def parse(text: str, functions: Functions = NONE) -> Expression:
     Raises:
         ExpressionError: with offset and length of the fault inside `text`.
     """
+    if len(text) > MOST_LETTERS:
+        raise ExpressionError(
+            f"a formula of {len(text):,} letters", expected=f"at most {MOST_LETTERS:,}"
+        )
     expression = parse_long(text, lambda piece, known: _parsed(piece, functions, known))
     if depth(expression) > MAX_DEPTH:
         raise ExpressionError(

@@ -169,8 +169,13 @@ def power(a: Expression, b: Expression) -> Expression:
     return ONE if b == ZERO else a if b == ONE else Binary("**", a, b)
 
 
-def parts(expression: Expression) -> list[Expression]:
-    """Return every different node once, operands before what is made of them, left to right."""
+def parts(
+    expression: Expression, is_closed: Callable[[Expression], bool] = lambda _: False
+) -> list[Expression]:
+    """Return every different node once, operands before what is made of them, left to right.
+
+    Nodes inside of those that are closed are not looked at.
+    """
     ordered: list[Expression] = []
     seen: set[int] = set()
     waiting: list[tuple[Expression, bool]] = [(expression, False)]
@@ -181,7 +186,8 @@ def parts(expression: Expression) -> list[Expression]:
         elif id(node) not in seen:
             seen.add(id(node))
             waiting.append((node, True))
-            waiting += [(operand, False) for operand in reversed(operands(node))]
+            if not is_closed(node):
+                waiting += [(operand, False) for operand in reversed(operands(node))]
     return ordered
 
 
@@ -313,12 +319,12 @@ def transformed(
     Args:
         expression: the tree; parts that it shares stay shared.
         change: from a part whose operands are changed already to what stands in its place.
-        is_closed: whether the inside of a part stays as it is.
+        is_closed: whether the inside of a part stays as it is, and is not looked at.
 
     Cost: one call for each different part.
     """
     made: dict[int, Expression] = {}
-    for part in parts(expression):
+    for part in parts(expression, is_closed):
         rebuilt = part if is_closed(part) else rebuild(part, lambda inner: made[id(inner)])
         made[id(part)] = change(rebuilt)
     return made[id(expression)]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -164,7 +164,11 @@ class FirstOrder:
             optimizer.attach_statistics(variances=total.variance_of_mean[:num])
             return
         alone = stratified(moments, self.weights(("observation",)))
-        spreads = cast(list[Tensor], alone.variance_of_mean)[:num]
+        if alone.variance_of_mean is None:  # nothing was observed, nothing is to be kept out
+            nothing = [torch.zeros_like(mean) for mean in total.mean[:num]]
+            optimizer.attach_statistics(means=total.mean[:num], variances=nothing)
+            return
+        spreads = alone.variance_of_mean[:num]
         # what no datum touches, such as a coefficient field, has no noise to be kept from
         means = [
             torch.where(spread > 0, own, whole)

@@ -18,6 +18,7 @@ from pinngate.errors import InputError
 from pinngate.model.moments import Mode
 from pinngate.optim.divisions import DIVISIONS, Division
 from pinngate.optim.first_order import FirstOrder, FirstOrderOptions, OptimizerFactory
+from pinngate.optim.forward import Forward
 from pinngate.optim.gates import averaging_factor
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 from pinngate.optim.own_optimizer import own_first_order
@@ -124,6 +125,8 @@ def _first_order(
 
 
 def _second_order(parts: Parts) -> Stepper:
+    if not parts.batches.num_points()["observations"]:
+        return Forward(parts)
     options = GaussNewtonSolveOptions.of(parts.problem.solve)
     given = options.network
     divisions: Sequence[Division] = DIVISIONS

@@ -6,7 +6,9 @@ built, and torch is loaded only where the device has to be looked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from pinngate.data.observations import ObservationSet, collect
 from pinngate.errors import InputError
@@ -17,6 +19,7 @@ from pinngate.runs.forecast import memory_of_a_run
 from pinngate.statement.completion import complete_options
 from pinngate.statement.options import NetworkOptions, OptimizerOptions, optimizer_name
 from pinngate.statement.problem import Problem
+from pinngate.statement.singular_ends import singular_ends
 
 
 def check_lines(problem: Problem) -> Iterator[str]:
@@ -32,6 +35,43 @@ def check_lines(problem: Problem) -> Iterator[str]:
     for heading, line in _entries(problem, findings):
         yield f"  {heading if heading != last else '':<14}{line}"
         last = heading
+    refuse_wrong(findings)
+
+
+def summary(problem: Problem, findings: list[Finding]) -> dict[str, Any]:
+    """Return what there is to say of a problem as plain containers.
+
+    Args:
+        problem: the problem.
+        findings: what was found of the truth is added; see `refuse_wrong`.
+
+    Returns:
+        ``name``, ``title``, under ``said`` the lines by heading, and under ``truth`` an entry for
+        each equation and condition.
+
+    Raises:
+        InputError: it could not be run.
+    """
+    said: dict[str, list[str]] = {}
+    for heading, line in _entries(problem, findings):
+        said.setdefault(heading, []).append(line)
+    truth = [
+        {
+            "statement": finding.statement,
+            "residual": finding.residual if math.isfinite(finding.residual) else None,
+            "holds": bool(finding.is_satisfied),
+        }
+        for finding in findings
+    ]
+    return {"name": problem.name, "title": problem.title, "said": said, "truth": truth}
+
+
+def refuse_wrong(findings: Sequence[Finding]) -> None:
+    """Refuse a truth that does not satisfy its problem.
+
+    Raises:
+        InputError: it does not.
+    """
     wrong = [finding for finding in findings if not finding.is_satisfied]
     if wrong:
         raise InputError(
@@ -47,6 +87,8 @@ def _entries(problem: Problem, findings: list[Finding]) -> Iterator[tuple[str, s
     for finding in findings:
         verdict = "holds" if finding.is_satisfied else "DOES NOT HOLD"
         yield "truth", f"{finding.statement}: {verdict} (residual {finding.residual:.1e})"
+    for name, end in singular_ends(problem):
+        yield "note", f"{name} grows without bound towards {end}"
     options = complete_options(problem)
     device = _device(options)
     reference = truth(problem)

@@ -17,6 +17,8 @@ from pinngate.report.notation import mathtext, significant
 
 _MAX_POINTS = 1000  # more observations than that hide the field beneath them
 _NUM_PANELS = 4
+FEW_PLACES = 12  # of sensors along an axis
+NODAL = 0.05  # of the largest mean square: the middle tells little of the field
 Array = NDArray[np.float64]
 
 
@@ -70,14 +72,26 @@ def stations(grid: Array, observed: NDArray[Any] | None, count: int) -> list[int
     return [int(i) for i in np.unique(chosen)]
 
 
-def strongest(archive: RunArchive, unknown: str, axis: str) -> int:
-    """Return the grid index at which the mean square of the field over the other axes is largest.
+def held_at(archive: RunArchive, unknown: str, axis: str) -> int:
+    """Return the grid index at which a slice holds an axis: at a sensor or inside, never an end.
 
-    The middle of the domain, the obvious choice, is a nodal plane of many standing waves.
+    Where the data are at a few places, the one nearest to the middle. Where the middle is next to
+    a nodal plane, as of many standing waves, the place inside where the field is largest.
     """
+    grid = archive.solution[axis]
+    middle, points = grid.size // 2, points_of(archive, unknown)
+    places = np.unique(points[axis]) if points else np.zeros(0)
+    if 0 < places.size <= FEW_PLACES:
+        place = places[np.abs(places - grid[middle]).argmin()]
+        at = int(np.abs(grid - place).argmin())
+        if 0 < at < grid.size - 1:
+            return at
     u = np.nan_to_num(archive.solution[unknown])
     others = tuple(i for i, name in enumerate(archive.problem.axes) if name != axis)
-    return int(np.argmax(np.mean(u**2, axis=others)))
+    inside = np.mean(u**2, axis=others)[1:-1]
+    if not inside.size or inside[middle - 1] > NODAL * inside.max():
+        return middle
+    return 1 + int(np.argmax(inside))
 
 
 def title_of(archive: RunArchive, fixed: dict[str, int]) -> str:

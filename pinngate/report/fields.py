@@ -17,12 +17,12 @@ from pinngate.report.archive import RunArchive
 from pinngate.report.cuts import (
     Array,
     Cut,
+    held_at,
     panel_height,
     plane_rows,
     points_near_line,
     points_of,
     stations,
-    strongest,
     title_of,
 )
 from pinngate.report.images import Image, draw_row
@@ -93,8 +93,8 @@ def slices(archive: RunArchive, unknown: str) -> Figure | None:
     """Draw the field along its first space axis at several times (or places of a second axis).
 
     Each panel has the estimate with its 95 % band, the truth where known and the observations
-    within 1 % of the panel's time. Further axes are held where the field is largest in the mean
-    square. None for a field of one axis.
+    within 1 % of the panel's time. Further axes are held in the middle or at a sensor.
+    None for a field of one axis.
     """
     if len(archive.problem.axes) == 1:
         return None
@@ -132,7 +132,7 @@ def _slices(archive: RunArchive, unknown: str) -> list[Cut]:
     inside = np.flatnonzero(np.isfinite(archive.solution[unknown]).any(axis=elsewhere))
     observed = points_of(archive, unknown).get(swept)
     places = stations(archive.solution[swept][inside], observed, 6)
-    others = {a: strongest(archive, unknown, a) for a in problem.axes if a not in (along, swept)}
+    others = {a: held_at(archive, unknown, a) for a in problem.axes if a not in (along, swept)}
     return [Cut((along,), {**others, swept: index}) for index in inside[places].tolist()]
 
 

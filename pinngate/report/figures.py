@@ -1,8 +1,8 @@
 """All figures of a run: which apply, under which names.
 
-A figure's name is its kind (`solution`, `slices`, `error`, `field`, `fit`, `coefficients`,
-`training`, `risk`, `gate`), followed by the field or the set of observations where there are
-several.
+A figure's name is its kind (`solution`, `slices`, `error`, `field`, `fit`, `residuals`, `series`,
+`calibration`, `coefficients`, `training`, `risk`, `gate`), followed by the field or the
+set of observations where there are several.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from pinngate.report.archive import RunArchive
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+MOST_EACH = 6  # fields and sets that have all figures: each costs a third of a second
+
 
 def figures_of(archive: RunArchive) -> dict[str, Figure]:
     """Make the figures that apply to a run, in the order in which they are read.
@@ -21,23 +23,27 @@ def figures_of(archive: RunArchive) -> dict[str, Figure]:
     Returns:
         Name to figure; names are file names without extension.
     """
-    from pinngate.report import course, fields, fit
+    from pinngate.report import course, fields, fit, residual_figures
 
     found: dict[str, Figure | None] = {}
     unknowns = archive.problem.unknowns
-    for unknown in unknowns:
+    for number, unknown in enumerate(unknowns):
         suffix = f"_{unknown}" if len(unknowns) > 1 else ""
         found[f"solution{suffix}"] = fields.solution(archive, unknown)
-        found[f"slices{suffix}"] = fields.slices(archive, unknown)
-        found[f"error{suffix}"] = fields.error(archive, unknown)
+        if number < MOST_EACH:
+            found[f"slices{suffix}"] = fields.slices(archive, unknown)
+            found[f"error{suffix}"] = fields.error(archive, unknown)
     for field in archive.problem.coefficient_fields:
         own = archive.of_coefficient_field(field)
         found[f"field_{field.name}"] = fields.solution(own, field.name)
         found[f"error_{field.name}"] = fields.error(own, field.name)
     sets = archive.observation_sets()
-    for number, (_, of, columns) in enumerate(sets, start=1):
+    for number, (_, of, columns) in enumerate(sets[:MOST_EACH], start=1):
         suffix = f"_{number}" if len(sets) > 1 else ""
         found[f"fit{suffix}"] = fit.fit(archive, of, columns)
+        found[f"residuals{suffix}"] = residual_figures.residuals(archive, of, columns)
+        found[f"series{suffix}"] = residual_figures.series(archive, of, columns)
+    found["calibration"] = residual_figures.calibration(archive)
     found["coefficients"] = course.coefficients(archive)
     found["training"] = course.training(archive)
     found["risk"] = course.risk(archive)

@@ -20,6 +20,7 @@ from pinngate.report.notation import with_unit
 from pinngate.report.outline import cover_outside, filled
 from pinngate.report.style import FONT, GREY, INK, field_colours, label
 
+SEEN = 0.99  # of the places that the colours of a size tell apart; those beyond are the last one
 MANY = 400  # observations beyond that are dots without the colour of their value
 Colours = tuple[str, Normalize]
 
@@ -60,7 +61,9 @@ def draw_row(
             _scatter(plot, near, cut, colours)
         is_left = index == 0 or cuts[index - 1].free != cut.free
         _label(plot, archive, cut, is_left)
-    bar = figure.colorbar(mesh, ax=list(plots), pad=0.02, aspect=22)
+    beyond = image.is_size and any(np.nanmax(p, initial=0.0) > mesh.norm.vmax for p in planes)
+    extend: Any = "max" if beyond else "neither"
+    bar = figure.colorbar(mesh, ax=list(plots), pad=0.02, aspect=22, extend=extend)
     bar.set_label(image.name, fontsize=FONT)
     bar.ax.tick_params(labelsize=FONT - 1, color=GREY)
     bar.outline.set_visible(False)
@@ -105,5 +108,6 @@ def _label(plot: Axes, archive: RunArchive, cut: Cut, is_left: bool) -> None:
 
 def _from_zero(planes: Sequence[Array]) -> Colours:
     finite = np.concatenate([plane[np.isfinite(plane)] for plane in planes])
-    top = float(finite.max()) if finite.size else 0.0
+    # a corner where nothing is known would leave the rest one colour
+    top = float(np.quantile(finite, SEEN)) if finite.size else 0.0
     return "cividis", Normalize(0.0, top or 1.0)

@@ -8,6 +8,7 @@ continuous as well. Nothing is trained.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -196,12 +197,17 @@ def _relative_residual(
     constants: Mapping[str, float],
     points: Mapping[str, np.ndarray],
 ) -> float:
+    """Return how much of a statement the truth leaves, infinite where it has no finite value."""
     inserted = _true_derivatives(problem, residual, fields)
-    total = np.abs(evaluate(substitute(residual, inserted), {**constants, **points}, np))
+    try:
+        total = np.abs(evaluate(substitute(residual, inserted), {**constants, **points}, np))
+    except ArithmeticError:  # of numbers alone, where arrays would hold what is not finite
+        return math.inf
     everywhere = {**constants, **_points(problem, np.random.default_rng(0), None)}
     sizes = [np.max(np.abs(evaluate(e, everywhere, np))) for e in inserted.values()]
     size = max(sizes, default=0.0)
-    return float(np.max(total) / (size or 1.0))
+    left = float(np.max(total) / (size or 1.0))
+    return left if math.isfinite(left) else math.inf
 
 
 def describe(problem: Problem) -> Iterator[tuple[str, str]]:

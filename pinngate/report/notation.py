@@ -16,6 +16,7 @@ _LETTERS = (
 )
 GREEK = dict(zip(_LETTERS.split()[::2], _LETTERS.split()[1::2], strict=True))
 ABSENT = "–"
+PLAIN = (-3, 5)  # powers of ten that are written out
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SUBSCRIPTED = re.compile(r"([A-Za-z]+?)_?(\d+)|([A-Za-z]+)_([A-Za-z0-9]+)")
 
@@ -53,7 +54,7 @@ def significant(value: float | None, digits: int = 3) -> str:
         return mantissa
     if abs(value) < 1e7 and float(f"{value:.{digits}g}").is_integer():
         return f"{float(f'{value:.{digits}g}'):,.0f}".replace("-", "−")
-    return f"{mantissa} × 10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
+    return f"{mantissa}·10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
 
 
 def percent(fraction: float | None) -> str:
@@ -75,13 +76,13 @@ def with_uncertainty(value: float | None, std: float | None) -> str:
     if value is None or std is None or not math.isfinite(std) or std <= 0:
         return significant(value, 4)
     exponent = math.floor(math.log10(max(abs(value), std)))
-    if -5 <= exponent <= 5:
+    if PLAIN[0] <= exponent <= PLAIN[1]:
         decimals = max(0, 1 - math.floor(math.log10(std)))
         return f"{value:.{decimals}f} ± {std:.{decimals}f}".replace("-", "−")
     scale = 10.0**exponent
     decimals = max(0, 1 - math.floor(math.log10(std / scale)))
     both = f"{value / scale:.{decimals}f} ± {std / scale:.{decimals}f}".replace("-", "−")
-    return f"({both}) × 10{str(exponent).translate(_SUPERSCRIPTS)}"
+    return f"({both})·10{str(exponent).translate(_SUPERSCRIPTS)}"
 
 
 def interval(low: float | None, high: float | None) -> str:

@@ -8,7 +8,7 @@ asks nothing of the network, so that it can be mailed and kept. Words come from 
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
@@ -17,8 +17,18 @@ from typing import Any
 from pinngate.expression.parser import NONE, Functions
 from pinngate.report import candidates, mathml, verdict
 from pinngate.report import stated as statement
+from pinngate.report.alternatives import alternative
 from pinngate.report.archive import RunArchive, read
-from pinngate.report.notation import interval, percent, seconds, significant, with_uncertainty
+from pinngate.report.figures import MOST_EACH
+from pinngate.report.notation import (
+    ABSENT,
+    interval,
+    percent,
+    seconds,
+    significant,
+    with_uncertainty,
+)
+from pinngate.report.quantities import derived_rows
 from pinngate.statement.options import NetworkOptions
 from pinngate.writing import write_bytes
 
@@ -33,8 +43,8 @@ CAPTIONS = {
     "slices": (
         "Slices",
         "The estimate (blue) with its 95 % interval (shaded), the truth where known (dashed) and "
-        "the observations within 1 % of the slice. Axes that do not vary are held where the field "
-        "is largest. The dashed line should leave the shading at about one place in twenty.",
+        "the observations within 1 % of the slice. Axes that do not vary are held in the middle or "
+        "at a sensor. The dashed line should leave the shading at about one place in twenty.",
     ),
     "error": (
         "The error",
@@ -55,6 +65,22 @@ CAPTIONS = {
         "residuals, which should follow the normal curve of the noise. A histogram narrower than "
         "the curve of the stated noise (dashed, where the data state it) means that noise was "
         "fitted, a wider one that signal was missed.",
+    ),
+    "residuals": (
+        "The residuals",
+        "Along each axis, with the mean of neighbours and its 95 % interval: a wave or a slope is "
+        "signal that the model misses, a funnel is noise that varies. Right: their ordered values "
+        "against those of a normal distribution; ends that leave the diagonal are heavy tails.",
+    ),
+    "series": (
+        "The series",
+        "What each sensor read (dots) over time, and the fit at those times (line); of many "
+        "sensors, nine.",
+    ),
+    "calibration": (
+        "Calibration",
+        "How much the intervals of every level hold. On the diagonal they hold what they claim, "
+        "above it they are too wide, below it too narrow.",
     ),
     "coefficients": (
         "Coefficients",
@@ -82,6 +108,15 @@ CAPTIONS = {
         "the data could move them, and the rate at which they moved.",
     ),
 }
+
+
+PLACES = {"solution": "first", "training": "training", "risk": "training", "gate": "training"}
+ACCURACY = ("", "this run", "classical", "statistical limit", "this run / limit")
+COEFFICIENTS = ("estimate", "95 % interval", "truth", "error", "truth in interval")
+FILES = (
+    "problem.yaml", "observations.csv", "solution.npz", "solution.nc", "metrics.json",
+    "history.csv", "environment.json",
+)  # fmt: skip
 
 
 def write(folder: str | Path, *, functions: Functions = NONE) -> Path:
@@ -140,9 +175,10 @@ def render(archive: RunArchive, figures: Mapping[str, bytes]) -> str:
         truth=list(statement.truth(problem)),
         accuracy=_accuracy(archive),
         coefficients=_coefficients(archive),
-        derived=_derived(archive),
+        derived=derived_rows(archive),
         noise=verdict.noise_rows(archive),
-        figures=[_figure(name, content) for name, content in figures.items()],
+        figures=_pictures(archive, figures),
+        data_files=[name for name in FILES if (archive.folder / name).is_file()],
         solving=list(_solving(archive)),
         race=candidates.race_rows(archive),
         is_mean=candidates.num_members(archive) > 1,
@@ -164,62 +200,68 @@ def _accuracy(archive: RunArchive) -> list[dict[str, Any]]:
         rows = verdict.accuracy_rows(part, unknown)
         entry = archive.section("classical", unknown)
         if rows:
-            table = {"symbol": mathml.symbol(unknown), "rows": rows, "method": entry.get("method")}
-            tables.append(table)
+            heads, rows = _told_columns(ACCURACY, rows)
+            table = {"symbol": mathml.symbol(unknown), "heads": heads, "rows": rows}
+            tables.append(table | {"method": entry.get("method")})
     return tables
 
 
-def _coefficients(archive: RunArchive) -> list[dict[str, Any]]:
-    rows = []
+def _coefficients(archive: RunArchive) -> dict[str, Any]:
+    symbols, cells = [], []
     for name, entry in archive.section("coefficients").items():
         if not entry:
             continue
         at = ("coefficients", name)
-        rows.append(
-            {
-                "symbol": mathml.symbol(name),
-                "estimate": with_uncertainty(
-                    archive.number(*at, "estimate"), archive.number(*at, "std")
-                ),
-                "interval": interval(*verdict.interval_of(archive, name)),
-                "truth": significant(archive.number(*at, "truth"), 4),
-                "error": percent(archive.number(*at, "relative_error")),
-                "inside": {True: "inside", False: "outside", None: "–"}[
-                    verdict.truth_inside(archive, name)
-                ],
-            }
+        estimate, std = archive.number(*at, "estimate"), archive.number(*at, "std")
+        unit = archive.problem.units.get(name, "")
+        inside = verdict.truth_inside(archive, name)
+        symbols.append(mathml.symbol(name))
+        cells.append(
+            [
+                f"{with_uncertainty(estimate, std)} {unit}".rstrip(),
+                interval(*verdict.interval_of(archive, name)),
+                significant(archive.number(*at, "truth"), 4),
+                percent(archive.number(*at, "relative_error")),
+                {True: "inside", False: "outside", None: ABSENT}[inside],
+            ]
         )
-    return rows
+    heads, cells = _told_columns(COEFFICIENTS, cells)
+    pairs = zip(symbols, cells, strict=True)
+    return {"heads": heads, "rows": [{"symbol": s, "cells": row} for s, row in pairs]}
 
 
-def _derived(archive: RunArchive) -> list[dict[str, str]]:
-    """Return the rows of quantities of interest: a number with its interval, or a range."""
-    rows = []
-    for name, entry in archive.section("derived").items():
-        is_number = "over" not in entry
-        ends = entry["interval_95"] if is_number else entry["range"]
-        truth = entry["truth"] if is_number else None
-        rows.append(
-            {
-                "name": name,
-                "formula": entry["formula"],
-                "estimate": significant(entry["estimate"], 4) if is_number else "a function",
-                "interval": interval(*(ends or (None, None))),
-                "truth": significant(truth, 4),
-            }
+def _told_columns(
+    heads: Sequence[str], rows: Sequence[Sequence[str]]
+) -> tuple[list[str], list[list[str]]]:
+    """Return the columns that say something: of real data there is no truth to compare with."""
+    kept = [k for k in range(len(heads)) if k == 0 or any(row[k] != ABSENT for row in rows)]
+    return [heads[k] for k in kept], [[row[k] for k in kept] for row in rows]
+
+
+def _pictures(archive: RunArchive, figures: Mapping[str, bytes]) -> dict[str, Any]:
+    """Return the figures by their place: under the verdict, further down, and in a fold."""
+    places: dict[str, Any] = {"first": [], "rest": [], "training": [], "note": ""}
+    for name, content in figures.items():
+        picture = _figure(archive, name, content)
+        places[PLACES.get(name.partition("_")[0], "rest")].append(picture)
+    left_out = max(len(archive.problem.unknowns), len(archive.observation_sets())) - MOST_EACH
+    if left_out > 0 and figures:
+        places["note"] = (
+            f"Of fields and sets beyond the first {MOST_EACH} only the solution is drawn."
         )
-    return rows
+    return places
 
 
-def _figure(name: str, content: bytes) -> dict[str, str]:
+def _figure(archive: RunArchive, name: str, content: bytes) -> dict[str, str]:
     kind, _, suffix = name.partition("_")
     heading, caption = CAPTIONS.get(kind, (kind.capitalize(), ""))
     if suffix:
-        link = {"fit": f"(set {suffix})", "field": suffix}
-        heading += " " + link.get(kind, f"of {suffix}")
+        sets = dict.fromkeys(("fit", "residuals", "series"), f"(set {suffix})")
+        heading += " " + (sets | {"field": suffix}).get(kind, f"of {suffix}")
     return {
         "name": name,
         "heading": heading,
+        "alternative": alternative(archive, name, heading),
         "caption": caption,
         "data": b64encode(content).decode("ascii"),
     }
@@ -260,7 +302,9 @@ def _networks(archive: RunArchive) -> Iterator[tuple[str, str]]:
     if network:
         largest = " (the largest share)" if is_mean else ""
         kind = "network" if network.get("own") else "hidden layers"
-        yield kind, candidates.network_words(network) + largest
+        words = candidates.network_words(network)
+        if words != ABSENT:
+            yield kind, words + largest
 
 
 def _time(archive: RunArchive) -> Iterator[tuple[str, str]]:

@@ -7,11 +7,19 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 
-def verdict_lines(metrics: dict[str, Any]) -> list[str]:
-    """Return the verdict of a run as lines of text."""
-    seconds = metrics["seconds"]["total"]
+def verdict_lines(metrics: dict[str, Any], waited: float | None = None) -> list[str]:
+    """Return the verdict of a run as lines of text.
+
+    Args:
+        metrics: of the run.
+        waited: seconds of the whole command, drawing included; None where that is not known.
+    """
+    seconds = metrics["seconds"]
+    time = f"{seconds['total']:.1f} s"
+    if waited is not None:
+        time = f"{waited:.1f} s, {seconds['solve']:.1f} of them solving"
     return [
-        f"{metrics['problem']}: {metrics['verdict']} after {seconds:.1f} s: {metrics['reason']}",
+        f"{metrics['problem']}: {metrics['verdict']} after {time}: {metrics['reason']}",
         *(f"  {reason}" for reason in metrics["reasons"]),
         *(f"{name} = {_coefficient(c)}" for name, c in metrics["coefficients"].items()),
         *(f"{name} spreads {_spread(s)}" for name, s in metrics.get("spreads", {}).items()),

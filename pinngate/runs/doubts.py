@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pinngate.statement.problem import Coefficient, Problem
+from pinngate.statement.singular_ends import singular_ends
 
 UNMET = 0.1  # share of an equation or a condition
 VAGUE = 1.0  # standard deviation of the logarithm: an interval of a factor of fifty
@@ -57,6 +58,7 @@ def _unmet(problem: Problem, metrics: Entries) -> Iterator[str]:
     texts = {f"equation_{k}": e.text for k, e in enumerate(problem.equations, 1)}
     for k, condition in enumerate(problem.conditions, 1):
         texts[f"condition_{k}"] = f"{condition.text} at {condition.where}"
+    ends = dict(singular_ends(problem))
     for name, share in metrics["physics_misfit"].items():
         if share is None:
             yield f"{name} has no finite value: look for sizes beyond what can be computed with"
@@ -64,8 +66,12 @@ def _unmet(problem: Problem, metrics: Entries) -> Iterator[str]:
             stated = f" ({texts[name]})" if name in texts else ""
             yield (
                 f"{name}{stated} is unmet by {100 * share:.0f} % of its size: look whether it "
-                "contradicts the data or another condition"
+                f"contradicts the data or another condition{_where(ends.get(name))}"
             )
+
+
+def _where(end: str | None) -> str:
+    return "" if end is None else f", above all at {end}, where it grows without bound"
 
 
 def _apart(metrics: Entries) -> Iterator[str]:

@@ -32,15 +32,16 @@ def memory_of_a_run(problem: Problem, observations: Sequence[ObservationSet]) ->
         InputError: the options are not those of the optimizer, or no form fits into the budget.
     """
     options = complete_options(problem)
+    num_channels = _num_channels(problem, observations)
     if isinstance(options, GaussNewtonSolveOptions):
         allowed = budget(options.max_memory)
         plans = [
-            choose_form(_size(problem, observations, options, network), allowed)
+            choose_form(_size(problem, observations, options, network, num_channels), allowed)
             for network in _networks(options)
         ]
         return max(plans, key=lambda plan: plan.num_bytes)
     (network,) = _networks(options)
-    size = _size(problem, observations, options, network)
+    size = _size(problem, observations, options, network, num_channels)
     return plan_posterior(size)
 
 
@@ -56,6 +57,7 @@ def _size(
     observations: Sequence[ObservationSet],
     options: OptimizerOptions,
     network: NetworkOptions,
+    num_channels: int,
 ) -> Size:
     collocation = len(problem.solved_equations) * size_of_batch(options.collocation, problem.domain)
     num_observations = sum(len(made.values) for made in observations)
@@ -70,7 +72,7 @@ def _size(
         num_parameters=weights + len(problem.coefficients),
         width=network.width,
         depth=network.depth,
-        num_channels=_num_channels(problem, observations),
+        num_channels=num_channels,
     )
 
 

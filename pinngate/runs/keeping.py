@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pinngate.errors import Interrupted, StorageError
+from pinngate.runs.signals import Signalled, interruption
 
 
 @contextmanager
@@ -27,6 +28,9 @@ def kept(folder: Path) -> Iterator[None]:
         yield
     except Interrupted as error:
         raise Interrupted(f"{error}; {how_to_go_on(folder)}", status=error.status) from None
+    except Signalled as signalled:
+        stopped = interruption(signalled.name)
+        raise Interrupted(f"{stopped}; {how_to_go_on(folder)}", status=stopped.status) from None
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted; {how_to_go_on(folder)}") from None
     except StorageError as error:

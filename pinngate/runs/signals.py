@@ -2,20 +2,25 @@
 
 A signal may come in the middle of a step, where half of the state is new and half is old. While a
 run trains it is noted, and the loop ends at the next boundary with a checkpoint; a second one ends
-the process at once, from the last checkpoint. Outside the loop the first one does.
+the process at once, from the last checkpoint. Outside the loop the first one does; where it comes
+while Python cleans up, which swallows exceptions, it is sent again a moment later.
 """
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType
 
 from pinngate.errors import Interrupted
 
+AGAIN = 0.02  # seconds until a signal that was swallowed is sent again
 STATUS = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 143}
 _OWN_DEFAULTS = (signal.SIG_DFL, signal.default_int_handler)
 
@@ -31,7 +36,18 @@ class Pending:
         """Note a signal, or end at once where nothing waits for it or it is the second."""
         is_second, self.name = bool(self.name), signal.Signals(number).name
         if not self.is_waiting or is_second:
-            raise interruption(self.name)
+            raise Signalled(self.name)
+
+
+class Signalled(BaseException):
+    """A signal on its way out of `noted`, where it becomes `Interrupted`.
+
+    No `Exception`: whoever explains what a damaged file may raise must not take it for that.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
 
 
 def interruption(name: str, where: str = "") -> Interrupted:
@@ -45,6 +61,9 @@ def noted(*, is_waiting: bool) -> Iterator[Pending]:
 
     Args:
         is_waiting: whether the block asks for what is pending, rather than be ended at once.
+
+    Raises:
+        Interrupted: a signal ended the block.
     """
     pending = Pending(is_waiting=is_waiting)
     before = {}
@@ -56,8 +75,29 @@ def noted(*, is_waiting: bool) -> Iterator[Pending]:
             present = signal.getsignal(number)
             if present in _OWN_DEFAULTS or getattr(present, "__func__", None) is Pending.met:
                 before[number] = signal.signal(number, pending.met)
+    hook = sys.unraisablehook
+    if before:
+        sys.unraisablehook = partial(_sent_again, hook)
     try:
         yield pending
+    except Signalled as signalled:
+        raise interruption(signalled.name) from None
     finally:
+        if before:
+            sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _sent_again(
+    otherwise: Callable[[sys.UnraisableHookArgs], object], swallowed: sys.UnraisableHookArgs
+) -> None:
+    """Send a signal again whose exception was raised where nothing can be raised."""
+    error = swallowed.exc_value
+    if not isinstance(error, Signalled):
+        otherwise(swallowed)
+        return
+    number = getattr(signal, error.name)
+    timer = threading.Timer(AGAIN, os.kill, (os.getpid(), number))
+    timer.daemon = True
+    timer.start()

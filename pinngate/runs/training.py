@@ -358,7 +358,18 @@ class _Log:
         """Return what a display or a callback is told."""
         done, expected = self.stepper.iteration, self.stepper.expected_iterations
         seconds = self.session.seconds
-        return Progress(done, expected, row, seconds * (expected / done - 1), seconds)
+        left = max(0, expected - done) * self._pace(done, seconds)
+        return Progress(done, expected, row, left, seconds)
+
+    def _pace(self, done: int, seconds: float) -> float:
+        """Return the seconds of an iteration, of those since half of them were done.
+
+        The first ones load what the others find loaded, and candidates differ.
+        """
+        for earlier in reversed(self.session.history):
+            if 2 * earlier["iteration"] <= done:
+                return (seconds - earlier["seconds"]) / (done - earlier["iteration"])
+        return seconds / done
 
 
 @contextmanager

@@ -141,10 +141,29 @@ def _kill_itself(key: str, run: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_a_killed_worker_is_told_in_words(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(matrix, "execute", _kill_itself)
-    with pytest.raises(SolveError, match="goes on from there"):
-        run_matrix(tiny_suite(methods={"a": Choice("adam", SMALL)}, num_seeds=1), tmp_path)
+def _sleep(key: str, run: object) -> None:
+    time.sleep(600)
+
+
+def _answer(key: str, run: object) -> dict[str, str]:
+    return {"id": key}
+
+
+@pytest.mark.parametrize(
+    ("execute", "limit", "reason"),
+    [(_kill_itself, None, "killed by signal 9"), (_sleep, 0.5, "time limit of 0.5 s")],
+)
+def test_a_worker_that_dies_or_hangs_is_a_failed_row(
+    execute: object, limit: float | None, reason: str, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(matrix, "execute", execute)
+    suite = tiny_suite(methods={"a": Choice("adam", SMALL)}, num_seeds=2)
+    rows = run_matrix(suite, tmp_path, num_workers=2, time_limit=limit)
+    assert [row["status"] for row in rows] == ["failed", "failed"]
+    assert all(reason in row["reason"] for row in rows)
+    assert len((tmp_path / "runs.jsonl").read_text().splitlines()) == 2
+    monkeypatch.setattr(matrix, "execute", _answer)  # both are done, and nothing is run again
+    assert run_matrix(suite, tmp_path) == rows
 
 
 def _children(process: int) -> list[int]:

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pinngate import config, reference
 from pinngate.data.observations import ObservationSet, collect, read_points, standard_errors
-from pinngate.errors import DataError
+from pinngate.errors import DataError, TruthError
 from pinngate.expression import parse, parse_equation
 from pinngate.reference import finite_difference, initial_from
 from pinngate.statement.components import Statement
@@ -423,3 +424,10 @@ def test_the_shipped_readings_are_what_they_are_said_to_be() -> None:
     assert header == ["x", "t", "u"]
     # a value halfway between two roundings may fall either way
     np.testing.assert_allclose(np.array(rows, dtype=float), heat_sensor_readings(), atol=1.01e-4)
+
+
+def test_a_truth_beyond_all_sizes_is_refused() -> None:
+    overrides = ["truth.u=exp(400*(1 + x))"]
+    stated = config.load(config.resolve("heat-scattered"), overrides=overrides)
+    with pytest.raises(TruthError, match="the true values of u reach"):
+        collect(stated, reference.truth(stated), 0)

@@ -119,3 +119,8 @@ def test_fourth_derivative_of_a_product_is_exact() -> None:
     for _ in range(4):
         slope = differentiate(slope, "x")
     assert evaluate(slope, {"x": 0.1}, np) == pytest.approx(10**4 * np.exp(1.0))
+
+
+def test_a_text_without_end_is_refused_before_it_is_read() -> None:
+    with pytest.raises(ExpressionError, match="2,000,001 letters"):
+        parse("u" + "+u" * 1_000_000)

@@ -24,6 +24,7 @@ from pinngate.expression import (
     parse_equation,
     substitute,
     summands,
+    undefined_part,
 )
 from pinngate.expression.printing import to_text
 
@@ -143,3 +144,8 @@ def test_summands_are_the_terms_of_a_sum() -> None:
     found = summands(parse("u_t - k*(u_xx + u_yy) + 3"))
     assert [to_text(part) for part in found] == ["u_t", "k*(u_xx + u_yy)", "3"]
     assert summands(parse("u*v")) == [parse("u*v")]
+
+
+def test_the_derivative_of_a_bracket_of_numbers_is_defined() -> None:
+    assert undefined_part(parse("v - (.5)_x + (kappa)_tt"), {"kappa": 2.0}) is None
+    assert undefined_part(parse("1/(2)_x"), {}) is not None

@@ -199,7 +199,7 @@ def test_write_makes_the_files_and_can_be_repeated(run_folder: Path) -> None:
     kept = {p.name: p.read_bytes() for p in run_folder.iterdir()}
     page = write(run_folder)
     assert page == run_folder / "report.html"
-    names = ["solution", "slices", "error", "fit", "training", "risk"]
+    names = ["solution", "slices", "error", "fit", "residuals", "calibration", "training", "risk"]
     assert {p.name for p in (run_folder / "figures").iterdir()} == {f"{n}.png" for n in names}
     first = page.read_bytes()
     write(run_folder)
@@ -231,3 +231,48 @@ def test_write_refuses_what_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is not a finished run"):
         write(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_field_is_under_the_verdict_and_training_in_a_fold(make_archive: Make) -> None:
+    made = {"solution": b"a", "fit": b"b", "training": b"c", "risk": b"d"}
+    source = render(make_archive("heat"), made)
+    places = [source.index(f'id="{name}"') for name in ("solution", "fit", "training", "risk")]
+    assert places == sorted(places)
+    assert places[0] < source.index("<h2>The problem</h2>") < places[1]
+    assert places[1] < source.index("<summary>Training</summary>") < places[2]
+
+
+def test_pictures_are_told_in_words(make_archive: Make) -> None:
+    page = Page(render(make_archive("heat"), dict.fromkeys(("solution", "fit", "risk"), b"x")))
+    told = [a["alt"] or "" for tag, a in page.tags if tag == "img"]
+    assert "u over x and t, from" in told[0]
+    assert "standard deviation" in told[0]
+    assert "200 values; the residuals have mean" in told[1]
+    assert "the leave-one-out risk goes from" in told[2]
+
+
+def test_real_data_have_no_empty_columns(make_archive: Make) -> None:
+    archive = make_archive("decay")
+    entries = {
+        name: entry | {"truth": None, "relative_error": None}
+        for name, entry in archive.section("coefficients").items()
+    }
+    units = dict.fromkeys(entries, "1/s")
+    problem = changed(archive.problem, units=units)
+    told = replace(archive, problem=problem, metrics={**archive.metrics, "coefficients": entries})
+    page = Page(render(told, {}))
+    assert "truth in interval" not in page.text
+    assert "0.720 ± 0.021 1/s" in page.text
+    assert "truth in interval" in Page(render(archive, {})).text
+
+
+def test_the_files_of_a_run_are_linked(run_folder: Path) -> None:
+    page = Page(render(read(run_folder), {}))
+    links = [a["href"] for tag, a in page.tags if tag == "a"]
+    assert "solution.npz" in links
+    assert all((run_folder / name).is_file() for name in links if name)
+
+
+def test_the_page_knows_the_dark() -> None:
+    source = Path(write.__globals__["__file__"]).with_name("page.html.j2").read_text()
+    assert "prefers-color-scheme: dark" in source

@@ -18,13 +18,19 @@ from pinngate.report.style import png
 Make = Callable[[str], RunArchive]
 
 EXPECTED = {
-    "heat": ["solution", "slices", "error", "fit", "training", "risk"],
-    "decay": ["solution", "error", "fit", "coefficients", "training", "gate"],
-    "membrane": ["solution", "slices", "error", "fit", "training"],
+    "heat": [
+        "solution", "slices", "error", "fit", "residuals", "calibration", "training", "risk",
+    ],
+    "decay": [
+        "solution", "error", "fit", "residuals", "calibration", "coefficients", "training", "gate",
+    ],
+    "membrane": [
+        "solution", "slices", "error", "fit", "residuals", "calibration", "training",
+    ],
     "bare": ["solution_u", "slices_u", "solution_v", "slices_v"],
-    "plate": ["solution", "slices", "error", "fit"],
+    "plate": ["solution", "slices", "error", "fit", "residuals", "calibration"],
     "volume": ["solution", "slices"],
-}
+}  # fmt: skip
 
 
 def _plots(figure: Figure) -> list:

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from pinngate import solution as runs
 from pinngate.errors import InputError, Interrupted, StorageError
 from pinngate.runs import bug
 from pinngate.runs.lock import locked
-from pinngate.runs.signals import noted
+from pinngate.runs.signals import Signalled, noted
 from pinngate.runs.training import Progress
 from pinngate.solution.folders import draw_report
 
@@ -85,7 +86,7 @@ def test_a_second_signal_ends_at_once() -> None:
     with noted(is_waiting=True) as pending:
         os.kill(os.getpid(), signal.SIGTERM)
         assert pending.name == "SIGTERM"
-        with pytest.raises(Interrupted):
+        with pytest.raises(Signalled):
             os.kill(os.getpid(), signal.SIGTERM)
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
@@ -196,3 +197,32 @@ def test_a_fault_of_the_package_can_be_reported(finished: Path, tmp_path: Path) 
     assert "torch" in text
     with pytest.raises(InputError, match="holds no run and no traceback"):
         list(bug.lines(tmp_path))
+
+
+class _Cleaned:
+    def __del__(self) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        for _ in range(3):
+            pass
+
+
+def test_a_signal_that_cleaning_up_swallows_comes_again() -> None:
+    with pytest.raises(Interrupted), noted(is_waiting=False):
+        time.sleep(5 if _Cleaned() is None else 4)
+
+
+def test_a_signal_while_a_checkpoint_is_read_is_no_damage(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(finished, folder)
+    (folder / "metrics.json").unlink()
+
+    def read(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+
+    monkeypatch.setattr("pinngate.runs.checkpoint.torch.load", read)
+    with pytest.raises(Interrupted, match="pinngate resume") as caught:
+        runs.resume(folder)
+    assert caught.value.status == 143

@@ -17,6 +17,7 @@ from pinngate.optim.direct_fit.exact_model import ExactModel, Solution, stacked
 from pinngate.optim.direct_fit.levenberg_marquardt import Iterate, NoiseScales
 from pinngate.optim.direct_fit.marched_states import CannotMarch
 from pinngate.optim.direct_fit.radau_march import MarchFailed
+from pinngate.statement.linearity import is_linear
 
 Array = NDArray[np.float64]
 
@@ -36,6 +37,8 @@ class FittedRecord:
     Attributes:
         noise: standard deviations of all values.
         resolution: what is solved on.
+        has_one_minimum: whether only numbers are unknown and all is linear in them: no start is bad
+            then, and what is unexplained is noise.
     """
 
     def __init__(self, model: ExactModel, sets: Sequence[ObservationSet]) -> None:
@@ -46,6 +49,7 @@ class FittedRecord:
         self._spreads = [float(np.std(d.values)) or _largest(d.values) for d in sets]
         self.noise = NoiseScales(sets, self._spreads)
         self.resolution = model.first_resolution(NUM_NODES[model.accuracy], TOLERANCE)
+        self.has_one_minimum = model.form.axis is None and is_linear(model.problem)
         self._last: tuple[Solution, Iterate] | None = None
 
     @property

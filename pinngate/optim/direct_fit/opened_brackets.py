@@ -21,7 +21,7 @@ from pinngate.expression import (
     add,
     multiply,
     parse_equation,
-    rebuild,
+    transformed,
     with_tables,
 )
 from pinngate.optim.direct_fit.marched_states import CannotMarch
@@ -76,8 +76,14 @@ class OpenedBrackets:
         return guarded(searched(problem, canonical(opened, problem.outputs, problem.axes)))
 
     def _opened(self, expression: Expression) -> Expression:
-        if not (isinstance(expression, Call) and expression.function.startswith("_")):
-            return rebuild(expression, self._opened)
+        """Return an expression with its outermost brackets kept."""
+        return transformed(expression, self._kept, _is_bracket)
+
+    def _kept(self, expression: Expression) -> Expression:
+        """Return the name that a bracket is kept by, or the bracket carried out."""
+        if not _is_bracket(expression):
+            return expression
+        assert isinstance(expression, Call)
         problem, letters = self._problem, expression.function[1:]
         inside = self._chain.expanded(expression.argument)
         inside = canonical(inside, problem.outputs, problem.axes)
@@ -101,13 +107,21 @@ class OpenedBrackets:
 
 def guarded(expression: Expression) -> Expression:
     """Return an expression with bases of broken powers, arguments of √ and log held at zero."""
-    if isinstance(expression, Binary) and expression.operator == "**":
-        base, exponent = guarded(expression.left), guarded(expression.right)
-        is_whole = isinstance(exponent, Number) and float(exponent.value).is_integer()
-        return Binary("**", base if is_whole else _positive_part(base), exponent)
-    if isinstance(expression, Call) and expression.function in ("sqrt", "log"):
-        return Call(expression.function, _positive_part(guarded(expression.argument)))
-    return rebuild(expression, guarded)
+    return transformed(expression, _held)
+
+
+def _held(part: Expression) -> Expression:
+    match part:
+        case Binary("**", base, exponent):
+            is_whole = isinstance(exponent, Number) and float(exponent.value).is_integer()
+            return part if is_whole else Binary("**", _positive_part(base), exponent)
+        case Call("sqrt" | "log", argument):
+            return Call(part.function, _positive_part(argument))
+    return part
+
+
+def _is_bracket(part: Expression) -> bool:
+    return isinstance(part, Call) and part.function.startswith("_")
 
 
 def _positive_part(base: Expression) -> Expression:

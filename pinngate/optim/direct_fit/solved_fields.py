@@ -10,6 +10,7 @@ exactly. To everything downstream it is a network of a single linear layer, as `
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -56,9 +57,11 @@ class SolvedFields(Network):
             ridge, free = fit.rows.ridge, FREE * fit.deviations
             self.scale = np.where(ridge > 0, 1 / np.sqrt(np.where(ridge > 0, ridge, 1.0)), free)
             self.scale[fit.unknowns.scalars] = 1.0
-        layer = nn.Linear(len(self.scale), 1, dtype=torch.float64)
-        nn.init.zeros_(layer.weight)
-        nn.init.zeros_(layer.bias)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # where nothing was searched for there are no tangents
+            layer = nn.Linear(len(self.scale), 1, dtype=torch.float64)
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
         self.layers = nn.ModuleList([layer])
 
     @property

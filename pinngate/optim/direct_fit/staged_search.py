@@ -90,12 +90,14 @@ class StagedSearch:
             raise CannotMarch("no solution was found from the start")
         record.adapt(found.theta, record.num_nodes, TOLERANCE)
         found = self.steps.run(found.theta, self.max_iterations) or found
-        return found if record.unexplained(found) > POOR else self._refined(found)
+        is_lost = record.unexplained(found) > POOR and not record.has_one_minimum
+        return found if is_lost else self._refined(found)
 
     def is_poor(self, found: Iterate) -> bool:
         """Whether a fit leaves most of a set's variance, or a pattern that other starts may not."""
-        is_unexplained = self.record.unexplained(found) > POOR
-        return is_unexplained or (self.record.has_pattern(found) and not self._is_confirmed)
+        record = self.record
+        is_unexplained = record.unexplained(found) > POOR and not record.has_one_minimum
+        return is_unexplained or (record.has_pattern(found) and not self._is_confirmed)
 
     @property
     def _is_confirmed(self) -> bool:

@@ -99,7 +99,8 @@ class DirectFit:
     doubt: Array = field(repr=False)
     rows: LastRows = field(repr=False)
     theta: Array = field(repr=False)
-    _record: FittedRecord = field(repr=False)
+    _model: ExactModel = field(repr=False)
+    _record: FittedRecord | None = field(repr=False)
     _solution: Solution = field(repr=False)
     _root: Array = field(repr=False)
 
@@ -131,8 +132,9 @@ class DirectFit:
 
     @property
     def explains(self) -> bool:
-        """Whether it explains most of every set's variance."""
-        return self.unexplained <= POOR
+        """Whether it explains most of every set's variance, or all but noise of a linear system."""
+        is_alone = self._record is not None and self._record.has_one_minimum and not self.is_poor
+        return self.unexplained <= POOR or is_alone
 
     @property
     def largest_share(self) -> float:
@@ -145,10 +147,6 @@ class DirectFit:
         """What the entries of θ are."""
         return self._model.unknowns
 
-    @property
-    def _model(self) -> ExactModel:
-        return self._record.model
-
     def stretched(self, quantile: float) -> Array:
         """Return both sides of the coefficients' intervals beside the linear ones, (2, K).
 
@@ -157,6 +155,7 @@ class DirectFit:
 
         Cost: see `Profile`.
         """
+        assert self._record is not None
         found = Iterate(self.theta, self.rows.residual, self.rows.jacobian)
         covariance = self._root @ self._root.T
         profile = Profile(self._record, found, self.rows.std, self.rows.ridge, covariance)
@@ -313,6 +312,7 @@ def _answer(search: StagedSearch, found: Iterate, began: float) -> DirectFit:
         doubt=ridges.doubt(found.jacobian / std[:, None], found.residual / std, found.theta),
         rows=LastRows(found.jacobian, found.residual, std, ridges.diagonal),
         theta=found.theta,
+        _model=model,
         _record=record,
         _solution=solution,
         _root=root,

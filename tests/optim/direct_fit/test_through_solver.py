@@ -170,3 +170,22 @@ def test_what_is_refused_and_why(changes: dict, reason: str) -> None:
     }
     with pytest.raises(CannotMarch, match=reason):
         fitted(pinngate.Problem(**{**stated, **changes}))
+
+
+def test_noise_of_a_linear_system_is_no_bad_start() -> None:
+    fields = [f"u{k}" for k in range(6)]
+    rng = np.random.default_rng(3)
+    t = np.linspace(0, 1, 5)
+    data = [pinngate.Observations(f, t, np.exp(-t) + 0.2 * rng.standard_normal(5)) for f in fields]
+    problem = pinngate.Problem(
+        name="apart",
+        domain={"t": [0, 1]},
+        unknowns=fields,
+        equations=[f"{f}_t = -{f}" for f in fields],
+        observations=data,
+    )
+    fit = fitted(problem)
+    assert fit.unexplained > 0.3
+    assert not fit.is_poor
+    assert fit.is_settled
+    assert fit.explains
