@@ -179,14 +179,12 @@ def _experiment(
 ) -> dict[str, Any]:
     """Return one experiment; `observed` yields the observations of the whole in their order."""
     one = problem.experiments[name]
-    tables = {i.name: i for i in problem.inputs}
-    renamed = {i.name: tables.get(of_experiment(i.name, name)) for i in one.inputs}
     constants = {n: v for n, v in one.constants.items() if n not in problem.constants}
     own = {
         "name": name,
         "domain": _Line(one.domain if one.domain != problem.domain else {}),
         "constants": _Line(constants),
-        "inputs": {n: _input(given, names) for n, given in renamed.items() if given is not None},
+        "inputs": _own_inputs(problem, name, names),
         "conditions": [_condition(c) for c in one.conditions],
         "events": [_event(event) for event in one.events],
         "observations": [
@@ -194,6 +192,14 @@ def _experiment(
         ],
     }
     return {key: value for key, value in own.items() if value}
+
+
+def _own_inputs(problem: Problem, name: str, names: DataNames) -> dict[str, Any]:
+    """Return the tables that an experiment has of its own."""
+    tables = {i.name: i for i in problem.inputs}
+    stated = [i.name for i in problem.experiments[name].inputs]
+    renamed = {n: tables.get(of_experiment(n, name)) for n in stated}
+    return {n: _input(given, names) for n, given in renamed.items() if given is not None}
 
 
 def _with_data_of(stated: StatedObservations, whole: StatedObservations) -> StatedObservations:

@@ -19,6 +19,7 @@ from pinngate.report import candidates, mathml, verdict
 from pinngate.report import stated as statement
 from pinngate.report.alternatives import alternative
 from pinngate.report.archive import RunArchive, read
+from pinngate.report.derived_table import derived_rows
 from pinngate.report.figures import MOST_EACH
 from pinngate.report.notation import (
     ABSENT,
@@ -28,7 +29,6 @@ from pinngate.report.notation import (
     significant,
     with_uncertainty,
 )
-from pinngate.report.quantities import derived_rows
 from pinngate.statement.options import NetworkOptions
 from pinngate.writing import write_bytes
 

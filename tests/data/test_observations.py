@@ -427,7 +427,7 @@ def test_the_shipped_readings_are_what_they_are_said_to_be() -> None:
 
 
 def test_a_truth_beyond_all_sizes_is_refused() -> None:
-    overrides = ["truth.u=exp(400*(1 + x))"]
+    overrides = ["truth.u=exp(150*(1 + x))"]
     stated = config.load(config.resolve("heat-scattered"), overrides=overrides)
     with pytest.raises(TruthError, match="the true values of u reach"):
         collect(stated, reference.truth(stated), 0)

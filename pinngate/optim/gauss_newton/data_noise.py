@@ -145,10 +145,7 @@ class DataNoise:
         """
         is_refitted = self.is_judging and self.num_refits < NUM_REFITS
         had_heavy_tails = self.has_heavy_tails
-        alike = line.plain.clone()
-        for name in self.models:
-            rows = line.weights.slices[name]
-            alike[rows] = self.laws.alike(name, line.plain[rows])
+        alike = self.laws.all_alike(line.plain, line.weights)
         if is_refitted:
             self._refit(alike, fit, line.weights)
         if self.is_balanced and (is_refitted or not is_full):

@@ -55,5 +55,12 @@ class RowLaws:
         """Return rows of a term times its factors."""
         return rows * self._factors[name] if name in self._factors else rows
 
+    def all_alike(self, plain: Tensor, weights: RowWeights) -> Tensor:
+        """Return residuals of all terms (N,), those of terms with a law times their factors."""
+        found = plain.clone()
+        for name in self._factors:
+            found[weights.slices[name]] = self.alike(name, plain[weights.slices[name]])
+        return found
+
 
 __all__ = ["RowLaws"]
