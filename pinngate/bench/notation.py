@@ -1,0 +1,180 @@
+"""What stating noise and experiments is worth: ``python -m pinngate.bench.notation``.
+
+Coverage of 95 % intervals where noise is of another kind than Gaussian, stated and ignored; and two
+published fits of real data, where the data are present: theophylline in twelve subjects (J. C.
+Pinheiro, D. M. Bates, Mixed-Effects Models in S and S-PLUS, 2000, section 8.2) and hare and lynx
+(posteriordb). Tables go to a folder as CSV; `results/notation` holds them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import pinngate
+from pinngate.data.observations import collect
+from pinngate.reference import truth
+from pinngate.statement.problem import Problem
+
+RATES = {"a": 0.9, "b": 0.35}
+KINDS: dict[str, tuple[dict[str, object], float]] = {
+    "poisson": ({"kind": "poisson"}, 60.0),
+    "proportional": ({"kind": "proportional", "relative": 0.2}, 60.0),
+    "log-normal": ({"kind": "log-normal", "factor": 1.3}, 60.0),
+}
+
+
+def chain(noise: object, size: float, values: Mapping[str, tuple[Any, Any]] | None) -> Problem:
+    """Return u → v → out with rates a and b, synthetic or with values (points, values) by field."""
+    a, b = RATES.values()
+    grown = f"{size}*{a}/({b} - {a})*(exp(-{a}*t) - exp(-{b}*t))"
+    of = pinngate.Observations
+    return pinngate.Problem(
+        domain={"t": [0.05, 10]},
+        unknowns=["u", "v"],
+        equations=["u_t = -a*u", "v_t = a*u - b*v"],
+        estimate={n: pinngate.Unknown(0.5, positive=True, truth=r) for n, r in RATES.items()},
+        observations=[
+            of.synthetic(f, count=40, layout="grid", noise=noise)  # type: ignore[arg-type]
+            if values is None
+            else of(f, *values[f], noise=noise)  # type: ignore[arg-type]
+            for f in ("u", "v")
+        ],
+        truth={"u": f"{size}*exp(-{a}*t)", "v": grown} if values is None else None,
+    )
+
+
+def coverage(draws: int) -> Iterator[dict[str, object]]:
+    """Yield for each kind of noise how often intervals hold the truth, stated and ignored."""
+    for kind, (noise, size) in KINDS.items():
+        problem = chain(noise, size, None)
+        reference = truth(problem)
+        stated = {k: v for k, v in noise.items() if k == "kind"}
+        if kind == "proportional":
+            stated = dict(noise)
+        for name, assumed in (("stated", stated), ("ignored", None)):
+            inside, widths = [], []
+            for seed in range(draws):
+                sets = [made.as_measured for made in collect(problem, reference, seed)]
+                values = {made.of: (made.points[:, 0], made.values) for made in sets}
+                found = pinngate.solve(chain(assumed, size, values), seed=seed)
+                for coefficient, rate in RATES.items():
+                    low, high = found.coefficients[coefficient].interval or (math.nan, math.nan)
+                    inside.append(low <= rate <= high)
+                    widths.append((high - low) / rate)
+            yield {
+                "noise": kind,
+                "assumed": name,
+                "intervals": len(inside),
+                "coverage": round(float(np.mean(inside)), 3),
+                "width": round(float(np.nanmedian(widths)), 3),
+            }
+
+
+def theophylline(file: Path) -> Iterator[dict[str, object]]:
+    """Yield the common values and spreads of twelve subjects: logarithms, as published."""
+    rows = list(csv.DictReader(file.open(encoding="utf-8")))
+    subjects: dict[str, list[dict[str, str]]] = {}
+    for row in rows:
+        subjects.setdefault(row["subject"], []).append(row)
+    found = pinngate.solve(
+        pinngate.Problem(
+            domain={"t": [0, 25]},
+            unknowns=["A", "C"],
+            equations=["A_t = -ka*A", "C_t = ka*ke/Cl*A - ke*C"],
+            conditions=["A = dose at t = 0", "C = 0 at t = 0"],
+            estimate={
+                name: pinngate.Unknown(start, positive=True, each={"spread": True})
+                for name, start in {"ke": 0.1, "ka": 1.0, "Cl": 0.05}.items()
+            },
+            experiments=[
+                {
+                    "name": f"s{subject}",
+                    "constants": {"dose": float(own[0]["dose_mg_per_kg"])},
+                    "observations": [
+                        pinngate.Observations(
+                            "C",
+                            [float(row["t_h"]) for row in own],
+                            [float(row["concentration_mg_per_l"]) for row in own],
+                        )
+                    ],
+                }
+                for subject, own in subjects.items()
+            ],
+        )
+    )
+    for name, spread in found.metrics["spreads"].items():
+        estimate = found.coefficients[name]
+        yield {
+            "quantity": f"log {name}",
+            "estimate": round(math.log(estimate.estimate), 4),
+            "std": round((estimate.std or math.nan) / estimate.estimate, 4),
+            "spread": round(spread["std"], 4),
+        }
+
+
+def hare_lynx(file: Path) -> Iterator[dict[str, object]]:
+    """Yield the rates of predator and prey under log-normal noise."""
+    rows = list(csv.DictReader(file.open(encoding="utf-8")))
+    times = [float(row["t"]) for row in rows]
+    found = pinngate.solve(
+        pinngate.Problem(
+            domain={"t": [0, 20]},
+            unknowns=["h", "l"],
+            equations=["h_t = a*h - b*h*l", "l_t = d*h*l - c*l"],
+            estimate={
+                name: pinngate.Unknown(start, positive=True)
+                for name, start in {"a": 1.0, "b": 0.05, "c": 1.0, "d": 0.05}.items()
+            },
+            observations=[
+                pinngate.Observations(
+                    f, times, [float(row[f]) for row in rows], noise={"kind": "log-normal"}
+                )
+                for f in ("h", "l")
+            ],
+        )
+    )
+    for name, estimate in found.coefficients.items():
+        yield {
+            "rate": name,
+            "estimate": round(estimate.estimate, 4),
+            "std": round(estimate.std or math.nan, 4),
+        }
+
+
+def write(rows: Iterator[dict[str, object]], file: Path) -> None:
+    """Write rows as CSV, and print them."""
+    found = list(rows)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, list(found[0]))
+        writer.writeheader()
+        writer.writerows(found)
+    for row in found:
+        print(row, flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write all tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--draws", type=int, default=50)
+    parser.add_argument("--data", type=Path, default=Path("../shared"))
+    parser.add_argument("--out", type=Path, default=Path("results/notation"))
+    asked = parser.parse_args(arguments)
+    hares = asked.data / "cases/hare-lynx/data.csv"
+    if hares.is_file():
+        write(hare_lynx(hares), asked.out / "hare-lynx.csv")
+    subjects = asked.data / "data/theophylline.csv"
+    if subjects.is_file():
+        write(theophylline(subjects), asked.out / "theophylline.csv")
+    write(coverage(asked.draws), asked.out / "coverage.csv")
+
+
+if __name__ == "__main__":
+    main()
