@@ -155,9 +155,17 @@ def _experiments(problem: Problem, names: DataNames) -> dict[str, Any]:
         "estimate": _estimated(first, problem.each),
         "units": _Line(first.units),
         "derived": {item.name: item.text for item in first.derived},
-        "truth": _truth(first.truth, names),
+        "truth": _truth(problem.truth and _common_truth(problem, first), names),
         "experiments": own,
     }
+
+
+def _common_truth(problem: Problem, first: Statement) -> Truth | None:
+    """Return the truth as it was stated for all experiments."""
+    if first.truth is None:
+        return None
+    known = {n: v for n, v in first.truth.constants.items() if n not in problem.each}
+    return replace(first.truth, constants=known)
 
 
 def _common(whole: Mapping[str, float], one: Mapping[str, float]) -> dict[str, float]:
@@ -184,6 +192,7 @@ def _experiment(
         "name": name,
         "domain": _Line(one.domain if one.domain != problem.domain else {}),
         "constants": _Line(constants),
+        "truth": _Line(_own_truth(problem, name)),
         "inputs": _own_inputs(problem, name, names),
         "conditions": [_condition(c) for c in one.conditions],
         "events": [_event(event) for event in one.events],
@@ -192,6 +201,12 @@ def _experiment(
         ],
     }
     return {key: value for key, value in own.items() if value}
+
+
+def _own_truth(problem: Problem, name: str) -> dict[str, float]:
+    """Return the true values of the coefficients that an experiment has of its own."""
+    known = problem.experiments[name].true_coefficients()
+    return {n: value for n, value in known.items() if n in problem.each}
 
 
 def _own_inputs(problem: Problem, name: str, names: DataNames) -> dict[str, Any]:

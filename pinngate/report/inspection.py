@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import filterfalse
 
 import numpy as np
 
@@ -74,7 +75,7 @@ def verify_truth(problem: Problem) -> list[Finding]:
         findings.append(Finding(equation.text, residual))
     if truth.fields:
         findings += _continuity(changed(problem, constants=constants), known)
-    for condition in problem.conditions:
+    for condition in filterfalse(problem.is_before_events, problem.conditions):
         fields = known or _fields_at(problem, condition.where, truth.clean)
         if fields:
             points = _points(problem, random, condition.where)
@@ -395,6 +396,9 @@ def _plan(problem: Problem) -> Plan:
 def _expressions(problem: Problem) -> Iterator[Expression]:
     yield from (e.residual for e in problem.solved_equations)
     yield from (c.residual for c in problem.conditions)
+    yield from (q.expression for q in problem.derived)
+    for event in problem.events:
+        yield from (*event.add.values(), *event.set.values())
     yield from (o.quantity for o in problem.observations if o.quantity is not None)
     if problem.truth is not None:
         yield from problem.truth.fields.values()

@@ -21,7 +21,6 @@ from pinngate.model.scales import common_size
 from pinngate.model.terms import Batch, Term
 from pinngate.optim.direct_fit.solved_fields import SolvedFields
 from pinngate.runs.training import Session
-from pinngate.statement.problem import Plane, Problem
 
 FACTOR = 4  # times the collocation points of the solver
 
@@ -34,7 +33,9 @@ def physics_misfit(session: Session) -> dict[str, float]:
     source = session.batches.twin("misfit", FACTOR, session.stepper.network.low.dtype)
     batches, unit = source.draw_in_order(), common_size(source.scales)
     is_solved = isinstance(session.stepper.network, SolvedFields)
-    hidden = _before_events(session.problem)
+    problem = session.problem
+    stated = enumerate(problem.conditions, 1)
+    hidden = {f"condition_{k}" for k, c in stated if problem.is_before_events(c)}
     return {
         term.name: 0.0
         if is_solved and term.kind == "equation"
@@ -42,15 +43,6 @@ def physics_misfit(session: Session) -> dict[str, float]:
         for term in source.terms
         if term.kind in ("equation", "condition") and term.name not in hidden
     }
-
-
-def _before_events(problem: Problem) -> set[str]:
-    """Return the initial conditions that an event at the initial time hides: nobody sees them."""
-    start = problem.domain["t"][0] if problem.has_time else None
-    if not any(start in event.times for event in problem.events):
-        return set()
-    stated = enumerate(problem.conditions, 1)
-    return {f"condition_{k}" for k, c in stated if c.where == Plane("t", float(start or 0.0))}
 
 
 def _share(session: Session, term: Term, batch: Batch, unit: float) -> float:

@@ -8,6 +8,7 @@ is, all data tell together. Above `components`; everything downstream knows one 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -218,15 +219,30 @@ def _coefficients(
         if stated.name not in each:
             found.append(stated)
             continue
+        own = [_own(part, stated.name, has_spread=each[stated.name]) for part in parts]
         if each[stated.name]:
-            found.append(stated)
-            members = tuple(part.of(stated.name) for part in parts)
+            members = tuple(c.name for c in own)
             spreads.append(Spread(stated.name, members, is_of_logarithm=stated.is_positive))
-        for part in parts:
-            own = next(c for c in part.statement.coefficients if c.name == stated.name)
-            prior = None if each[stated.name] else own.prior
-            found.append(replace(own, name=part.of(stated.name), truth=None, prior=prior))
+            found.append(replace(stated, truth=_middle([c.truth for c in own], stated.is_positive)))
+        found += own
     return tuple(found), tuple(spreads)
+
+
+def _own(part: _Names, name: str, *, has_spread: bool) -> Coefficient:
+    """Return the coefficient of one experiment; what spreads has its prior on the common one."""
+    own = next(c for c in part.statement.coefficients if c.name == name)
+    true = part.statement.true_coefficients().get(name)
+    return replace(own, name=part.of(name), truth=true, prior=None if has_spread else own.prior)
+
+
+def _middle(values: Sequence[float | None], is_positive: bool) -> float | None:
+    """Return the mean of true values, of their logarithms where they are positive."""
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
+        return None
+    if is_positive:
+        return math.exp(sum(map(math.log, known)) / len(known))
+    return sum(known) / len(known)
 
 
 def _truth(parts: Sequence[_Names]) -> Truth | None:
@@ -242,7 +258,9 @@ def _truth(parts: Sequence[_Names]) -> Truth | None:
         clean |= part.amounts(truth.clean)
     first = truths[0]
     assert first is not None
-    return replace(first, fields=fields, clean=clean)
+    own = {name for part in parts for name in part.own}
+    constants = {n: v for n, v in first.constants.items() if n not in own}
+    return replace(first, fields=fields, clean=clean, constants=constants)
 
 
 def _units(first: Statement, parts: Sequence[_Names]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pinngate.expression import Expression, differentiate, evaluate, names
+from pinngate.expression import Expression, Name, differentiate, evaluate, names
 from pinngate.statement.problem import Problem
 
 Array = NDArray[np.float64]
@@ -69,8 +69,10 @@ def keeps_solutions(problem: Problem, rates: Mapping[str, float], *, is_scaling:
 
 
 def _seen(problem: Problem) -> list[Expression]:
-    """Return the formulas that sensors see and that events add, which do not scale."""
+    """Return what does not scale: what sensors see, events add, or is known beforehand."""
     quantities = [o.quantity for o in problem.observations if o.quantity is not None]
+    quantities += [Name(c.name) for c in problem.coefficients if c.prior is not None]
+    quantities += [Name(spread.name) for spread in problem.spreads]
     return quantities + [
         amount for event in problem.events for amount in (*event.add.values(), *event.set.values())
     ]

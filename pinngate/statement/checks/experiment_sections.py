@@ -76,6 +76,9 @@ def _file_of(file: ProblemFile, section: ExperimentSection) -> ProblemFile:
     changes["constants"] = {**file.constants, **section.constants}
     changes["inputs"] = {**file.inputs, **section.inputs}
     changes["domain"] = {**file.domain, **section.domain}
+    if file.truth is not None:
+        known = {**file.truth.constants, **section.truth}
+        changes["truth"] = file.truth.model_copy(update={"constants": known})
     changes["experiments"] = []
     return file.model_copy(update=changes)
 

@@ -183,6 +183,9 @@ class ExperimentSection(Section):
     constants: dict[str, NumberOrFormula] = Field(
         default_factory=dict, description="constants of its own"
     )
+    truth: dict[str, NumberOrFormula] = Field(
+        default_factory=dict, description="true values of coefficients of its own, for judging"
+    )
     inputs: dict[str, InputSection] = Field(
         default_factory=dict, description="tables of its own, under the same names in all"
     )
