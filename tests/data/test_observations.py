@@ -11,7 +11,8 @@ from pinngate.data.observations import ObservationSet, collect, read_points, sta
 from pinngate.data.tables import read_columns
 from pinngate.errors import DataError, TruthError
 from pinngate.expression import parse, parse_equation
-from pinngate.reference import finite_difference, initial_from, truth
+from pinngate.reference import finite_difference, initial_from
+from pinngate.reference import truth as reference_of
 from pinngate.statement.components import Statement
 from pinngate.statement.measurement import Holdout, Table
 from pinngate.statement.problem import (
@@ -427,7 +428,7 @@ def test_the_shipped_readings_are_what_they_are_said_to_be() -> None:
 
 
 def test_a_truth_beyond_all_sizes_is_refused() -> None:
-    overrides = ["truth.u=exp(400*(1 + x))"]
+    overrides = ["truth.u=exp(250*(1 + x))"]
     stated = config.load(config.resolve("heat-scattered"), overrides=overrides)
     with pytest.raises(TruthError, match="the true values of u reach"):
-        collect(stated, truth(stated), 0)
+        collect(stated, reference_of(stated), 0)
