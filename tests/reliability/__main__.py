@@ -36,7 +36,7 @@ def fuzzing(options: argparse.Namespace, work: Path) -> Iterator[Entry]:
     folder = work / "cases" / "one"
     folder.mkdir(parents=True)
     bench = fuzz.Bench(folder, run)
-    for kind in fuzz.KINDS:
+    for kind in options.kinds:
         tally, began = fuzz.Tally(), time.monotonic()
         for number in fuzz.numbers(kind, options.cases, options.seed):
             fuzz.tried(kind, number, bench, tally)
