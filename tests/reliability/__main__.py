@@ -161,6 +161,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.reliability", description=__doc__)
     parser.add_argument("--parts", nargs="*", choices=list(PARTS), default=list(PARTS))
     parser.add_argument("--cases", type=int, default=50_000, help="generated inputs")
+    parser.add_argument("--kinds", nargs="*", choices=list(fuzz.KINDS), default=list(fuzz.KINDS))
     parser.add_argument(
         "--interruptions", type=int, default=200, help="of each signal and optimizer"
     )
