@@ -207,7 +207,7 @@ def _size_over(
     with np.errstate(all="ignore"):
         try:
             value = np.asarray(evaluate(expression, environment, np), dtype=np.float64)
-        except (ZeroDivisionError, OverflowError, ValueError, KeyError):
+        except (ArithmeticError, KeyError, TypeError, ValueError):
             return 0.0
         value = value[np.isfinite(value)]
         return float(np.sqrt(np.mean(value**2))) if value.size else 0.0

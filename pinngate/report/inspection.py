@@ -202,12 +202,13 @@ def _relative_residual(
     inserted = _true_derivatives(problem, residual, fields)
     try:
         total = np.abs(evaluate(substitute(residual, inserted), {**constants, **points}, np))
-    except ArithmeticError:  # of numbers alone, where arrays would hold what is not finite
+    except (ArithmeticError, TypeError, ValueError):  # of numbers alone, where arrays hold NaN
         return math.inf
     everywhere = {**constants, **_points(problem, np.random.default_rng(0), None)}
     sizes = [np.max(np.abs(evaluate(e, everywhere, np))) for e in inserted.values()]
     size = max(sizes, default=0.0)
-    left = float(np.max(total) / (size or 1.0))
+    with np.errstate(invalid="ignore"):
+        left = float(np.max(total) / (size or 1.0))
     return left if math.isfinite(left) else math.inf
 
 

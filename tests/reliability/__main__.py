@@ -36,7 +36,7 @@ def fuzzing(options: argparse.Namespace, work: Path) -> Iterator[Entry]:
     folder = work / "cases" / "one"
     folder.mkdir(parents=True)
     bench = fuzz.Bench(folder, run)
-    for kind in fuzz.KINDS:
+    for kind in options.kinds:
         tally, began = fuzz.Tally(), time.monotonic()
         for number in fuzz.numbers(kind, options.cases, options.seed):
             fuzz.tried(kind, number, bench, tally)
@@ -161,6 +161,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.reliability", description=__doc__)
     parser.add_argument("--parts", nargs="*", choices=list(PARTS), default=list(PARTS))
     parser.add_argument("--cases", type=int, default=50_000, help="generated inputs")
+    parser.add_argument("--kinds", nargs="*", choices=list(fuzz.KINDS), default=list(fuzz.KINDS))
     parser.add_argument(
         "--interruptions", type=int, default=200, help="of each signal and optimizer"
     )

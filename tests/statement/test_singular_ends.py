@@ -45,3 +45,10 @@ def test_a_truth_that_divides_by_zero_does_not_hold() -> None:
     )
     lines = check_lines(loads(text))
     assert any("DOES NOT HOLD" in line for line in lines)
+
+
+@pytest.mark.parametrize("equation", ["u_t = u**0.5", "u_t = log(sign(u_xx)) - u"])
+def test_a_truth_without_real_values_does_not_hold(equation: str) -> None:
+    text = HEAT.replace("u_t = kappa*u_xx", equation)
+    lines = check_lines(loads(text.replace("u: exp(-kappa*pi**2*t)*sin(pi*x)", "u: -1 - t")))
+    assert any("DOES NOT HOLD" in line for line in lines)
