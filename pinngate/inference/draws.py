@@ -91,7 +91,7 @@ def _weight_moves(posterior: Posterior, num: int, generator: torch.Generator) ->
     """Return draws of the weights with the coefficients held, (num, P)."""
     directions = posterior.directions
     z = torch.randn(num, len(directions), generator=generator, dtype=directions.dtype)
-    vectors = directions / (1 - posterior.remainders).clamp_min(1e-300).sqrt()
+    vectors = directions / posterior.filters.sqrt()
     shrunk = (z @ vectors) * (1 - posterior.remainders.sqrt())
     return (posterior.variance / posterior.ridge) ** 0.5 * (z - shrunk @ vectors.T)
 

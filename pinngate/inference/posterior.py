@@ -176,6 +176,11 @@ class Posterior:
             free = free + self._along(self.doubt, gradient, by_coefficient).square().sum(1)
         return left * (self.variance / self.ridge) + free
 
+    @property
+    def filters(self) -> Tensor:
+        """φ of every direction, (m,): of weak ones more exact than one less the remainder."""
+        return self.directions.square().sum(0).clamp_min(1e-300)
+
     def _left(self, gradient: Tensor) -> Tensor:
         """Return what is left of the prior variance of g·w, in units of it, (n,).
 
@@ -183,7 +188,7 @@ class Posterior:
         where that is rounding: under a weak ridge rounding would be most of the answer.
         """
         along = gradient @ self.directions
-        filters = (1 - self.remainders).clamp_min(1e-300)
+        filters = self.filters
         within = along.square() @ (self.remainders / filters)
         prior = gradient.square().sum(1)
         outside = prior - along.square() @ (1 / filters)

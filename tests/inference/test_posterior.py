@@ -88,6 +88,18 @@ def test_a_weak_ridge_leaves_no_rounding():
         torch.testing.assert_close(found, exact, rtol=1e-6, atol=0)
 
 
+def test_directions_that_tell_next_to_nothing_keep_their_prior():
+    """Singular values down to 1e-12 of a ridge of one: 1 − φ is one to the last digit."""
+    g = torch.Generator().manual_seed(5)
+    left, _ = torch.linalg.qr(torch.randn(30, 8, generator=g, dtype=DOUBLE))
+    right, _ = torch.linalg.qr(torch.randn(8, 8, generator=g, dtype=DOUBLE))
+    values = torch.logspace(3, -12, 8, dtype=DOUBLE)
+    gradient = torch.randn(5, 8, generator=g, dtype=DOUBLE)
+    found = Posterior.of(spectrum((left * values) @ right.T), 1.0, 0.01, 20.0)
+    exact = ((gradient @ right).square() * (0.01 / (values.square() + 1.0))).sum(1)
+    torch.testing.assert_close(found.variance_of(gradient), exact, rtol=1e-8, atol=0)
+
+
 def test_intervals_respect_bounds_and_map_through_the_logarithm():
     coefficients = Coefficients([Coefficient("nu", 0.01, lower=0.0), Coefficient("c", 2.0)], DOUBLE)
     g = torch.Generator().manual_seed(3)
