@@ -330,18 +330,25 @@ def residual_correlation(fit: LinearisedFit) -> tuple[Correlation, NDArray[np.in
 
     None where there is too little to test.
     """
-    if not fit.places:
+    sizes = [len(places) for places in fit.places]
+    sets = np.repeat(np.arange(len(sizes)), sizes)
+    chosen = np.flatnonzero(np.repeat(np.array(sizes) > 1, sizes))  # a prior has no neighbours
+    if not chosen.size:
         return None
-    points = torch.cat(fit.places).double().cpu().numpy()
-    sets = np.repeat(np.arange(len(fit.places)), [len(p) for p in fit.places])
-    groups = groups_of(points, sets, fit.time)
+    points = torch.cat(fit.places).double().cpu().numpy()[chosen]
+    groups = groups_of(points, sets[chosen], fit.time)
     if groups is None:
         return None
     labels, kind = groups
-    found = correlation(points, fit.residual.double().cpu().numpy(), sets, labels, kind, fit.time)
-    if found is not None and kind == "series" and fit.time is not None:
+    residuals = fit.residual.double().cpu().numpy()[chosen]
+    found = correlation(points, residuals, sets[chosen], labels, kind, fit.time)
+    if found is None:
+        return None
+    if kind == "series" and fit.time is not None:
         labels = parted(labels, points[:, fit.time], found.coefficient)
-    return None if found is None else (found, labels)
+    alone = np.arange(len(sets)) + int(labels.max()) + 1
+    alone[chosen] = labels
+    return found, np.unique(alone, return_inverse=True)[1]
 
 
 def add_sandwich(posterior: Posterior, fit: LinearisedFit) -> None:
