@@ -14,7 +14,6 @@ the fit: where the risk is far above the noise, it is not to be trusted.
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -138,11 +137,6 @@ class Posterior:
     def quantile(self) -> float:
         """Half width of a 95 % interval in standard deviations (Student's t)."""
         return student_quantile(self.degrees_of_freedom)
-
-    @property
-    def t_factor(self) -> float:
-        """Half width of a 95 % interval beside that of a normal one."""
-        return self.quantile / student_quantile(math.inf)
 
     def variance_of(self, gradient: Tensor, by_coefficient: Tensor | None = None) -> Tensor:
         """Return the variance (n,) of linear functionals g·w + h·c.
@@ -425,4 +419,5 @@ __all__ = [
     "laplace_posterior",
     "posterior_of",
     "residual_correlation",
+    "student_quantile",
 ]

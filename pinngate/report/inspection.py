@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import filterfalse
 
 import numpy as np
 
@@ -21,7 +20,7 @@ from pinngate.expression.printing import to_text
 from pinngate.geometry.region import Region
 from pinngate.model.channels.plan import Plan, plan_channels
 from pinngate.statement.coefficient_fields import searched, with_true_fields
-from pinngate.statement.components import Where, Window
+from pinngate.statement.components import Where, Window, is_before_events
 from pinngate.statement.derivatives import differentiated
 from pinngate.statement.kinks import kink_places, kinks_of, oblique_kinks
 from pinngate.statement.problem import (
@@ -75,7 +74,7 @@ def verify_truth(problem: Problem) -> list[Finding]:
         findings.append(Finding(equation.text, residual))
     if truth.fields:
         findings += _continuity(changed(problem, constants=constants), known)
-    for condition in filterfalse(problem.is_before_events, problem.conditions):
+    for condition in (c for c in problem.conditions if not is_before_events(problem, c)):
         fields = known or _fields_at(problem, condition.where, truth.clean)
         if fields:
             points = _points(problem, random, condition.where)

@@ -9,6 +9,7 @@ coefficients. Part of `judgement`.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from torch import Tensor
 
 from pinngate.expression import evaluate, names
 from pinngate.geometry.region import Region
+from pinngate.inference.posterior import student_quantile
 from pinngate.inference.uncertainty import Uncertainty
 from pinngate.linear.jacobian import jacobian, row_weights
 from pinngate.model.networks import Network
@@ -101,13 +103,14 @@ def _of_coefficients(session: Session, posterior: Uncertainty | None, derived: D
     if posterior is None or not bool(torch.isfinite(posterior.raw_covariance).all()):
         return _entry(derived, estimate, None, None, truth)
     first = posterior.members_at(session.stepper.network)[0].posterior
+    factor = first.quantile / student_quantile(math.inf)
     raw = coefficients.raw.detach().double().cpu()
     random = np.random.default_rng(problem.solve.seed)
     covariance = posterior.raw_covariance.cpu().numpy()
     draws = random.multivariate_normal(np.zeros(len(raw)), covariance, NUM_DRAWS)
     with np.errstate(all="ignore"):
         shown = coefficients.values_at(raw + torch.as_tensor(draws)).numpy()
-        wide = coefficients.values_at(raw + first.t_factor * torch.as_tensor(draws)).numpy()
+        wide = coefficients.values_at(raw + factor * torch.as_tensor(draws)).numpy()
         values, spread = (
             np.broadcast_to(
                 evaluate(

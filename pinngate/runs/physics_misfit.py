@@ -21,6 +21,7 @@ from pinngate.model.scales import common_size
 from pinngate.model.terms import Batch, Term
 from pinngate.optim.direct_fit.solved_fields import SolvedFields
 from pinngate.runs.training import Session
+from pinngate.statement.components import is_before_events
 
 FACTOR = 4  # times the collocation points of the solver
 
@@ -35,7 +36,7 @@ def physics_misfit(session: Session) -> dict[str, float]:
     is_solved = isinstance(session.stepper.network, SolvedFields)
     problem = session.problem
     stated = enumerate(problem.conditions, 1)
-    hidden = {f"condition_{k}" for k, c in stated if problem.is_before_events(c)}
+    hidden = {f"condition_{k}" for k, c in stated if is_before_events(problem, c)}
     return {
         term.name: 0.0
         if is_solved and term.kind == "equation"

@@ -409,14 +409,6 @@ class Statement:
             return "coefficients spread between experiments"
         return ""
 
-    def is_before_events(self, condition: Condition) -> bool:
-        """Whether an event at the initial time hides an initial condition: nobody sees it then."""
-        if not self.events or not self.has_time:
-            return False
-        start = self.domain["t"][0]
-        is_initial = condition.where == Plane("t", start)
-        return is_initial and any(start in event.times for event in self.events)
-
     @property
     def hidden(self) -> tuple[str, ...]:
         """Names of the fluxes: fields that are solved for and never shown."""
@@ -479,3 +471,12 @@ class Statement:
         given = dict(self.truth.constants) if self.truth else {}
         own = {c.name: c.truth for c in self.coefficients if c.truth is not None}
         return given | own
+
+
+def is_before_events(statement: Statement, condition: Condition) -> bool:
+    """Whether an event at the initial time hides an initial condition: nobody sees it then."""
+    if not statement.events or not statement.has_time:
+        return False
+    start = statement.domain["t"][0]
+    is_initial = condition.where == Plane("t", start)
+    return is_initial and any(start in event.times for event in statement.events)

@@ -247,19 +247,16 @@ def _middle(values: Sequence[float | None], is_positive: bool) -> float | None:
 
 def _truth(parts: Sequence[_Names]) -> Truth | None:
     """Return the truth of all fields, None where one of the experiments has none."""
-    truths = [part.statement.truth for part in parts]
-    if any(truth is None for truth in truths):
+    first = parts[0].statement.truth
+    if first is None:  # it is stated once, for all
         return None
     fields: dict[str, Expression] = {}
     clean: dict[str, Expression] = {}
-    for part, truth in zip(parts, truths, strict=True):
-        assert truth is not None
-        fields |= part.amounts(truth.fields)
-        clean |= part.amounts(truth.clean)
-    first = truths[0]
-    assert first is not None
-    own = {name for part in parts for name in part.own}
-    constants = {n: v for n, v in first.constants.items() if n not in own}
+    for part in parts:
+        own = part.statement.truth or first
+        fields |= part.amounts(own.fields)
+        clean |= part.amounts(own.clean)
+    constants = {n: v for n, v in first.constants.items() if n not in parts[0].own}
     return replace(first, fields=fields, clean=clean, constants=constants)
 
 

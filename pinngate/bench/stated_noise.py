@@ -1,4 +1,4 @@
-"""What stating noise and experiments is worth: ``python -m pinngate.bench.notation``.
+"""What stating noise and experiments is worth: ``python -m pinngate.bench.stated_noise``.
 
 Coverage of 95 % intervals where noise is of another kind than Gaussian, stated and ignored; and two
 published fits of real data, where the data are present: theophylline in twelve subjects (J. C.
@@ -53,28 +53,29 @@ def chain(noise: object, size: float, values: Mapping[str, tuple[Any, Any]] | No
 def coverage(draws: int) -> Iterator[dict[str, object]]:
     """Yield for each kind of noise how often intervals hold the truth, stated and ignored."""
     for kind, (noise, size) in KINDS.items():
-        problem = chain(noise, size, None)
-        reference = truth(problem)
-        stated = {k: v for k, v in noise.items() if k == "kind"}
-        if kind == "proportional":
-            stated = dict(noise)
+        stated: dict[str, object] = dict(noise) if kind == "proportional" else {"kind": kind}
         for name, assumed in (("stated", stated), ("ignored", None)):
-            inside, widths = [], []
-            for seed in range(draws):
-                sets = [made.as_measured for made in collect(problem, reference, seed)]
-                values = {made.of: (made.points[:, 0], made.values) for made in sets}
-                found = pinngate.solve(chain(assumed, size, values), seed=seed)
-                for coefficient, rate in RATES.items():
-                    low, high = found.coefficients[coefficient].interval or (math.nan, math.nan)
-                    inside.append(low <= rate <= high)
-                    widths.append((high - low) / rate)
+            ends = [_intervals(noise, size, assumed, seed) for seed in range(draws)]
+            low, high = np.array(ends).reshape(-1, len(RATES), 2).transpose(2, 0, 1)
+            true = np.array(list(RATES.values()))
             yield {
                 "noise": kind,
                 "assumed": name,
-                "intervals": len(inside),
-                "coverage": round(float(np.mean(inside)), 3),
-                "width": round(float(np.nanmedian(widths)), 3),
+                "intervals": low.size,
+                "coverage": round(float(np.mean((low <= true) & (true <= high))), 3),
+                "width": round(float(np.nanmedian((high - low) / true)), 3),
             }
+
+
+def _intervals(
+    noise: dict[str, object], size: float, assumed: dict[str, object] | None, seed: int
+) -> list[tuple[float, float]]:
+    """Return the intervals of both rates on one draw, by noise that is assumed."""
+    problem = chain(noise, size, None)
+    sets = [made.as_measured for made in collect(problem, truth(problem), seed)]
+    values = {made.of: (made.points[:, 0], made.values) for made in sets}
+    found = pinngate.solve(chain(assumed, size, values), seed=seed).coefficients
+    return [found[name].interval or (math.nan, math.nan) for name in RATES]
 
 
 def theophylline(file: Path) -> Iterator[dict[str, object]]:
