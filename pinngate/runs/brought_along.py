@@ -35,20 +35,6 @@ def refuse_own_noise(problem: Problem, optimizer: str) -> None:
         )
 
 
-def refuse_beyond_networks(problem: Problem, optimizer: str) -> None:
-    """Refuse what only a fit through a solver follows where there is none.
-
-    Raises:
-        InputError: there are events or spreads, and the optimizer is another or told not to solve.
-    """
-    reason = problem.beyond_networks
-    if reason and (optimizer != DEFAULT_OPTIMIZER or problem.solve.polish == "none"):
-        raise InputError(
-            f"{reason}, which only a fit through a solver follows",
-            expected=f"the optimizer {DEFAULT_OPTIMIZER}, and no 'polish: none'",
-        )
-
-
 def try_functions(model: ResidualModel, stepper: Stepper, batches: dict[str, Batch]) -> None:
     """Refuse functions of the caller's own that fail where the fit starts.
 

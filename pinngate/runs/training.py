@@ -32,7 +32,6 @@ from pinngate.points.sampling import NUM_CONDITION
 from pinngate.reference import Reference, truth
 from pinngate.runs.breakdown import setting_up, solving
 from pinngate.runs.brought_along import (
-    refuse_beyond_networks,
     refuse_own_noise,
     try_functions,
     with_own_network,
@@ -212,7 +211,6 @@ def _begun(
         problem = changed(problem, solve=replace(problem.solve, optimizer=OWN_OPTIMIZER))
     problem, chosen = resolve(problem), method(problem.solve.optimizer)
     refuse_own_noise(problem, chosen.name)
-    refuse_beyond_networks(problem, chosen.name)
     solve = complete(problem)
     dtype = torch.float64 if solve.precision == "float64" else torch.float32
     device = torch.device(solve.device)
