@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from pinngate.report.archive import RunArchive
 from pinngate.report.notation import interval, significant
 
 
 def derived_rows(archive: RunArchive) -> list[dict[str, str]]:
     """Return the rows of quantities of interest: a number with its interval, or a range."""
-    rows = []
-    for name, entry in archive.section("derived").items():
-        is_number = "over" not in entry
-        ends = entry["interval_95"] if is_number else entry["range"]
-        truth = entry["truth"] if is_number else None
-        rows.append(
-            {
-                "name": name,
-                "formula": entry["formula"],
-                "estimate": significant(entry["estimate"], 4) if is_number else "a function",
-                "interval": interval(*(ends or (None, None))),
-                "truth": significant(truth, 4),
-            }
-        )
-    return rows
+    return [_row(name, entry) for name, entry in archive.section("derived").items()]
+
+
+def _row(name: str, entry: Mapping[str, Any]) -> dict[str, str]:
+    ends = entry.get("interval_95") or entry.get("range") or (None, None)
+    estimate = entry.get("estimate")
+    return {
+        "name": name,
+        "formula": entry["formula"],
+        "estimate": "a function" if "over" in entry else significant(estimate, 4),
+        "interval": interval(*ends),
+        "truth": significant(entry.get("truth"), 4),
+    }
 
 
 __all__ = ["derived_rows"]

@@ -66,15 +66,15 @@ def true_noise(problem: Problem, observations: Sequence[ObservationSet]) -> dict
 
 def _true_std(noise: Noise, clean: np.ndarray) -> float:
     """Return the root mean square of the noise that clean values (n,) were given."""
-    if noise.kind == "log-normal":
-        return math.log(noise.factor or 1.0)
-    if noise.kind == "poisson":
-        return float(np.sqrt(np.mean(clean)))
     if noise.std is not None:
         return noise.std
-    is_proportional = noise.kind == "proportional"
-    size = np.sqrt(np.mean(clean**2)) if is_proportional else np.std(clean)
-    return float(noise.relative or 0.0) * float(size)
+    share = float(noise.relative or 0.0)
+    sizes = {
+        "log-normal": lambda: math.log(noise.factor or 1.0),
+        "poisson": lambda: math.sqrt(float(np.mean(clean))),
+        "proportional": lambda: share * math.sqrt(float(np.mean(clean**2))),
+    }
+    return sizes.get(noise.kind, lambda: share * float(np.std(clean)))()
 
 
 def coefficient_metrics(

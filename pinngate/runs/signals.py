@@ -17,8 +17,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from types import FrameType
+from typing import Any
 
-from pinngate.errors import Interrupted
+from pinngate.errors import Interrupted, PinngateError
 
 AGAIN = 0.02  # seconds until a signal that was swallowed is sent again
 STATUS = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 143}
@@ -66,15 +67,7 @@ def noted(*, is_waiting: bool) -> Iterator[Pending]:
         Interrupted: a signal ended the block.
     """
     pending = Pending(is_waiting=is_waiting)
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        for name in STATUS:
-            number = getattr(signal, name, None)  # no SIGHUP on Windows
-            if number is None:
-                continue
-            present = signal.getsignal(number)
-            if present in _OWN_DEFAULTS or getattr(present, "__func__", None) is Pending.met:
-                before[number] = signal.signal(number, pending.met)
+    before = _handled_by(pending)
     hook = sys.unraisablehook
     if before:
         sys.unraisablehook = partial(_sent_again, hook)
@@ -82,11 +75,31 @@ def noted(*, is_waiting: bool) -> Iterator[Pending]:
         yield pending
     except Signalled as signalled:
         raise interruption(signalled.name) from None
+    except PinngateError:
+        raise
+    except Exception as error:
+        # code in C that meets the signal's exception may raise one of its own in its place
+        if pending.name and not pending.is_waiting:
+            raise interruption(pending.name) from error
+        raise
     finally:
         if before:
             sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _handled_by(pending: Pending) -> dict[signal.Signals, Any]:
+    """Let signals be noted whose handlers are nobody's own; return those handlers."""
+    before: dict[signal.Signals, Any] = {}
+    if threading.current_thread() is not threading.main_thread():
+        return before
+    known = (getattr(signal, name, None) for name in STATUS)  # no SIGHUP on Windows
+    for number in (n for n in known if n is not None):
+        present = signal.getsignal(number)
+        if present in _OWN_DEFAULTS or getattr(present, "__func__", None) is Pending.met:
+            before[number] = signal.signal(number, pending.met)
+    return before
 
 
 def _sent_again(

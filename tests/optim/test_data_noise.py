@@ -47,7 +47,7 @@ def test_sets_are_brought_to_one_noise() -> None:
     few = float(plain[SLICES["few"]].square().mean().sqrt())
     many = float(plain[SLICES["many"]].square().mean().sqrt())
     assert ratio == pytest.approx(few / many, rel=0.15)
-    assert torch.equal(noise.row_roots(plain, WEIGHTS)[:3], torch.ones(3, dtype=torch.float64))
+    assert torch.equal(noise.row_roots({})(plain, WEIGHTS)[:3], torch.ones(3, dtype=torch.float64))
 
 
 def test_values_that_are_followed_exactly_do_not_vouch_for_their_own_noise() -> None:
@@ -74,7 +74,7 @@ def test_state_goes_round() -> None:
     noise.judge_tails()
     other = DataNoise(["many", "few"])
     other.load_state_dict(noise.state_dict())
-    assert vars(other) == vars(noise)
+    assert vars(other) | {"laws": None} == vars(noise) | {"laws": None}
 
 
 @pytest.mark.parametrize(("num_outliers", "is_heavy"), [(0, False), (20, True)])
@@ -133,7 +133,7 @@ def test_the_risk_of_heavy_tails_does_not_reward_giving_up() -> None:
     risks, squares = [], []
     for miss in (0.0, 3.0):
         plain[3:13] = miss
-        roots = noise.row_roots(plain, WEIGHTS)
+        roots = noise.row_roots({})(plain, WEIGHTS)
         weighted = (roots * plain)[WEIGHTS.observed]
         risks.append(noise.risk(weighted, WEIGHTS.with_roots(roots)))
         # ten values against none at all: bounded by (dof + 1) scale², however far they are missed

@@ -226,3 +226,18 @@ def test_a_signal_while_a_checkpoint_is_read_is_no_damage(
     with pytest.raises(Interrupted, match="pinngate resume") as caught:
         runs.resume(folder)
     assert caught.value.status == 143
+
+
+def as_an_extension_does() -> None:
+    """Meet a signal's exception as code in C does that calls Python, and raise another."""
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    except BaseException:
+        raise ValueError("Invalid bounding box") from None
+
+
+def test_a_signal_that_an_extension_turns_into_its_own_error_is_the_signal() -> None:
+    with pytest.raises(Interrupted), noted(is_waiting=False):
+        as_an_extension_does()
+    with pytest.raises(ValueError, match="box"), noted(is_waiting=False):
+        raise ValueError("Invalid bounding box")
