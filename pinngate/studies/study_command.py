@@ -10,10 +10,15 @@ import typer
 
 from pinngate.errors import printable
 
+SHORT = {"image": "noisy-image"}
+
 
 def study(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="grokking, dpo, noisy-image or double-descent")
+        str,
+        typer.Argument(
+            metavar="NAME", help="grokking, dpo, noisy-image (or image) or double-descent"
+        ),
     ],
     quick: Annotated[
         bool, typer.Option("--quick", help="a small version, under a minute: it shows no result")
@@ -36,6 +41,7 @@ def study(
     """
     from pinngate.studies.study import run_study
 
+    name = SHORT.get(name, name)
     folder = out or Path("results/studies") / (f"{name}-quick" if quick else name)
     outcome = run_study(
         name,
