@@ -9,26 +9,24 @@ where `max_rows` is stated, those that are fitted.
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pinngate.data.noise_law import NoiseLaw
+from pinngate.data.observation_set import Array, ObservationSet
 from pinngate.data.quantities import true_values
 from pinngate.data.sensor_rows import averaged_axes, read_rows
+from pinngate.data.set_noise import noisy, standard_errors, under_noise
 from pinngate.data.thinning import stratified_subset
 from pinngate.errors import DataError, TruthError
-from pinngate.expression import Call, Expression, Name
+from pinngate.expression import Expression, Name
 from pinngate.geometry.region import NUM_PROBED, Region
-from pinngate.statement.measurement import Mean
 from pinngate.statement.problem import (
     MeasuredObservations,
     Noise,
-    Plane,
     Problem,
     StatedObservations,
     SyntheticObservations,
@@ -42,96 +40,11 @@ logger = logging.getLogger(__name__)
 
 LARGEST, SMALLEST = 1e100, 1e-100  # sizes of data: cubes of their squares are still numbers
 
-Array = NDArray[np.float64]
 Truth = Callable[[Array], Mapping[str, Array]]
 
 STUDENT_T_DOF = 3  # heavy tails, and still a finite standard deviation to scale to
 MANY_EQUAL = 0.05  # share of values at the extreme from which on saturation is suspected
 FEW_EQUAL = 10  # and at least so many, since rounded data repeat themselves
-
-
-@dataclass(frozen=True)
-class ObservationSet:
-    """Noisy values of one field, or of what a sensor sees of the fields.
-
-    Attributes:
-        name: unique in its problem, ``observation_1`` and so on.
-        of: the observed field, or the text of the quantity.
-        points: (n, axes); along the axes of a mean the middle of the domain.
-        values: (n,), in the units of what is observed.
-        std: (n,) known standard deviation of each value, or None: synthetic noise is not told.
-        law: how the noise follows the value, or None where it does not; `std` is then None.
-        is_prior: whether it stands for what is known of a coefficient beforehand.
-        group: what it shares its noise with, empty where that is its own.
-        before_log: the set as it was measured where its logarithms are fitted, else None.
-        where: the plane that all points lie on, where the problem states one.
-        source: where the values come from, in words.
-        clean: (n,) values without noise, for judging only.
-        quantity: what is observed where it is no field.
-        mean: over which axes the values are means, or None.
-        held_out: values of the same kind that are never fitted, or None.
-        num_missing: values that the file says were not measured.
-        notes: what a person should know of these data, in words.
-    """
-
-    name: str
-    of: str
-    points: Array
-    values: Array
-    std: Array | None = None
-    where: Plane | None = None
-    source: str = ""
-    clean: Array | None = None
-    quantity: Expression | None = None
-    mean: Mean | None = None
-    held_out: ObservationSet | None = None
-    num_missing: int = 0
-    notes: tuple[str, ...] = ()
-    law: NoiseLaw | None = None
-    before_log: ObservationSet | None = None
-    is_prior: bool = False
-    group: str = ""
-
-    @property
-    def as_measured(self) -> ObservationSet:
-        """The set before logarithms were taken, itself where none were."""
-        return self.before_log or self
-
-    @property
-    def expression(self) -> Expression:
-        """What is observed, as an expression of fields and derivatives."""
-        return Name(self.of) if self.quantity is None else self.quantity
-
-    @property
-    def is_of_field(self) -> bool:
-        """Whether the values are those of a field at points."""
-        return self.quantity is None and self.mean is None
-
-    def rows(self, chosen: NDArray[np.intp]) -> ObservationSet:
-        """Return the set of some of the values."""
-        std, clean = (None if array is None else array[chosen] for array in (self.std, self.clean))
-        return replace(
-            self,
-            points=self.points[chosen],
-            values=self.values[chosen],
-            std=std,
-            clean=clean,
-            before_log=None if self.before_log is None else self.before_log.rows(chosen),
-        )
-
-    def __post_init__(self) -> None:
-        if self.points.ndim != 2:
-            raise DataError(
-                f"{self.name}: points have the shape {self.points.shape}",
-                expected="(points, axes)",
-            )
-        for label in ("values", "std", "clean"):
-            array = getattr(self, label)
-            if array is not None and array.shape != self.points.shape[:1]:
-                raise DataError(
-                    f"{self.name}: {label} has the shape {array.shape}",
-                    expected=f"({len(self.points)},), one for each point",
-                )
 
 
 def collect(problem: Problem, truth: Truth | None, seed: int) -> list[ObservationSet]:
@@ -170,7 +83,7 @@ def _synthetic(
             hint="state the problem in other units",
         )
     noise = stated.noise
-    values, words = _noisy(noise, clean, generator(seed, name + "/noise"), name)
+    values, words = noisy(noise, clean, generator(seed, name + "/noise"), name)
     made = ObservationSet(
         name,
         label_of(stated),
@@ -196,92 +109,6 @@ def _split(whole: ObservationSet, fraction: float, seed: int) -> ObservationSet:
         raise DataError(f"{whole.name}: one value cannot be fitted and held out")
     held_out = whole.rows(np.sort(order[:count]))
     return replace(whole.rows(np.sort(order[count:])), held_out=replace(held_out, notes=()))
-
-
-def _noisy(noise: Noise, clean: Array, random: np.random.Generator, name: str) -> tuple[Array, str]:
-    """Return values (n,) that scatter about clean ones, and the noise in words.
-
-    Raises:
-        DataError: counts of a negative mean, or factors on what is not positive.
-    """
-    if noise.kind in ("poisson", "log-normal"):
-        _refuse_not_positive(clean, noise.kind, name)
-    if noise.kind == "poisson":
-        return random.poisson(clean).astype(np.float64), "counts"
-    errors = standard_errors(noise, len(clean), random)
-    if noise.kind == "log-normal":
-        factor = noise.factor or 1.0
-        return clean * factor**errors, f"log-normal noise of factor {factor:.4g}"
-    if noise.kind == "proportional":
-        share = noise.relative or 0.0
-        return clean * (1 + share * errors), f"noise of {share:.4g} of each value"
-    std = noise.std if noise.std is not None else (noise.relative or 0.0) * float(np.std(clean))
-    words = f"{noise.kind} noise of standard deviation {std:.4g}"
-    return clean + std * errors, words
-
-
-def _refuse_not_positive(values: Array, kind: str, name: str) -> None:
-    least = float(values.min())
-    if least < 0 or (least == 0 and kind == "log-normal"):
-        raise DataError(
-            f"{name}: the least value is {least:g}",
-            expected="counts of 0 or more" if kind == "poisson" else "values above 0",
-            hint=f"noise of the kind {kind} is that of such values",
-        )
-
-
-def under_noise(made: ObservationSet, noise: Noise | None) -> ObservationSet:
-    """Return a set as its noise wants it to be fitted.
-
-    Values with log-normal noise are fitted by their logarithms, whose noise is Gaussian; noise
-    that follows the values gets its law.
-
-    Raises:
-        DataError: values are not positive where they have to be.
-    """
-    if noise is None or noise.kind not in ("log-normal", "proportional", "poisson"):
-        return made
-    if noise.kind != "proportional":
-        _refuse_not_positive(made.values, noise.kind, made.name)
-    if noise.kind == "log-normal":
-        return _logarithm_of(made, noise.factor)
-    known = None if made.clean is not None else noise.relative
-    return replace(made, std=None, law=NoiseLaw.of(noise.kind, made.values, known))
-
-
-def _logarithm_of(made: ObservationSet, factor: float | None) -> ObservationSet:
-    """Return a set of logarithms; the size of synthetic noise is not told."""
-    if made.mean is not None:
-        raise DataError(
-            f"{made.name}: the noise of a mean is log-normal",
-            expected="noise of the kind proportional, which is alike where it is small",
-        )
-    is_told = made.clean is None and factor is not None
-    return replace(
-        made,
-        of=f"log({made.of})",
-        values=np.log(made.values),
-        clean=None if made.clean is None else np.log(made.clean),
-        std=np.full(len(made.values), math.log(factor or 1.0)) if is_told else None,
-        quantity=Call("log", made.expression),
-        before_log=made,
-    )
-
-
-def standard_errors(noise: Noise, count: int, random: np.random.Generator) -> Array:
-    """Return errors of the stated kind in units of the stated standard deviation, (count,).
-
-    ``student-t``: three degrees of freedom, divided by their standard deviation √3. ``outliers``:
-    gaussian, and a random `fraction` of them drawn anew with `scale` standard deviations.
-    """
-    if noise.kind == "student-t":
-        spread = math.sqrt(STUDENT_T_DOF / (STUDENT_T_DOF - 2))
-        return random.standard_t(STUDENT_T_DOF, count) / spread
-    errors = random.standard_normal(count)
-    if noise.kind == "outliers":
-        struck = random.random(count) < noise.fraction
-        errors[struck] = noise.scale * random.standard_normal(int(struck.sum()))
-    return errors
 
 
 def _places(problem: Problem, stated: SyntheticObservations, random: np.random.Generator) -> Array:
