@@ -29,8 +29,6 @@ def json_schema() -> dict[str, Any]:
             if name in section["properties"]:
                 section["properties"][name] = _alone_too(section["properties"][name])
     walked: dict[str, Any] = _with_short_forms(found)
-    pattern = walked["properties"]["name"]["pattern"]
-    walked["properties"]["name"]["pattern"] = pattern.replace(r"\z", "$")
     return {"$schema": DIALECT} | walked | {"title": "pinngate problem file"}
 
 
@@ -43,7 +41,12 @@ def _alone_too(stated: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_short_forms(node: Any) -> Any:
-    """Return a schema in which every section that has short forms may be one."""
+    """Return a schema in which every section that has short forms may be one.
+
+    Patterns of text end with what every dialect of regular expressions knows.
+    """
+    if isinstance(node, str):
+        return node.replace(r"\z", "$")
     if isinstance(node, list):
         return [_with_short_forms(item) for item in node]
     if not isinstance(node, dict):

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from pinngate.cli import main
 
+MET = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 class Child:
     """One command in a forked process.
@@ -21,9 +23,11 @@ class Child:
 
     def __init__(self, arguments: list[str], said: Path) -> None:
         self.said = said
+        signal.pthread_sigmask(signal.SIG_BLOCK, MET)
         self.process = os.fork()
         if self.process == 0:
             self._become(arguments)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, MET)
 
     def _become(self, arguments: list[str]) -> None:
         status = 70
@@ -32,10 +36,11 @@ class Child:
             os.dup2(descriptor, 1)
             os.dup2(descriptor, 2)
             sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
-            for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            for name in MET:
                 signal.signal(name, signal.SIG_DFL)
-            signal.signal(signal.SIGINT, signal.default_int_handler)
             sys.argv = ["pinngate", *arguments]
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, MET)  # one that came before ends it here
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             main()
             status = 0
         except SystemExit as error:
