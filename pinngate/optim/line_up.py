@@ -26,6 +26,7 @@ from pinngate.optim.entrants import (
     with_basis,
     with_solver,
 )
+from pinngate.optim.gauss_newton.row_bounds import RowBounds
 from pinngate.optim.gauss_newton.row_laws import RowLaws
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
@@ -146,5 +147,8 @@ def _tell_of_noise(solver: Candidate, parts: Parts) -> None:
     pairs = zip(parts.batches.observations, parts.batches.sets, strict=True)
     solver.noise.laws = RowLaws(
         {name: (data.law, scales[name]) for name, data in pairs if data.law is not None}
+    )
+    solver.noise.bounds = RowBounds(
+        {n: data.censoring for n, data in zip(parts.batches.observations, parts.batches.sets, strict=True) if data.censoring}
     )
     solver.noise.own = parts.own_noise()

@@ -28,6 +28,9 @@ def observation_table(
 ) -> Table:
     """Return a row for each value: where, what was seen, fitted and left, also by leaving it out.
 
+    Residuals of errors that remember are what the residual before does not tell; values that are
+    bounds have none.
+
     Args:
         session: after training.
         sets: of observations, those that were fitted or those held out.
@@ -49,11 +52,12 @@ def observation_table(
             put(axis, made.points[:, k])
         put("value", made.values)
         put("fitted", fitted)
-        put("residual", made.values - fitted)
+        residual = np.where(made.is_measured, made.whitened(made.values - fitted), np.nan)
+        put("residual", residual)
         leave_one_out = np.full(n, np.nan)
         if posterior is not None:
             leverage = posterior.leverage[start : start + n].cpu().numpy()
-            leave_one_out = (made.values - fitted) / (1 - leverage)
+            leave_one_out = residual / (1 - leverage)
         start += n
         put("leave_one_out_residual", leave_one_out)
         put("std", made.std if made.std is not None else np.full(n, np.nan))
@@ -135,7 +139,7 @@ def noise_levels(observations: Table, by: str) -> dict[str, float]:
     """Return for each field or set the root of Σr²/(n − d), from r²/(1 − h) of each value."""
     noise = {}
     for name in dict.fromkeys(observations[by]):
-        own = observations[by] == name
+        own = (observations[by] == name) & np.isfinite(observations["residual"])
         r, e = (observations[k][own] for k in ("residual", "leave_one_out_residual"))
         share = np.where(np.isfinite(e) & (e != 0), r / np.where(e == 0, 1.0, e), 1.0)
         noise[str(name)] = float(np.sqrt(np.sum(r**2) / max(1.0, np.sum(share))))

@@ -44,7 +44,7 @@ def forms_of(setting: NoisyHeat, roots: Callable | None = None) -> list[Linearis
     weights = setting.weights(batches)
     anchor = torch.zeros(setting.network.num_parameters, dtype=DOUBLE)
     return [
-        linearise(f, Trial(*setting.parts), batches, weights, anchor, ridge=1.0, noise_roots=roots)
+        linearise(f, Trial(*setting.parts), batches, weights, anchor, ridge=1.0, noise=roots)
         for f in (DenseForm(), NormalForm())
     ]
 

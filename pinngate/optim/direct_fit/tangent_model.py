@@ -76,7 +76,9 @@ class TangentModel:
         target = residual - system.apply(offset)
         roots = factor * self.unit * self._scales
         plain = residual / roots
-        return Linearisation(weights.with_roots(roots), plain, residual, target, offset, system)
+        counts = None if fit.rows.counts is None else torch.as_tensor(fit.rows.counts)
+        weights = weights.with_roots(roots, counts)
+        return Linearisation(weights, plain, residual, target, offset, system)
 
     def figures(self) -> FitFigures:
         """Return what the fit is judged by."""

@@ -48,12 +48,14 @@ class LastRows:
         residual: read minus observed, (n,).
         std: of the noise, (n,).
         ridge: Λ, (P,).
+        counts: as how many values each counts, (n,), as `NoiseScales` has it.
     """
 
     jacobian: Array
     residual: Array
     std: Array
     ridge: Array
+    counts: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -284,7 +286,8 @@ def _answer(search: StagedSearch, found: Iterate, began: float) -> DirectFit:
     for _ in range(2):  # the noise is freed of what the fit takes, and the fit follows it
         scaled = found.jacobian / noise.values[:, None]
         fit = ridges.fit(scaled, found.residual / noise.values, found.theta)
-        noise.follow(found.residual, fit.leverage)
+        noise.follow(found.plain.residual, fit.leverage)
+        found = noise.judged(found)
     std = noise.values
     root = root_of_covariance(found.jacobian / std[:, None], ridges.diagonal)
     raw = root[unknowns.scalars]
@@ -310,7 +313,7 @@ def _answer(search: StagedSearch, found: Iterate, began: float) -> DirectFit:
         num_steps=solution.march.num_steps,
         solver_error=search.error,
         doubt=ridges.doubt(found.jacobian / std[:, None], found.residual / std, found.theta),
-        rows=LastRows(found.jacobian, found.residual, std, ridges.diagonal),
+        rows=LastRows(found.jacobian, found.residual, std, ridges.diagonal, noise.counts.copy()),
         theta=found.theta,
         _model=model,
         _record=record,

@@ -1,0 +1,79 @@
+"""Values that are bounds, as rows of a term: working residuals, their roots and their counts.
+
+Between the mathematics of bounds (`data.censoring`) and `data_noise`. A row of deviance residual
+ρσ and slope w = ∂(ρσ)/∂r is a root w on the shifted residual r − (r − ρσ/w): reweighted least
+squares, held during a step, as it is where noise follows the fit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from pinngate.data.censoring import Censoring, likeliest_std, rows_of
+from pinngate.model.row_weights import RowWeights
+
+
+class RowBounds:
+    """The bounds of the terms that have some.
+
+    Args:
+        bounds: by term.
+
+    Attributes:
+        sizes: standard deviation of each of the terms, in the rows' units, as far as it is known.
+    """
+
+    def __init__(self, bounds: Mapping[str, Censoring]) -> None:
+        self._bounds = dict(bounds)
+        self._sides: dict[str, Tensor] = {}
+        self.sizes: dict[str, float] = {}
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._bounds
+
+    def __bool__(self) -> bool:
+        return bool(self._bounds)
+
+    def follow(self, name: str, values: Tensor, plain: Tensor, weights: RowWeights) -> RowWeights:
+        """Return weights with what the rows of a term say of their bounds.
+
+        Args:
+            name: of the term.
+            values: that were measured, (n,).
+            plain: residuals of all terms, (N,).
+            weights: with roots, shifts and counts, which are changed in place.
+        """
+        rows = weights.slices[name]
+        sides = self._bounds[name].sides(values.double().cpu().numpy())
+        self._sides[name] = torch.as_tensor(sides)
+        residual = plain[rows].double().cpu().numpy()
+        if name not in self.sizes:
+            self.sizes[name] = likeliest_std(sides, residual, float(plain[rows].std()) or 1.0)
+        found = rows_of(sides, residual, torch.full_like(plain[rows], self.sizes[name]).numpy())
+        slope = torch.as_tensor(found.slope).to(plain)
+        assert weights.roots is not None
+        assert weights.shifts is not None
+        assert weights.counts is not None
+        weights.roots[rows] *= slope
+        weights.shifts[rows] = plain[rows] - torch.as_tensor(found.residual).to(plain) / slope
+        weights.counts[rows] = torch.as_tensor(found.count).to(plain)
+        return weights
+
+    def likeliest(self, name: str, plain: Tensor, leverage: Tensor) -> float:
+        """Return the likeliest standard deviation of a term.
+
+        Args:
+            name: of the term.
+            plain: its residuals without shifts and roots, (n,).
+            leverage: of its rows, (n,).
+        """
+        sides, residual = self._sides[name].numpy(), plain.double().cpu().numpy()
+        start = self.sizes.get(name, math.sqrt(float(plain.square().mean())))
+        return likeliest_std(sides, residual, start, float(leverage.sum()))
+
+
+__all__ = ["RowBounds"]
