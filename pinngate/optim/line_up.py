@@ -144,11 +144,11 @@ def _tell_of_noise(solver: Candidate, parts: Parts) -> None:
     stated = parts.batches.stated_stds()
     solver.noise.stated = {name: std / solver.unit for name, std in stated.items()}
     scales = {t.name: t.scale for t in parts.batches.terms}
-    pairs = zip(parts.batches.observations, parts.batches.sets, strict=True)
+    pairs = list(zip(parts.batches.observations, parts.batches.sets, strict=True))
     solver.noise.laws = RowLaws(
         {name: (data.law, scales[name]) for name, data in pairs if data.law is not None}
     )
     solver.noise.bounds = RowBounds(
-        {n: data.censoring for n, data in zip(parts.batches.observations, parts.batches.sets, strict=True) if data.censoring}
+        {name: data.censoring for name, data in pairs if data.censoring is not None}
     )
     solver.noise.own = parts.own_noise()

@@ -57,7 +57,7 @@ class Linearised:
         anchor = torch.zeros(self.num_weights, dtype=DOUBLE)
         trial = Trial(*setting.parts)
         self.line: Linearisation = linearise(
-            form, trial, batches, weights, anchor, ridge=RIDGE, noise=roots
+            form, trial, batches, weights, anchor, ridge=RIDGE, noise=roots and (lambda r, w: w.with_roots(roots(r, w)))
         )
         self.system = self.line.system
 

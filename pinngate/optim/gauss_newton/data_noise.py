@@ -178,8 +178,8 @@ class DataNoise:
         return self._count_refit() if is_full else None
 
     def _refit(self, plain: Tensor, fit: RidgeFit, weights: RowWeights) -> None:
-        told = (*filter(self.laws.__contains__, self.models), *filter(self.bounds.__contains__, self.models))
-        for name in [name for name in self.models if name not in told]:
+        followed = (self.laws, self.bounds)
+        for name in [n for n in self.models if not any(n in own for own in followed)]:
             freedom = 1 - fit.leverage[weights.among_observed(name)]
             fitted = self.own[name].fitted if name in self.own else fit_noise
             self.models[name] = fitted(plain[weights.slices[name]] / freedom.sqrt())
@@ -199,7 +199,8 @@ class DataNoise:
         that the fit follows freely, whose residuals fall as their weights rise.
         """
         sizes, inverse, total = {}, 0.0, 0
-        square = plain[weights.observed].square().sum()
+        is_measured = 1.0 if weights.counts is None else weights.counts == 1
+        square = (plain * is_measured)[weights.observed].square().sum()
         pooled = float(square / (1 - fit.leverage).sum().clamp_min(1.0))
         for name in self.models:
             rows = weights.slices[name]
