@@ -53,7 +53,7 @@ class RowWeights:
         observation_terms: names of the terms that are observations, in the order of their rows.
         roots: of the noise, (N,); None for ones.
         shifts: what is taken from residuals before the roots, (N,); None for zeros.
-        counts: as how many values each row counts for the size of the noise, (N,); None for ones.
+        tallies: as how many values each row counts for the size of the noise, (N,); None for ones.
     """
 
     slices: Mapping[str, slice]
@@ -61,7 +61,7 @@ class RowWeights:
     observation_terms: Sequence[str]
     roots: Tensor | None = None
     shifts: Tensor | None = None
-    counts: Tensor | None = None
+    tallies: Tensor | None = None
 
     @property
     def num_rows(self) -> int:
@@ -94,15 +94,15 @@ class RowWeights:
         shifted = plain if self.shifts is None else plain - self.shifts
         return shifted if self.roots is None else self.roots * shifted
 
-    def with_roots(self, roots: Tensor, counts: Tensor | None = None) -> RowWeights:
-        """Return the same weights with roots (N,) of the noise, and counts (N,)."""
-        return replace(self, roots=roots, counts=counts)
+    def with_roots(self, roots: Tensor, tallies: Tensor | None = None) -> RowWeights:
+        """Return the same weights with roots (N,) of the noise, and tallies (N,)."""
+        return replace(self, roots=roots, tallies=tallies)
 
     def counted(self, name: str) -> Tensor:
-        """Return the counts of a term's rows, (n,)."""
+        """Return the tallies of a term's rows, (n,)."""
         rows = self.slices[name]
-        if self.counts is not None:
-            return self.counts[rows]
+        if self.tallies is not None:
+            return self.tallies[rows]
         return torch.ones(rows.stop - rows.start)
 
     def are_equal(self, other: RowWeights) -> bool:

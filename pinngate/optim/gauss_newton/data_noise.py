@@ -117,7 +117,7 @@ class DataNoise:
         if not self.bounds:
             return weights
         shifts, counts = torch.zeros_like(plain), torch.ones_like(plain)
-        weights = replace(weights, shifts=shifts, counts=counts)
+        weights = replace(weights, shifts=shifts, tallies=counts)
         for name in filter(self.bounds.__contains__, self.models):
             if name in self.stated:
                 self.bounds.sizes[name] = self.stated[name]
@@ -199,7 +199,7 @@ class DataNoise:
         that the fit follows freely, whose residuals fall as their weights rise.
         """
         sizes, inverse, total = {}, 0.0, 0
-        is_measured = 1.0 if weights.counts is None else weights.counts == 1
+        is_measured = 1.0 if weights.tallies is None else weights.tallies == 1
         square = (plain * is_measured)[weights.observed].square().sum()
         pooled = float(square / (1 - fit.leverage).sum().clamp_min(1.0))
         for name in self.models:

@@ -57,10 +57,10 @@ class RowBounds:
         slope = torch.as_tensor(found.slope).to(plain)
         assert weights.roots is not None
         assert weights.shifts is not None
-        assert weights.counts is not None
+        assert weights.tallies is not None
         weights.roots[rows] *= slope
         weights.shifts[rows] = plain[rows] - torch.as_tensor(found.residual).to(plain) / slope
-        weights.counts[rows] = torch.as_tensor(found.count).to(plain)
+        weights.tallies[rows] = torch.as_tensor(found.count).to(plain)
         return weights
 
     def likeliest(self, name: str, plain: Tensor, leverage: Tensor) -> float:
