@@ -71,13 +71,13 @@ class Censoring:
 
 def rows_of(side: Array, residual: Array, std: Array) -> CensoredRows:
     """Return the rows of `Censoring.rows` where it is known which values are bounds."""
-    from scipy.special import log_ndtr
+    from scipy.special import erfcx, log_ndtr
 
     is_bound = side != 0
     z = np.minimum(side * residual / std, DEEPEST)
     deviance = -2 * log_ndtr(z)
     root = np.sqrt(deviance)
-    hazard = np.exp((deviance - z**2) / 2) / math.sqrt(2 * math.pi)
+    hazard = math.sqrt(2 / math.pi) / erfcx(-z / math.sqrt(2))
     return CensoredRows(
         np.where(is_bound, -side * root * std, residual),
         np.where(is_bound, hazard / root, 1.0),

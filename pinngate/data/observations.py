@@ -67,7 +67,8 @@ def collect(problem: Problem, truth: Truth | None, seed: int) -> list[Observatio
             raise DataError(f"{name}: synthetic observations need a truth")
         else:
             made = _synthetic(problem, stated, name, truth, seed)
-        sets.append(made if made.law is not None else replace(made, group=stated.group))
+        follows = made.law is not None or made.censoring is not None
+        sets.append(made if follows else replace(made, group=stated.group))
     return sets
 
 

@@ -74,9 +74,7 @@ def _refuse_not_positive(values: Array, kind: str, name: str) -> None:
         )
 
 
-def under_noise(
-    made: ObservationSet, noise: Noise | None, axes: Sequence[str]
-) -> ObservationSet:
+def under_noise(made: ObservationSet, noise: Noise | None, axes: Sequence[str]) -> ObservationSet:
     """Return a set as its noise wants it to be fitted.
 
     Values with log-normal noise are fitted by their logarithms, whose noise is Gaussian; noise

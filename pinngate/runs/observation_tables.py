@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from pinngate.data.censoring import Censoring
 from pinngate.data.observations import ObservationSet
 from pinngate.data.replicates import by_place, pure_error
 from pinngate.inference.misfit import Misfit, assess
@@ -29,7 +30,8 @@ def observation_table(
     """Return a row for each value: where, what was seen, fitted and left, also by leaving it out.
 
     Residuals of errors that remember are what the residual before does not tell; values that are
-    bounds have none.
+    bounds have none. Where there are bounds, ``deviance`` and ``tally`` say what each value tells
+    of a stated standard deviation (`data.censoring.CensoredRows`).
 
     Args:
         session: after training.
@@ -43,6 +45,7 @@ def observation_table(
         columns.setdefault(name, []).append(values)
 
     start = 0
+    has_bounds = any(made.censoring is not None for made in session.observations)
     for made in sets:
         n = len(made.values)
         fitted = session.observe(made)
@@ -52,7 +55,8 @@ def observation_table(
             put(axis, made.points[:, k])
         put("value", made.values)
         put("fitted", fitted)
-        residual = np.where(made.is_measured, made.whitened(made.values - fitted), np.nan)
+        plain = made.values - fitted
+        residual = np.where(made.is_measured, made.whitened(plain), np.nan)
         put("residual", residual)
         leave_one_out = np.full(n, np.nan)
         if posterior is not None:
@@ -60,7 +64,12 @@ def observation_table(
             leave_one_out = residual / (1 - leverage)
         start += n
         put("leave_one_out_residual", leave_one_out)
-        put("std", made.std if made.std is not None else np.full(n, np.nan))
+        std = made.std if made.std is not None else np.full(n, np.nan)
+        put("std", std)
+        if has_bounds:
+            told = (made.censoring or Censoring()).rows(made.values, -plain, std)
+            put("deviance", -told.residual)
+            put("tally", told.count)
     if not columns:
         texts = dict.fromkeys(("set", "of"), np.empty(0, dtype=object))
         names = (*session.problem.axes, *NUMBERS)
@@ -130,6 +139,7 @@ def _expected(observations: Table, held_out: Table) -> float | None:
 
 def _mean_square_error(residuals: np.ndarray) -> float | None:
     """Return the standard error of the mean square, None below two residuals."""
+    residuals = residuals[np.isfinite(residuals)]
     if len(residuals) < 2:
         return None
     return float(np.std(residuals**2, ddof=1) / np.sqrt(len(residuals)))

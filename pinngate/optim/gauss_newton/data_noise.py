@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from enum import Enum
 from typing import Any
 
@@ -108,21 +107,10 @@ class DataNoise:
                 alike = self.laws.alike(name, plain[rows])
                 roots[rows] = self.precision[name] * model.weights(alike).sqrt()
                 roots[rows] = self.laws.alike(name, roots[rows])
-            return self._bounded(batches, plain, weights.with_roots(roots))
+            self.bounds.sizes.update(self.stated)
+            return self.bounds.applied(batches, plain, weights.with_roots(roots))
 
         return rooted
-
-    def _bounded(self, batches: Batches, plain: Tensor, weights: RowWeights) -> RowWeights:
-        """Return weights with what values say that are bounds."""
-        if not self.bounds:
-            return weights
-        shifts, counts = torch.zeros_like(plain), torch.ones_like(plain)
-        weights = replace(weights, shifts=shifts, tallies=counts)
-        for name in filter(self.bounds.__contains__, self.models):
-            if name in self.stated:
-                self.bounds.sizes[name] = self.stated[name]
-            self.bounds.follow(name, batches[name].columns["@value"], plain, weights)
-        return weights
 
     def risk(self, errors: Tensor, weights: RowWeights) -> float:
         """Return the mean of errors² over all observations, by likelihood where tails are heavy.

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from pinngate.data.censoring import Censoring, likeliest_std, rows_of
+from pinngate.linear.jacobian import Batches
 from pinngate.model.row_weights import RowWeights
 
 
@@ -38,22 +41,31 @@ class RowBounds:
     def __bool__(self) -> bool:
         return bool(self._bounds)
 
-    def follow(self, name: str, values: Tensor, plain: Tensor, weights: RowWeights) -> RowWeights:
-        """Return weights with what the rows of a term say of their bounds.
+    def applied(self, batches: Batches, plain: Tensor, weights: RowWeights) -> RowWeights:
+        """Return weights with shifts, roots and tallies of the values that are bounds.
 
         Args:
-            name: of the term.
-            values: that were measured, (n,).
+            batches: points and data of every term.
             plain: residuals of all terms, (N,).
-            weights: with roots, shifts and counts, which are changed in place.
+            weights: with roots.
         """
+        if not self:
+            return weights
+        shifts, tallies = torch.zeros_like(plain), torch.ones_like(plain)
+        found = replace(weights, shifts=shifts, tallies=tallies)
+        for name in self._bounds:
+            self._follow(name, batches[name].columns["@value"], plain, found)
+        return found
+
+    def _follow(self, name: str, values: Tensor, plain: Tensor, weights: RowWeights) -> None:
+        """Let the rows of a term say of their bounds what they do at the present fit."""
         rows = weights.slices[name]
         sides = self._bounds[name].sides(values.double().cpu().numpy())
         self._sides[name] = torch.as_tensor(sides)
         residual = plain[rows].double().cpu().numpy()
         if name not in self.sizes:
             self.sizes[name] = likeliest_std(sides, residual, float(plain[rows].std()) or 1.0)
-        found = rows_of(sides, residual, torch.full_like(plain[rows], self.sizes[name]).numpy())
+        found = rows_of(sides, residual, np.full(len(sides), self.sizes[name]))
         slope = torch.as_tensor(found.slope).to(plain)
         assert weights.roots is not None
         assert weights.shifts is not None
@@ -61,7 +73,6 @@ class RowBounds:
         weights.roots[rows] *= slope
         weights.shifts[rows] = plain[rows] - torch.as_tensor(found.residual).to(plain) / slope
         weights.tallies[rows] = torch.as_tensor(found.count).to(plain)
-        return weights
 
     def likeliest(self, name: str, plain: Tensor, leverage: Tensor) -> float:
         """Return the likeliest standard deviation of a term.
