@@ -58,8 +58,8 @@ class Batch:
         """Return the batch of some rows."""
         columns = {name: column[rows] for name, column in self.columns.items()}
         weights = self.node_weights
-        is_own = weights is not None and weights.ndim > 1
-        return Batch(self.points[rows], columns, weights[rows] if is_own else weights)
+        own = weights if weights is None or weights.ndim == 1 else weights[rows]
+        return Batch(self.points[rows], columns, own)
 
 
 def problem_terms(
