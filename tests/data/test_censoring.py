@@ -1,0 +1,176 @@
+"""Values that are bounds: rows of the likelihood, the likeliest noise, and a maximum by brute force."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import minimize
+from scipy.special import log_ndtr
+
+import pinngate
+from pinngate.data.censoring import Censoring, likeliest_std, rows_of
+from pinngate.data.observations import collect
+from pinngate.errors import InputError
+from pinngate.model.coefficients import Coefficients
+from pinngate.optim.direct_fit.through_solver import direct_fit
+from pinngate.reference import truth
+
+RATE, STD, BELOW = 0.8, 0.05, 0.1
+NOISE = {"kind": "censored", "below": BELOW}
+
+
+def decay(noise: dict, count: int = 50, axis: str = "t", **more: object) -> pinngate.Problem:
+    return pinngate.Problem(
+        domain={axis: [0, 5]},
+        unknowns=["u"],
+        equations=[f"u_{axis} = -a*u"],
+        estimate={"a": pinngate.Unknown(0.5, positive=True, truth=RATE)},
+        observations=[
+            pinngate.Observations.synthetic("u", count=count, layout="grid", noise=noise)
+        ],
+        truth={"u": f"exp(-{RATE}*{axis})"},
+        **more,
+    )
+
+
+def likeliest(t: np.ndarray, y: np.ndarray, std: float | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return u(0), log a and log σ of greatest likelihood, and their standard deviations."""
+    is_bound = y <= BELOW
+
+    def loss(q: np.ndarray) -> float:
+        f, size = q[0] * np.exp(-np.exp(q[1]) * t), np.exp(q[2]) if std is None else std
+        inside = 0.5 * np.square((y - f)[~is_bound] / size) + np.log(size)
+        rest = 0.0 if std is None else 0.5 * (q[2] + 3) ** 2
+        return float(inside.sum() - log_ndtr((BELOW - f[is_bound]) / size).sum() + rest)
+
+    found = minimize(loss, [1.0, np.log(RATE), -3.0], tol=1e-10)
+    return found.x, np.sqrt(np.diag(found.hess_inv))
+
+
+def test_a_row_has_the_slope_of_the_likelihood() -> None:
+    f, step, std = np.linspace(-0.4, 0.9, 30), 1e-6, 0.1
+    censoring = Censoring(below=0.2, above=0.5)
+    for bound, sign in ((0.2, -1.0), (0.5, 1.0)):
+        values = np.full(30, bound)
+
+        def rows(at: np.ndarray, values: np.ndarray = values):
+            return censoring.rows(values, at - values, np.full(30, std))
+
+        found = rows(f)
+        slope = (rows(f + step).residual - rows(f - step).residual) / (2 * step)
+        np.testing.assert_allclose(found.slope, slope, rtol=1e-5, atol=1e-8)
+        likelihood = -2 * log_ndtr(np.minimum(sign * (f - bound) / std, 8.0))
+        np.testing.assert_allclose((found.residual / std) ** 2, likelihood, rtol=1e-12)
+        # a value far inside what is censored says nothing, whatever the fit
+        is_deep = sign * (f - bound) > 5 * std
+        assert is_deep.any()
+        assert (np.abs(found.residual[is_deep]) < 1e-3 * std).all()
+        assert (found.count[is_deep] < 1e-5).all()
+
+
+def test_measured_values_are_what_they_were() -> None:
+    values, residual = np.array([0.3, 0.05, 0.7]), np.array([0.1, -0.2, 0.3])
+    found = Censoring(below=0.1).rows(values, residual, np.full(3, 0.1))
+    np.testing.assert_array_equal(found.residual[[0, 2]], residual[[0, 2]])
+    np.testing.assert_array_equal(found.slope[[0, 2]], 1.0)
+    np.testing.assert_array_equal(found.count[[0, 2]], 1.0)
+    # what is measured at a bound or beyond is that bound
+    np.testing.assert_array_equal(Censoring(0.1, 0.5).bounded(values), [0.3, 0.1, 0.5])
+
+
+def test_rows_are_finite_however_far_the_fit_is() -> None:
+    found = rows_of(np.full(4, -1.0), np.array([1e9, 1e3, -1e3, -1e9]), np.ones(4))
+    for array in (found.residual, found.slope, found.count):
+        assert np.isfinite(array).all()
+    np.testing.assert_allclose(found.residual[0], 1e9, rtol=1e-6)
+    np.testing.assert_allclose(found.slope[0], 1.0, rtol=1e-6)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.8])
+def test_the_size_of_the_noise_is_that_of_greatest_likelihood(share: float) -> None:
+    errors = 0.3 * np.random.default_rng(0).standard_normal(400)
+    bound = float(np.quantile(errors, share))
+    side = np.where(errors <= bound, -1.0, 0.0)
+    residual = -np.maximum(errors, bound)
+
+    def loss(q: np.ndarray) -> float:
+        std, is_bound = np.exp(q[0]), side != 0
+        inside = 0.5 * np.square(residual[~is_bound] / std) + q[0]
+        return float(inside.sum() - is_bound.sum() * log_ndtr(bound / std))
+
+    wanted = float(np.exp(minimize(loss, [-1.0], tol=1e-12).x[0]))
+    assert likeliest_std(side, residual, 1.0) == pytest.approx(wanted, rel=1e-4)
+
+
+@pytest.mark.parametrize("std", [None, STD])
+def test_a_fit_through_a_solver_is_that_of_greatest_likelihood(std: float | None) -> None:
+    problem = decay({**NOISE, "std": STD})
+    (made,) = collect(problem, truth(problem), 3)
+    assert 10 < (~made.is_measured).sum() < 30
+    given = pinngate.Observations(
+        "u", made.points[:, 0], made.values, noise=NOISE if std is None else {**NOISE, "std": std}
+    )
+    fitted = pinngate.Problem(
+        domain={"t": [0, 5]},
+        unknowns=["u"],
+        equations=["u_t = -a*u"],
+        estimate={"a": pinngate.Unknown(0.5, positive=True)},
+        observations=[given],
+    )
+    sets = collect(fitted, None, 0)
+    found = direct_fit(fitted, sets, Coefficients(fitted.coefficients, torch.float64))
+    best, deviations = likeliest(made.points[:, 0], made.values, std)
+    value, deviation = found.coefficients["a"]
+    assert value == pytest.approx(np.exp(best[1]), rel=2e-3)
+    # the restricted likelihood knows what two parameters took of the noise
+    count = 1.0 if std is not None else np.sqrt(found.rows.counts.sum() / (found.rows.counts.sum() - 2))
+    assert found.noise_std["observation_1"] == pytest.approx(
+        count * (std or float(np.exp(best[2]))), rel=0.01
+    )
+    assert deviation == pytest.approx(count * value * deviations[1], rel=0.15)
+
+
+@pytest.mark.parametrize("network", ["race", {"width": 16, "depth": 1}], ids=["basis", "network"])
+def test_bases_and_networks_find_what_the_likelihood_says(network: object) -> None:
+    problem = decay({**NOISE, "std": STD}, axis="x", solve={"network": network})
+    found = pinngate.solve(problem, seed=3)
+    (made,) = collect(problem, truth(problem), 3)
+    best, deviations = likeliest(made.points[:, 0], made.values, None)
+    rate = found.coefficients["a"]
+    assert abs(rate.estimate - np.exp(best[1])) < 0.3 * deviations[1] * np.exp(best[1])
+    assert rate.std == pytest.approx(deviations[1] * np.exp(best[1]), rel=0.2)
+    assert found.metrics["noise_std"]["u"] == pytest.approx(np.exp(best[2]), rel=0.15)
+    assert not found.metrics["misfit"]["is_clear"]
+
+
+def test_intervals_hold_what_they_say() -> None:
+    off = []
+    for seed in range(40):
+        problem = decay({**NOISE, "std": STD}, 40)
+        sets = collect(problem, truth(problem), seed)
+        found = direct_fit(problem, sets, Coefficients(problem.coefficients, torch.float64))
+        value, deviation = found.coefficients["a"]
+        off.append((value - RATE) / deviation)
+    # mean and spread of forty standard normal numbers, four standard errors
+    assert abs(np.mean(off)) < 4 / np.sqrt(40)
+    assert 0.55 < np.std(off) < 1.5
+
+
+def test_nothing_but_bounds_is_refused() -> None:
+    given = pinngate.Observations("u", [0.0, 1.0, 2.0], [0.05, 0.1, 0.02], noise=NOISE)
+    problem = pinngate.Problem(
+        domain={"t": [0, 5]},
+        unknowns=["u"],
+        equations=["u_t = -a*u"],
+        estimate={"a": pinngate.Unknown(0.5, positive=True)},
+        observations=[given],
+    )
+    with pytest.raises(InputError, match="all values are at a bound"):
+        collect(problem, None, 0)
+
+
+def test_first_order_optimizers_refuse_bounds() -> None:
+    problem = decay({**NOISE, "std": STD}, solve={"optimizer": "adam", "iterations": 3})
+    with pytest.raises(InputError, match="takes squares of residuals alone"):
+        pinngate.solve(problem)
