@@ -2,9 +2,10 @@
 
 A value at a bound b says that what is measured, f, and its error of standard deviation σ came to b
 or beyond: its likelihood is Φ(z), z = (b − f)/σ at a lower bound and (f − b)/σ at an upper one (J.
-Tobin, Econometrica 26, 1958, 24-36). Its row is the deviance residual ρ = √(−2 log Φ(z)), signed,
-whose square has the likelihood's slope; far beyond the bound it and its slope vanish. Below
-`observation_set`; every candidate of the race asks for the same rows.
+Tobin, Econometrica 26, 1958, 24-36). With λ = φ(z)/Φ(z) its logarithm has the slope λ and the
+curvature −λ(λ + z), which a row of residual σλ/√(λ(λ + z)) and slope √(λ(λ + z)) shares: it says
+nothing where f is far beyond the bound. A search, which compares losses, takes the deviance
+residual ρ = √(−2 log Φ(z)) with its slope λ/ρ instead. Below `observation_set`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 DEEPEST = 8.0  # z beyond which a value says nothing: Φ is one to rounding
+FARTHEST = -1e5  # z below which a bound is a value that misses the fit: λ(λ + z) is one
+MOST_ITERATIONS, TOLERANCE = 100, 1e-6
+CLEAR = 2.0  # standard deviations from a bound: nearer fits select which errors are measured
 
 
 @dataclass(frozen=True)
@@ -25,15 +29,18 @@ class CensoredRows:
     """What values say at some fit, (n,) each; measured ones are as they were.
 
     Attributes:
-        residual: r, in data units: ρσ with the sign of f − b where a value is a bound.
+        residual: r, in data units, of the sign of f − b where a value is a bound.
         slope: ∂r/∂f, one where a value was measured.
-        count: how many values a row counts as for σ, ρ² + zφ/Φ: with it σ² = Σr²/Σ(count − h) is
+        count: how many values a row counts as for σ, (r/σ)² + zλ: with it σ² = Σr²/Σ(count − h) is
             where the likelihood is greatest (restricted, with leverages h).
+        is_free: whether a value was measured and the fit is clear of the bounds, so that its error
+            was not selected.
     """
 
     residual: Array
     slope: Array
     count: Array
+    is_free: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -58,31 +65,58 @@ class Censoring:
         low, high = self.ends
         return (values >= high).astype(np.float64) - (values <= low)
 
-    def rows(self, values: Array, residual: Array, std: Array) -> CensoredRows:
+    def rows(
+        self, values: Array, residual: Array, std: Array, *, is_search: bool = False
+    ) -> CensoredRows:
         """Return what values say.
 
         Args:
             values: (n,).
             residual: f less the value, (n,).
-            std: σ in the unit of the residuals, (n,).
+            std: σ, (n,).
+            is_search: whether squares of rows are the deviance; their curvature is the likelihood's
+                otherwise.
         """
-        return rows_of(self.sides(values), residual, std)
+        side = self.sides(values)
+        row, slope, count = (_deviance if is_search else _newton)(_depth(side, residual, std))
+        low, high = self.ends
+        fitted = values + residual
+        is_clear = np.minimum(fitted - low, high - fitted) > CLEAR * std
+        return CensoredRows(
+            np.where(side != 0, -side * row * std, residual),
+            np.where(side != 0, slope, 1.0),
+            np.where(side != 0, count, 1.0),
+            is_clear & (side == 0),
+        )
 
 
-def rows_of(side: Array, residual: Array, std: Array) -> CensoredRows:
-    """Return the rows of `Censoring.rows` where it is known which values are bounds."""
-    from scipy.special import erfcx, log_ndtr
+def _depth(side: Array, residual: Array, std: Array) -> Array:
+    return np.minimum(side * residual / std, DEEPEST)
 
-    is_bound = side != 0
-    z = np.minimum(side * residual / std, DEEPEST)
-    deviance = -2 * log_ndtr(z)
-    root = np.sqrt(deviance)
-    hazard = math.sqrt(2 / math.pi) / erfcx(-z / math.sqrt(2))
-    return CensoredRows(
-        np.where(is_bound, -side * root * std, residual),
-        np.where(is_bound, hazard / root, 1.0),
-        np.where(is_bound, deviance + z * hazard, 1.0),
-    )
+
+def _hazard(z: Array) -> Array:
+    """Return λ = φ(z)/Φ(z)."""
+    from scipy.special import erfcx
+
+    return np.asarray(math.sqrt(2 / math.pi) / erfcx(-z / math.sqrt(2)))
+
+
+def _newton(z: Array) -> tuple[Array, Array, Array]:
+    """Return residuals over σ, slopes and counts of rows of the likelihood's curvature, (n,)."""
+    hazard = _hazard(z)
+    is_near = z > FARTHEST
+    curvature = np.where(is_near, hazard * (hazard + z), 1.0)
+    residual = hazard / np.sqrt(curvature)
+    count = np.where(is_near, residual**2 + z * hazard, 1.0)
+    return residual, np.sqrt(curvature), count
+
+
+def _deviance(z: Array) -> tuple[Array, Array, Array]:
+    """Return the same of rows whose squares are the deviance."""
+    from scipy.special import log_ndtr
+
+    hazard, residual = _hazard(z), np.sqrt(-2 * log_ndtr(z))
+    return residual, hazard / residual, np.maximum(residual**2 + z * hazard, 0.0)
 
 
 def likeliest_std(side: Array, residual: Array, start: float, taken: float = 0.0) -> float:
@@ -96,14 +130,15 @@ def likeliest_std(side: Array, residual: Array, start: float, taken: float = 0.0
         start: where the iteration begins.
         taken: Σh, what the fit has taken from the values.
     """
-    std = start
-    for _ in range(100):
-        rows = rows_of(side, residual, np.full(len(residual), std))
-        free = max(float(rows.count.sum()) - taken, 1.0)
-        last, std = std, math.sqrt(float(np.square(rows.residual).sum()) / free) or start
-        if abs(std - last) < 1e-6 * last:
+    std, is_bound = start, side != 0
+    square = float(np.square(residual[~is_bound]).sum())
+    for _ in range(MOST_ITERATIONS):
+        row, _, count = _deviance(_depth(side, residual, np.full(len(side), std))[is_bound])
+        free = max(float(count.sum() + (~is_bound).sum()) - taken, 1.0)
+        last, std = std, math.sqrt((square + std**2 * float(row @ row)) / free) or start
+        if abs(std - last) < TOLERANCE * last:
             break
     return std
 
 
-__all__ = ["CensoredRows", "Censoring", "likeliest_std", "rows_of"]
+__all__ = ["CensoredRows", "Censoring", "likeliest_std"]

@@ -35,6 +35,7 @@ class LinearisedFit:
         places: points (n_k, axes) of every set of observations.
         time: the column of time in them, None where there is none.
         counts: as how many values each counts for the size of the noise, (n,); None for ones.
+        free: whose errors no bound has selected, (n,); None for all.
     """
 
     system: LinearisedSystem
@@ -45,6 +46,7 @@ class LinearisedFit:
     places: tuple[Tensor, ...] = ()
     time: int | None = None
     counts: Tensor | None = None
+    free: Tensor | None = None
 
     @property
     def ridge(self) -> float:

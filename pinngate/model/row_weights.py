@@ -54,6 +54,7 @@ class RowWeights:
         roots: of the noise, (N,); None for ones.
         shifts: what is taken from residuals before the roots, (N,); None for zeros.
         tallies: as how many values each row counts for the size of the noise, (N,); None for ones.
+        free: whose errors no bound has selected, (N,); None for all.
     """
 
     slices: Mapping[str, slice]
@@ -62,6 +63,7 @@ class RowWeights:
     roots: Tensor | None = None
     shifts: Tensor | None = None
     tallies: Tensor | None = None
+    free: Tensor | None = None
 
     @property
     def num_rows(self) -> int:
@@ -94,9 +96,9 @@ class RowWeights:
         shifted = plain if self.shifts is None else plain - self.shifts
         return shifted if self.roots is None else self.roots * shifted
 
-    def with_roots(self, roots: Tensor, tallies: Tensor | None = None) -> RowWeights:
-        """Return the same weights with roots (N,) of the noise, and tallies (N,)."""
-        return replace(self, roots=roots, tallies=tallies)
+    def with_roots(self, roots: Tensor) -> RowWeights:
+        """Return the same weights with roots (N,) of the noise."""
+        return replace(self, roots=roots)
 
     def counted(self, name: str) -> Tensor:
         """Return the tallies of a term's rows, (n,)."""

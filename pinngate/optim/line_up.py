@@ -149,6 +149,6 @@ def _tell_of_noise(solver: Candidate, parts: Parts) -> None:
         {name: (data.law, scales[name]) for name, data in pairs if data.law is not None}
     )
     solver.noise.bounds = RowBounds(
-        {name: data.censoring for name, data in pairs if data.censoring is not None}
+        {n: (data.censoring, scales[n]) for n, data in pairs if data.censoring is not None}
     )
     solver.noise.own = parts.own_noise()

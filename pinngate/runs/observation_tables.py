@@ -31,7 +31,8 @@ def observation_table(
 
     Residuals of errors that remember are what the residual before does not tell; values that are
     bounds have none. Where there are bounds, ``deviance`` and ``tally`` say what each value tells
-    of a stated standard deviation (`data.censoring.CensoredRows`).
+    of a stated standard deviation, ``free`` whether its error was not selected
+    (`data.censoring.CensoredRows`).
 
     Args:
         session: after training.
@@ -43,6 +44,14 @@ def observation_table(
 
     def put(name: str, values: np.ndarray) -> None:
         columns.setdefault(name, []).append(values)
+
+    def put_bounds(made: ObservationSet, plain: np.ndarray, std: np.ndarray) -> None:
+        censoring = made.censoring or Censoring()
+        size = np.where(np.isnan(std), np.sqrt(np.mean(plain[made.is_measured] ** 2)), std)
+        told = censoring.rows(made.values, -plain, size, is_search=True)
+        put("deviance", np.where(np.isnan(std), np.nan, -told.residual))
+        put("tally", told.count)
+        put("free", told.is_free.astype(np.float64))
 
     start = 0
     has_bounds = any(made.censoring is not None for made in session.observations)
@@ -67,9 +76,7 @@ def observation_table(
         std = made.std if made.std is not None else np.full(n, np.nan)
         put("std", std)
         if has_bounds:
-            told = (made.censoring or Censoring()).rows(made.values, -plain, std)
-            put("deviance", -told.residual)
-            put("tally", told.count)
+            put_bounds(made, plain, std)
     if not columns:
         texts = dict.fromkeys(("set", "of"), np.empty(0, dtype=object))
         names = (*session.problem.axes, *NUMBERS)
@@ -212,7 +219,8 @@ def _of_few_values(session: Session, observations: Table) -> LagOne | None:
         beside = [rows[axis] for axis in axes if axis != along]
         places, sizes = by_place(np.column_stack([*beside, np.zeros(len(rows[along]))]))
         for place in np.flatnonzero(sizes >= FEWEST_VALUES):
-            own = np.flatnonzero((places == place) & np.isfinite(rows["residual"]))
+            is_free = np.asarray(rows.get("free", 1.0)) * np.isfinite(rows["residual"])
+            own = np.flatnonzero((places == place) & (is_free == 1))
             series.append(rows["residual"][own[np.argsort(rows[along][own], kind="stable")]])
     return lag_one(series)
 

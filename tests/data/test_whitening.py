@@ -78,12 +78,13 @@ def generalised(t: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
         r = y - q[0] * np.exp(-q[1] * t)
         return float(r @ inverse @ r)
 
-    start = minimize(loss, [1.0, RATE], method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-12})
-    first, rate = start.x
+    close = {"xatol": 1e-9, "fatol": 1e-12}
+    best = minimize(loss, [1.0, RATE], method="Nelder-Mead", options=close)
+    first, rate = best.x
     f = np.exp(-rate * t)
     jacobian = np.stack([f, -first * t * f], axis=1)
     unit = np.linalg.inv(jacobian.T @ inverse @ jacobian)
-    return float(rate), float(np.sqrt(unit[1, 1])), float(np.sqrt(start.fun / (len(t) - 2)))
+    return float(rate), float(np.sqrt(unit[1, 1])), float(np.sqrt(best.fun / (len(t) - 2)))
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -143,7 +144,9 @@ def test_rows_of_networks_are_those_of_the_solver() -> None:
         order = torch.randperm(len(batch))
         shuffled = batch.take(order)
         seen = (shuffled.node_weights * shuffled.columns["@value"]).sum(1).numpy()
-        np.testing.assert_allclose(seen, sets[0].whitened(sets[0].values)[order.numpy()], atol=1e-12)
+        np.testing.assert_allclose(
+            seen, sets[0].whitened(sets[0].values)[order.numpy()], atol=1e-12
+        )
 
 
 def test_intervals_hold_what_they_say_and_independent_noise_would_not() -> None:

@@ -111,7 +111,7 @@ class FittedRecord:
         """Whether neighbouring residuals of a set share more than a pattern of the noise's size."""
         time = self.model.problem.axes.index("t")
         for part, data in zip(self.noise.parts, self.sets, strict=True):
-            own = data.is_measured
+            own = self.noise.free[part]
             alike = correlation_in_set(data.points[own], found.residual[part][own], time)
             if alike is not None and alike.is_clear and alike.coefficient > PATTERN:
                 return True

@@ -65,6 +65,7 @@ class NoiseScales:
         values: the standard deviations, (n,).
         active: which values count, (n,); residuals of others are zero.
         counts: as how many values each counts for the size of the noise, (n,); one but for bounds.
+        free: whose errors were not selected by a bound, (n,).
     """
 
     def __init__(self, sets: Sequence[ObservationSet], sizes: Sequence[float]) -> None:
@@ -76,9 +77,10 @@ class NoiseScales:
         self.values = np.concatenate([np.broadcast_to(s, d.values.shape) for s, d in sizes_of])
         self.active = np.ones(len(self.values), dtype=bool)
         self.counts = np.ones(len(self.values))
+        self.free = np.ones(len(self.values), dtype=bool)
         self._least = [1e-9 * size for size in sizes]
 
-    def judged(self, here: Iterate) -> Iterate:
+    def judged(self, here: Iterate, *, is_search: bool = True) -> Iterate:
         """Return an iterate with the rows of values that are bounds, by the present noise."""
         if all(data.censoring is None for data in self.sets):
             return here
@@ -86,8 +88,10 @@ class NoiseScales:
         residual, jacobian = plain.residual.copy(), plain.jacobian.copy()
         for part, data in zip(self.parts, self.sets, strict=True):
             censoring = data.censoring or Censoring()
-            rows = censoring.rows(data.values, residual[part], self.values[part])
+            plain_part, std = residual[part], self.values[part]
+            rows = censoring.rows(data.values, plain_part, std, is_search=is_search)
             residual[part], self.counts[part] = rows.residual, rows.count
+            self.free[part] = rows.is_free
             jacobian[part] *= rows.slope[:, None]
         return Iterate(plain.theta, residual, jacobian, plain)
 

@@ -30,8 +30,9 @@ def has_outliers(fit: DirectFit, sets: Sequence[ObservationSet], time: int) -> b
         sets: the observations.
         time: which column of their points is time.
     """
+    free, start = np.asarray(fit.rows.free), 0
     for data in sets:
-        own = data.is_measured
+        own = free[start : (start := start + len(data.values))]
         residuals = fit.residuals[data.name][own]
         if data.law is not None:
             residuals = residuals / data.law.shape(data.values[own] - residuals)

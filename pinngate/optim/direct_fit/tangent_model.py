@@ -8,6 +8,8 @@ leave-one-out errors are read off the model as off any other linearisation.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -76,8 +78,8 @@ class TangentModel:
         target = residual - system.apply(offset)
         roots = factor * self.unit * self._scales
         plain = residual / roots
-        counts = None if fit.rows.counts is None else torch.as_tensor(fit.rows.counts)
-        weights = weights.with_roots(roots, counts)
+        told = {"tallies": torch.tensor(fit.rows.counts), "free": torch.tensor(fit.rows.free)}
+        weights = replace(weights, roots=roots, **told)
         return Linearisation(weights, plain, residual, target, offset, system)
 
     def figures(self) -> FitFigures:

@@ -1,7 +1,7 @@
 """Values that are bounds, as rows of a term: working residuals, their roots and their counts.
 
-Between the mathematics of bounds (`data.censoring`) and `data_noise`. A row of deviance residual
-ρσ and slope w = ∂(ρσ)/∂r is a root w on the shifted residual r − (r − ρσ/w): reweighted least
+Between the mathematics of bounds (`data.censoring`) and `data_noise`. A row of residual ρ and slope
+w at the plain residual r is a root w on the shifted residual r − (r − ρ/w): reweighted least
 squares, held during a step, as it is where noise follows the fit.
 """
 
@@ -13,26 +13,27 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from pinngate.data.censoring import Censoring, likeliest_std, rows_of
+from pinngate.data.censoring import Censoring, likeliest_std
 from pinngate.linear.jacobian import Batches
-from pinngate.model.row_weights import RowWeights
+from pinngate.model.row_weights import ROW, RowWeights
 
 
 class RowBounds:
     """The bounds of the terms that have some.
 
     Args:
-        bounds: by term.
+        bounds: by term, with the scale of the term's residuals in data units.
 
     Attributes:
         sizes: standard deviation of each of the terms, in the rows' units, as far as it is known.
     """
 
-    def __init__(self, bounds: Mapping[str, Censoring]) -> None:
+    def __init__(self, bounds: Mapping[str, tuple[Censoring, float]]) -> None:
         self._bounds = dict(bounds)
-        self._sides: dict[str, Tensor] = {}
+        self._sides: dict[str, NDArray[np.float64]] = {}
         self.sizes: dict[str, float] = {}
 
     def __contains__(self, name: object) -> bool:
@@ -51,28 +52,41 @@ class RowBounds:
         """
         if not self:
             return weights
-        shifts, tallies = torch.zeros_like(plain), torch.ones_like(plain)
-        found = replace(weights, shifts=shifts, tallies=tallies)
+        told = (
+            torch.ones_like(plain),
+            torch.zeros_like(plain),
+            torch.ones_like(plain),
+            torch.ones_like(plain, dtype=torch.bool),
+        )
         for name in self._bounds:
-            self._follow(name, batches[name].columns["@value"], plain, found)
-        return found
+            self._follow(name, batches[name].columns, plain, weights, told)
+        slopes, shifts, tallies, free = told
+        roots = slopes if weights.roots is None else slopes * weights.roots
+        return replace(weights, roots=roots, shifts=shifts, tallies=tallies, free=free)
 
-    def _follow(self, name: str, values: Tensor, plain: Tensor, weights: RowWeights) -> None:
+    def _follow(
+        self,
+        name: str,
+        columns: Mapping[str, Tensor],
+        plain: Tensor,
+        weights: RowWeights,
+        told: tuple[Tensor, Tensor, Tensor, Tensor],
+    ) -> None:
         """Let the rows of a term say of their bounds what they do at the present fit."""
-        rows = weights.slices[name]
-        sides = self._bounds[name].sides(values.double().cpu().numpy())
-        self._sides[name] = torch.as_tensor(sides)
-        residual = plain[rows].double().cpu().numpy()
+        censoring, scale = self._bounds[name]
+        rows, own = weights.slices[name], plain[weights.slices[name]]
+        values = columns["@value"].double().cpu().numpy()
+        self._sides[name] = sides = censoring.sides(values)
+        residual = own.double().cpu().numpy()
         if name not in self.sizes:
-            self.sizes[name] = likeliest_std(sides, residual, float(plain[rows].std()) or 1.0)
-        found = rows_of(sides, residual, np.full(len(sides), self.sizes[name]))
+            self.sizes[name] = likeliest_std(sides, residual, float(own.std()) or 1.0)
+        unit = scale / (weights.by_term[name] * columns[ROW].double().cpu().numpy())
+        found = censoring.rows(values, unit * residual, unit * self.sizes[name])
         slope = torch.as_tensor(found.slope).to(plain)
-        assert weights.roots is not None
-        assert weights.shifts is not None
-        assert weights.tallies is not None
-        weights.roots[rows] *= slope
-        weights.shifts[rows] = plain[rows] - torch.as_tensor(found.residual).to(plain) / slope
-        weights.tallies[rows] = torch.as_tensor(found.count).to(plain)
+        told[0][rows] = slope
+        told[1][rows] = own - torch.as_tensor(found.residual / unit).to(plain) / slope
+        told[2][rows] = torch.as_tensor(found.count).to(plain)
+        told[3][rows] = torch.as_tensor(found.is_free).to(told[3])
 
     def likeliest(self, name: str, plain: Tensor, leverage: Tensor) -> float:
         """Return the likeliest standard deviation of a term.
@@ -82,7 +96,7 @@ class RowBounds:
             plain: its residuals without shifts and roots, (n,).
             leverage: of its rows, (n,).
         """
-        sides, residual = self._sides[name].numpy(), plain.double().cpu().numpy()
+        sides, residual = self._sides[name], plain.double().cpu().numpy()
         start = self.sizes.get(name, math.sqrt(float(plain.square().mean())))
         return likeliest_std(sides, residual, start, float(leverage.sum()))
 
