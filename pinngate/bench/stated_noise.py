@@ -28,8 +28,8 @@ KINDS: dict[str, tuple[dict[str, object], float]] = {
     "proportional": ({"kind": "proportional", "relative": 0.2}, 60.0),
     "log-normal": ({"kind": "log-normal", "factor": 1.3}, 60.0),
 }
-BOUNDS = {"kind": "censored", "below": 0.08}  # a tenth of the values of `decay`
-MEMORY = {"correlated": {"over": "t", "length": 0.5}}
+BOUNDS: dict[str, object] = {"kind": "censored", "below": 0.08}  # a tenth of the values of `decay`
+MEMORY: dict[str, object] = {"correlated": {"over": "t", "length": 0.5}}
 OF_DECAY: dict[str, tuple[dict[str, object], int]] = {
     "censored": (BOUNDS, 400),
     "correlated": (MEMORY, 60),

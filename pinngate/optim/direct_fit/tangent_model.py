@@ -78,8 +78,8 @@ class TangentModel:
         target = residual - system.apply(offset)
         roots = factor * self.unit * self._scales
         plain = residual / roots
-        told = {"tallies": torch.tensor(fit.rows.counts), "free": torch.tensor(fit.rows.free)}
-        weights = replace(weights, roots=roots, **told)
+        tallies, free = (torch.tensor(own) for own in (fit.rows.counts, fit.rows.free))
+        weights = replace(weights, roots=roots, tallies=tallies, free=free)
         return Linearisation(weights, plain, residual, target, offset, system)
 
     def figures(self) -> FitFigures:

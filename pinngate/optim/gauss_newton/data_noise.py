@@ -187,8 +187,8 @@ class DataNoise:
         that the fit follows freely, whose residuals fall as their weights rise.
         """
         sizes, inverse, total = {}, 0.0, 0
-        is_measured = 1.0 if weights.tallies is None else weights.free
-        square = (plain * is_measured)[weights.observed].square().sum()
+        free = torch.ones_like(plain) if weights.free is None else weights.free
+        square = (plain * free)[weights.observed].square().sum()
         pooled = float(square / (1 - fit.leverage).sum().clamp_min(1.0))
         for name in self.models:
             rows = weights.slices[name]

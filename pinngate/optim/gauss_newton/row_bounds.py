@@ -82,11 +82,10 @@ class RowBounds:
             self.sizes[name] = likeliest_std(sides, residual, float(own.std()) or 1.0)
         unit = scale / (weights.by_term[name] * columns[ROW].double().cpu().numpy())
         found = censoring.rows(values, unit * residual, unit * self.sizes[name])
-        slope = torch.as_tensor(found.slope).to(plain)
-        told[0][rows] = slope
-        told[1][rows] = own - torch.as_tensor(found.residual / unit).to(plain) / slope
-        told[2][rows] = torch.as_tensor(found.count).to(plain)
-        told[3][rows] = torch.as_tensor(found.is_free).to(told[3])
+        shift = residual - found.residual / unit / found.slope
+        arrays = (found.slope, shift, found.count, found.is_free)
+        for tensor, array in zip(told, arrays, strict=True):
+            tensor[rows] = torch.as_tensor(array).to(tensor)
 
     def likeliest(self, name: str, plain: Tensor, leverage: Tensor) -> float:
         """Return the likeliest standard deviation of a term.
