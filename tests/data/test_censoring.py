@@ -199,3 +199,39 @@ def test_first_order_optimizers_refuse_bounds() -> None:
     problem = decay({**NOISE, "std": STD}, solve={"optimizer": "adam", "iterations": 3})
     with pytest.raises(InputError, match="takes squares of residuals alone"):
         pinngate.solve(problem)
+
+
+def given(noise: dict) -> pinngate.Problem:
+    """Return the decay with values of σ = `STD` as measured, by noise that is assumed."""
+    problem = decay({**NOISE, "std": STD}, 200)
+    (made,) = collect(problem, truth(problem), 5)
+    return pinngate.Problem(
+        domain={"t": [0, 5]},
+        unknowns=["u"],
+        equations=["u_t = -a*u"],
+        estimate={"a": pinngate.Unknown(0.5, positive=True)},
+        observations=[
+            pinngate.Observations("u", made.points[:, 0], made.values, noise=noise, holdout=0.2)
+        ],
+    )
+
+
+@pytest.mark.parametrize(("std", "is_clear"), [(STD, False), (0.6 * STD, True)])
+def test_a_stated_size_is_judged_by_bounds_too(std: float, is_clear: bool) -> None:
+    found = pinngate.solve(given({**NOISE, "std": std}), seed=0)
+    misfit = found.metrics["misfit"]
+    assert misfit["is_clear"] == is_clear
+    assert misfit["ratio"] == pytest.approx(STD / std, rel=0.15)
+    # what is left out is predicted as well as what is left out one by one
+    risk = found.metrics["risk"]
+    assert risk["held_out"] == pytest.approx(STD**2, rel=0.6)
+    assert risk["leave_one_out"] == pytest.approx(STD**2, rel=0.3)
+
+
+def test_bounds_that_are_taken_as_measured_bias_what_is_estimated() -> None:
+    stated, ignored = (
+        pinngate.solve(given(noise), seed=0) for noise in ({**NOISE, "std": STD}, {"std": STD})
+    )
+    right, wrong = (found.coefficients["a"] for found in (stated, ignored))
+    assert right.interval[0] < RATE < right.interval[1]
+    assert wrong.interval[1] < RATE

@@ -152,12 +152,16 @@ def forms_of_batches(setting: NoisyHeat, batches: dict[str, Batch]) -> list:
     ]
 
 
-def test_rows_of_several_nodes_and_roots_of_the_noise() -> None:
+@pytest.mark.parametrize("is_own", [False, True], ids=["means", "whitened"])
+def test_rows_of_several_nodes_and_roots_of_the_noise(is_own: bool) -> None:
     setting = NoisyHeat(SMALL, is_initial=False)
     points = torch.rand(40, 5, 2, generator=setting.generator, dtype=DOUBLE)
     points[:, :, 1] = points[:, :1, 1]
     nodes = torch.tensor([0.1, 0.2, 0.4, 0.2, 0.1], dtype=DOUBLE)
     columns = {"@value": torch.zeros(40, dtype=DOUBLE), "@row": torch.ones(40, dtype=DOUBLE)}
+    if is_own:  # weights and values of each row's nodes
+        nodes = torch.rand(40, 5, generator=setting.generator, dtype=DOUBLE) - 0.3
+        columns["@value"] = torch.rand(40, 5, generator=setting.generator, dtype=DOUBLE)
     setting.observations["observation_2"] = Batch(points, columns, nodes)
     setting.model = ResidualModel(problem_terms(setting.problem, ["u", "u"]), setting.problem)
     size = torch.sin(torch.arange(400, dtype=DOUBLE))
