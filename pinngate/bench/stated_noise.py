@@ -28,6 +28,12 @@ KINDS: dict[str, tuple[dict[str, object], float]] = {
     "proportional": ({"kind": "proportional", "relative": 0.2}, 60.0),
     "log-normal": ({"kind": "log-normal", "factor": 1.3}, 60.0),
 }
+BOUNDS: dict[str, object] = {"kind": "censored", "below": 0.08}  # a tenth of the values of `decay`
+MEMORY: dict[str, object] = {"correlated": {"over": "t", "length": 0.5}}
+OF_DECAY: dict[str, tuple[dict[str, object], int]] = {
+    "censored": (BOUNDS, 400),
+    "correlated": (MEMORY, 60),
+}
 
 
 def chain(noise: object, size: float, values: Mapping[str, tuple[Any, Any]] | None) -> Problem:
@@ -48,6 +54,53 @@ def chain(noise: object, size: float, values: Mapping[str, tuple[Any, Any]] | No
         ],
         truth={"u": f"{size}*exp(-{a}*t)", "v": grown} if values is None else None,
     )
+
+
+def decay(
+    noise: dict[str, object] | None, count: int, values: tuple[Any, Any] | None = None
+) -> Problem:
+    """Return u_t = −a u from an unknown start, synthetic or with values (points, values)."""
+    of = pinngate.Observations
+    return pinngate.Problem(
+        domain={"t": [0, 3]},
+        unknowns=["u"],
+        equations=["u_t = -a*u"],
+        estimate={"a": pinngate.Unknown(0.5, positive=True, truth=RATES["a"])},
+        observations=[
+            of.synthetic("u", count=count, layout="grid", noise=noise or {"std": 0.05})
+            if values is None
+            else of("u", *values, noise=noise)
+        ],
+        truth={"u": f"exp(-{RATES['a']}*t)"} if values is None else None,
+    )
+
+
+def decay_coverage(draws: int) -> Iterator[dict[str, object]]:
+    """Yield the same of one rate where values are bounds and where errors remember.
+
+    Ignored, bounds are taken as measured and errors as independent.
+    """
+    for kind, (noise, count) in OF_DECAY.items():
+        for name, assumed in (("stated", noise), ("ignored", None)):
+            ends = [_interval(noise, count, assumed, seed) for seed in range(draws)]
+            low, high = np.array(ends).T
+            yield {
+                "noise": kind,
+                "assumed": name,
+                "intervals": low.size,
+                "coverage": round(float(np.mean((low <= RATES["a"]) & (RATES["a"] <= high))), 3),
+                "width": round(float(np.nanmedian((high - low) / RATES["a"])), 3),
+            }
+
+
+def _interval(
+    noise: dict[str, object], count: int, assumed: dict[str, object] | None, seed: int
+) -> tuple[float, float]:
+    """Return the interval of the rate of decay on one draw, by noise that is assumed."""
+    problem = decay({**noise, "std": 0.05}, count)
+    (made,) = collect(problem, truth(problem), seed)
+    given = decay(assumed, count, (made.points[:, 0], made.values))
+    return pinngate.solve(given, seed=seed).coefficients["a"].interval or (math.nan, math.nan)
 
 
 def coverage(draws: int) -> Iterator[dict[str, object]]:
@@ -175,6 +228,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if subjects.is_file():
         write(theophylline(subjects), asked.out / "theophylline.csv")
     write(coverage(asked.draws), asked.out / "coverage.csv")
+    write(decay_coverage(asked.draws), asked.out / "coverage-decay.csv")
 
 
 if __name__ == "__main__":

@@ -144,7 +144,8 @@ conditions:
 observations:
   - {of: u, where: t = 0, count: 200, layout: random, noise: {std: 0.3}}
 
-# Other noise: {kind: log-normal}, {kind: proportional, relative: 0.1}, {kind: poisson} of counts.
+# Other noise: {kind: log-normal}, {kind: proportional, relative: 0.1}, {kind: poisson} of counts,
+# {kind: censored, below: 0.1} of a detector, {std: 0.1, correlated: {over: t, length: 0.5}}.
 
 # Several runs of the same equations, each with what is its own; coefficients are common, but for
 # those with `each: true`, or `each: {spread: true}` about a common value:

@@ -80,7 +80,14 @@ observations:
 A row whose cell of a value is empty lacks that value; other values of the row are kept. Text that
 stands for a missing value (`nan`, `NA`) is an error unless `missing` states it, and so is anything
 that is no finite number in a column of an axis or of a standard deviation. The count is told by
-`pinngate check` and in the report. Censored values have no notation: leave them out.
+`pinngate check` and in the report.
+
+Values below a limit of detection, or beyond the end of a sensor's range, stay in the file, at the
+limit or beyond: with `noise: {kind: censored, below: 0.1}` such a value says only that it was so
+much or less. It has no residual in `observations.csv`; values near a bound are left out of the
+tests for patterns, for the bound selects their errors. Errors that remember, `correlated: {over: t,
+length: 0.5}`, are judged by what the error before does not tell of them, which is the residual in
+`observations.csv`; a series is the values at one place of the other axes.
 
 Files of any length are read in blocks, and every value is fitted; time grows with their number,
 memory hardly does. Where `max_rows` is stated and values are more, a subset is fitted: the domain

@@ -309,6 +309,8 @@ def _noise(noise: Noise | None) -> _Line | None:
     values = {key.name: getattr(noise, key.name) for key in fields(noise) if key.name != "model"}
     if noise.kind != "outliers":
         del values["fraction"], values["scale"]
+    if noise.correlated is not None:
+        values["correlated"] = _Line(asdict(noise.correlated))
     return _present(values)
 
 

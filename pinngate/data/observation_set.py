@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pinngate.data.censoring import Censoring
 from pinngate.data.noise_law import NoiseLaw
+from pinngate.data.whitening import Whitening
 from pinngate.errors import DataError
 from pinngate.expression import Expression, Name
 from pinngate.statement.measurement import Mean
@@ -29,6 +31,8 @@ class ObservationSet:
         law: how the noise follows the value, or None where it does not; `std` is then None.
         is_prior: whether it stands for what is known of a coefficient beforehand.
         group: what it shares its noise with, empty where that is its own.
+        censoring: the bounds of values that say no more than that, or None.
+        memory: that of the errors, or None where they are independent.
         before_log: the set as it was measured where its logarithms are fitted, else None.
         where: the plane that all points lie on, where the problem states one.
         source: where the values come from, in words.
@@ -54,6 +58,8 @@ class ObservationSet:
     num_missing: int = 0
     notes: tuple[str, ...] = ()
     law: NoiseLaw | None = None
+    censoring: Censoring | None = None
+    memory: Whitening | None = None
     before_log: ObservationSet | None = None
     is_prior: bool = False
     group: str = ""
@@ -72,6 +78,17 @@ class ObservationSet:
     def is_of_field(self) -> bool:
         """Whether the values are those of a field at points."""
         return self.quantity is None and self.mean is None
+
+    @property
+    def is_measured(self) -> NDArray[np.bool_]:
+        """Which values are no bounds, (n,)."""
+        return (self.censoring or Censoring()).sides(self.values) == 0
+
+    def whitened(self, rows: Array) -> Array:
+        """Return errors (n,), or tangents (n, P), as far as the errors before do not tell them."""
+        if self.memory is None:
+            return rows
+        return self.memory.predecessors(self.points, self.std).whiten(rows)
 
     def rows(self, chosen: NDArray[np.intp]) -> ObservationSet:
         """Return the set of some of the values."""

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pinngate.data.observation_set import Array, ObservationSet
 from pinngate.data.quantities import true_values
 from pinngate.data.sensor_rows import averaged_axes, read_rows
-from pinngate.data.set_noise import noisy, standard_errors, under_noise
+from pinngate.data.set_noise import memory_of, noisy, standard_errors, under_noise
 from pinngate.data.thinning import stratified_subset
 from pinngate.errors import DataError, TruthError
 from pinngate.expression import Expression, Name
@@ -67,7 +67,8 @@ def collect(problem: Problem, truth: Truth | None, seed: int) -> list[Observatio
             raise DataError(f"{name}: synthetic observations need a truth")
         else:
             made = _synthetic(problem, stated, name, truth, seed)
-        sets.append(made if made.law is not None else replace(made, group=stated.group))
+        follows = made.law is not None or made.censoring is not None
+        sets.append(made if follows else replace(made, group=stated.group))
     return sets
 
 
@@ -83,7 +84,10 @@ def _synthetic(
             hint="state the problem in other units",
         )
     noise = stated.noise
-    values, words = noisy(noise, clean, generator(seed, name + "/noise"), name)
+    random = generator(seed, name + "/noise")
+    memory = memory_of(noise, problem.axes)
+    errors = None if memory is None else memory.drawn(points, random)
+    values, words = noisy(noise, clean, random, name, errors)
     made = ObservationSet(
         name,
         label_of(stated),
@@ -95,7 +99,7 @@ def _synthetic(
         quantity=_seen(stated),
         mean=stated.mean,
     )
-    made = under_noise(made, noise)
+    made = under_noise(made, noise, problem.axes)
     fraction = stated.holdout.fraction if stated.holdout is not None else None
     return made if fraction is None else _split(made, fraction, seed)
 
@@ -193,12 +197,14 @@ def _thinned(whole: ObservationSet, most: int | None, seed: int) -> ObservationS
 
 def _noting_equal_values(made: ObservationSet) -> ObservationSet:
     """Say where many values are the largest or the smallest: the sensor may have been saturated."""
+    if made.censoring is not None:
+        return made
     for word, extreme in (("largest", made.values.max()), ("smallest", made.values.min())):
         count = int(np.sum(made.values == extreme))
         if FEW_EQUAL <= count < len(made.values) and count >= MANY_EQUAL * len(made.values):
             note = (
                 f"{count:,} values equal the {word}, {extreme:g}: if the sensor was saturated or "
-                "below its limit of detection there, leave them out"
+                "below its limit of detection there, state noise of the kind censored"
             )
             made = _noting(made, note)
     return made
@@ -233,7 +239,7 @@ def _read_set(
         num_missing=num_missing,
         notes=(f"{num_missing:,} of {size:,} values missing",) if num_missing else (),
     )
-    return under_noise(made, stated.noise)
+    return under_noise(made, stated.noise, problem.axes)
 
 
 def _refuse_extreme(columns: Columns, name: str, values: Array) -> None:

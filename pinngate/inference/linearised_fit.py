@@ -34,6 +34,8 @@ class LinearisedFit:
         efficiency: factor on Σ r² that corrects for reweighted rows, 1 for Gaussian noise.
         places: points (n_k, axes) of every set of observations.
         time: the column of time in them, None where there is none.
+        counts: as how many values each counts for the size of the noise, (n,); None for ones.
+        free: whose errors no bound has selected, (n,); None for all.
     """
 
     system: LinearisedSystem
@@ -43,6 +45,8 @@ class LinearisedFit:
     efficiency: float = 1.0
     places: tuple[Tensor, ...] = ()
     time: int | None = None
+    counts: Tensor | None = None
+    free: Tensor | None = None
 
     @property
     def ridge(self) -> float:
@@ -51,8 +55,9 @@ class LinearisedFit:
 
     @property
     def degrees_of_freedom(self) -> float:
-        """Return n − d, d the effective dimension, at least 1."""
-        return max(1.0, len(self.residual) - self.observed.effective_dimension)
+        """Return Σ counts − d, d the effective dimension, at least 1."""
+        count = len(self.residual) if self.counts is None else float(self.counts.sum())
+        return max(1.0, count - self.observed.effective_dimension)
 
     def variance(self, stated_std: float | None = None) -> float:
         """Return σ̂² from the observations; never below the square of what the data state."""

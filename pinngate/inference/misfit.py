@@ -67,7 +67,8 @@ def assess(
 
     Args:
         sets: the kind of noise that is assumed of each set, and its columns: the axes, ``residual``
-            and where known ``leave_one_out_residual`` and ``std``, (n,) each.
+            and where known ``leave_one_out_residual`` and ``std``, (n,) each; of censored values
+            ``deviance`` and ``tally``, as `data.censoring.CensoredRows` has them.
         axes: names of the axes.
 
     Returns:
@@ -76,7 +77,8 @@ def assess(
     tests = []
     for kind, columns in sets:
         tests += [_against_replicates(columns, axes)]
-        if kind == "gaussian":  # the sum of squares of heavy-tailed noise is not chi-square
+        # the sum of squares of heavy-tailed noise is not chi-square
+        if kind in ("gaussian", "censored"):
             tests += [_against_stated(columns)]
     found = [test for test in tests if test is not None]
     if not found:
@@ -92,11 +94,13 @@ def _against_stated(columns: Mapping[str, NDArray[Any]]) -> Misfit | None:
     std = columns.get("std")
     if std is None:
         return None
-    rows = np.isfinite(std) & (std > 0) & np.isfinite(columns["residual"])
+    residual = columns.get("deviance", columns["residual"])
+    rows = np.isfinite(std) & (std > 0) & np.isfinite(residual)
     if not rows.any():
         return None
-    total = float(np.sum((columns["residual"][rows] / std[rows]) ** 2))
-    free = float(np.sum(_free(columns)[rows]))
+    total = float(np.sum((residual[rows] / std[rows]) ** 2))
+    tally = columns.get("tally", np.ones(len(std)))
+    free = float(np.sum((tally - 1 + _free(columns))[rows]))
     return Misfit(np.sqrt(total / free), float(chdtrc(free, total)), "the stated noise")
 
 

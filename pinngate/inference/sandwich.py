@@ -25,7 +25,10 @@ def residual_correlation(fit: LinearisedFit) -> tuple[Correlation, NDArray[np.in
     """
     sizes = [len(places) for places in fit.places]
     sets = np.repeat(np.arange(len(sizes)), sizes)
-    chosen = np.flatnonzero(np.repeat(np.array(sizes) > 1, sizes))  # a prior has no neighbours
+    is_chosen = np.repeat(np.array(sizes) > 1, sizes)  # a prior has no neighbours
+    if fit.free is not None:  # residuals of bounds, and of what is measured at them, have one sign
+        is_chosen &= fit.free.cpu().numpy()
+    chosen = np.flatnonzero(is_chosen)
     if not chosen.size:
         return None
     points = torch.cat(fit.places).double().cpu().numpy()[chosen]

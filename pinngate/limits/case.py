@@ -93,6 +93,8 @@ def case_of(
         "some observations are not of a field at points": not all(
             data.is_of_field for data in observations
         ),
+        "some values are bounds": any(data.censoring is not None for data in observations),
+        "errors are correlated": any(data.memory is not None for data in observations),
         f"the true value of {', '.join(missing)} is not known": bool(missing),
     }
     for reason, holds in obstacles.items():

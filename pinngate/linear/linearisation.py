@@ -21,7 +21,7 @@ from pinngate.linear.system import LinearisedSystem
 from pinngate.model.faults import fault
 from pinngate.model.row_weights import RowWeights
 
-NoiseRoots = Callable[[Tensor, RowWeights], Tensor]
+NoiseOfRows = Callable[[Tensor, RowWeights], RowWeights]
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def linearise(
     anchor: Tensor,
     *,
     ridge: float = 1.0,
-    noise_roots: NoiseRoots | None = None,
+    noise: NoiseOfRows | None = None,
     has_coefficients: bool = True,
     mixing: Mixing | None = None,
 ) -> Linearisation:
@@ -71,7 +71,7 @@ def linearise(
         weights: of the rows, without roots.
         anchor: w₀ (P,).
         ridge: about which ridges the system will be asked.
-        noise_roots: plain residuals (N,) and weights → roots of the noise (N,); ones by default.
+        noise: plain residuals (N,) and weights → weights with roots of the noise; ones by default.
         has_coefficients: whether the coefficients move too.
         mixing: F on the rows that are no observations, for a form that is factored.
 
@@ -84,8 +84,9 @@ def linearise(
     plain = rows.residual
     if not bool(torch.isfinite(plain).all()):
         raise SolveError(f"the residuals are not finite: {fault(*trial, batches)}")
-    roots = torch.ones_like(plain) if noise_roots is None else noise_roots(plain, weights)
-    weights = weights.with_roots(roots)
+    roots = torch.ones_like(plain)
+    weights = weights.with_roots(roots) if noise is None else noise(plain, weights)
+    roots = roots if weights.roots is None else weights.roots
     residual = weights.weighted(plain)
     num_free = trial.coefficients.raw.numel() if has_coefficients else 0
     system = rows.system(roots, num_free, weights.observed, ridge)

@@ -52,12 +52,18 @@ class RowWeights:
         by_term: weight of each term.
         observation_terms: names of the terms that are observations, in the order of their rows.
         roots: of the noise, (N,); None for ones.
+        shifts: what is taken from residuals before the roots, (N,); None for zeros.
+        tallies: as how many values each row counts for the size of the noise, (N,); None for ones.
+        free: whose errors no bound has selected, (N,); None for all.
     """
 
     slices: Mapping[str, slice]
     by_term: Mapping[str, float]
     observation_terms: Sequence[str]
     roots: Tensor | None = None
+    shifts: Tensor | None = None
+    tallies: Tensor | None = None
+    free: Tensor | None = None
 
     @property
     def num_rows(self) -> int:
@@ -86,12 +92,20 @@ class RowWeights:
         return found
 
     def weighted(self, plain: Tensor) -> Tensor:
-        """Return rows (N,) that carry their term's weight with the roots of the noise, too."""
-        return plain if self.roots is None else self.roots * plain
+        """Return rows (N,) that carry their term's weight with shifts and roots of the noise."""
+        shifted = plain if self.shifts is None else plain - self.shifts
+        return shifted if self.roots is None else self.roots * shifted
 
     def with_roots(self, roots: Tensor) -> RowWeights:
         """Return the same weights with roots (N,) of the noise."""
         return replace(self, roots=roots)
+
+    def counted(self, name: str) -> Tensor:
+        """Return the tallies of a term's rows, (n,)."""
+        rows = self.slices[name]
+        if self.tallies is not None:
+            return self.tallies[rows]
+        return torch.ones(rows.stop - rows.start)
 
     def are_equal(self, other: RowWeights) -> bool:
         """Whether every row has the same weight in both, roots included."""

@@ -37,8 +37,9 @@ class Term:
 class Batch:
     """Points (n, axes) of one term and further columns (n,) that its residual names.
 
-    Where a row is a mean over several nodes, `points` is (n, q, axes) and `node_weights` (q,). The
-    column `row_weights.ROW` is a factor on each residual.
+    Where a row is a sum over several nodes, `points` is (n, q, axes) and `node_weights` (q,), or
+    (n, q) where rows differ; a column may then be (n, q), too. The column `row_weights.ROW` is a
+    factor on each residual.
     """
 
     points: Tensor
@@ -51,12 +52,14 @@ class Batch:
     @property
     def num_nodes(self) -> int:
         """Points of one row."""
-        return 1 if self.node_weights is None else len(self.node_weights)
+        return 1 if self.node_weights is None else self.node_weights.shape[-1]
 
     def take(self, rows: slice | Tensor) -> Batch:
         """Return the batch of some rows."""
         columns = {name: column[rows] for name, column in self.columns.items()}
-        return Batch(self.points[rows], columns, self.node_weights)
+        weights = self.node_weights
+        own = weights if weights is None or weights.ndim == 1 else weights[rows]
+        return Batch(self.points[rows], columns, own)
 
 
 def problem_terms(

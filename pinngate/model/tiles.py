@@ -63,7 +63,9 @@ class Segment:
     @property
     def columns(self) -> dict[str, Tensor]:
         """Columns of the batch at every node, (num_points,) each."""
-        return {k: c.repeat_interleave(self.batch.num_nodes) for k, c in self.batch.columns.items()}
+        shape = (len(self.batch), self.batch.num_nodes)
+        every = {k: c.view(len(c), -1) for k, c in self.batch.columns.items()}
+        return {k: c.expand(shape).reshape(-1) for k, c in every.items()}
 
 
 class Known:
@@ -139,14 +141,16 @@ def evaluate_segment(
 
 
 def _mean(evaluation: TermEvaluation, weights: Tensor) -> TermEvaluation:
-    """Return rows that are means over nodes, of weights (q,), from the values at the nodes."""
-    size, q = len(evaluation.residual) // len(weights), len(weights)
-    every = weights.repeat(size)
+    """Return rows that are sums over nodes, of weights (q,) or (n, q), from values at the nodes."""
+    q = weights.shape[-1]
+    size = len(evaluation.residual) // q
+    own = weights.expand(size, q)
+    every = own.reshape(-1)
     return replace(
         evaluation,
-        residual=evaluation.residual.view(size, q) @ weights,
+        residual=torch.einsum("nq,nq->n", own, evaluation.residual.view(size, q)),
         by_channel={place: slope * every for place, slope in evaluation.by_channel.items()},
-        by_coefficient=weights @ evaluation.by_coefficient.view(size, q, -1),
+        by_coefficient=torch.einsum("nq,nqk->nk", own, evaluation.by_coefficient.view(size, q, -1)),
         num_nodes=q,
     )
 

@@ -26,6 +26,7 @@ from pinngate.optim.entrants import (
     with_basis,
     with_solver,
 )
+from pinngate.optim.gauss_newton.row_bounds import RowBounds
 from pinngate.optim.gauss_newton.row_laws import RowLaws
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
@@ -143,8 +144,11 @@ def _tell_of_noise(solver: Candidate, parts: Parts) -> None:
     stated = parts.batches.stated_stds()
     solver.noise.stated = {name: std / solver.unit for name, std in stated.items()}
     scales = {t.name: t.scale for t in parts.batches.terms}
-    pairs = zip(parts.batches.observations, parts.batches.sets, strict=True)
+    pairs = list(zip(parts.batches.observations, parts.batches.sets, strict=True))
     solver.noise.laws = RowLaws(
         {name: (data.law, scales[name]) for name, data in pairs if data.law is not None}
+    )
+    solver.noise.bounds = RowBounds(
+        {n: (data.censoring, scales[n]) for n, data in pairs if data.censoring is not None}
     )
     solver.noise.own = parts.own_noise()

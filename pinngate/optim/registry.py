@@ -106,6 +106,11 @@ def _first_order(
             "the layers of a network of one's own are not known",
             expected="solve.basis: weights, the coordinates of its weights",
         )
+    if any(data.censoring is not None for data in parts.batches.sets):
+        raise InputError(
+            "some values are bounds, and this optimizer takes squares of residuals alone",
+            expected="solve.optimizer: population-risk-gauss-newton",
+        )
     kind = RotatedFirstOrder if options.basis == "layers" else FirstOrder
     return kind(
         parts.model,

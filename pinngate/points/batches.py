@@ -179,10 +179,37 @@ def _batch_of(
 
     weight = relative_weights(observations)
     columns = {"@value": tensor(observations.values), ROW: tensor(weight)}
+    if observations.memory is not None:
+        return _whitened(observations, domain, dtype, device)
     if observations.mean is None:
         return Batch(tensor(observations.points), columns)
     nodes, weights = mean_nodes(observations.points, observations.mean, domain)
     return Batch(tensor(nodes), columns, tensor(weights))
+
+
+def _whitened(
+    observations: ObservationSet,
+    domain: Mapping[str, tuple[float, float]],
+    dtype: torch.dtype,
+    device: torch.device,
+) -> Batch:
+    """Return rows of which each sees a value and the one before it, (n, 2q) nodes."""
+    assert observations.memory is not None
+    points, values = observations.points, observations.values
+    found = observations.memory.predecessors(points, observations.std)
+    nodes, weights = points[:, None, :], np.ones(1)
+    if observations.mean is not None:
+        nodes, weights = mean_nodes(points, observations.mean, domain)
+    at, gain, share = found.previous, found.gain[:, None], found.share[:, None]
+    own = np.repeat(values[:, None], len(weights), axis=1)
+    arrays = {
+        "nodes": np.concatenate([nodes, nodes[at]], axis=1),
+        "values": np.concatenate([own, own[at]], axis=1),
+        "weights": np.concatenate([gain * weights, -share * weights], axis=1),
+        "rows": relative_weights(observations),
+    }
+    made = {n: torch.as_tensor(a, dtype=dtype, device=device) for n, a in arrays.items()}
+    return Batch(made["nodes"], {"@value": made["values"], ROW: made["rows"]}, made["weights"])
 
 
 def relative_weights(observations: ObservationSet) -> np.ndarray:

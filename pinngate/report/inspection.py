@@ -320,7 +320,8 @@ def _observations(problem: Problem) -> Iterator[str]:
         if isinstance(observed, SyntheticObservations):
             yield _synthetic(observed)
         else:
-            yield f"{label_of(observed)} from {observed.file}{_sites(observed)}"
+            details = observed.noise.details if observed.noise else ""
+            yield f"{label_of(observed)} from {observed.file}{_sites(observed)}{details}"
 
 
 def _sites(observed: MeasuredObservations) -> str:
@@ -344,7 +345,7 @@ def _synthetic(observed: SyntheticObservations) -> str:
     if isinstance(layout, dict):
         layout = "grid of " + " by ".join(f"{n} along {a}" for a, n in layout.items())
     line = f"{observed.count} values of {label_of(observed)} on {place}, {layout}"
-    return f"{line}, {noise.kind} noise{size}"
+    return f"{line}, {noise.kind} noise{size}{noise.details}"
 
 
 def _truth(problem: Problem) -> Iterator[str]:

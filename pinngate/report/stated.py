@@ -150,13 +150,14 @@ def _noise(noise: Noise) -> str:
         return "the noise of counts (Poisson)"
     kind = {
         "gaussian": "Gaussian noise",
+        "censored": "Gaussian noise",
         "log-normal": "log-normal noise",
         "proportional": "noise in proportion to the value",
         "student-t": "heavy-tailed noise (Student t, three degrees of freedom)",
         "outliers": f"Gaussian noise with {percent(noise.fraction)} outliers "
         f"{significant(noise.scale)} times as large",
     }[noise.kind]
-    return f"{kind}, {size}"
+    return f"{kind}, {size}{noise.details}"
 
 
 def truth(problem: Problem) -> Iterator[Line]:

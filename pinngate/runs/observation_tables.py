@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from pinngate.data.censoring import Censoring
 from pinngate.data.observations import ObservationSet
 from pinngate.data.replicates import by_place, pure_error
 from pinngate.inference.misfit import Misfit, assess
@@ -28,6 +29,11 @@ def observation_table(
 ) -> Table:
     """Return a row for each value: where, what was seen, fitted and left, also by leaving it out.
 
+    Residuals of errors that remember are what the residual before does not tell; values that are
+    bounds have none. Where there are bounds, ``deviance`` and ``tally`` say what each value tells
+    of a stated standard deviation, ``free`` whether its error was not selected
+    (`data.censoring.CensoredRows`).
+
     Args:
         session: after training.
         sets: of observations, those that were fitted or those held out.
@@ -39,7 +45,16 @@ def observation_table(
     def put(name: str, values: np.ndarray) -> None:
         columns.setdefault(name, []).append(values)
 
+    def put_bounds(made: ObservationSet, plain: np.ndarray, std: np.ndarray) -> None:
+        censoring = made.censoring or Censoring()
+        size = np.where(np.isnan(std), np.sqrt(np.mean(plain[made.is_measured] ** 2)), std)
+        told = censoring.rows(made.values, -plain, size, is_search=True)
+        put("deviance", np.where(np.isnan(std), np.nan, -told.residual))
+        put("tally", told.count)
+        put("free", told.is_free.astype(np.float64))
+
     start = 0
+    has_bounds = any(made.censoring is not None for made in session.observations)
     for made in sets:
         n = len(made.values)
         fitted = session.observe(made)
@@ -49,14 +64,19 @@ def observation_table(
             put(axis, made.points[:, k])
         put("value", made.values)
         put("fitted", fitted)
-        put("residual", made.values - fitted)
+        plain = made.values - fitted
+        residual = np.where(made.is_measured, made.whitened(plain), np.nan)
+        put("residual", residual)
         leave_one_out = np.full(n, np.nan)
         if posterior is not None:
             leverage = posterior.leverage[start : start + n].cpu().numpy()
-            leave_one_out = (made.values - fitted) / (1 - leverage)
+            leave_one_out = residual / (1 - leverage)
         start += n
         put("leave_one_out_residual", leave_one_out)
-        put("std", made.std if made.std is not None else np.full(n, np.nan))
+        std = made.std if made.std is not None else np.full(n, np.nan)
+        put("std", std)
+        if has_bounds:
+            put_bounds(made, plain, std)
     if not columns:
         texts = dict.fromkeys(("set", "of"), np.empty(0, dtype=object))
         names = (*session.problem.axes, *NUMBERS)
@@ -126,6 +146,7 @@ def _expected(observations: Table, held_out: Table) -> float | None:
 
 def _mean_square_error(residuals: np.ndarray) -> float | None:
     """Return the standard error of the mean square, None below two residuals."""
+    residuals = residuals[np.isfinite(residuals)]
     if len(residuals) < 2:
         return None
     return float(np.std(residuals**2, ddof=1) / np.sqrt(len(residuals)))
@@ -135,7 +156,7 @@ def noise_levels(observations: Table, by: str) -> dict[str, float]:
     """Return for each field or set the root of Σr²/(n − d), from r²/(1 − h) of each value."""
     noise = {}
     for name in dict.fromkeys(observations[by]):
-        own = observations[by] == name
+        own = (observations[by] == name) & np.isfinite(observations["residual"])
         r, e = (observations[k][own] for k in ("residual", "leave_one_out_residual"))
         share = np.where(np.isfinite(e) & (e != 0), r / np.where(e == 0, 1.0, e), 1.0)
         noise[str(name)] = float(np.sqrt(np.sum(r**2) / max(1.0, np.sum(share))))
@@ -198,7 +219,8 @@ def _of_few_values(session: Session, observations: Table) -> LagOne | None:
         beside = [rows[axis] for axis in axes if axis != along]
         places, sizes = by_place(np.column_stack([*beside, np.zeros(len(rows[along]))]))
         for place in np.flatnonzero(sizes >= FEWEST_VALUES):
-            own = np.flatnonzero((places == place) & np.isfinite(rows["residual"]))
+            is_free = np.asarray(rows.get("free", 1.0)) * np.isfinite(rows["residual"])
+            own = np.flatnonzero((places == place) & (is_free == 1))
             series.append(rows["residual"][own[np.argsort(rows[along][own], kind="stable")]])
     return lag_one(series)
 

@@ -204,6 +204,17 @@ class Input:
 
 
 @dataclass(frozen=True)
+class Remembrance:
+    """Errors of covariance exp(−|Δ|/`length`) along the axis `over`, at one place of the others."""
+
+    over: str
+    length: float
+
+    def __str__(self) -> str:
+        return f"correlated over {self.over} with length {self.length:g}"
+
+
+@dataclass(frozen=True)
 class Noise:
     """How observations scatter about the field.
 
@@ -212,7 +223,9 @@ class Noise:
     freedom, scaled to the stated standard deviation. ``outliers`` replaces a `fraction` of gaussian
     errors by errors of `scale` standard deviations. ``log-normal`` values are off by factors, of
     which `factor` is typical, exp of the standard deviation of their logarithm; ``proportional``
-    ones by a share `relative` of the value; ``poisson`` ones are counts. `model` is a model of the
+    ones by a share `relative` of the value; ``poisson`` ones are counts; ``censored`` ones at or
+    beyond `below` or `above` are that bound. Errors that are `correlated` remember each other.
+    `model` is a model of the
     caller's own, a `pinngate.inference.noise_model.NoiseModel`, which no file can state; `kind` is
     then ``own``.
     """
@@ -220,12 +233,30 @@ class Noise:
     std: float | None = None
     relative: float | None = None
     kind: Literal[
-        "gaussian", "student-t", "outliers", "log-normal", "proportional", "poisson", "own"
+        "gaussian",
+        "student-t",
+        "outliers",
+        "log-normal",
+        "proportional",
+        "poisson",
+        "censored",
+        "own",
     ] = "gaussian"
     fraction: float = 0.1
     scale: float = 10.0
     model: object | None = None
     factor: float | None = None
+    below: float | None = None
+    above: float | None = None
+    correlated: Remembrance | None = None
+
+    @property
+    def details(self) -> str:
+        """Bounds and memory in words, each after a comma; empty where there are none."""
+        ends = {"below": self.below, "above": self.above}
+        parts = [f"censored {end} {x:g}" for end, x in ends.items() if x is not None]
+        parts += [str(self.correlated)] if self.correlated else []
+        return "".join(f", {part}" for part in parts)
 
     @property
     def is_stated(self) -> bool:

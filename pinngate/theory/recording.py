@@ -223,10 +223,16 @@ def noise_of(observations: Sequence[ObservationSet]) -> list[np.ndarray]:
     """Return the noise of synthetic observations, value less clean value, (n,) each.
 
     Raises:
-        InputError: a set was measured: nobody knows its noise.
+        InputError: a set was measured: nobody knows its noise; or its values are bounds or have
+            errors that remember, which are not drawn anew.
     """
     found = []
     for made in observations:
+        if made.censoring is not None or made.memory is not None:
+            raise InputError(
+                f"{made.name} has censored or correlated noise, which is not drawn anew here",
+                expected="independent noise",
+            )
         if made.clean is None:
             raise InputError(
                 f"{made.name} was measured: its noise is not known",

@@ -56,8 +56,9 @@ class Linearised:
         self.observed = weights.observed
         anchor = torch.zeros(self.num_weights, dtype=DOUBLE)
         trial = Trial(*setting.parts)
+        noise = roots and (lambda r, w: w.with_roots(roots(r, w)))
         self.line: Linearisation = linearise(
-            form, trial, batches, weights, anchor, ridge=RIDGE, noise_roots=roots
+            form, trial, batches, weights, anchor, ridge=RIDGE, noise=noise
         )
         self.system = self.line.system
 

@@ -38,13 +38,13 @@ def relative(found: Tensor, expected: Tensor) -> float:
     return float((found - expected).norm() / expected.norm())
 
 
-def forms_of(setting: NoisyHeat, roots: Callable | None = None) -> list[Linearisation]:
+def forms_of(setting: NoisyHeat, noise: Callable | None = None) -> list[Linearisation]:
     """Return one linearisation in the dense and in the normal form."""
     batches = setting.draw(50, 9)
     weights = setting.weights(batches)
     anchor = torch.zeros(setting.network.num_parameters, dtype=DOUBLE)
     return [
-        linearise(f, Trial(*setting.parts), batches, weights, anchor, ridge=1.0, noise_roots=roots)
+        linearise(f, Trial(*setting.parts), batches, weights, anchor, ridge=1.0, noise=noise)
         for f in (DenseForm(), NormalForm())
     ]
 
@@ -152,15 +152,20 @@ def forms_of_batches(setting: NoisyHeat, batches: dict[str, Batch]) -> list:
     ]
 
 
-def test_rows_of_several_nodes_and_roots_of_the_noise() -> None:
+@pytest.mark.parametrize("is_own", [False, True], ids=["means", "whitened"])
+def test_rows_of_several_nodes_and_roots_of_the_noise(is_own: bool) -> None:
     setting = NoisyHeat(SMALL, is_initial=False)
     points = torch.rand(40, 5, 2, generator=setting.generator, dtype=DOUBLE)
     points[:, :, 1] = points[:, :1, 1]
     nodes = torch.tensor([0.1, 0.2, 0.4, 0.2, 0.1], dtype=DOUBLE)
     columns = {"@value": torch.zeros(40, dtype=DOUBLE), "@row": torch.ones(40, dtype=DOUBLE)}
+    if is_own:  # weights and values of each row's nodes
+        nodes = torch.rand(40, 5, generator=setting.generator, dtype=DOUBLE) - 0.3
+        columns["@value"] = torch.rand(40, 5, generator=setting.generator, dtype=DOUBLE)
     setting.observations["observation_2"] = Batch(points, columns, nodes)
     setting.model = ResidualModel(problem_terms(setting.problem, ["u", "u"]), setting.problem)
-    roots = lambda plain, _: 1.5 + torch.sin(torch.arange(len(plain), dtype=DOUBLE))  # noqa: E731
+    size = torch.sin(torch.arange(400, dtype=DOUBLE))
+    roots = lambda plain, weights: weights.with_roots(1.5 + size[: len(plain)])  # noqa: E731
     dense, normal = forms_of(setting, roots)
     assert relative(normal.residual, dense.residual) < 1e-12
     exact, found = (line.system.fits([RIDGE], line.target)[0] for line in (dense, normal))

@@ -47,7 +47,7 @@ class BasisLinearisation:
         if self._kept is not None and is_at_nodes and self._kept[0] is batches:
             kept = self._kept[1]
             plain = weighted_residuals(*space.trial, own, weights)
-            rooted = weights.with_roots(self.noise.row_roots(own)(plain, weights))
+            rooted = self.noise.of_rows(own)(plain, weights)
             if rooted.are_equal(kept.weights):
                 return self._moved(kept.system, rooted, plain)
         found = linearise(
@@ -57,7 +57,7 @@ class BasisLinearisation:
             weights,
             space.anchor,
             ridge=ridge,
-            noise_roots=self.noise.row_roots(own),
+            noise=self.noise.of_rows(own),
             has_coefficients=has_coefficients or not is_at_nodes,
             mixing=space.mixing,
         )

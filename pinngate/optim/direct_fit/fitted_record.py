@@ -70,13 +70,18 @@ class FittedRecord:
             return None
         values, jacobian = stacked(read)
         seen = self.noise.active
-        residual = np.where(seen, values - self._values, 0.0)
-        jacobian = np.where(seen[:, None], jacobian, 0.0)
+        residual = self._whitened(np.where(seen, values - self._values, 0.0))
+        jacobian = self._whitened(np.where(seen[:, None], jacobian, 0.0))
         if not (np.isfinite(residual).all() and np.isfinite(jacobian).all()):
             return None
-        found = Iterate(theta, residual, jacobian)
+        found = self.noise.judged(Iterate(theta, residual, jacobian))
         self._last = solution, found
         return found
+
+    def _whitened(self, rows: Array) -> Array:
+        """Return rows of all values, (n,) or (n, P), freed of what errors remember."""
+        pairs = zip(self.noise.parts, self.sets, strict=True)
+        return np.concatenate([data.whitened(rows[part]) for part, data in pairs])
 
     def solution(self, theta: Array) -> Solution:
         """Return the solution at θ with its tangents.
@@ -106,7 +111,8 @@ class FittedRecord:
         """Whether neighbouring residuals of a set share more than a pattern of the noise's size."""
         time = self.model.problem.axes.index("t")
         for part, data in zip(self.noise.parts, self.sets, strict=True):
-            alike = correlation_in_set(data.points, found.residual[part], time)
+            own = self.noise.free[part]
+            alike = correlation_in_set(data.points[own], found.residual[part][own], time)
             if alike is not None and alike.is_clear and alike.coefficient > PATTERN:
                 return True
         return False

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
+from pinngate.data.censoring import Censoring, likeliest_std
 from pinngate.data.observations import ObservationSet
 from pinngate.data.priors import LEAST_SPREAD
 from pinngate.optim.direct_fit.block_ridges import Ridges
@@ -29,11 +30,20 @@ SMALL = 0.01  # decrease of the loss, in squared units of the noise, that is non
 
 @dataclass(frozen=True)
 class Iterate:
-    """A place θ (P,), residuals (n,) in data units and their Jacobian (n, P)."""
+    """A place θ (P,), residuals (n,) in data units and their Jacobian (n, P).
+
+    Where values are bounds, rows are `censoring.CensoredRows`, made of the iterate `before`.
+    """
 
     theta: Array
     residual: Array
     jacobian: Array
+    before: Iterate | None = None
+
+    @property
+    def plain(self) -> Iterate:
+        """Fitted less measured values, and their Jacobian."""
+        return self.before or self
 
 
 Model = Callable[[Array], Iterate | None]
@@ -54,6 +64,8 @@ class NoiseScales:
         parts: the values of each set.
         values: the standard deviations, (n,).
         active: which values count, (n,); residuals of others are zero.
+        counts: as how many values each counts for the size of the noise, (n,); one but for bounds.
+        free: whose errors were not selected by a bound, (n,).
     """
 
     def __init__(self, sets: Sequence[ObservationSet], sizes: Sequence[float]) -> None:
@@ -64,10 +76,32 @@ class NoiseScales:
         sizes_of = zip(starts, sets, strict=True)
         self.values = np.concatenate([np.broadcast_to(s, d.values.shape) for s, d in sizes_of])
         self.active = np.ones(len(self.values), dtype=bool)
+        self.counts = np.ones(len(self.values))
+        self.free = np.ones(len(self.values), dtype=bool)
         self._least = [1e-9 * size for size in sizes]
 
+    def judged(self, here: Iterate, *, is_search: bool = True) -> Iterate:
+        """Return an iterate with the rows of values that are bounds, by the present noise."""
+        if all(data.censoring is None for data in self.sets):
+            return here
+        plain = here.plain
+        residual, jacobian = plain.residual.copy(), plain.jacobian.copy()
+        for part, data in zip(self.parts, self.sets, strict=True):
+            censoring = data.censoring or Censoring()
+            plain_part, std = residual[part], self.values[part]
+            rows = censoring.rows(data.values, plain_part, std, is_search=is_search)
+            residual[part], self.counts[part] = rows.residual, rows.count
+            self.free[part] = rows.is_free
+            jacobian[part] *= rows.slope[:, None]
+        return Iterate(plain.theta, residual, jacobian, plain)
+
     def follow(self, residual: Array, leverage: Array | None = None) -> None:
-        """Take the root mean square of residuals (n,), freed of what the fit took from them."""
+        """Take the root mean square of residuals (n,), freed of what the fit took from them.
+
+        Args:
+            residual: fitted less measured values, those of bounds too.
+            leverage: what the fit took of each.
+        """
         for part, data, least in zip(self.parts, self.sets, self._least, strict=True):
             if data.std is None and not data.group:
                 self._follow_set(part, data, least, residual, leverage)
@@ -89,8 +123,20 @@ class NoiseScales:
             return
         r = residual[part] / shape
         taken = 0.0 if leverage is None else float(leverage[part].sum())
+        if data.censoring is not None:
+            self.values[part] = self._censored_std(part, data, residual, taken)
+            return
         count = max(int(self.active[part].sum()) - taken, 1.0)
         self.values[part] = shape * max(float(np.sqrt(np.square(r).sum() / count)), least)
+
+    def _censored_std(
+        self, part: slice, data: ObservationSet, residual: Array, taken: float
+    ) -> float:
+        """Return the likeliest standard deviation of a set of which some values are bounds."""
+        assert data.censoring is not None
+        seen = self.active[part]
+        side, start = data.censoring.sides(data.values)[seen], float(self.values[part][0])
+        return likeliest_std(side, residual[part][seen], start, taken)
 
     @property
     def has_components(self) -> bool:
@@ -141,7 +187,7 @@ class LevenbergMarquardt:
         choices, is_near = 0, False
         for _ in range(max_iterations):
             self.iterations += 1
-            self._follow(here, is_near=is_near)
+            here = self._follow(here, is_near=is_near)
             if is_near and choices < MOST_TRIED:
                 choices += 1
                 self._choose(here)
@@ -158,15 +204,19 @@ class LevenbergMarquardt:
             is_near = is_near or promised < NEAR * before
         return here
 
-    def _follow(self, here: Iterate, *, is_near: bool) -> None:
+    def _follow(self, here: Iterate, *, is_near: bool) -> Iterate:
         """Let the noise follow the residuals; spreads, once near, those of the linearised fits."""
-        self.noise.follow(here.residual)
+        self.noise.follow(here.plain.residual)
         for _ in range(MOST_TRIED if is_near and self.noise.has_components else 0):
             std = self.noise.values.copy()
             fit = self.ridges.fit(here.jacobian / std[:, None], here.residual / std, here.theta)
-            self.noise.follow(fit.leave_one_out * (1 - fit.leverage) * std, fit.leverage)
+            linear = fit.leave_one_out * (1 - fit.leverage) * std
+            is_bound = self.noise.counts != 1
+            linear = np.where(is_bound, here.plain.residual, linear)
+            self.noise.follow(linear, fit.leverage)
             if np.abs(np.log(self.noise.values / std)).max() < SMALL:
-                return
+                break
+        return self.noise.judged(here)
 
     def loss(self, residual: Array, theta: Array) -> float:
         """Return ‖r‖² + θᵀΛθ."""

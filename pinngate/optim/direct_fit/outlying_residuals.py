@@ -30,14 +30,16 @@ def has_outliers(fit: DirectFit, sets: Sequence[ObservationSet], time: int) -> b
         sets: the observations.
         time: which column of their points is time.
     """
+    free, start = np.asarray(fit.rows.free), 0
     for data in sets:
-        residuals = fit.residuals[data.name]
+        own = free[start : (start := start + len(data.values))]
+        residuals = fit.residuals[data.name][own]
         if data.law is not None:
-            residuals = residuals / data.law.shape(data.values - residuals)
+            residuals = residuals / data.law.shape(data.values[own] - residuals)
         if np.mean(np.square(residuals)) < EXACT * np.mean(np.square(data.values)):
             continue
         if fit_noise(torch.as_tensor(residuals), OUTLIERS).is_heavy:
-            found = correlation_in_set(data.points, residuals, time)
+            found = correlation_in_set(data.points[own], residuals, time)
             if found is None or not found.is_clear:
                 return True
     return False

@@ -8,6 +8,8 @@ leave-one-out errors are read off the model as off any other linearisation.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -76,7 +78,9 @@ class TangentModel:
         target = residual - system.apply(offset)
         roots = factor * self.unit * self._scales
         plain = residual / roots
-        return Linearisation(weights.with_roots(roots), plain, residual, target, offset, system)
+        tallies, free = (torch.tensor(own) for own in (fit.rows.counts, fit.rows.free))
+        weights = replace(weights, roots=roots, tallies=tallies, free=free)
+        return Linearisation(weights, plain, residual, target, offset, system)
 
     def figures(self) -> FitFigures:
         """Return what the fit is judged by."""

@@ -48,12 +48,16 @@ class LastRows:
         residual: read minus observed, (n,).
         std: of the noise, (n,).
         ridge: Λ, (P,).
+        counts: as how many values each counts, (n,), as `NoiseScales` has it.
+        free: whose errors no bound has selected, (n,), likewise.
     """
 
     jacobian: Array
     residual: Array
     std: Array
     ridge: Array
+    counts: Array | None = None
+    free: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -156,7 +160,9 @@ class DirectFit:
         Cost: see `Profile`.
         """
         assert self._record is not None
-        found = Iterate(self.theta, self.rows.residual, self.rows.jacobian)
+        last = Iterate(self.theta, self.rows.residual, self.rows.jacobian)
+        is_last = not any(data.censoring for data in self._record.sets)
+        found = last if is_last else self._record.at(self.theta.copy()) or last
         covariance = self._root @ self._root.T
         profile = Profile(self._record, found, self.rows.std, self.rows.ridge, covariance)
         scalars = self.unknowns.scalars
@@ -284,7 +290,8 @@ def _answer(search: StagedSearch, found: Iterate, began: float) -> DirectFit:
     for _ in range(2):  # the noise is freed of what the fit takes, and the fit follows it
         scaled = found.jacobian / noise.values[:, None]
         fit = ridges.fit(scaled, found.residual / noise.values, found.theta)
-        noise.follow(found.residual, fit.leverage)
+        noise.follow(found.plain.residual, fit.leverage)
+        found = noise.judged(found, is_search=False)
     std = noise.values
     root = root_of_covariance(found.jacobian / std[:, None], ridges.diagonal)
     raw = root[unknowns.scalars]
@@ -310,7 +317,9 @@ def _answer(search: StagedSearch, found: Iterate, began: float) -> DirectFit:
         num_steps=solution.march.num_steps,
         solver_error=search.error,
         doubt=ridges.doubt(found.jacobian / std[:, None], found.residual / std, found.theta),
-        rows=LastRows(found.jacobian, found.residual, std, ridges.diagonal),
+        rows=LastRows(
+            found.jacobian, found.residual, std, ridges.diagonal, noise.counts, noise.free
+        ),
         theta=found.theta,
         _model=model,
         _record=record,

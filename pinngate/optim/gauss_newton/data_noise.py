@@ -22,9 +22,10 @@ from pinngate.inference.noise_model import (
     to_state,
 )
 from pinngate.linear.jacobian import Batches
-from pinngate.linear.linearisation import Linearisation, NoiseRoots
+from pinngate.linear.linearisation import Linearisation, NoiseOfRows
 from pinngate.linear.system import RidgeFit
 from pinngate.model.row_weights import RowWeights
+from pinngate.optim.gauss_newton.row_bounds import RowBounds
 from pinngate.optim.gauss_newton.row_laws import RowLaws
 
 # Values by which the noise of all sets counts in that of one: few values that the fit follows
@@ -60,18 +61,19 @@ class DataNoise:
         own: models of the caller's own, by term; they are fitted where others are chosen.
         stated: noise of the terms whose data state it; the others' is estimated.
         laws: of the terms whose noise follows what is fitted.
+        bounds: of the terms of which some values are bounds.
         is_judging: whether the tails are judged, or were.
         num_refits: under full physics since then.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
-        self.is_balanced = len(names) > 1
         self.models: dict[str, NoiseModel] = {name: GaussianNoise() for name in names}
         self.precision = dict.fromkeys(names, 1.0)
         self.sizes: dict[str, float] = {}
         self.own: Mapping[str, NoiseModel] = {}
         self.stated: Mapping[str, float] = {}
         self.laws = RowLaws({})
+        self.bounds = RowBounds({})
         self.is_judging = False
         self.num_refits = 0
 
@@ -80,18 +82,23 @@ class DataNoise:
         if not self.is_judging:
             self.is_judging, self.num_refits = True, 0
 
-    def row_roots(self, batches: Batches) -> NoiseRoots:
+    @property
+    def is_balanced(self) -> bool:
+        """Whether sizes are followed: of several sets, and of bounds, whose rows depend on them."""
+        return len(self.models) > 1 or bool(self.bounds)
+
+    def of_rows(self, batches: Batches) -> NoiseOfRows:
         """Return what gives every row its factor: relative precision times √ω of its model.
 
         Args:
             batches: points and data of every term.
 
         Returns:
-            Plain residuals (N,) and weights, which say which rows are whose, to roots (N,); rows
-            of other terms keep one.
+            Plain residuals (N,) and weights, which say which rows are whose, to weights with roots
+            (N,), of one for rows of other terms, and with what values say that are bounds.
         """
 
-        def roots_of(plain: Tensor, weights: RowWeights) -> Tensor:
+        def rooted(plain: Tensor, weights: RowWeights) -> RowWeights:
             roots = torch.ones_like(plain)
             for name, model in self.models.items():
                 rows = weights.slices[name]
@@ -100,9 +107,10 @@ class DataNoise:
                 alike = self.laws.alike(name, plain[rows])
                 roots[rows] = self.precision[name] * model.weights(alike).sqrt()
                 roots[rows] = self.laws.alike(name, roots[rows])
-            return roots
+            self.bounds.sizes.update(self.stated)
+            return self.bounds.applied(batches, plain, weights.with_roots(roots))
 
-        return roots_of
+        return rooted
 
     def risk(self, errors: Tensor, weights: RowWeights) -> float:
         """Return the mean of errors² over all observations, by likelihood where tails are heavy.
@@ -126,7 +134,8 @@ class DataNoise:
         found = []
         for name in self.models:
             own = line.residual[line.weights.slices[name]]
-            free = (1 - fit.leverage[line.weights.among_observed(name)]).sum()
+            counts = line.weights.counted(name).to(fit.leverage)
+            free = (counts - fit.leverage[line.weights.among_observed(name)]).sum()
             square = float(own.square().sum()) / max(1.0, float(free))
             found.append(math.sqrt(square) / self.precision[name])
         return found
@@ -157,7 +166,8 @@ class DataNoise:
         return self._count_refit() if is_full else None
 
     def _refit(self, plain: Tensor, fit: RidgeFit, weights: RowWeights) -> None:
-        for name in [name for name in self.models if name not in self.laws]:
+        followed = (self.laws, self.bounds)
+        for name in [n for n in self.models if not any(n in own for own in followed)]:
             freedom = 1 - fit.leverage[weights.among_observed(name)]
             fitted = self.own[name].fitted if name in self.own else fit_noise
             self.models[name] = fitted(plain[weights.slices[name]] / freedom.sqrt())
@@ -177,12 +187,17 @@ class DataNoise:
         that the fit follows freely, whose residuals fall as their weights rise.
         """
         sizes, inverse, total = {}, 0.0, 0
-        square = plain[weights.observed].square().sum()
+        free = torch.ones_like(plain) if weights.free is None else weights.free
+        square = (plain * free)[weights.observed].square().sum()
         pooled = float(square / (1 - fit.leverage).sum().clamp_min(1.0))
         for name in self.models:
             rows = weights.slices[name]
             freedom = 1 - fit.leverage[weights.among_observed(name)]
             size = self._known(name)
+            if name in self.bounds and name not in self.stated:
+                leverage = fit.leverage[weights.among_observed(name)]
+                size = self.bounds.likeliest(name, plain[rows], leverage)
+                self.bounds.sizes[name] = size
             if size is None:
                 own = float(plain[rows].square().sum()) + POOLED * pooled
                 variance = own / (float(freedom.sum()) + POOLED)
@@ -221,6 +236,7 @@ class DataNoise:
             "sizes": dict(self.sizes),
             "is_judging": self.is_judging,
             "num_refits": self.num_refits,
+            "bounds": dict(self.bounds.sizes),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -230,3 +246,4 @@ class DataNoise:
         }
         self.precision, self.sizes = dict(state["precision"]), dict(state["sizes"])
         self.is_judging, self.num_refits = state["is_judging"], state["num_refits"]
+        self.bounds.sizes = dict(state.get("bounds", {}))

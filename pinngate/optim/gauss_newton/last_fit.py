@@ -23,7 +23,11 @@ def gauss_newton_fit(solver: Candidate, batches: Batches) -> LinearisedFit:
     fit = line.system.fits([solver.ridge], line.target)[0]
     places = observed_places(solver.model, batches)
     efficiency = robust_factor(solver, line)
-    return LinearisedFit(line.system, line.target, line.observed, fit, efficiency, *places)
+    weights = line.weights
+    told = [
+        None if own is None else own[weights.observed] for own in (weights.tallies, weights.free)
+    ]
+    return LinearisedFit(line.system, line.target, line.observed, fit, efficiency, *places, *told)
 
 
 def gauss_newton_posterior(

@@ -120,7 +120,7 @@ class PopulationRiskGaussNewton:
             self.row_weights(batches),
             self.anchor,
             ridge=self.ridge,
-            noise_roots=self.noise.row_roots(batches),
+            noise=self.noise.of_rows(batches),
         )
 
     def step(self, batches: Batches) -> dict[str, float]:

@@ -72,6 +72,15 @@ class TimeSection(Section):
     )
 
 
+class CorrelatedSection(Section):
+    """Errors that remember: their covariance is std² exp(−|Δ|/length) along one axis."""
+
+    over: Name = Field(description="the axis; values at one place of the others are one series")
+    length: NumberOrFormula = Field(
+        description="distance along the axis after which errors are alike by 1/e"
+    )
+
+
 class NoiseSection(Section):
     """How observations scatter about the field.
 
@@ -89,14 +98,24 @@ class NoiseSection(Section):
         None,
         description="with `log-normal` only: the factor by which a value is typically off, above 1",
     )
-    kind: Literal["gaussian", "student-t", "outliers", "log-normal", "proportional", "poisson"] = (
-        Field(
-            "gaussian",
-            description="`student-t` has three degrees of freedom, scaled to the standard "
-            "deviation; `outliers` replaces a fraction of gaussian errors by larger ones; "
-            "`log-normal` errors are factors, of positive values; `proportional` ones are a share "
-            "of the value; `poisson` is that of counts",
-        )
+    kind: Literal[
+        "gaussian", "student-t", "outliers", "log-normal", "proportional", "poisson", "censored"
+    ] = Field(
+        "gaussian",
+        description="`student-t` has three degrees of freedom, scaled to the standard "
+        "deviation; `outliers` replaces a fraction of gaussian errors by larger ones; "
+        "`log-normal` errors are factors, of positive values; `proportional` ones are a share "
+        "of the value; `poisson` is that of counts; `censored` is gaussian, and values at or "
+        "beyond a bound say only that",
+    )
+    below: NumberOrFormula | None = Field(
+        None, description="with `censored` only: a value of so much or less says 'so much or less'"
+    )
+    above: NumberOrFormula | None = Field(
+        None, description="with `censored` only: a value of so much or more says 'so much or more'"
+    )
+    correlated: CorrelatedSection | None = Field(
+        None, description="with `gaussian` only: errors that remember, `{over: t, length: 0.5}`"
     )
     fraction: NumberOrFormula | None = Field(
         None,
