@@ -35,12 +35,18 @@ from pinngate.statement.brackets import Brackets
 from pinngate.statement.checks.data_files import data_file
 from pinngate.statement.checks.source import Place, Source
 from pinngate.statement.checks.undefined_parts import refuse_undefined
-from pinngate.statement.components import Flux
+from pinngate.statement.components import FieldFunction, Flux
 from pinngate.statement.derivatives import (
     MAX_ORDER,
     Derivative,
     canonical,
     parse_derivative,
+)
+from pinngate.statement.field_functions import (
+    callable_in,
+    refuse_elsewhere,
+    weights_of,
+    written,
 )
 from pinngate.tables.clock import Clock
 
@@ -79,6 +85,7 @@ class Scope:
     functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     fluxes: list[Flux] = field(default_factory=list)
     inputs: dict[str, Applied] = field(default_factory=dict)
+    field_functions: tuple[FieldFunction, ...] = ()
     clock: Clock | None = None
     sizes: dict[str, float] = field(default_factory=dict)
     guesses: dict[str, Expression] = field(default_factory=dict)
@@ -87,6 +94,11 @@ class Scope:
     def outputs(self) -> tuple[str, ...]:
         """The unknowns, then the coefficients that are fields."""
         return (*self.unknowns, *self.over)
+
+    @property
+    def callable(self) -> Mapping[str, Callable[..., Any]]:
+        """What formulas may call beside the listed functions."""
+        return callable_in(self.functions, self.field_functions)
 
     def unknown_place(self, name: str, index: int) -> Place:
         """Return where an unknown is stated, in a list or in a mapping."""
@@ -162,11 +174,15 @@ class Scope:
         line = re.sub(r"\s", " ", text)
         try:
             if is_equation:
-                return parse_equation(line, self.functions)
-            self._check_brackets(expression := parse(line, self.functions), place)
-            return Brackets((), self.axes).expanded(expression)
+                return self._written(parse_equation(line, self.callable))
+            self._check_brackets(expression := parse(line, self.callable), place)
+            return Brackets((), self.axes).expanded(self._written(expression))
         except ExpressionError as error:
             raise self.locate(error, place) from None
+
+    def _written(self, expression: Expression) -> Expression:
+        refuse_elsewhere(expression, self.field_functions)
+        return written(expression, self.field_functions)
 
     def locate(self, error: ExpressionError, place: Place) -> InputError:
         """Return the error at its place in the file."""
@@ -216,7 +232,7 @@ class Scope:
                 continue
             listed = ", ".join([*allowed, *CONSTANTS])
             expected, hint = f"{known} are {listed}", nearest(name, allowed)
-            if name in (*FUNCTIONS, *PAIRED) or name in self.functions:
+            if name in (*FUNCTIONS, *PAIRED) or name in self.callable:
                 expected, hint = f"{name} is a function: {name}(...)", ""
             elif name in AXES and name not in self.axes:
                 expected = f"the domain has the axes {', '.join(self.axes)}"
@@ -246,13 +262,14 @@ class Scope:
         further = tuple(further)
         expression, fluxes = _expanded(self, typed, place, context, further)
         others = [*self.axes, *self.constants, *self.coefficients, *self.inputs, *further]
+        known = {*others, *CONSTANTS, *(c.name for c in weights_of(self.field_functions))}
         has_field = context in (DERIVED, EVENT)  # they may be of coefficients alone
         is_solved = partial(parse_derivative, unknowns=fluxes, axes=self.axes)
         found = {n: k for n, k in names(expression).items() if not is_solved(n)} | names(typed)
         for name, offset in sorted(found.items(), key=lambda item: item[1]):
             derivative = parse_derivative(name, self.outputs, self.axes)
             if derivative is None:
-                if name in others or name in CONSTANTS:
+                if name in known:
                     continue
                 raise self._unknown(name, offset, place, context, others)
             if derivative.order > MAX_ORDER:
@@ -315,7 +332,7 @@ class Scope:
     ) -> InputError:
         stem, _, letters = name.rpartition("_")
         axes = f"the domain has the axes {', '.join(self.axes)}"
-        if name in (*FUNCTIONS, *PAIRED) or name in self.functions:
+        if name in (*FUNCTIONS, *PAIRED) or name in self.callable:
             expected, hint = f"{name} is a function: {name}(...)", ""
         elif stem in self.outputs and letters:
             expected, hint = axes, _nearest_derivative(stem, letters, self.axes)
