@@ -75,24 +75,33 @@ class UnknownSpline:
         """
         *weights, place = arguments
         order, chosen = by.count(self.count), [k for k in by if k < self.count]
-        if chosen:  # S is linear in the weights: by one of them it is its L
-            weights = [float(k == chosen[0]) for k in range(self.count)]
         like = next((a for a in arguments if hasattr(a, "detach")), None)
         if like is not None:
-            return self._on_tensors(weights, place, order, like)
+            return self._on_tensors(_one_of(self.count, chosen) or weights, place, order, like)
         import numpy as np
 
         s = np.asarray((np.asarray(place, dtype=float) - self.low) / self.spacing)
         inside = s.clip(0, self.count - 1)
         cell = np.minimum(inside.astype(np.intp), self.count - 2)
         row = np.stack(self._powers(inside - cell, order), -1)
-        if all(np.ndim(w) == 0 for w in weights):
-            found = ((self._pieces @ np.array(weights, dtype=float))[cell] * row).sum(-1)
+        if chosen:  # S is linear in the weights: by one of them it is its L
+            pieces = self._pieces[..., chosen[0]][cell]
         else:
-            own = np.stack(np.broadcast_arrays(*weights), -1)[..., None, :]
-            found = ((self._pieces[cell] * own).sum(-1) * row).sum(-1)
+            pieces = self._weighed(weights, cell)
+        found = (pieces * row).sum(-1)
         found = found * (inside == s) if order else found
         return float(found) if all(np.ndim(a) == 0 for a in arguments) else found
+
+    def _weighed(self, weights: Sequence[Any], cell: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return Σ w L on cells (…), its coefficients (…, powers)."""
+        import numpy as np
+
+        sizes = [np.size(w) for w in weights]
+        if max(sizes) == 1:
+            found = self._pieces @ np.array([float(np.reshape(w, ())) for w in weights])
+            return np.asarray(found[cell])
+        own = np.stack(np.broadcast_arrays(*weights), -1)[..., None, :]
+        return np.asarray((self._pieces[cell] * own).sum(-1))
 
     def _on_tensors(self, weights: Sequence[Any], place: Any, order: int, like: Any) -> Any:
         """Return the same as a tensor, which autograd differentiates."""
@@ -115,6 +124,11 @@ class UnknownSpline:
             scale * math.perm(p, order) * s ** (p - order) if p >= order else 0.0 * s
             for p in range(CUBIC + 1)
         ]
+
+
+def _one_of(count: int, chosen: Sequence[int]) -> list[float]:
+    """Return one for the index that is chosen and zero for others, nothing where none is."""
+    return [float(k == chosen[0]) for k in range(count)] if chosen else []
 
 
 __all__ = ["UnknownSpline"]

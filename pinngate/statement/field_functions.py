@@ -1,7 +1,7 @@
 """Unknown functions of fields, ``D(u)``: what stands for them in formulas, and their range.
 
 A function f of a field is what a coefficient field is (`coefficient_fields`), with a spline S of
-the field as its free variable, f = initial·exp(S) where it is positive. The weights of S are
+the field as its free variable, see `free_variables`. The weights of S are
 coefficients of the problem that start at zero and that no result shows; how rough S is,
 `data.priors` measures. Below the checks; `placed_functions` says on which range S lives.
 """

@@ -1,7 +1,14 @@
 """In what a coefficient that varies is searched for: a variable that is free where it has bounds.
 
-With b the variable, a = initial·exp(b) where the coefficient a is positive, a logistic map of b
-between two bounds, a = initial + size·b where it has none, so that b = 0 is the initial value.
+With b the variable and i the initial value, which is that of b = 0, a coefficient a is
+
+    i + size·b                            without bounds
+    i·exp(b)                              positive, varying with the axes
+    i·log(1 + (exp(k) − 1)·exp(k·b))/k    positive, a function of a field
+    a logistic map of b                   between two bounds
+
+Functions of fields such as growth laws vanish somewhere, where log a has no end. The softplus,
+which is i·(1 + b) but near zero, lets them come there and stay smooth in b.
 """
 
 from __future__ import annotations
@@ -20,7 +27,10 @@ from pinngate.expression import (
     negate,
     subtract,
 )
-from pinngate.statement.components import CoefficientField
+from pinngate.statement.components import CoefficientField, FieldFunction
+
+SHARP = 10.0  # k: a positive function is bent below a tenth of its initial value
+NOTHING = 1e-30  # so that what is truly zero has a derivative
 
 
 def value_of(field: CoefficientField) -> Expression:
@@ -32,27 +42,38 @@ def value_of(field: CoefficientField) -> Expression:
         logistic = divide(ONE, add(ONE, Call("exp", negate(add(b, Number(start))))))
         return add(Number(lower), multiply(Number(upper - lower), logistic))
     if lower is not None:
-        return add(Number(lower), multiply(Number(field.initial - lower), Call("exp", b)))
+        return add(Number(lower), multiply(Number(field.initial - lower), _grown(field)))
     if upper is not None:
-        return subtract(Number(upper), multiply(Number(upper - field.initial), Call("exp", b)))
+        return subtract(Number(upper), multiply(Number(upper - field.initial), _grown(field)))
     return add(Number(field.initial), multiply(Number(abs(field.initial) or 1.0), b))
 
 
-def free_variable(function: CoefficientField, value: Expression) -> Expression:
-    """Return b of a value a: the inverse of `coefficient_fields.value_of`."""
-    lower, upper, start = function.lower, function.upper, Number(function.initial)
+def _grown(field: CoefficientField) -> Expression:
+    """Return what is one at b = 0 and positive everywhere."""
+    b = Name(field.name)
+    if not isinstance(field, FieldFunction):
+        return Call("exp", b)
+    grown = multiply(Number(math.expm1(SHARP)), Call("exp", multiply(Number(SHARP), b)))
+    return divide(Call("log", add(ONE, grown)), Number(SHARP))
+
+
+def free_variable(function: FieldFunction) -> Expression:
+    """Return b of the truth of a function of a field, the inverse of `value_of`."""
+    assert function.truth is not None
+    lower, upper, value = function.lower, function.upper, function.truth
+    if lower is not None and upper is not None:
+        share = divide(subtract(value, Number(lower)), subtract(Number(upper), value))
+        start = (function.initial - lower) / (upper - function.initial)
+        return Call("log", divide(share, Number(start)))
     if lower is None and upper is None:
-        return divide(subtract(value, start), Number(abs(function.initial) or 1.0))
-    above = [] if lower is None else [_share(value, start, Number(lower))]
-    below = [] if upper is None else [_share(value, start, Number(upper))]
-    if not above:
-        return below[0]
-    return subtract(above[0], below[0]) if below else above[0]
-
-
-def _share(value: Expression, start: Expression, bound: Expression) -> Expression:
-    """Return log((value − bound)/(start − bound))."""
-    return Call("log", divide(subtract(value, bound), subtract(start, bound)))
+        return divide(
+            subtract(value, Number(function.initial)), Number(abs(function.initial) or 1.0)
+        )
+    bound = lower if lower is not None else upper or 0.0
+    share = divide(subtract(value, Number(bound)), Number(function.initial - bound))
+    grown = subtract(Call("exp", multiply(Number(SHARP), share)), ONE)
+    start = Number(math.expm1(SHARP))
+    return divide(Call("log", divide(add(grown, Number(NOTHING)), start)), Number(SHARP))
 
 
 __all__ = ["free_variable", "value_of"]

@@ -72,8 +72,7 @@ def with_true_functions(problem: Problem) -> Problem:
 def _true_spline(function: FieldFunction, place: Expression, order: int) -> Expression:
     """Return ∂^order of what the spline of a function truly is, at a place."""
     (over,) = function.over
-    assert function.truth is not None
-    found = free_variable(function, function.truth)
+    found = free_variable(function)
     for _ in range(order):
         found = differentiate(found, over)
     return substitute(found, {over: place})

@@ -150,6 +150,8 @@ class DirectFit:
     def stretched(self, quantile: float) -> Array:
         """Return both sides of the coefficients' intervals beside the linear ones, (2, K).
 
+        Those of the weights of functions, which come last and which nobody sees, are linear.
+
         Args:
             quantile: of a 95 % interval, in standard deviations.
 
@@ -159,8 +161,10 @@ class DirectFit:
         found = Iterate(self.theta, self.rows.residual, self.rows.jacobian)
         covariance = self._root @ self._root.T
         profile = Profile(self._record, found, self.rows.std, self.rows.ridge, covariance)
-        scalars = self.unknowns.scalars
-        return profile.stretched(range(scalars.start, scalars.stop), quantile)
+        scalars, shown = self.unknowns.scalars, len(self.unknowns.problem.shown_coefficients)
+        sides = profile.stretched(range(scalars.start, scalars.start + shown), quantile)
+        hidden = np.ones((2, scalars.stop - scalars.start - shown))
+        return np.concatenate([sides, hidden], axis=1)
 
     def derivative(self, wanted: Derivative, points: Array) -> tuple[Array, Array]:
         """Return a derivative of an unknown at points (n, axes), (n,), and ∂/∂θ of it, (n, P).
