@@ -20,6 +20,7 @@ from scipy.linalg import cho_factor, cho_solve
 from pinngate.data.observations import ObservationSet
 from pinngate.data.priors import LEAST_SPREAD
 from pinngate.optim.direct_fit.block_ridges import Ridges
+from pinngate.optim.direct_fit.spread_choice import chosen, restricted
 
 Array = NDArray[np.float64]
 MOST_TRIED = 12  # choices of ridges, after which they stay, and lengths of one step
@@ -93,6 +94,19 @@ class NoiseScales:
         self.values[part] = shape * max(float(np.sqrt(np.square(r).sum() / count)), least)
 
     @property
+    def num_measured(self) -> int:
+        """How many values were measured; what is known beforehand comes last."""
+        return sum(len(data.values) for data in self.sets if not data.is_prior)
+
+    @property
+    def spreads(self) -> list[NDArray[np.intp]]:
+        """The rows of each spread."""
+        pairs = list(zip(self.parts, self.sets, strict=True))
+        groups = dict.fromkeys(data.group for data in self.sets if data.group and data.is_prior)
+        every = np.arange(len(self.values))
+        return [np.concatenate([every[p] for p, d in pairs if d.group == g]) for g in groups]
+
+    @property
     def has_components(self) -> bool:
         """Whether coefficients spread: then what the fit takes from their few values counts."""
         return any(data.group and data.is_prior for data in self.sets)
@@ -161,8 +175,11 @@ class LevenbergMarquardt:
     def _follow(self, here: Iterate, *, is_near: bool) -> None:
         """Let the noise follow the residuals; spreads, once near, those of the linearised fits."""
         self.noise.follow(here.residual)
+        ridge = self.ridges.diagonal
+        likelihood = restricted(here.jacobian, here.residual, here.theta, ridge)
         for _ in range(MOST_TRIED if is_near and self.noise.has_components else 0):
-            std = self.noise.values.copy()
+            std = chosen(self.noise.values, self.noise.spreads, likelihood)
+            self.noise.values = std.copy()
             fit = self.ridges.fit(here.jacobian / std[:, None], here.residual / std, here.theta)
             self.noise.follow(fit.leave_one_out * (1 - fit.leverage) * std, fit.leverage)
             if np.abs(np.log(self.noise.values / std)).max() < SMALL:

@@ -304,7 +304,7 @@ def _answer(search: StagedSearch, found: Iterate, began: float) -> DirectFit:
         residuals={data.name: -found.residual[part] for data, part in by_set},
         leave_one_out={data.name: -left_out[part] * std[part] for data, part in by_set},
         noise_std={data.name: float(np.sqrt(np.square(std[p]).mean())) for data, p in by_set},
-        risk=float(np.square(left_out).mean()),
+        risk=fit.risk,
         unexplained=record.unexplained(found),
         is_poor=search.is_poor(found),
         is_converged=search.steps.has_converged,
