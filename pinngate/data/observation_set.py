@@ -28,6 +28,7 @@ class ObservationSet:
         std: (n,) known standard deviation of each value, or None: synthetic noise is not told.
         law: how the noise follows the value, or None where it does not; `std` is then None.
         is_prior: whether it stands for what is known of a coefficient beforehand.
+        is_roughness: whether that is how smooth a function is.
         group: what it shares its noise with, empty where that is its own.
         before_log: the set as it was measured where its logarithms are fitted, else None.
         where: the plane that all points lie on, where the problem states one.
@@ -56,6 +57,7 @@ class ObservationSet:
     law: NoiseLaw | None = None
     before_log: ObservationSet | None = None
     is_prior: bool = False
+    is_roughness: bool = False
     group: str = ""
 
     @property

@@ -37,7 +37,7 @@ def _bend_of(problem: Problem, function: FieldFunction, k: int) -> ObservationSe
     """Return what is known of three neighbouring weights: they lie near a straight line.
 
     How near, the group of all of them tells, as for coefficients that spread: the prior is that of
-    a cubic smoothing spline, and its strength that of the largest restricted likelihood.
+    a cubic smoothing spline.
     """
     left, middle, right = (Name(name) for name in function.weights[k - 1 : k + 2])
     return ObservationSet(
@@ -48,6 +48,7 @@ def _bend_of(problem: Problem, function: FieldFunction, k: int) -> ObservationSe
         source=f"smoothness of {function.name}",
         quantity=add(subtract(left, multiply(Number(2.0), middle)), right),
         is_prior=True,
+        is_roughness=True,
         group=f"smoothness of {function.name}",
     )
 

@@ -20,7 +20,7 @@ from scipy.linalg import cho_factor, cho_solve
 from pinngate.data.observations import ObservationSet
 from pinngate.data.priors import LEAST_SPREAD
 from pinngate.optim.direct_fit.block_ridges import Ridges
-from pinngate.optim.direct_fit.spread_choice import chosen, restricted
+from pinngate.optim.direct_fit.roughness import chosen, restricted
 
 Array = NDArray[np.float64]
 MOST_TRIED = 12  # choices of ridges, after which they stay, and lengths of one step
@@ -99,10 +99,10 @@ class NoiseScales:
         return sum(len(data.values) for data in self.sets if not data.is_prior)
 
     @property
-    def spreads(self) -> list[NDArray[np.intp]]:
-        """The rows of each spread."""
+    def roughnesses(self) -> list[NDArray[np.intp]]:
+        """The rows that say how rough a function is, of each function."""
         pairs = list(zip(self.parts, self.sets, strict=True))
-        groups = dict.fromkeys(data.group for data in self.sets if data.group and data.is_prior)
+        groups = dict.fromkeys(data.group for data in self.sets if data.is_roughness)
         every = np.arange(len(self.values))
         return [np.concatenate([every[p] for p, d in pairs if d.group == g]) for g in groups]
 
@@ -118,8 +118,9 @@ class NoiseScales:
         Statist. Assoc. 72, 1977, 320-338).
         """
         chosen = [k for k, data in enumerate(self.sets) if data.group == group]
-        is_spread = self.sets[chosen[0]].is_prior
-        if is_spread and leverage is None:
+        first = self.sets[chosen[0]]
+        is_spread = first.is_prior
+        if first.is_roughness or (is_spread and leverage is None):
             return
         rows = np.concatenate([np.arange(len(residual))[self.parts[k]] for k in chosen])
         taken = 0.0 if leverage is None else float(leverage[rows].sum())
@@ -178,7 +179,7 @@ class LevenbergMarquardt:
         ridge = self.ridges.diagonal
         likelihood = restricted(here.jacobian, here.residual, here.theta, ridge)
         for _ in range(MOST_TRIED if is_near and self.noise.has_components else 0):
-            std = chosen(self.noise.values, self.noise.spreads, likelihood)
+            std = chosen(self.noise.values, self.noise.roughnesses, likelihood)
             self.noise.values = std.copy()
             fit = self.ridges.fit(here.jacobian / std[:, None], here.residual / std, here.theta)
             self.noise.follow(fit.leave_one_out * (1 - fit.leverage) * std, fit.leverage)

@@ -1,12 +1,13 @@
-"""How far coefficients spread, by the restricted likelihood of the linearised problem.
+"""How rough unknown functions are, by the restricted likelihood of the linearised problem.
 
 With all rows in units of their noise s, the Jacobian J and the ridge Λ,
 
     −2 log L = 2 Σ log s + log det(JᵀJ + Λ) + min ‖r + Jδ‖² + (θ + δ)ᵀΛ(θ + δ)
 
-The fixed point that `NoiseScales` follows is a stationary point of it, and a spread that is near
-zero leaves it very slowly: it is looked for on a logarithmic ladder before. Below
-`levenberg_marquardt`. Source: D. A. Harville, J. Amer. Statist. Assoc. 72, 1977, 320-338.
+The noise s of the rows that measure roughness is taken where L·s is largest. L alone is often
+largest at zero, a straight line, where the data tell little; its band would be too narrow. Source:
+Y. Chung, S. Rabe-Hesketh, V. Dorie, A. Gelman, J. Liu, Psychometrika 78, 2013, 685-709. Below
+`levenberg_marquardt`.
 """
 
 from __future__ import annotations
@@ -24,16 +25,17 @@ Rows = NDArray[np.intp]
 
 
 def chosen(std: Array, groups: Sequence[Rows], likelihood: Callable[[Array], float]) -> Array:
-    """Return the standard deviations with the most likely spreads that lie near.
+    """Return the standard deviations with the best roughness within a factor of ten.
 
     Args:
         std: of all rows, (n,).
-        groups: the rows of each spread, which have one standard deviation.
+        groups: the rows of each function, which have one standard deviation.
         likelihood: of standard deviations (n,), −2 log L.
     """
     for rows in groups:
-        tried = [_with(std, rows, factor) for factor in NEAR]
-        std = min([std, *tried], key=likelihood)
+        tried = [std, *(_with(std, rows, factor) for factor in NEAR)]
+        levels = [likelihood(s) - 2 * np.log(s[rows[0]]) for s in tried]
+        std = tried[int(np.argmin(levels))]
     return std
 
 
