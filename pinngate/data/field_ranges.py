@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from pinngate.data.observations import ObservationSet
 from pinngate.errors import DataError
 from pinngate.expression.printing import to_text
@@ -36,7 +34,9 @@ def _measured(
     """Return the range of the values of what a function is of, and a little more."""
     places = places_of(problem, function.name)
     values = [
-        data.as_measured.values for data in sets if data.mean is None and data.as_measured.expression in places
+        data.as_measured.values
+        for data in sets
+        if data.mean is None and data.as_measured.expression in places
     ]
     ends = [(float(v.min()), float(v.max())) for v in values]
     low, high = min((a for a, _ in ends), default=0.0), max((b for _, b in ends), default=0.0)

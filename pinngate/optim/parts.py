@@ -119,7 +119,10 @@ class Parts:
         """Return the unknown coefficients at their initial values."""
         scales, problem = self.batches.scales, self.problem
         shown = problem.shown_coefficients
-        sizes = [natural_size(problem, c.name, scales) if c in shown else 1.0 for c in problem.coefficients]
+        sizes = [
+            natural_size(problem, c.name, scales) if c in shown else 1.0
+            for c in problem.coefficients
+        ]
         made = Coefficients(problem.coefficients, self.batches.dtype, sizes)
         return made.to(self.batches.device)
 

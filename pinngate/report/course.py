@@ -87,7 +87,9 @@ def gate(archive: RunArchive) -> Figure | None:
 def coefficients(archive: RunArchive) -> Figure | None:
     """Draw each estimated coefficient with its interval over iterations, answer and truth."""
     best = winner_of(archive)
-    names = [c.name for c in archive.problem.shown_coefficients if best.series([f"coefficient_{c.name}"])]
+    names = [
+        c.name for c in archive.problem.shown_coefficients if best.series([f"coefficient_{c.name}"])
+    ]
     if not names:
         return None
     num_rows = -(-len(names) // 2)

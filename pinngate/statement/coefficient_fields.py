@@ -11,7 +11,6 @@ unknown of such problems (A. M. Stuart, Acta Numerica 19, 2010, section 3.4).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -20,19 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinngate.expression import (
-    ONE,
-    Call,
     Expression,
-    Name,
-    Number,
-    add,
     differentiate,
-    divide,
     evaluate,
-    multiply,
-    negate,
     substitute,
-    subtract,
 )
 from pinngate.statement.derivatives import total_derivative
 from pinngate.statement.free_variables import value_of

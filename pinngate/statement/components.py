@@ -29,7 +29,6 @@ from pinngate.statement.shapes import WHOLE, Geometry
 from pinngate.tables.clock import Clock
 from pinngate.tables.in_memory import InMemoryTable
 
-
 NUM_WEIGHTS = 12  # of a function of a field; how many of them count, its smoothness tells
 
 

@@ -63,8 +63,8 @@ def free_variable(function: FieldFunction) -> Expression:
     lower, upper, value = function.lower, function.upper, function.truth
     if lower is not None and upper is not None:
         share = divide(subtract(value, Number(lower)), subtract(Number(upper), value))
-        start = (function.initial - lower) / (upper - function.initial)
-        return Call("log", divide(share, Number(start)))
+        first = Number((function.initial - lower) / (upper - function.initial))
+        return Call("log", divide(share, first))
     if lower is None and upper is None:
         return divide(
             subtract(value, Number(function.initial)), Number(abs(function.initial) or 1.0)

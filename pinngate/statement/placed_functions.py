@@ -100,9 +100,7 @@ def _changed_formulas(problem: Problem, change: Callable[[Expression], Expressio
         conditions=tuple(map(residual, problem.conditions)),
         fluxes=tuple(map(flux, problem.fluxes)),
         observations=tuple(map(observed, problem.observations)),
-        events=tuple(
-            replace(e, add=amounts(e.add), set=amounts(e.set)) for e in problem.events
-        ),
+        events=tuple(replace(e, add=amounts(e.add), set=amounts(e.set)) for e in problem.events),
         derived=tuple(
             replace(d, expression=transformed(d.expression, change)) for d in problem.derived
         ),

@@ -27,8 +27,8 @@ from pinngate.expression import (
 from pinngate.optim.direct_fit.marched_states import CannotMarch
 from pinngate.statement.brackets import Brackets
 from pinngate.statement.coefficient_fields import searched
-from pinngate.statement.field_functions import callable_in, written
 from pinngate.statement.derivatives import canonical
+from pinngate.statement.field_functions import callable_in, written
 from pinngate.statement.problem import Equation, Problem
 from pinngate.statement.steps import STEPS, calls_of
 

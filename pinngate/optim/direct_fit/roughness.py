@@ -45,7 +45,9 @@ def _with(std: Array, rows: Rows, factor: float) -> Array:
     return changed
 
 
-def restricted(jacobian: Array, residual: Array, theta: Array, ridge: Array) -> Callable[[Array], float]:
+def restricted(
+    jacobian: Array, residual: Array, theta: Array, ridge: Array
+) -> Callable[[Array], float]:
     """Return −2 log L as a function of the standard deviations (n,), but for a constant.
 
     Args:

@@ -51,7 +51,7 @@ def build(
     declare_names(scope, file)
     inputs = build_inputs(scope, file.inputs)
     geometry = build_geometry(scope, file.geometry)
-    coefficients, fields, functions = build_estimate(scope, file.estimate)
+    coefficients, fields, of_fields = build_estimate(scope, file.estimate)
     equations = _equations(scope, file.equations)
     conditions, periodic = build_conditions(scope, file.conditions, geometry)
     observations = build_observations(scope, file.observations)
@@ -60,11 +60,11 @@ def build(
     residuals += [item.quantity for item in observations if item.quantity is not None]
     residuals += [flux.inside for flux in scope.fluxes]
     residuals += [a for event in events for a in (*event.add.values(), *event.set.values())]
-    _require_used(scope, [c.name for c in (*coefficients, *fields)], residuals)
+    _require_used(scope, [*(c.name for c in coefficients), *(f.name for f in fields)], residuals)
     _require_called(scope, residuals)
     truth = build_truth(scope, file, coefficients, equations)
     fields = field_truths(scope, file, coefficients, fields, truth)
-    functions = field_truths(scope, file, coefficients, functions, truth)
+    of_fields = field_truths(scope, file, coefficients, of_fields, truth)
     if truth == Truth():
         truth = None  # it stated coefficient fields alone, which know their truth themselves
     _require_truth(scope, file.observations, truth)
@@ -79,9 +79,9 @@ def build(
         periodic=periodic,
         observations=observations,
         constants=dict(scope.constants),
-        coefficients=(*coefficients, *weights_of(functions)),
+        coefficients=(*coefficients, *weights_of(of_fields)),
         coefficient_fields=fields,
-        field_functions=functions,
+        field_functions=of_fields,
         truth=truth,
         solve=build_solve(scope.source, file.solve),
         geometry=geometry,

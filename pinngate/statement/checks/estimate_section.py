@@ -21,7 +21,6 @@ from pinngate.statement.components import (
 )
 from pinngate.statement.derivatives import parse_derivative
 
-
 Varying = CoefficientField | FieldFunction
 
 
@@ -92,9 +91,7 @@ def _refuse_range(scope: Scope, section: EstimateSection, place: Place, what: st
         )
 
 
-def _range(
-    scope: Scope, section: EstimateSection, place: Place
-) -> tuple[float, float] | None:
+def _range(scope: Scope, section: EstimateSection, place: Place) -> tuple[float, float] | None:
     """Read the range of a function of a field."""
     at = (*place, "range")
     ends = [scope.number(v, (*at, i), "the range") for i, v in enumerate(section.range or [])]
