@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pinngate.data.observations import ObservationSet
 from pinngate.errors import DataError
 from pinngate.expression.printing import to_text
@@ -33,13 +36,9 @@ def _measured(
 ) -> tuple[float, float]:
     """Return the range of the values of what a function is of, and a little more."""
     places = places_of(problem, function.name)
-    values = [
-        data.as_measured.values
-        for data in sets
-        if data.mean is None and data.as_measured.expression in places
-    ]
-    ends = [(float(v.min()), float(v.max())) for v in values]
-    low, high = min((a for a, _ in ends), default=0.0), max((b for _, b in ends), default=0.0)
+    seen = [data.as_measured for data in sets if data.mean is None]
+    values = [data.values for data in seen if data.expression in places]
+    low, high = _ends(np.concatenate([np.zeros(0), *values]))
     if low >= high:
         over = ", ".join(map(to_text, places))
         raise DataError(
@@ -47,6 +46,11 @@ def _measured(
             expected=f"observations of {over}, or a range: {{{function.name}: {{range: [0, 1]}}}}",
         )
     return low - BEYOND * (high - low), high + BEYOND * (high - low)
+
+
+def _ends(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the least and the largest, zeros of none."""
+    return (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
 
 
 __all__ = ["with_ranges"]

@@ -74,10 +74,7 @@ def _entry(
     free = _deviation(session, posterior, function, rows)
     arrays = {"": value, "_at": at, "_truth": truth, "_std": None if free is None else slope * free}
     solution |= {function.name + key: v for key, v in arrays.items() if v is not None}
-    ends = None
-    if free is not None and posterior is not None:
-        first = posterior.members_at(session.stepper.network)[0].posterior
-        ends = ends_of(function, output, first.quantile * free)
+    ends = _ends(session, posterior, function, output, free)
     return {
         **_against(value, truth, ends),
         "over": function.over[0],
@@ -85,6 +82,20 @@ def _entry(
         "range": [float(np.min(value)), float(np.max(value))],
         "half_width": None if ends is None else float(np.mean(ends[1] - ends[0]) / 2),
     }
+
+
+def _ends(
+    session: Session,
+    posterior: Uncertainty | None,
+    function: FieldFunction,
+    output: Array,
+    free: Array | None,
+) -> tuple[Array, Array] | None:
+    """Return both ends of the 95 % band, None where there is none."""
+    if free is None or posterior is None:
+        return None
+    first = posterior.members_at(session.stepper.network)[0].posterior
+    return ends_of(function, output, first.quantile * free)
 
 
 def _rows(function: FieldFunction, at: Array) -> Array:
@@ -123,14 +134,15 @@ def _against(
     """Return the error against the truth, and the share of it inside the band."""
     if truth is None:
         return dict.fromkeys(("relative_l2", "max_abs", "coverage_95"))
-    inside = None
-    if ends is not None:
-        inside = float(np.mean((ends[0] <= truth) & (truth <= ends[1])))
     return {
         "relative_l2": relative_l2(value, truth),
         "max_abs": float(np.max(np.abs(value - truth))),
-        "coverage_95": inside,
+        "coverage_95": None if ends is None else _share_inside(truth, *ends),
     }
+
+
+def _share_inside(truth: Array, low: Array, high: Array) -> float:
+    return float(np.mean((low <= truth) & (truth <= high)))
 
 
 __all__ = ["function_entries"]

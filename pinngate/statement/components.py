@@ -443,9 +443,9 @@ class Statement:
 
     @property
     def shown_coefficients(self) -> tuple[Coefficient, ...]:
-        """The coefficients that were stated: all but the weights of functions of fields."""
-        hidden = {name for function in self.field_functions for name in function.weights}
-        return tuple(c for c in self.coefficients if c.name not in hidden)
+        """The coefficients that were stated: all but the weights of functions, which come last."""
+        hidden = sum(len(function.weights) for function in self.field_functions)
+        return self.coefficients[: len(self.coefficients) - hidden]
 
     @property
     def hidden(self) -> tuple[str, ...]:
@@ -472,11 +472,6 @@ class Statement:
     def outputs(self) -> tuple[str, ...]:
         """What a network gives: unknowns, fluxes, then the coefficients that vary with the axes."""
         return (*self.solved_fields, *(f.name for f in self.coefficient_fields))
-
-    @property
-    def tables(self) -> dict[str, Applied]:
-        """The inputs at their axes, by their names."""
-        return {given.name: given.expression for given in self.inputs}
 
     @property
     def shown_outputs(self) -> tuple[str, ...]:

@@ -43,12 +43,13 @@ def _at_one_place(place: Any) -> Any:
     return place
 
 
-def refuse_elsewhere(expression: Expression, functions: Iterable[FieldFunction]) -> None:
-    """Refuse a function of a field at anything but that field.
+def as_typed(expression: Expression, functions: Iterable[FieldFunction]) -> Expression:
+    """Return what `written` does of a formula that was typed.
 
     Raises:
-        ExpressionError: there is one.
+        ExpressionError: a function of a field stands at anything but that field.
     """
+    functions = tuple(functions)
     over = {f.name: Name(f.over[0]) for f in functions}
     for part in parts(expression):
         match part:
@@ -58,6 +59,7 @@ def refuse_elsewhere(expression: Expression, functions: Iterable[FieldFunction])
                     expected=f"{name}({over[name].id})",
                     offset=min(names(place).values(), default=0),
                 )
+    return written(expression, functions)
 
 
 def written(expression: Expression, functions: Iterable[FieldFunction]) -> Expression:
@@ -79,4 +81,4 @@ def value_at(function: FieldFunction, place: Expression) -> Expression:
     return substitute(value_of(function), {function.name: Applied(function.spline, arguments)})
 
 
-__all__ = ["callable_in", "refuse_elsewhere", "value_at", "weights_of", "written"]
+__all__ = ["as_typed", "callable_in", "value_at", "weights_of", "written"]

@@ -60,17 +60,24 @@ def _grown(field: CoefficientField) -> Expression:
 def free_variable(function: FieldFunction) -> Expression:
     """Return b of the truth of a function of a field, the inverse of `value_of`."""
     assert function.truth is not None
-    lower, upper, value = function.lower, function.upper, function.truth
+    lower, upper = function.lower, function.upper
     if lower is not None and upper is not None:
-        share = divide(subtract(value, Number(lower)), subtract(Number(upper), value))
-        first = Number((function.initial - lower) / (upper - function.initial))
-        return Call("log", divide(share, first))
-    if lower is None and upper is None:
-        return divide(
-            subtract(value, Number(function.initial)), Number(abs(function.initial) or 1.0)
-        )
-    bound = lower if lower is not None else upper or 0.0
-    share = divide(subtract(value, Number(bound)), Number(function.initial - bound))
+        return _of_logistic(function.truth, function.initial, lower, upper)
+    if lower is not None:
+        return _of_grown(function.truth, function.initial, lower)
+    if upper is not None:
+        return _of_grown(function.truth, function.initial, upper)
+    size = abs(function.initial) or 1.0
+    return divide(subtract(function.truth, Number(function.initial)), Number(size))
+
+
+def _of_logistic(value: Expression, initial: float, lower: float, upper: float) -> Expression:
+    share = divide(subtract(value, Number(lower)), subtract(Number(upper), value))
+    return Call("log", divide(share, Number((initial - lower) / (upper - initial))))
+
+
+def _of_grown(value: Expression, initial: float, bound: float) -> Expression:
+    share = divide(subtract(value, Number(bound)), Number(initial - bound))
     grown = subtract(Call("exp", multiply(Number(SHARP), share)), ONE)
     start = Number(math.expm1(SHARP))
     return divide(Call("log", divide(add(grown, Number(NOTHING)), start)), Number(SHARP))

@@ -6,9 +6,9 @@ the data are; the truth takes its place where a reference is computed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeGuard
 
 from pinngate.expression import (
     Applied,
@@ -20,22 +20,21 @@ from pinngate.expression import (
     transformed,
 )
 from pinngate.statement.components import Condition, Equation, FieldFunction, Flux, Statement
+from pinngate.statement.field_functions import weights_of
 from pinngate.statement.free_variables import free_variable
 from pinngate.statement.problem import Problem, changed
 
 
 def places_of(statement: Statement, name: str) -> tuple[Expression, ...]:
     """Return at what a function stands in the equations: a field, one for each experiment."""
-    found = (part for e in statement.solved_residuals for part in parts(e))
-    return tuple(
-        dict.fromkeys(
-            part.arguments[-1]
-            for part in found
-            if isinstance(part, Applied)
-            and isinstance(part.function, UnknownSpline)
-            and part.function.name == name
-        )
-    )
+    found = (part for residual in statement.solved_residuals for part in parts(residual))
+    return tuple(dict.fromkeys(p.arguments[-1] for p in found if _is_of(p, name)))
+
+
+def _is_of(part: Expression, name: str) -> TypeGuard[Applied]:
+    if not isinstance(part, Applied):
+        return False
+    return isinstance(part.function, UnknownSpline) and part.function.name == name
 
 
 def placed(problem: Problem, ranges: Mapping[str, tuple[float, float]]) -> Problem:
@@ -61,11 +60,16 @@ def with_true_functions(problem: Problem) -> Problem:
                 return _true_spline(known[name], place, len(by))
         return part
 
-    hidden = {name for f in known.values() for name in f.weights}
+    return _without(_changed_formulas(problem, change), known)
+
+
+def _without(problem: Problem, known: Container[str]) -> Problem:
+    """Return a problem without functions that no formula calls, by their names."""
+    left = tuple(f for f in problem.field_functions if f.name not in known)
     return changed(
-        _changed_formulas(problem, change),
-        field_functions=tuple(f for f in problem.field_functions if f.name not in known),
-        coefficients=tuple(c for c in problem.coefficients if c.name not in hidden),
+        problem,
+        field_functions=left,
+        coefficients=(*problem.shown_coefficients, *weights_of(left)),
     )
 
 

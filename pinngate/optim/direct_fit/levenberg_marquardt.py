@@ -101,10 +101,14 @@ class NoiseScales:
     @property
     def roughnesses(self) -> list[NDArray[np.intp]]:
         """The rows that say how rough a function is, of each function."""
-        pairs = list(zip(self.parts, self.sets, strict=True))
         groups = dict.fromkeys(data.group for data in self.sets if data.is_roughness)
+        return [self._rows_of(group) for group in groups]
+
+    def _rows_of(self, group: str) -> NDArray[np.intp]:
+        """Return the rows of the sets of a group."""
+        places = zip(self.parts, self.sets, strict=True)
         every = np.arange(len(self.values))
-        return [np.concatenate([every[p] for p, d in pairs if d.group == g]) for g in groups]
+        return np.concatenate([every[part] for part, data in places if data.group == group])
 
     @property
     def has_components(self) -> bool:
@@ -117,16 +121,16 @@ class NoiseScales:
         Of a spread it is the fixed point of its restricted likelihood (D. A. Harville, J. Amer.
         Statist. Assoc. 72, 1977, 320-338).
         """
-        chosen = [k for k, data in enumerate(self.sets) if data.group == group]
-        first = self.sets[chosen[0]]
+        own = [k for k, data in enumerate(self.sets) if data.group == group]
+        first = self.sets[own[0]]
         is_spread = first.is_prior
         if first.is_roughness or (is_spread and leverage is None):
             return
-        rows = np.concatenate([np.arange(len(residual))[self.parts[k]] for k in chosen])
+        rows = self._rows_of(group)
         taken = 0.0 if leverage is None else float(leverage[rows].sum())
         count = float(self.active[rows].sum())
         free = max(count - taken, np.finfo(float).eps * count)
-        least = LEAST_SPREAD if is_spread else max(self._least[k] for k in chosen)
+        least = LEAST_SPREAD if is_spread else max(self._least[k] for k in own)
         self.values[rows] = max(np.sqrt(np.square(residual[rows]).sum() / free), least)
 
 

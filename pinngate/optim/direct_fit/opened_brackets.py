@@ -70,9 +70,9 @@ class OpenedBrackets:
         """
         problem = self._problem
         try:
-            own = problem.field_functions
+            own, tables = problem.field_functions, {i.name: i.expression for i in problem.inputs}
             typed = parse_equation(equation.text, callable_in(problem.functions, own))
-            opened = self._opened(with_tables(written(typed, own), problem.tables))
+            opened = self._opened(with_tables(written(typed, own), tables))
         except ExpressionError as error:
             raise CannotMarch(f"'{equation.text}': {error.what}") from None
         return guarded(searched(problem, canonical(opened, problem.outputs, problem.axes)))

@@ -45,20 +45,37 @@ def build_estimate(
         scope.declare(name, "an estimated coefficient", place)
         values = _values(scope, section, place)
         if section.over is None:
-            _refuse_range(scope, section, place, "is a number")
-            prior = _prior(scope, section, place, is_positive=values.get("lower") == 0.0)
-            numbers.append(Coefficient(name, **values, prior=prior))
-            _refuse_outside(scope, numbers[-1], place)
+            numbers.append(_number(scope, section, place, values))
         else:
             varying.append(_varying(scope, section, place, values))
-            _refuse_outside(scope, varying[-1], place)
     functions = tuple(f for f in varying if isinstance(f, FieldFunction))
     fields = tuple(f for f in varying if not isinstance(f, FieldFunction))
+    _enter(scope, numbers, fields, functions)
+    return tuple(numbers), fields, functions
+
+
+def _enter(
+    scope: Scope,
+    numbers: list[Coefficient],
+    fields: tuple[CoefficientField, ...],
+    functions: tuple[FieldFunction, ...],
+) -> None:
+    """Note in the scope what is estimated."""
     scope.coefficients = tuple(c.name for c in numbers)
     scope.over = {f.name: f.over for f in fields}
     scope.field_functions = functions
     scope.refuse_derivatives()
-    return tuple(numbers), fields, functions
+
+
+def _number(
+    scope: Scope, section: EstimateSection, place: Place, values: Mapping[str, float]
+) -> Coefficient:
+    """Return a coefficient that is one number."""
+    _refuse_range(scope, section, place, "is a number")
+    prior = _prior(scope, section, place, is_positive=values.get("lower") == 0.0)
+    found = Coefficient(str(place[-1]), **values, prior=prior)
+    _refuse_outside(scope, found, place)
+    return found
 
 
 def _varying(
@@ -66,20 +83,29 @@ def _varying(
 ) -> Varying:
     """Return a function of axes or of a field."""
     _refuse_prior(scope, section, place)
-    name, listed, at = str(place[-1]), section.over or [], (*place, "over")
+    name, listed = str(place[-1]), section.over or []
     own = values["initial"], values.get("lower"), values.get("upper")
-    fields = [parse_derivative(over, scope.unknowns, scope.axes) is not None for over in listed]
-    if not any(fields):
+    found: Varying
+    if any(parse_derivative(over, scope.unknowns, scope.axes) for over in listed):
+        _refuse_several(scope, listed, place)
+        ends = _range(scope, section, place)
+        found = FieldFunction(name, (listed[0],), *own, range=ends)
+    else:
         _refuse_range(scope, section, place, "varies with an axis")
-        return CoefficientField(name, _over(scope, listed, at), *own)
+        found = CoefficientField(name, _over(scope, listed, (*place, "over")), *own)
+    _refuse_outside(scope, found, place)
+    return found
+
+
+def _refuse_several(scope: Scope, listed: list[str], place: Place) -> None:
+    """Refuse a function of a field and of something else."""
     if len(listed) > 1:
         raise InputError(
-            f"'{name}' is a function of {len(listed)} things, one of them a field",
-            span=scope.source.span(at),
+            f"'{place[-1]}' is a function of {len(listed)} things, one of them a field",
+            span=scope.source.span((*place, "over")),
             expected="a function of one field, or of axes alone",
             hint="a product or a sum of functions of one field each may say the same",
         )
-    return FieldFunction(name, (listed[0],), *own, range=_range(scope, section, place))
 
 
 def _refuse_range(scope: Scope, section: EstimateSection, place: Place, what: str) -> None:

@@ -43,10 +43,9 @@ from pinngate.statement.derivatives import (
     parse_derivative,
 )
 from pinngate.statement.field_functions import (
+    as_typed,
     callable_in,
-    refuse_elsewhere,
     weights_of,
-    written,
 )
 from pinngate.tables.clock import Clock
 
@@ -94,11 +93,6 @@ class Scope:
     def outputs(self) -> tuple[str, ...]:
         """The unknowns, then the coefficients that are fields."""
         return (*self.unknowns, *self.over)
-
-    @property
-    def callable(self) -> Mapping[str, Callable[..., Any]]:
-        """What formulas may call beside the listed functions."""
-        return callable_in(self.functions, self.field_functions)
 
     def unknown_place(self, name: str, index: int) -> Place:
         """Return where an unknown is stated, in a list or in a mapping."""
@@ -171,18 +165,15 @@ class Scope:
                 expected="ASCII letters, digits and operators",
                 hint=f"write {typed}" if typed else "",
             )
-        line = re.sub(r"\s", " ", text)
+        line, own = re.sub(r"\s", " ", text), self.field_functions
+        known = callable_in(self.functions, own)
         try:
             if is_equation:
-                return self._written(parse_equation(line, self.callable))
-            self._check_brackets(expression := parse(line, self.callable), place)
-            return Brackets((), self.axes).expanded(self._written(expression))
+                return as_typed(parse_equation(line, known), own)
+            self._check_brackets(expression := parse(line, known), place)
+            return Brackets((), self.axes).expanded(as_typed(expression, own))
         except ExpressionError as error:
             raise self.locate(error, place) from None
-
-    def _written(self, expression: Expression) -> Expression:
-        refuse_elsewhere(expression, self.field_functions)
-        return written(expression, self.field_functions)
 
     def locate(self, error: ExpressionError, place: Place) -> InputError:
         """Return the error at its place in the file."""
@@ -232,7 +223,9 @@ class Scope:
                 continue
             listed = ", ".join([*allowed, *CONSTANTS])
             expected, hint = f"{known} are {listed}", nearest(name, allowed)
-            if name in (*FUNCTIONS, *PAIRED) or name in self.callable:
+            if name in (*FUNCTIONS, *PAIRED) or name in callable_in(
+                self.functions, self.field_functions
+            ):
                 expected, hint = f"{name} is a function: {name}(...)", ""
             elif name in AXES and name not in self.axes:
                 expected = f"the domain has the axes {', '.join(self.axes)}"
@@ -332,7 +325,9 @@ class Scope:
     ) -> InputError:
         stem, _, letters = name.rpartition("_")
         axes = f"the domain has the axes {', '.join(self.axes)}"
-        if name in (*FUNCTIONS, *PAIRED) or name in self.callable:
+        if name in (*FUNCTIONS, *PAIRED) or name in callable_in(
+            self.functions, self.field_functions
+        ):
             expected, hint = f"{name} is a function: {name}(...)", ""
         elif stem in self.outputs and letters:
             expected, hint = axes, _nearest_derivative(stem, letters, self.axes)
@@ -350,6 +345,11 @@ class Scope:
             expected=expected,
             hint=hint,
         )
+
+
+def _called(scope: Scope) -> set[str]:
+    """Return the names of all functions that formulas may call."""
+    return {*FUNCTIONS, *PAIRED, *callable_in(scope.functions, scope.field_functions)}
 
 
 def _expanded(

@@ -89,7 +89,7 @@ def field_truths(
     fields: tuple[Varying, ...],
     truth: Truth | None,
 ) -> tuple[Varying, ...]:
-    """Return coefficient fields, or functions of fields, with their truth, from `estimate` or from `truth`.
+    """Return what varies with its truth, from `estimate` or from `truth`.
 
     Raises:
         InputError: one is stated in both places, or names an axis with which it does not vary; or
