@@ -75,7 +75,9 @@ def test_a_quantity_may_call_it(solution: Solution) -> None:
 def test_a_folder_keeps_it(solution: Solution, tmp_path: Path) -> None:
     folder = solution.save(tmp_path / "run")
     page = (folder / "report.html").read_text(encoding="utf-8")
-    assert "<mi>f</mi>" in page and "a function of S" in page and "f(0)" not in page
+    assert "<mi>f</mi>" in page
+    assert "a function of S" in page
+    assert "f(0)" not in page
     assert (folder / "figures" / "field_f.png").is_file()
     again = pinngate.load_solution(folder)
     np.testing.assert_allclose(again(t=[1.0])["S"], solution(t=[1.0])["S"], rtol=1e-12)

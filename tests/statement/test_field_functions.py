@@ -33,13 +33,15 @@ def test_weights_are_hidden() -> None:
     problem = stated()
     assert problem.shown_coefficients == ()
     assert len(problem.coefficients) == len(problem.field_functions[0].weights)
-    assert "D(u)" in repr(problem) and "D(0)" not in repr(problem)
+    assert "D(u)" in repr(problem)
+    assert "D(0)" not in repr(problem)
 
 
 def test_a_file_says_the_same_again() -> None:
     problem = stated()
     text = pinngate.dumps(problem)
-    assert "over: [u]" in text and "D(0)" not in text
+    assert "over: [u]" in text
+    assert "D(0)" not in text
     assert pinngate.loads(text) == problem
 
 
@@ -58,7 +60,8 @@ def test_the_starting_value_is_the_initial_one_everywhere() -> None:
 def test_the_truth_in_its_place_is_the_known_equation(bounds: dict[str, object]) -> None:
     own = {"D": {"over": "u", "initial": 0.3, **bounds}}
     known = with_true_fields(placed(stated(estimate=own), {"D": (0.0, 1.0)}))
-    assert known.coefficients == () and known.field_functions == ()
+    assert known.coefficients == ()
+    assert known.field_functions == ()
     u, slope, bend = np.linspace(0.1, 0.9, 7), 1.3, -0.7
     values = {"u": u, "u_x": slope, "u_xx": bend, "u_t": 0.0}
     found = evaluate(known.equations[0].residual, values, np)
@@ -103,8 +106,6 @@ def test_a_network_cannot_follow_it() -> None:
 
 
 def test_a_range_that_no_data_tell_is_asked_for() -> None:
+    problem = stated(observations=[{"of": "2*u", "count": 50, "noise": {"std": 0.01}}])
     with pytest.raises(InputError, match="no data tell the range of u"):
-        problem = stated(
-            observations=[{"of": "2*u", "count": 50, "noise": {"std": 0.01}}],
-        )
         pinngate.solve(problem, progress=False)
