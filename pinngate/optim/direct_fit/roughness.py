@@ -4,9 +4,10 @@ With all rows in units of their noise s, the Jacobian J and the ridge Λ,
 
     −2 log L = 2 Σ log s + log det(JᵀJ + Λ) + min ‖r + Jδ‖² + (θ + δ)ᵀΛ(θ + δ)
 
-The noise s of the rows that measure roughness is taken where L·s is largest. L alone is often
-largest at zero, a straight line, where the data tell little; its band would be too narrow. Source:
-Y. Chung, S. Rabe-Hesketh, V. Dorie, A. Gelman, J. Liu, Psychometrika 78, 2013, 685-709. Below
+The noise s of the rows that measure roughness is taken where L·√s is largest. L alone is often
+largest at zero, a straight line, where the data tell little; its band would be too narrow. The root
+is a gamma prior of shape 3/2 without a scale, half as strong as that of the source: Y. Chung,
+S. Rabe-Hesketh, V. Dorie, A. Gelman, J. Liu, Psychometrika 78, 2013, 685-709. Below
 `levenberg_marquardt`.
 """
 
@@ -34,7 +35,7 @@ def chosen(std: Array, groups: Sequence[Rows], likelihood: Callable[[Array], flo
     """
     for rows in groups:
         tried = [std, *(_with(std, rows, factor) for factor in NEAR)]
-        levels = [likelihood(s) - 2 * np.log(s[rows[0]]) for s in tried]
+        levels = [likelihood(s) - np.log(s[rows[0]]) for s in tried]
         std = tried[int(np.argmin(levels))]
     return std
 
