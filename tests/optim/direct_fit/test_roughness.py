@@ -1,4 +1,4 @@
-"""How rough a function is: the restricted likelihood against brute force, and where it is largest."""
+"""How rough a function is: the restricted likelihood against brute force, and its largest value."""
 
 from __future__ import annotations
 
