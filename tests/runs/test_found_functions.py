@@ -82,3 +82,31 @@ def test_a_folder_keeps_it(solution: Solution, tmp_path: Path) -> None:
     again = pinngate.load_solution(folder)
     np.testing.assert_allclose(again(t=[1.0])["S"], solution(t=[1.0])["S"], rtol=1e-12)
     assert again.problem.field_functions == solution.problem.field_functions
+
+
+def test_experiments_have_one_law() -> None:
+    """Two decays from 4 and from 1 tell one law over the range of both."""
+    times = np.linspace(0, 3, 20)
+    random = np.random.default_rng(1)
+    problem = pinngate.Problem(
+        domain={"t": [0, 3]},
+        unknowns=["S"],
+        equations=["S_t = -f(S)"],
+        estimate={"f": pinngate.Unknown(1, over="S", truth="0.5*S")},
+        experiments=[
+            {
+                "name": name,
+                "observations": [
+                    pinngate.Observations(
+                        "S",
+                        {"t": times},
+                        start * np.exp(-0.5 * times) + 0.02 * random.standard_normal(20),
+                    )
+                ],
+            }
+            for name, start in (("high", 4.0), ("low", 1.0))
+        ],
+    )
+    entry = pinngate.solve(problem, progress=False).metrics["coefficient_fields"]["f"]
+    assert entry["visited"] == pytest.approx([np.exp(-1.5), 4], abs=0.1)
+    assert entry["relative_l2"] < 0.1
