@@ -97,11 +97,11 @@ def rows_of(archive: RunArchive) -> list[Row]:
         _row(common, kind, name, _field_figures(archive, kind, name))
         for kind, names in (
             ("fields", problem.unknowns),
-            ("coefficient_fields", [f.name for f in problem.coefficient_fields]),
+            ("coefficient_fields", [name for name, _ in archive.varying()]),
         )
         for name in names
     ]
-    for coefficient in problem.coefficients:
+    for coefficient in problem.shown_coefficients:
         keys = ("estimate", "std", "truth")
         told = {key: archive.number("coefficients", coefficient.name, key) for key in keys}
         rows.append(_row(common, "coefficients", coefficient.name, told))
@@ -129,9 +129,10 @@ def _small_figure(archive: RunArchive) -> bytes:
 
     from pinngate.report import fields
 
-    if archive.problem.coefficient_fields:
-        field = archive.problem.coefficient_fields[0]
-        figure = fields.solution(archive.of_coefficient_field(field), field.name)
+    varying = archive.varying()
+    if varying:
+        name, own = varying[0]
+        figure = fields.solution(own, name)
     else:
         figure = fields.solution(archive, archive.problem.unknowns[0])
     drawn, small = io.BytesIO(), io.BytesIO()

@@ -117,6 +117,7 @@ constants: {kappa: 0.05}
 # estimate:
 #   kappa: {initial: 0.1, positive: true}
 #   kappa: {over: x, initial: 0.1, positive: true}     # a field; then u_t = (kappa*u_x)_x
+#   D: {over: u, initial: 0.1, positive: true}         # a function of u; then u_t = (D(u)*u_x)_x
 #   kappa: {initial: 0.1, positive: true, prior: {median: 0.1, factor: 2}}  # known beforehand
 
 # left = right, or one expression with `= 0` understood. Derivatives, up to order 4: u_t, u_xx, u_xt

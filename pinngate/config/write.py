@@ -174,8 +174,8 @@ def _common(whole: Mapping[str, float], one: Mapping[str, float]) -> dict[str, f
 
 def _estimated(stated: Statement, each: Mapping[str, bool]) -> dict[str, _Line]:
     """Return the entries of all coefficients; `each` as `Statement` has it."""
-    listed: list[Coefficient | CoefficientField] = list(stated.coefficients)
-    listed += stated.coefficient_fields
+    listed: list[Coefficient | CoefficientField] = list(stated.shown_coefficients)
+    listed += [*stated.coefficient_fields, *stated.field_functions]
     found = {c.name: _coefficient(c) for c in listed}
     for name, has_spread in each.items():
         found[name]["each"] = {"spread": True} if has_spread else True

@@ -30,6 +30,7 @@ class ObservationSet:
         std: (n,) known standard deviation of each value, or None: synthetic noise is not told.
         law: how the noise follows the value, or None where it does not; `std` is then None.
         is_prior: whether it stands for what is known of a coefficient beforehand.
+        is_roughness: whether that is how smooth a function is.
         group: what it shares its noise with, empty where that is its own.
         censoring: the bounds of values that say no more than that, or None.
         memory: that of the errors, or None where they are independent.
@@ -62,6 +63,7 @@ class ObservationSet:
     memory: Whitening | None = None
     before_log: ObservationSet | None = None
     is_prior: bool = False
+    is_roughness: bool = False
     group: str = ""
 
     @property

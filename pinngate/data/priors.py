@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from pinngate.data.observations import ObservationSet
-from pinngate.expression import Call, Expression, Name, Number, divide, subtract
+from pinngate.expression import Call, Expression, Name, Number, add, divide, multiply, subtract
+from pinngate.statement.components import FieldFunction
 from pinngate.statement.problem import Coefficient, Prior, Problem, Spread
 
 LEAST_SPREAD = 1e-3  # of coefficients between experiments: less is none
@@ -24,7 +25,32 @@ def prior_sets(problem: Problem) -> list[ObservationSet]:
     stated = [(c, c.prior) for c in problem.coefficients if c.prior is not None]
     found = [_set_of(problem, coefficient, prior) for coefficient, prior in stated]
     members = [(spread, member) for spread in problem.spreads for member in spread.members]
-    return found + [_member_of(problem, spread, member) for spread, member in members]
+    found += [_member_of(problem, spread, member) for spread, member in members]
+    return found + [
+        _bend_of(problem, function, k)
+        for function in problem.field_functions
+        for k in range(1, len(function.weights) - 1)
+    ]
+
+
+def _bend_of(problem: Problem, function: FieldFunction, k: int) -> ObservationSet:
+    """Return what is known of three neighbouring weights: they lie near a straight line.
+
+    How near, the group of all of them tells, as for coefficients that spread: the prior is that of
+    a cubic smoothing spline.
+    """
+    left, middle, right = (Name(name) for name in function.weights[k - 1 : k + 2])
+    return ObservationSet(
+        f"smooth_{function.name}_{k}",
+        f"smoothness of {function.name}",
+        np.array([[low for low, _ in problem.domain.values()]]),
+        np.zeros(1),
+        source=f"smoothness of {function.name}",
+        quantity=add(subtract(left, multiply(Number(2.0), middle)), right),
+        is_prior=True,
+        is_roughness=True,
+        group=f"smoothness of {function.name}",
+    )
 
 
 def _member_of(problem: Problem, spread: Spread, member: str) -> ObservationSet:

@@ -41,6 +41,7 @@ from pinngate.expression.tree import (
     transformed,
     with_tables,
 )
+from pinngate.expression.unknown_spline import UnknownSpline
 
 __all__ = [
     "CONSTANTS",
@@ -58,6 +59,7 @@ __all__ = [
     "OwnFunction",
     "Paired",
     "Tabulated",
+    "UnknownSpline",
     "add",
     "along",
     "applied_functions",

@@ -29,6 +29,7 @@ from pinngate.expression.tree import (
     substitute,
     subtract,
 )
+from pinngate.expression.unknown_spline import UnknownSpline
 
 MAX_PARTS = 100_000  # of what is differentiated: some seconds of planning, and a hundred MB
 
@@ -111,12 +112,14 @@ def _derivative(
 
 
 def _partial(
-    own: OwnFunction | Tabulated | Paired, arguments: tuple[Expression, ...], by: tuple[int, ...]
+    own: OwnFunction | Tabulated | Paired | UnknownSpline,
+    arguments: tuple[Expression, ...],
+    by: tuple[int, ...],
 ) -> Expression:
     """Return a partial derivative, which of a table may be zero everywhere but at its knots."""
     if isinstance(own, Paired):
         return _PAIRED_RULES[own.name](*arguments)[by[-1]]
-    if isinstance(own, Tabulated) and own.is_zero(by):
+    if isinstance(own, Tabulated | UnknownSpline) and own.is_zero(by):
         return ZERO
     return Applied(own, arguments, tuple(sorted(by)))
 

@@ -13,6 +13,7 @@ from pinngate.expression.tree import (
     operands,
     parts,
 )
+from pinngate.expression.unknown_spline import UnknownSpline
 
 MAX_WRITTEN = 200_000  # parts of a text; a formula of ten thousand terms has some tens of thousands
 _SUM, _PRODUCT, _SIGN, _POWER, _ATOM = range(5)
@@ -59,6 +60,8 @@ def _render(node: Expression, written: Written) -> tuple[str, int]:
         ):  # a table is named without its axes
             axes = "".join(written[id(arguments[k])][0] for k in by)
             return f"{name}_{axes}" if axes else name, _ATOM
+        case Applied(UnknownSpline(name=name), (*_, place), ()):
+            return f"{name}({written[id(place)][0]})", _ATOM
         case Applied(applied, arguments, by):
             name = "_".join([applied.name, *(f"by_{k + 1}" for k in by)])
             return f"{name}({', '.join(written[id(a)][0] for a in arguments)})", _ATOM

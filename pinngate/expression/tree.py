@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pinngate.expression.own_function import OwnFunction
 from pinngate.expression.paired import Paired
 from pinngate.expression.table_function import Tabulated
+from pinngate.expression.unknown_spline import UnknownSpline
 
 CONSTANTS = {"pi": math.pi}
 FUNCTIONS = (
@@ -100,12 +101,12 @@ class Call(Composite):
 class Applied(Composite):
     """A function of several arguments at these, or a partial derivative of it.
 
-    It is one of the caller's own, a table, or one of `paired`.
+    It is one of the caller's own, a table, one of `paired`, or one that is to be found.
 
     `by` holds the indices of the arguments by which it is differentiated, in ascending order.
     """
 
-    function: OwnFunction | Tabulated | Paired
+    function: OwnFunction | Tabulated | Paired | UnknownSpline
     arguments: tuple[Expression, ...]
     by: tuple[int, ...] = ()
 

@@ -85,6 +85,7 @@ def case_of(
         "a coefficient that varies with the axes has no finite number of unknowns": bool(
             problem.coefficient_fields
         ),
+        "a function of a field has no finite number of unknowns": bool(problem.field_functions),
         "a step inside a bracket that is differentiated has no tangent equations here": bool(
             problem.fluxes
         ),

@@ -118,7 +118,8 @@ class Parts:
     def coefficients(self) -> Coefficients:
         """Return the unknown coefficients at their initial values."""
         scales, problem = self.batches.scales, self.problem
-        sizes = [natural_size(problem, c.name, scales) for c in problem.coefficients]
+        sizes = [natural_size(problem, c.name, scales) for c in problem.shown_coefficients]
+        sizes += [1.0] * (len(problem.coefficients) - len(sizes))  # weights of functions come last
         made = Coefficients(problem.coefficients, self.batches.dtype, sizes)
         return made.to(self.batches.device)
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from pinngate.errors import DataError, InputError
 from pinngate.expression.parser import NONE, Functions
 from pinngate.reading import decimal, read_bounded
+from pinngate.statement.components import FieldFunction
 from pinngate.statement.problem import CoefficientField, Problem, changed
 from pinngate.tables.archives import read_arrays
 
@@ -95,11 +96,26 @@ class RunArchive:
             unknowns=(field.name,),
             coefficients=(),
             coefficient_fields=(),
+            field_functions=(),
             observations=(),
         )
         judged = self.section("coefficient_fields").get(field.name)
         metrics = {"fields": {field.name: judged}}
         return replace(self, problem=problem, metrics=metrics, observations={})
+
+    def of_field_function(self, function: FieldFunction) -> RunArchive:
+        """Return a function of a field as the unknown of a run whose axis is that field."""
+        (over,) = function.over
+        at = self.solution[f"{function.name}_at"]
+        own = self.of_coefficient_field(replace(function, over=()))
+        problem = changed(own.problem, domain={over: (float(at[0]), float(at[-1]))})
+        return replace(own, problem=problem, solution={**self.solution, over: at})
+
+    def varying(self) -> list[tuple[str, RunArchive]]:
+        """Return what varies among the coefficients, by name, each as the unknown of a run."""
+        fields = [(f.name, self.of_coefficient_field(f)) for f in self.problem.coefficient_fields]
+        functions = [(f.name, self.of_field_function(f)) for f in self.problem.field_functions]
+        return fields + functions
 
     def observation_sets(self) -> list[tuple[str, str, dict[str, NDArray[Any]]]]:
         """Return (set, field observed, its columns) for each set, in order of appearance."""

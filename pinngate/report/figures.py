@@ -33,10 +33,9 @@ def figures_of(archive: RunArchive) -> dict[str, Figure]:
         if number < MOST_EACH:
             found[f"slices{suffix}"] = fields.slices(archive, unknown)
             found[f"error{suffix}"] = fields.error(archive, unknown)
-    for field in archive.problem.coefficient_fields:
-        own = archive.of_coefficient_field(field)
-        found[f"field_{field.name}"] = fields.solution(own, field.name)
-        found[f"error_{field.name}"] = fields.error(own, field.name)
+    for name, own in archive.varying():
+        found[f"field_{name}"] = fields.solution(own, name)
+        found[f"error_{name}"] = fields.error(own, name)
     sets = archive.observation_sets()
     for number, (_, of, columns) in enumerate(sets[:MOST_EACH], start=1):
         suffix = f"_{number}" if len(sets) > 1 else ""

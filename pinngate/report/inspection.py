@@ -251,13 +251,19 @@ def _inputs(problem: Problem) -> Iterator[str]:
 
 
 def _estimated(problem: Problem) -> Iterator[str]:
-    for c in problem.coefficients:
+    for c in problem.shown_coefficients:
         yield f"{c.name}, starting at {c.initial:g}{_bounds(c)}" + (
             f", prior {c.prior}" if c.prior is not None else ""
         )
     for f in problem.coefficient_fields:
         over = ", ".join(f.over)
         yield f"{f.name}({over}), a field starting at {f.initial:g}{_bounds(f)}"
+    for g in problem.field_functions:
+        lives = "the range of the data" if g.range is None else "{:g} to {:g}".format(*g.range)
+        yield (
+            f"{g.name}({g.over[0]}), a function of a field on {lives}, starting at "
+            f"{g.initial:g}{_bounds(g)}"
+        )
 
 
 def _bounds(c: Coefficient | CoefficientField) -> str:

@@ -24,6 +24,7 @@ from pinngate.expression import (
 from pinngate.expression.printing import to_text
 from pinngate.report.notation import GREEK, split_name
 from pinngate.statement.derivatives import parse_derivative
+from pinngate.statement.field_functions import callable_in
 from pinngate.statement.problem import Problem
 
 _SUM, _PRODUCT, _POWER, _ATOM = range(4)  # how tightly a formula binds
@@ -51,7 +52,7 @@ def equation(text: str, residual: Expression, problem: Problem) -> str:
     """
     left, _, right = text.partition("=")
     try:
-        known = problem.functions
+        known = callable_in(problem.functions, problem.field_functions)
         sides = parse(left, known), parse(right, known) if right.strip() else Number(0.0)
     except ExpressionError:
         sides = residual, Number(0.0)

@@ -194,8 +194,7 @@ def _counts(archive: RunArchive) -> list[int]:
 def _accuracy(archive: RunArchive) -> list[dict[str, Any]]:
     tables = []
     judged = [(archive, unknown) for unknown in archive.problem.unknowns]
-    for field in archive.problem.coefficient_fields:
-        judged.append((archive.of_coefficient_field(field), field.name))
+    judged += [(own, name) for name, own in archive.varying()]
     for part, unknown in judged:
         rows = verdict.accuracy_rows(part, unknown)
         entry = archive.section("classical", unknown)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pinngate.expression.printing import to_text
 from pinngate.report import mathml
 from pinngate.report.notation import percent, significant
+from pinngate.statement.components import FieldFunction
 from pinngate.statement.problem import (
     Coefficient,
     CoefficientField,
@@ -70,15 +71,16 @@ def numbers(problem: Problem) -> Iterator[Line]:
         words = f", a table over {', '.join(given.over)} of {own.values.size:,} values from "
         how = _BETWEEN[own.interpolation]
         yield Line("known: ", mathml.symbol(given.name), f"{words}{given.file.name}, {how}")
-    estimated: list[Coefficient | CoefficientField] = [*problem.coefficients]
-    for c in [*estimated, *problem.coefficient_fields]:
+    estimated: list[Coefficient | CoefficientField] = [*problem.shown_coefficients]
+    for c in [*estimated, *problem.coefficient_fields, *problem.field_functions]:
         line = f", {', '.join(_bounds(c))}"
         yield Line("estimated from the data: ", mathml.symbol(c.name), line)
 
 
 def _bounds(c: Coefficient | CoefficientField) -> Iterator[str]:
     if isinstance(c, CoefficientField):
-        yield f"a field over {', '.join(c.over)}"
+        kind = "function of" if isinstance(c, FieldFunction) else "field over"
+        yield f"a {kind} {', '.join(c.over)}"
     yield f"starting from {significant(c.initial, 6)}"
     if c.is_positive:
         yield "kept positive"
@@ -163,7 +165,7 @@ def _noise(noise: Noise) -> str:
 def truth(problem: Problem) -> Iterator[Line]:
     """Yield what the answer is judged by."""
     lead = "Judged by, and never trained on, "
-    for field in problem.coefficient_fields:
+    for field in (*problem.coefficient_fields, *problem.field_functions):
         if field.truth is not None:
             formula = mathml.formula(field.truth, problem, of=field.name)
             yield Line(f"{lead}the true coefficient ", formula)

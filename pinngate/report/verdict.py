@@ -83,11 +83,8 @@ def _judgements(archive: RunArchive) -> list[_Judgement]:
     problem = archive.problem
     return [
         *(_field_judgement(archive, unknown) for unknown in problem.unknowns),
-        *(
-            _field_judgement(archive.of_coefficient_field(field), field.name)
-            for field in problem.coefficient_fields
-        ),
-        *(_coefficient_judgement(archive, c) for c in problem.coefficients),
+        *(_field_judgement(own, name) for name, own in archive.varying()),
+        *(_coefficient_judgement(archive, c) for c in problem.shown_coefficients),
     ]
 
 

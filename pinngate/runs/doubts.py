@@ -43,7 +43,7 @@ def verdict(problem: Problem, metrics: Entries) -> tuple[str, list[str]]:
 
 def _lost(problem: Problem, metrics: Entries) -> Iterator[str]:
     """Yield the coefficients of which the search ended nowhere."""
-    for coefficient in problem.coefficients:
+    for coefficient in problem.shown_coefficients:
         found = metrics["coefficients"][coefficient.name]
         estimate = found["estimate"]
         is_absent = estimate is None or abs(estimate) > BEYOND
@@ -101,7 +101,7 @@ def _undetermined(problem: Problem, metrics: Entries) -> Iterator[str]:
     if metrics["determined"] is not False:
         return
     yield f"{metrics['determined_words']}: fix some of them, or measure what tells them apart"
-    for coefficient in problem.coefficients:
+    for coefficient in problem.shown_coefficients:
         found = metrics["coefficients"][coefficient.name]
         if is_vague(coefficient, found) and _is_still(coefficient, found):
             yield f"the search for {coefficient.name} never left its start: start it elsewhere"

@@ -194,6 +194,7 @@ def dataset(
     is_grid = any(np.shape(values) == shape for values in fields.values())
     dims = tuple(axes) if is_grid else ("point",)
     over = {field.name: field.over for field in problem.coefficient_fields}
+    over |= {f.name: (f"{f.name}_at",) for f in problem.field_functions}
 
     def own_dims(name: str, values: Array) -> tuple[str, ...]:
         """Coefficient fields of some axes alone lie on the grid of these."""

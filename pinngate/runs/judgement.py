@@ -24,6 +24,7 @@ from pinngate.points.grid import Grid, evaluation_grid
 from pinngate.runs.breakdown import nulled, solving
 from pinngate.runs.derived_quantities import derived_entries
 from pinngate.runs.doubts import is_vague, verdict
+from pinngate.runs.found_functions import function_entries
 from pinngate.runs.metrics import (
     Z_95,
     coefficient_metrics,
@@ -109,7 +110,8 @@ def _judge(session: Session, reason: str, setup: float) -> Judged:
         "limit": bound,
         "classical": rivals,
         "coefficients": coefficient_metrics(problem, session.estimates(), intervals),
-        "coefficient_fields": _coefficient_fields(session, posterior, grid, solution),
+        "coefficient_fields": _coefficient_fields(session, posterior, grid, solution)
+        | function_entries(session, posterior, grid, solution),
         "physics_misfit": physics_misfit(session),
         "solver_check": solver_check(session, grid, values | stds),
         "noise_std": noise_levels(observations, "of"),
@@ -155,7 +157,7 @@ def _determined(
     vague = (
         []
         if posterior is None
-        else [c.name for c in problem.coefficients if is_vague(c, found[c.name])]
+        else [c.name for c in problem.shown_coefficients if is_vague(c, found[c.name])]
     )
     rest = [name for name in vague if name not in together]
     known: list[str] = []

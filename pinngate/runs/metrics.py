@@ -84,11 +84,12 @@ def coefficient_metrics(
 ) -> dict[str, dict[str, Any]]:
     """Return the entries of every estimated coefficient."""
     truths = problem.true_coefficients()
+    names = (c.name for c in problem.shown_coefficients)
     found = {
         name: _coefficient_entry(
-            estimate, None if intervals is None else intervals[name], truths.get(name)
+            estimates[name], None if intervals is None else intervals[name], truths.get(name)
         )
-        for name, estimate in estimates.items()
+        for name in names
     }
     return _with_priors(problem, found)
 

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from pinngate.data.field_ranges import with_ranges
 from pinngate.data.observations import ObservationSet, collect
 from pinngate.data.priors import prior_sets
 from pinngate.data.quantities import mean_nodes
@@ -217,6 +218,7 @@ def _begun(
     reference = reference or truth(problem)
     if observations is None:
         observations = collect(problem, reference, solve.seed)
+    problem = with_ranges(problem, observations)
     batches = BatchSource(
         problem,
         [*observations, *prior_sets(problem)],

@@ -39,13 +39,14 @@ def figure_of(solution: Solution, name: str | None = None) -> Figure:
     archive = archive_of(solution)
     if chosen in problem.unknowns:
         return fields.solution(archive, chosen)
-    for varying in problem.coefficient_fields:
-        if varying.name == chosen:
-            return fields.solution(archive.of_coefficient_field(varying), chosen)
+    varying = dict(archive.varying())
+    if chosen in varying:
+        return fields.solution(varying[chosen], chosen)
+    known = [*problem.unknowns, *varying]
     raise InputError(
         f"there is no field '{chosen}'",
-        expected=f"one of {', '.join(problem.shown_outputs)}",
-        hint=nearest(chosen, problem.shown_outputs),
+        expected=f"one of {', '.join(known)}",
+        hint=nearest(chosen, known),
     )
 
 

@@ -180,7 +180,7 @@ class Solution:
         for varying in self.problem.coefficient_fields:
             fields[varying.name] = values_and_slopes(varying, fields[varying.name])[0]
         values = coefficients.values_at(drawn.raw).numpy()
-        names = coefficients.names
+        names = [c.name for c in self.problem.shown_coefficients]
         return Sample(
             {name: values.reshape(num, *where.shape) for name, values in fields.items()},
             {name: values[:, k] for k, name in enumerate(names)},
@@ -200,7 +200,9 @@ class Solution:
         }
         if not found or self._uncertainty is None:
             return Estimates(found, None)
-        return Estimates(found, covariance_of(self._uncertainty, self.session.stepper.coefficients))
+        covariance = covariance_of(self._uncertainty, self.session.stepper.coefficients)
+        shown = len(found)  # the weights of functions come last
+        return Estimates(found, covariance[:shown, :shown])
 
     def plot(self, name: str | None = None) -> Figure:
         """Return a figure of a field with its data and standard deviation.

@@ -38,7 +38,9 @@ class Unknown:
         positive: search among positive values only, through the logarithm.
         lower: lower bound.
         upper: upper bound.
-        over: the axis or axes with which the coefficient varies.
+        over: the axis or axes with which the coefficient varies; or an unknown, or a derivative of
+            one, of which it is a function.
+        range: of that unknown, where no data tell it, ``(0, 2)``.
         truth: the true value, used only to report the error; of a field, a formula in its axes.
         prior: what is known beforehand, ``{"mean": 2, "std": 0.3}`` or, of a positive number,
             ``{"median": 2, "factor": 1.5}``.
@@ -54,6 +56,7 @@ class Unknown:
     truth: Number | None = None
     prior: Mapping[str, Number] | None = None
     each: bool | Mapping[str, bool] | None = None
+    range: Sequence[Number] | None = None
 
     def keys_given(self) -> dict[str, Any]:
         """Return the mapping that says the same in a problem file."""

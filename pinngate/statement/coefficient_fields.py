@@ -11,7 +11,6 @@ unknown of such problems (A. M. Stuart, Acta Numerica 19, 2010, section 3.4).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -20,39 +19,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinngate.expression import (
-    ONE,
-    Call,
     Expression,
-    Name,
-    Number,
-    add,
     differentiate,
-    divide,
     evaluate,
-    multiply,
-    negate,
     substitute,
-    subtract,
 )
 from pinngate.statement.derivatives import total_derivative
+from pinngate.statement.free_variables import value_of
+from pinngate.statement.placed_functions import with_true_functions
 from pinngate.statement.problem import CoefficientField, Problem, changed
 
 Array = NDArray[np.float64]
-
-
-def value_of(field: CoefficientField) -> Expression:
-    """Return the field's value as an expression in its own name, which stands for the output b."""
-    b: Expression = Name(field.name)
-    lower, upper = field.lower, field.upper
-    if lower is not None and upper is not None:
-        start = math.log((field.initial - lower) / (upper - field.initial))
-        logistic = divide(ONE, add(ONE, Call("exp", negate(add(b, Number(start))))))
-        return add(Number(lower), multiply(Number(upper - lower), logistic))
-    if lower is not None:
-        return add(Number(lower), multiply(Number(field.initial - lower), Call("exp", b)))
-    if upper is not None:
-        return subtract(Number(upper), multiply(Number(upper - field.initial), Call("exp", b)))
-    return add(Number(field.initial), multiply(Number(abs(field.initial) or 1.0), b))
 
 
 def searched(problem: Problem, residual: Expression) -> Expression:
@@ -78,7 +55,8 @@ def rewritten(
 
 
 def with_true_fields(problem: Problem) -> Problem:
-    """Return the problem whose coefficient fields are known, as far as their truth is stated."""
+    """Return the problem whose fields and functions of fields are known, where their truth is."""
+    problem = with_true_functions(problem)
     truths = {f.name: f.truth for f in problem.coefficient_fields if f.truth is not None}
 
     def known(stated: Any) -> Any:

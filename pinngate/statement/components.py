@@ -12,7 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pinngate.expression import Applied, Expression, Name, Tabulated, names, subtract
+from pinngate.expression import (
+    Applied,
+    Expression,
+    Name,
+    Tabulated,
+    UnknownSpline,
+    names,
+    subtract,
+)
 from pinngate.expression.printing import to_text
 from pinngate.statement.derivatives import Derivative, parse_derivative
 from pinngate.statement.measurement import Holdout, Mean, Table
@@ -20,6 +28,8 @@ from pinngate.statement.options import SolveOptions
 from pinngate.statement.shapes import WHOLE, Geometry
 from pinngate.tables.clock import Clock
 from pinngate.tables.in_memory import InMemoryTable
+
+NUM_WEIGHTS = 12  # of a function of a field; how many of them count, its smoothness tells
 
 
 @dataclass(frozen=True)
@@ -177,6 +187,27 @@ class CoefficientField:
     def is_positive(self) -> bool:
         """Whether the field is searched for through its logarithm."""
         return self.lower == 0.0 and self.upper is None
+
+
+@dataclass(frozen=True)
+class FieldFunction(CoefficientField):
+    """A function to infer of a field or of a derivative, `over` its one name; else as its base.
+
+    Its free variable is an `UnknownSpline` of `NUM_WEIGHTS` places on `range`, which is that of the
+    measured values where none is stated. `truth` is an expression in that name and in constants.
+    """
+
+    range: tuple[float, float] | None = None
+
+    @property
+    def spline(self) -> UnknownSpline:
+        """What it is free in; on the unit interval while nobody knows its range."""
+        return UnknownSpline(self.name, NUM_WEIGHTS, *(self.range or (0.0, 1.0)))
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """Names of its weights, which no formula can hold: ``D(0)``, ``D(1)`` …"""
+        return tuple(f"{self.name}({k})" for k in range(NUM_WEIGHTS))
 
 
 @dataclass(frozen=True)
@@ -392,6 +423,7 @@ class Statement:
     constants: dict[str, float] = field(default_factory=dict)
     coefficients: tuple[Coefficient, ...] = ()
     coefficient_fields: tuple[CoefficientField, ...] = ()
+    field_functions: tuple[FieldFunction, ...] = ()
     truth: Truth | None = None
     solve: SolveOptions = field(default_factory=SolveOptions)
     geometry: Geometry | None = None
@@ -438,7 +470,13 @@ class Statement:
             return "fields jump at events"
         if self.spreads:
             return "coefficients spread between experiments"
-        return ""
+        return "a function of a field is unknown" if self.field_functions else ""
+
+    @property
+    def shown_coefficients(self) -> tuple[Coefficient, ...]:
+        """The coefficients that were stated: all but the weights of functions, which come last."""
+        hidden = sum(len(function.weights) for function in self.field_functions)
+        return self.coefficients[: len(self.coefficients) - hidden]
 
     @property
     def hidden(self) -> tuple[str, ...]:
@@ -465,11 +503,6 @@ class Statement:
     def outputs(self) -> tuple[str, ...]:
         """What a network gives: unknowns, fluxes, then the coefficients that vary with the axes."""
         return (*self.solved_fields, *(f.name for f in self.coefficient_fields))
-
-    @property
-    def tables(self) -> dict[str, Applied]:
-        """The inputs at their axes, by their names."""
-        return {given.name: given.expression for given in self.inputs}
 
     @property
     def shown_outputs(self) -> tuple[str, ...]:

@@ -31,15 +31,17 @@ class RidgeFit:
     Attributes:
         leverage: diagonal of the matrix that takes values to fitted ones, (n,).
         leave_one_out: errors of values that are left out, (n,).
+        measured: how many of them were measured; what follows is known beforehand.
     """
 
     leverage: Array
     leave_one_out: Array
+    measured: int | None = None
 
     @property
     def risk(self) -> float:
-        """Mean square of the leave-one-out errors."""
-        return float(np.square(self.leave_one_out).mean())
+        """Mean square of the leave-one-out errors of what was measured."""
+        return float(np.square(self.leave_one_out[: self.measured]).mean())
 
     @property
     def effective_dimension(self) -> float:
@@ -55,9 +57,11 @@ class Factored:
     Args:
         jacobian: J (n, P).
         right: what is fitted, (n,).
+        measured: as of `RidgeFit`.
     """
 
-    def __init__(self, jacobian: Array, right: Array) -> None:
+    def __init__(self, jacobian: Array, right: Array, measured: int | None = None) -> None:
+        self._measured = measured
         self._size = np.maximum(np.linalg.norm(jacobian, axis=0), 1e-300)
         self._q, self._r = np.linalg.qr(jacobian / self._size)
         self._right, self._inside = right, self._q.T @ right
@@ -68,7 +72,8 @@ class Factored:
         upper = np.linalg.qr(np.concatenate([self._r, np.diag(roots)]))[0][: len(self._r)]
         leverage = np.square(self._q @ upper).sum(axis=1)
         left = self._right - self._q @ (upper @ (upper.T @ self._inside))
-        return RidgeFit(leverage, left / np.maximum(1 - leverage, np.finfo(float).eps))
+        left_out = left / np.maximum(1 - leverage, np.finfo(float).eps)
+        return RidgeFit(leverage, left_out, self._measured)
 
 
 class Ridges:
@@ -81,14 +86,17 @@ class Ridges:
         blocks: parts of θ that carry a ridge, one after the other up to its end.
         num_free: numbers before them.
         first: λ where all of them start; a strong one leads through smooth functions.
+        measured: number of values that were measured, which come first.
 
     Attributes:
         strengths: λ of each block.
         rungs: the index in `ORDERS` of each block's s.
     """
 
-    def __init__(self, blocks: Sequence[Block], num_free: int, first: float) -> None:
-        self.blocks, self.num_free = tuple(blocks), num_free
+    def __init__(
+        self, blocks: Sequence[Block], num_free: int, first: float, measured: int | None = None
+    ) -> None:
+        self.blocks, self.num_free, self.measured = tuple(blocks), num_free, measured
         self.strengths = np.full(len(self.blocks), first)
         self.rungs = np.full(len(self.blocks), ORDERS.index(SPLINE))
 
@@ -111,7 +119,7 @@ class Ridges:
             residual: at θ, (n,).
             theta: where the problem is linearised, (P,).
         """
-        return Factored(jacobian, residual - jacobian @ theta).fit(self.diagonal)
+        return Factored(jacobian, residual - jacobian @ theta, self.measured).fit(self.diagonal)
 
     def choose(self, jacobian: Array, residual: Array, theta: Array) -> None:
         """Go towards the ridges of least leave-one-out risk, a factor of ten at most in each round.
@@ -122,7 +130,7 @@ class Ridges:
         """
         if not self.blocks:
             return
-        factored = Factored(jacobian, residual - jacobian @ theta)
+        factored = Factored(jacobian, residual - jacobian @ theta, self.measured)
         least, enough = factored.fit(self.diagonal), 1 - WORTH / len(residual)
         before = np.inf
         while least.risk < before:
@@ -148,7 +156,7 @@ class Ridges:
         """
         count = len(theta)
         more = np.zeros((count, count))
-        factored = Factored(jacobian, residual - jacobian @ theta)
+        factored = Factored(jacobian, residual - jacobian @ theta, self.measured)
         gram, slope = jacobian.T @ jacobian, jacobian.T @ (jacobian @ theta - residual)
         present = factored.fit(self.diagonal)
         own = _inverse(gram + np.diag(self.diagonal))

@@ -21,6 +21,7 @@ from pinngate.data.censoring import Censoring, likeliest_std
 from pinngate.data.observations import ObservationSet
 from pinngate.data.priors import LEAST_SPREAD
 from pinngate.optim.direct_fit.block_ridges import Ridges
+from pinngate.optim.direct_fit.roughness import chosen, restricted
 
 Array = NDArray[np.float64]
 MOST_TRIED = 12  # choices of ridges, after which they stay, and lengths of one step
@@ -139,6 +140,23 @@ class NoiseScales:
         return likeliest_std(side, residual[part][seen], start, taken)
 
     @property
+    def num_measured(self) -> int:
+        """How many values were measured; what is known beforehand comes last."""
+        return sum(len(data.values) for data in self.sets if not data.is_prior)
+
+    @property
+    def roughnesses(self) -> list[NDArray[np.intp]]:
+        """The rows that say how rough a function is, of each function."""
+        groups = dict.fromkeys(data.group for data in self.sets if data.is_roughness)
+        return [self._rows_of(group) for group in groups]
+
+    def _rows_of(self, group: str) -> NDArray[np.intp]:
+        """Return the rows of the sets of a group."""
+        places = zip(self.parts, self.sets, strict=True)
+        every = np.arange(len(self.values))
+        return np.concatenate([every[part] for part, data in places if data.group == group])
+
+    @property
     def has_components(self) -> bool:
         """Whether coefficients spread: then what the fit takes from their few values counts."""
         return any(data.group and data.is_prior for data in self.sets)
@@ -149,15 +167,16 @@ class NoiseScales:
         Of a spread it is the fixed point of its restricted likelihood (D. A. Harville, J. Amer.
         Statist. Assoc. 72, 1977, 320-338).
         """
-        chosen = [k for k, data in enumerate(self.sets) if data.group == group]
-        is_spread = self.sets[chosen[0]].is_prior
-        if is_spread and leverage is None:
+        own = [k for k, data in enumerate(self.sets) if data.group == group]
+        first = self.sets[own[0]]
+        is_spread = first.is_prior
+        if first.is_roughness or (is_spread and leverage is None):
             return
-        rows = np.concatenate([np.arange(len(residual))[self.parts[k]] for k in chosen])
+        rows = self._rows_of(group)
         taken = 0.0 if leverage is None else float(leverage[rows].sum())
         count = float(self.active[rows].sum())
         free = max(count - taken, np.finfo(float).eps * count)
-        least = LEAST_SPREAD if is_spread else max(self._least[k] for k in chosen)
+        least = LEAST_SPREAD if is_spread else max(self._least[k] for k in own)
         self.values[rows] = max(np.sqrt(np.square(residual[rows]).sum() / free), least)
 
 
@@ -207,8 +226,11 @@ class LevenbergMarquardt:
     def _follow(self, here: Iterate, *, is_near: bool) -> Iterate:
         """Let the noise follow the residuals; spreads, once near, those of the linearised fits."""
         self.noise.follow(here.plain.residual)
+        ridge = self.ridges.diagonal
+        likelihood = restricted(here.jacobian, here.residual, here.theta, ridge)
         for _ in range(MOST_TRIED if is_near and self.noise.has_components else 0):
-            std = self.noise.values.copy()
+            std = chosen(self.noise.values, self.noise.roughnesses, likelihood)
+            self.noise.values = std.copy()
             fit = self.ridges.fit(here.jacobian / std[:, None], here.residual / std, here.theta)
             linear = fit.leave_one_out * (1 - fit.leverage) * std
             is_bound = self.noise.counts != 1

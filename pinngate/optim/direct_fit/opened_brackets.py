@@ -28,6 +28,7 @@ from pinngate.optim.direct_fit.marched_states import CannotMarch
 from pinngate.statement.brackets import Brackets
 from pinngate.statement.coefficient_fields import searched
 from pinngate.statement.derivatives import canonical
+from pinngate.statement.field_functions import callable_in, written
 from pinngate.statement.problem import Equation, Problem
 from pinngate.statement.steps import STEPS, calls_of
 
@@ -69,8 +70,9 @@ class OpenedBrackets:
         """
         problem = self._problem
         try:
-            typed = parse_equation(equation.text, problem.functions)
-            opened = self._opened(with_tables(typed, problem.tables))
+            own, tables = problem.field_functions, {i.name: i.expression for i in problem.inputs}
+            typed = parse_equation(equation.text, callable_in(problem.functions, own))
+            opened = self._opened(with_tables(written(typed, own), tables))
         except ExpressionError as error:
             raise CannotMarch(f"'{equation.text}': {error.what}") from None
         return guarded(searched(problem, canonical(opened, problem.outputs, problem.axes)))

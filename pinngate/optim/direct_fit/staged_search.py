@@ -65,7 +65,9 @@ class StagedSearch:
     def __init__(self, record: FittedRecord, max_iterations: int) -> None:
         self.record, self.max_iterations = record, max_iterations
         self._unknowns = unknowns = record.model.unknowns
-        self.ridges = Ridges(unknowns.blocks, unknowns.num_free, FIRST_RIDGE)
+        self.ridges = Ridges(
+            unknowns.blocks, unknowns.num_free, FIRST_RIDGE, record.noise.num_measured
+        )
         self.steps = LevenbergMarquardt(record.at, record.noise, self.ridges, unknowns.length)
         self.error = SolverError(np.inf, np.inf)
         self._left: list[float] = []

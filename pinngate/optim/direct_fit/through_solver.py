@@ -154,6 +154,8 @@ class DirectFit:
     def stretched(self, quantile: float) -> Array:
         """Return both sides of the coefficients' intervals beside the linear ones, (2, K).
 
+        Those of the weights of functions, which come last and which nobody sees, are linear.
+
         Args:
             quantile: of a 95 % interval, in standard deviations.
 
@@ -165,8 +167,10 @@ class DirectFit:
         found = last if is_last else self._record.at(self.theta.copy()) or last
         covariance = self._root @ self._root.T
         profile = Profile(self._record, found, self.rows.std, self.rows.ridge, covariance)
-        scalars = self.unknowns.scalars
-        return profile.stretched(range(scalars.start, scalars.stop), quantile)
+        scalars, shown = self.unknowns.scalars, len(self.unknowns.problem.shown_coefficients)
+        sides = profile.stretched(range(scalars.start, scalars.start + shown), quantile)
+        hidden = np.ones((2, scalars.stop - scalars.start - shown))
+        return np.concatenate([sides, hidden], axis=1)
 
     def derivative(self, wanted: Derivative, points: Array) -> tuple[Array, Array]:
         """Return a derivative of an unknown at points (n, axes), (n,), and ∂/∂θ of it, (n, P).
@@ -307,7 +311,7 @@ def _answer(search: StagedSearch, found: Iterate, began: float) -> DirectFit:
         residuals={data.name: -found.residual[part] for data, part in by_set},
         leave_one_out={data.name: -left_out[part] * std[part] for data, part in by_set},
         noise_std={data.name: float(np.sqrt(np.square(std[p]).mean())) for data, p in by_set},
-        risk=float(np.square(left_out).mean()),
+        risk=fit.risk,
         unexplained=record.unexplained(found),
         is_poor=search.is_poor(found),
         is_converged=search.steps.has_converged,

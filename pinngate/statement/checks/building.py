@@ -29,6 +29,7 @@ from pinngate.statement.checks.source import Source
 from pinngate.statement.checks.truth_section import build_truth, field_truths
 from pinngate.statement.checks.wellposedness import require_determined
 from pinngate.statement.components import Equation, Statement, Truth
+from pinngate.statement.field_functions import weights_of
 
 
 def build(
@@ -50,7 +51,7 @@ def build(
     declare_names(scope, file)
     inputs = build_inputs(scope, file.inputs)
     geometry = build_geometry(scope, file.geometry)
-    coefficients, fields = build_estimate(scope, file.estimate)
+    coefficients, fields, of_fields = build_estimate(scope, file.estimate)
     equations = _equations(scope, file.equations)
     conditions, periodic = build_conditions(scope, file.conditions, geometry)
     observations = build_observations(scope, file.observations)
@@ -60,8 +61,10 @@ def build(
     residuals += [flux.inside for flux in scope.fluxes]
     residuals += [a for event in events for a in (*event.add.values(), *event.set.values())]
     _require_used(scope, [*(c.name for c in coefficients), *(f.name for f in fields)], residuals)
+    _require_called(scope, residuals)
     truth = build_truth(scope, file, coefficients, equations)
     fields = field_truths(scope, file, coefficients, fields, truth)
+    of_fields = field_truths(scope, file, coefficients, of_fields, truth)
     if truth == Truth():
         truth = None  # it stated coefficient fields alone, which know their truth themselves
     _require_truth(scope, file.observations, truth)
@@ -76,8 +79,9 @@ def build(
         periodic=periodic,
         observations=observations,
         constants=dict(scope.constants),
-        coefficients=coefficients,
+        coefficients=(*coefficients, *weights_of(of_fields)),
         coefficient_fields=fields,
+        field_functions=of_fields,
         truth=truth,
         solve=build_solve(scope.source, file.solve),
         geometry=geometry,
@@ -136,6 +140,18 @@ def _require_used(
                 f"no equation or condition mentions the coefficient '{name}'",
                 span=scope.source.key(("estimate", name)),
                 expected="an equation that holds it, since nothing else determines it",
+            )
+
+
+def _require_called(scope: Scope, expressions: Sequence[Expression]) -> None:
+    """Refuse a function of a field that nothing could determine."""
+    used = {name for expression in expressions for name in names(expression)}
+    for function in scope.field_functions:
+        if function.weights[0] not in used:
+            raise InputError(
+                f"no equation or condition calls the function '{function.name}'",
+                span=scope.source.key(("estimate", function.name)),
+                expected=f"an equation that holds {function.name}({function.over[0]})",
             )
 
 

@@ -13,19 +13,27 @@ from pinngate.statement.checks.schema import EstimateSection
 from pinngate.statement.checks.scope import Scope
 from pinngate.statement.checks.source import Place
 from pinngate.statement.checks.truth_section import RESERVED
-from pinngate.statement.components import Coefficient, CoefficientField, Prior
+from pinngate.statement.components import (
+    Coefficient,
+    CoefficientField,
+    FieldFunction,
+    Prior,
+)
+from pinngate.statement.derivatives import parse_derivative
+
+Varying = CoefficientField | FieldFunction
 
 
 def build_estimate(
     scope: Scope, sections: Mapping[str, EstimateSection]
-) -> tuple[tuple[Coefficient, ...], tuple[CoefficientField, ...]]:
-    """Read `estimate`: numbers, and fields but for their truth.
+) -> tuple[tuple[Coefficient, ...], tuple[CoefficientField, ...], tuple[FieldFunction, ...]]:
+    """Read `estimate`: numbers, fields and functions of fields, the last two but for their truth.
 
     Raises:
         InputError: a name is taken, bounds contradict each other or the initial value.
     """
     numbers: list[Coefficient] = []
-    fields: list[CoefficientField] = []
+    varying: list[Varying] = []
     for name, section in sections.items():
         place: Place = ("estimate", name)
         if section.over is not None and name in RESERVED:
@@ -37,19 +45,92 @@ def build_estimate(
         scope.declare(name, "an estimated coefficient", place)
         values = _values(scope, section, place)
         if section.over is None:
-            prior = _prior(scope, section, place, is_positive=values.get("lower") == 0.0)
-            numbers.append(Coefficient(name, **values, prior=prior))
-            _refuse_outside(scope, numbers[-1], place)
+            numbers.append(_number(scope, section, place, values))
         else:
-            _refuse_prior(scope, section, place)
-            over = _over(scope, section.over, (*place, "over"))
-            bounds = values.get("lower"), values.get("upper")
-            fields.append(CoefficientField(name, over, values["initial"], *bounds))
-            _refuse_outside(scope, fields[-1], place)
+            varying.append(_varying(scope, section, place, values))
+    functions = tuple(f for f in varying if isinstance(f, FieldFunction))
+    fields = tuple(f for f in varying if not isinstance(f, FieldFunction))
+    _enter(scope, numbers, fields, functions)
+    return tuple(numbers), fields, functions
+
+
+def _enter(
+    scope: Scope,
+    numbers: list[Coefficient],
+    fields: tuple[CoefficientField, ...],
+    functions: tuple[FieldFunction, ...],
+) -> None:
+    """Note in the scope what is estimated."""
     scope.coefficients = tuple(c.name for c in numbers)
     scope.over = {f.name: f.over for f in fields}
+    scope.field_functions = functions
     scope.refuse_derivatives()
-    return tuple(numbers), tuple(fields)
+
+
+def _number(
+    scope: Scope, section: EstimateSection, place: Place, values: Mapping[str, float]
+) -> Coefficient:
+    """Return a coefficient that is one number."""
+    _refuse_range(scope, section, place, "is a number")
+    prior = _prior(scope, section, place, is_positive=values.get("lower") == 0.0)
+    found = Coefficient(str(place[-1]), **values, prior=prior)
+    _refuse_outside(scope, found, place)
+    return found
+
+
+def _varying(
+    scope: Scope, section: EstimateSection, place: Place, values: Mapping[str, float]
+) -> Varying:
+    """Return a function of axes or of a field."""
+    _refuse_prior(scope, section, place)
+    name, listed = str(place[-1]), section.over or []
+    own = values["initial"], values.get("lower"), values.get("upper")
+    found: Varying
+    if any(parse_derivative(over, scope.unknowns, scope.axes) for over in listed):
+        _refuse_several(scope, listed, place)
+        ends = _range(scope, section, place)
+        found = FieldFunction(name, (listed[0],), *own, range=ends)
+    else:
+        _refuse_range(scope, section, place, "varies with an axis")
+        found = CoefficientField(name, _over(scope, listed, (*place, "over")), *own)
+    _refuse_outside(scope, found, place)
+    return found
+
+
+def _refuse_several(scope: Scope, listed: list[str], place: Place) -> None:
+    """Refuse a function of a field and of something else."""
+    if len(listed) > 1:
+        raise InputError(
+            f"'{place[-1]}' is a function of {len(listed)} things, one of them a field",
+            span=scope.source.span((*place, "over")),
+            expected="a function of one field, or of axes alone",
+            hint="a product or a sum of functions of one field each may say the same",
+        )
+
+
+def _refuse_range(scope: Scope, section: EstimateSection, place: Place, what: str) -> None:
+    if section.range is not None:
+        raise InputError(
+            f"'{place[-1]}' {what} and has a range",
+            span=scope.source.key((*place, "range")),
+            expected="a range of a function of a field",
+        )
+
+
+def _range(scope: Scope, section: EstimateSection, place: Place) -> tuple[float, float] | None:
+    """Read the range of a function of a field."""
+    at = (*place, "range")
+    ends = [scope.number(v, (*at, i), "the range") for i, v in enumerate(section.range or [])]
+    if not ends:
+        return None
+    low, high = ends
+    if low >= high:
+        raise InputError(
+            f"the range of '{place[-1]}' goes from {low:g} to {high:g}",
+            span=scope.source.span(at),
+            expected="[low, high] with low below high",
+        )
+    return low, high
 
 
 def _values(scope: Scope, section: EstimateSection, place: Place) -> dict[str, float]:
@@ -121,7 +202,7 @@ def _refuse_below(scope: Scope, numbers: Mapping[str, float], place: Place) -> N
 def _refuse_prior(scope: Scope, section: EstimateSection, place: Place) -> None:
     if section.prior is not None:
         raise InputError(
-            f"'{place[-1]}' varies with an axis and has a prior",
+            f"'{place[-1]}' is a function and has a prior",
             span=scope.source.key((*place, "prior")),
             expected="a prior of a number; how smooth a function is, the data tell",
         )
@@ -136,7 +217,8 @@ def _over(scope: Scope, listed: list[str], place: Place) -> tuple[str, ...]:
                 if axis in listed[:i]
                 else f"the domain has no axis '{axis}'",
                 span=scope.source.span((*place, i)),
-                expected=f"one or more of the axes {', '.join(scope.axes)}",
+                expected=f"one or more of the axes {', '.join(scope.axes)}, or one of the unknowns "
+                f"{', '.join(scope.unknowns)}",
             )
     return tuple(axis for axis in scope.axes if axis in listed)
 

@@ -78,12 +78,20 @@ class EstimateSection(Section):
         list[Name] | None,
         BeforeValidator(listed),
         Field(min_length=1),
-        Kind("an axis, or a list of axes"),
+        Kind("an axis, a list of axes, or an unknown"),
     ] = Field(
         None,
         description="the axes with which it varies: it is then a field, whose derivatives such as "
-        "`a_x` may stand in the equations",
+        "`a_x` may stand in the equations. Or one of the unknowns, or a derivative of one: it is "
+        "then a function of that, which equations call, `a(u)`",
         json_schema_extra={"default": "none, a number"},
+    )
+    range: list[NumberOrFormula] | None = Field(
+        None,
+        min_length=2,
+        max_length=2,
+        description="of a function of a field: `[low, high]` of that field; without it, the range "
+        "of the measured values. Beyond it the function is constant",
     )
     positive: Annotated[bool, Kind("true or false")] = Field(
         False, description="search among positive values only, through the logarithm"

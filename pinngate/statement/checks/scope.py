@@ -35,12 +35,17 @@ from pinngate.statement.brackets import Brackets
 from pinngate.statement.checks.data_files import data_file
 from pinngate.statement.checks.source import Place, Source
 from pinngate.statement.checks.undefined_parts import refuse_undefined
-from pinngate.statement.components import Flux
+from pinngate.statement.components import FieldFunction, Flux
 from pinngate.statement.derivatives import (
     MAX_ORDER,
     Derivative,
     canonical,
     parse_derivative,
+)
+from pinngate.statement.field_functions import (
+    as_typed,
+    callable_in,
+    weights_of,
 )
 from pinngate.tables.clock import Clock
 
@@ -79,6 +84,7 @@ class Scope:
     functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     fluxes: list[Flux] = field(default_factory=list)
     inputs: dict[str, Applied] = field(default_factory=dict)
+    field_functions: tuple[FieldFunction, ...] = ()
     clock: Clock | None = None
     sizes: dict[str, float] = field(default_factory=dict)
     guesses: dict[str, Expression] = field(default_factory=dict)
@@ -159,12 +165,13 @@ class Scope:
                 expected="ASCII letters, digits and operators",
                 hint=f"write {typed}" if typed else "",
             )
-        line = re.sub(r"\s", " ", text)
+        line, own = re.sub(r"\s", " ", text), self.field_functions
+        known = callable_in(self.functions, own)
         try:
             if is_equation:
-                return parse_equation(line, self.functions)
-            self._check_brackets(expression := parse(line, self.functions), place)
-            return Brackets((), self.axes).expanded(expression)
+                return as_typed(parse_equation(line, known), own)
+            self._check_brackets(expression := parse(line, known), place)
+            return Brackets((), self.axes).expanded(as_typed(expression, own))
         except ExpressionError as error:
             raise self.locate(error, place) from None
 
@@ -216,7 +223,9 @@ class Scope:
                 continue
             listed = ", ".join([*allowed, *CONSTANTS])
             expected, hint = f"{known} are {listed}", nearest(name, allowed)
-            if name in (*FUNCTIONS, *PAIRED) or name in self.functions:
+            if name in (*FUNCTIONS, *PAIRED) or name in callable_in(
+                self.functions, self.field_functions
+            ):
                 expected, hint = f"{name} is a function: {name}(...)", ""
             elif name in AXES and name not in self.axes:
                 expected = f"the domain has the axes {', '.join(self.axes)}"
@@ -246,13 +255,14 @@ class Scope:
         further = tuple(further)
         expression, fluxes = _expanded(self, typed, place, context, further)
         others = [*self.axes, *self.constants, *self.coefficients, *self.inputs, *further]
+        known = {*others, *CONSTANTS, *(c.name for c in weights_of(self.field_functions))}
         has_field = context in (DERIVED, EVENT)  # they may be of coefficients alone
         is_solved = partial(parse_derivative, unknowns=fluxes, axes=self.axes)
         found = {n: k for n, k in names(expression).items() if not is_solved(n)} | names(typed)
         for name, offset in sorted(found.items(), key=lambda item: item[1]):
             derivative = parse_derivative(name, self.outputs, self.axes)
             if derivative is None:
-                if name in others or name in CONSTANTS:
+                if name in known:
                     continue
                 raise self._unknown(name, offset, place, context, others)
             if derivative.order > MAX_ORDER:
@@ -315,7 +325,9 @@ class Scope:
     ) -> InputError:
         stem, _, letters = name.rpartition("_")
         axes = f"the domain has the axes {', '.join(self.axes)}"
-        if name in (*FUNCTIONS, *PAIRED) or name in self.functions:
+        if name in (*FUNCTIONS, *PAIRED) or name in callable_in(
+            self.functions, self.field_functions
+        ):
             expected, hint = f"{name} is a function: {name}(...)", ""
         elif stem in self.outputs and letters:
             expected, hint = axes, _nearest_derivative(stem, letters, self.axes)
@@ -333,6 +345,11 @@ class Scope:
             expected=expected,
             hint=hint,
         )
+
+
+def _called(scope: Scope) -> set[str]:
+    """Return the names of all functions that formulas may call."""
+    return {*FUNCTIONS, *PAIRED, *callable_in(scope.functions, scope.field_functions)}
 
 
 def _expanded(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from pinngate.errors import InputError, nearest
 from pinngate.expression import Expression, names
@@ -72,20 +73,23 @@ def _own_truths(
     scope: Scope, estimate: Mapping[str, EstimateSection]
 ) -> Iterator[tuple[Place, float | str]]:
     """Yield the place and text of the truth that a coefficient field states in `estimate`."""
-    for name in scope.over:
+    for name in (*scope.over, *(f.name for f in scope.field_functions)):
         text = estimate[name].truth
         if text is not None:
             yield ("estimate", name, "truth"), text
+
+
+Varying = TypeVar("Varying", bound=CoefficientField)
 
 
 def field_truths(
     scope: Scope,
     file: ProblemFile,
     coefficients: tuple[Coefficient, ...],
-    fields: tuple[CoefficientField, ...],
+    fields: tuple[Varying, ...],
     truth: Truth | None,
-) -> tuple[CoefficientField, ...]:
-    """Return the coefficient fields with their truth, from `estimate` or from `truth`.
+) -> tuple[Varying, ...]:
+    """Return what varies with its truth, from `estimate` or from `truth`.
 
     Raises:
         InputError: one is stated in both places, or names an axis with which it does not vary; or
@@ -126,13 +130,14 @@ def _field_truth(scope: Scope, file: ProblemFile, name: str) -> tuple[Place, flo
 
 def _check_keys(scope: Scope, stated: Mapping[str, float | str]) -> None:
     """Refuse a key that is no field."""
+    known = [*scope.outputs, *(f.name for f in scope.field_functions)]
     for key in stated:
-        if key not in scope.outputs:
+        if key not in known:
             raise InputError(
                 f"unknown key '{key}'",
                 span=scope.source.key(("truth", key)),
-                expected=f"the keys here are {', '.join([*scope.outputs, *RESERVED])}",
-                hint=nearest(key, [*scope.outputs, *RESERVED]),
+                expected=f"the keys here are {', '.join([*known, *RESERVED])}",
+                hint=nearest(key, [*known, *RESERVED]),
             )
 
 

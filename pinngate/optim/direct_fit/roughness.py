@@ -1,0 +1,77 @@
+"""How rough unknown functions are, by the restricted likelihood of the linearised problem.
+
+With all rows in units of their noise s, the Jacobian J and the ridge Λ,
+
+    −2 log L = 2 Σ log s + log det(JᵀJ + Λ) + min ‖r + Jδ‖² + (θ + δ)ᵀΛ(θ + δ)
+
+The noise s of the rows that measure roughness is taken where L·√s is largest. L alone is often
+largest at zero, a straight line, where the data tell little; its band would be too narrow. The root
+is a gamma prior of shape 3/2 without a scale, half as strong as that of the source: Y. Chung,
+S. Rabe-Hesketh, V. Dorie, A. Gelman, J. Liu, Psychometrika 78, 2013, 685-709. Below
+`levenberg_marquardt`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pinngate.data.priors import LEAST_SPREAD
+from pinngate.optim.direct_fit.block_ridges import NEAR
+
+Array = NDArray[np.float64]
+Rows = NDArray[np.intp]
+
+
+def chosen(std: Array, groups: Sequence[Rows], likelihood: Callable[[Array], float]) -> Array:
+    """Return the standard deviations with the best roughness within a factor of ten.
+
+    Args:
+        std: of all rows, (n,).
+        groups: the rows of each function, which have one standard deviation.
+        likelihood: of standard deviations (n,), −2 log L.
+    """
+    for rows in groups:
+        tried = [std, *(_with(std, rows, factor) for factor in NEAR)]
+        levels = [likelihood(s) - np.log(s[rows[0]]) for s in tried]
+        std = tried[int(np.argmin(levels))]
+    return std
+
+
+def _with(std: Array, rows: Rows, factor: float) -> Array:
+    changed = std.copy()
+    changed[rows] = np.maximum(factor * std[rows], LEAST_SPREAD)
+    return changed
+
+
+def restricted(
+    jacobian: Array, residual: Array, theta: Array, ridge: Array
+) -> Callable[[Array], float]:
+    """Return −2 log L as a function of the standard deviations (n,), but for a constant.
+
+    Args:
+        jacobian: at θ, (n, P), and
+        residual: (n,), both in the units of the values.
+        theta: θ, (P,).
+        ridge: Λ, (P,).
+
+    Cost: n P² of each call.
+    """
+
+    def likelihood(std: Array) -> float:
+        j, r = jacobian / std[:, None], residual / std
+        size = np.maximum(np.sqrt(np.square(j).sum(axis=0) + ridge), np.finfo(float).tiny)
+        gram = (j.T @ j + np.diag(ridge)) / size / size[:, None]
+        slope = (j.T @ r + ridge * theta) / size
+        values, vectors = np.linalg.eigh(gram)
+        values = np.maximum(values, np.finfo(float).eps)
+        gained = np.square(vectors.T @ slope) / values
+        loss = float(r @ r + ridge @ np.square(theta) - gained.sum())
+        return float(2 * np.log(std).sum() + np.log(values).sum() + 2 * np.log(size).sum() + loss)
+
+    return likelihood
+
+
+__all__ = ["chosen", "restricted"]
