@@ -23,6 +23,7 @@ class Mechanisms:
         basis: on one or two axes a tensor basis races before the networks.
         foresight: beside the best, candidates go on that foresee to be significantly better.
         ramp: the weight of the physics rises from a small part of itself.
+        rehearsal: a race of networks alone is run on a part of very many values.
         robust: tails of the noise are judged, and outliers lose weight.
         solver: evolutions in time and at most one space axis are fitted through a solver, too.
         stiffening: quieter data get stiffer physics.
@@ -33,6 +34,7 @@ class Mechanisms:
     basis: bool = True
     foresight: bool = True
     ramp: bool = True
+    rehearsal: bool = True
     robust: bool = True
     solver: bool = True
     stiffening: bool = True

@@ -119,6 +119,7 @@ class Race:
         in_heat: iterations of this turn.
         winner: None until the race is over.
         failed: candidates that broke down.
+        left: candidates that lost a rehearsal.
     """
 
     def __init__(
@@ -138,12 +139,14 @@ class Race:
         self.at_work = next(iter(self.divisions[0].networks))
         self.in_heat = 0
         self.failed: list[str] = []
+        self.left: list[str] = []
         self.winner: str | None = None
 
     @property
     def sound(self) -> list[str]:
-        """The candidates that have iterated and not broken down."""
-        return [n for n, s in self.solvers.items() if s.iteration > 0 and n not in self.failed]
+        """The candidates that have iterated and are still in the race."""
+        out = {*self.failed, *self.left}
+        return [n for n, s in self.solvers.items() if s.iteration > 0 and n not in out]
 
     @property
     def reason(self) -> str | None:
@@ -186,18 +189,23 @@ class Race:
         self.division, self.in_heat, self.winner = len(self.divisions) - 1, 0, None
         self.at_work = next(iter(division.networks))
 
+    def perform(self, name: str, num_observations: int) -> None:
+        """Go on with the winner of a rehearsal alone, on more data."""
+        self.left = [other for other in self.sound if other != name]
+        self.in_heat, self.winner, self.num_observations = 0, None, num_observations
+
     def settle(self, name: str) -> None:
         """Let a candidate be the winner of a race that is over, whatever the scores."""
         self.at_work = self.winner = name
 
     def standing(self) -> Standing:
-        """Return where every candidate stands that has not broken down."""
+        """Return where every candidate stands that is still in the race."""
         best = min(self.sound, key=lambda name: self.solvers[name].score, default=None)
         arms = [
             self._arm(name, k, best)
             for k, division in enumerate(self.divisions)
             for name in division.networks
-            if name not in self.failed
+            if name not in (*self.failed, *self.left)
         ]
         return Standing(tuple(arms), self.divisions, self.division, self.is_demanding)
 
@@ -242,16 +250,16 @@ class Race:
     def state_dict(self) -> dict[str, Any]:
         """Return where the race stands."""
         plain = {key: getattr(self, key) for key in _STATE}
-        return {**plain, "failed": list(self.failed)}
+        return {**plain, "failed": list(self.failed), "left": list(self.left)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from `state_dict`."""
         for key in _STATE:
             setattr(self, key, state[key])
-        self.failed = list(state["failed"])
+        self.failed, self.left = list(state["failed"]), list(state["left"])
 
 
-_STATE = ("division", "at_work", "in_heat", "winner")
+_STATE = ("division", "at_work", "in_heat", "winner", "num_observations")
 
 
 def _errors(solver: Candidate) -> Tensor | None:

@@ -2,9 +2,9 @@
 
 Points and order of the candidates are fixed by the seed, so the race (`race`) is deterministic; one
 step is one iteration of one candidate, so it can be interrupted and resumed anywhere. Here the
-candidates (`line_up`), the points that they share (`shared_points`), the race, the fits through a
-solver that have the last word in it (`exact_fits`) and what it comes to (`answer`) are one stepper,
-which the training loop drives.
+candidates (`line_up`), the points that they share (`shared_points`), the race, what follows once it
+is over (all values after a part of them, `rehearsal`; the last word of fits through a solver,
+`exact_fits`) and what it comes to (`answer`) are one stepper, which the training loop drives.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from pinngate.optim.gauss_newton.stopping import EXACT
 from pinngate.optim.line_up import LineUp
 from pinngate.optim.parts import Parts
 from pinngate.optim.race import HEAT, Race
+from pinngate.optim.rehearsal import Rehearsal
 from pinngate.optim.shared_points import SharedPoints
 from pinngate.statement.linearity import has_linear_equations, is_linear
 
@@ -65,16 +66,19 @@ class SecondOrder:
         problem, mechanisms = parts.problem, options.mechanisms
         self.line_up = LineUp(parts, divisions, options)
         self.solvers = self.line_up.solvers
+        is_of_networks = all(solver.is_sampling for solver in self.solvers.values())
+        is_rehearsing = mechanisms.rehearsal and is_of_networks
+        self.points = SharedPoints(parts.batches, is_rehearsing=is_rehearsing)
         self.race = Race(
             self.line_up.divisions,
             self.solvers,
             is_demanding=bool(problem.coefficients) or not has_linear_equations(problem),
-            num_observations=parts.batches.num_points()["observations"],
+            num_observations=self.points.num_observations,
             has_foresight=mechanisms.foresight,
         )
         self.exact_fits = ExactFits(self.line_up, self.race)
+        self.rehearsal = Rehearsal(self.points, self.race)
         self.answer = Answer(self.race, is_averaging=mechanisms.averaging and is_linear(problem))
-        self.points = SharedPoints(parts.batches)
         self.iteration = 0
         self.at_work = self.race.at_work
         self.reason: str | None = None
@@ -138,6 +142,7 @@ class SecondOrder:
             for other in self.solvers.values():
                 other.turn_robust()  # weighted risks and plain ones do not compare
         self.race.count()
+        self.rehearsal.follow()
         self.exact_fits.follow()
         self.reason = self.race.reason
 

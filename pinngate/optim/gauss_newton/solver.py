@@ -172,6 +172,7 @@ class PopulationRiskGaussNewton:
             figures.score,
             risk,
             self.physics.value,
+            len(figures.errors),
             lambda: {
                 "theta": flatten(self.network, self.coefficients),
                 "ridge": self.ridge,
@@ -186,6 +187,11 @@ class PopulationRiskGaussNewton:
                 self.turn_robust()
             else:
                 self.reason = "the leave-one-out risk stopped falling"
+
+    def go_on(self) -> None:
+        """Go on from here on other data: what was fitted before does not compare."""
+        self.reason = None
+        self.stopping.forget()
 
     def turn_robust(self) -> None:
         """Judge the tails of the noise from now on, where that is allowed."""

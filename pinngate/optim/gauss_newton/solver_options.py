@@ -30,8 +30,7 @@ class GaussNewtonOptions:
         ridge_factor: most by which α moves an iteration: the linearisation changes with it.
         damping: first trust-region parameter μ, in units of the squared size of the fields.
         patience: iterations at full weight without a fall of the risk before stopping.
-        tolerance: relative fall of the risk that counts as one; the standard error of a risk from
-            200 observations is a hundred times larger.
+        tolerance: fall of the risk that counts as one, in standard errors of a risk.
         max_iterations: a limit for networks that creep; small sine networks stop after 20 to 40,
             the inverse Burgers problem needed 81.
         mechanisms: which are on.
@@ -47,7 +46,7 @@ class GaussNewtonOptions:
     ridge_factor: float = 3.0
     damping: float = 1.0
     patience: int = 6
-    tolerance: float = 1e-3
+    tolerance: float = 0.01
     max_iterations: int = DECLARED.iterations
     mechanisms: Mechanisms = ALL
 

@@ -39,7 +39,12 @@ class Stopping:
         self.best, self.least_risk, self.num_stale = None, math.inf, 0
 
     def judge(
-        self, score: float, risk: float, physics: float, iterate: Callable[[], dict[str, Any]]
+        self,
+        score: float,
+        risk: float,
+        physics: float,
+        num_values: int,
+        iterate: Callable[[], dict[str, Any]],
     ) -> None:
         """Compare an iterate at full physics weight with the best.
 
@@ -47,11 +52,13 @@ class Stopping:
             score: risk plus misfit, in units of the fields' size.
             risk: in squared data units.
             physics: weight of the equations; iterates under softer physics do not compare.
+            num_values: n, by which the standard error of a risk is √(2/n) of it.
             iterate: returns what is needed to come back to it; called where it is the best.
         """
         if self.best is not None and self.best["physics"] < SAME * physics:
             self.best, self.least_risk = None, math.inf
-        falls = min(score / self.score, risk / self.least_risk) < 1 - self.options.tolerance
+        least_fall = self.options.tolerance * math.sqrt(2 / num_values)
+        falls = min(score / self.score, risk / self.least_risk) < 1 - least_fall
         self.num_stale = 0 if falls else self.num_stale + 1
         self.least_risk = min(risk, self.least_risk)
         if score < self.score:
