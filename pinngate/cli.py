@@ -23,6 +23,7 @@ from pinngate import __version__
 from pinngate.commands import file_commands, run_commands, shell_words, table_commands
 from pinngate.commands.answers import tell
 from pinngate.errors import InputError, Interrupted, PinngateError
+from pinngate.memory import keep_freed
 from pinngate.runs.signals import noted
 from pinngate.studies.study_command import study
 
@@ -92,6 +93,7 @@ def completion(
 def main() -> None:
     """Run the command line and exit."""
     gc.set_threshold(COLLECTED)
+    keep_freed()
     if platform.machine() in ONE_THREADED:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     is_debugging = "--debug" in sys.argv

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -81,3 +83,23 @@ def test_a_container_may_use_what_its_limit_leaves(
 
 def test_no_more_is_free_than_the_machine_has() -> None:
     assert 0 < free_memory() <= psutil.virtual_memory().total
+
+
+def test_freed_memory_is_kept_where_there_is_glibc() -> None:
+    """In a process of its own: the pages of a freed array are there for the next one."""
+    code = (
+        "import numpy, platform, resource\n"
+        "from pinngate.memory import keep_freed\n"
+        "def faults():\n"
+        "    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "    for _ in range(20):\n"
+        "        numpy.ones(1_000_000)\n"
+        "    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before\n"
+        "plain, kept = faults(), keep_freed()\n"
+        "faults()\n"
+        "print(plain, faults(), int(kept), int(platform.libc_ver()[0] == 'glibc'))\n"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    plain, kept, is_kept, is_glibc = map(int, told.stdout.split())
+    assert is_kept == is_glibc
+    assert not is_glibc or kept < plain / 10

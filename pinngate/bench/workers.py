@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from pinngate.bench.suite import Run
+from pinngate.memory import keep_freed
 
 Row = dict[str, Any]
 Execute = Callable[[str, Run], Row]
@@ -177,6 +178,7 @@ def _warm_up() -> None:
     """Take one thread, and load what a first optimizer step needs: no run pays for it."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    keep_freed()
     import torch
 
     torch.set_num_threads(1)
