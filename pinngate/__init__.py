@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pinngate.errors import InputError, Interrupted, PinngateError, SolveError
     from pinngate.inference.noise_model import NoiseModel
     from pinngate.optim.population_risk_adam import PopulationRiskAdam
-    from pinngate.solution import Solution, load_solution, predict, resume, run, solve
+    from pinngate.solution import Solution, design, load_solution, predict, resume, run, solve
     from pinngate.statement.arguments import Input, Observations, Unknown
     from pinngate.statement.problem import Problem
 
@@ -39,6 +39,7 @@ _HOMES = {
     "SolveError": "errors",
     "Unknown": "statement.arguments",
     "citation": "citation",
+    "design": "solution",
     "dumps": "config",
     "load": "config",
     "loads": "config",
@@ -62,6 +63,7 @@ __all__ = [
     "SolveError",
     "Unknown",
     "citation",
+    "design",
     "dumps",
     "load",
     "load_solution",

@@ -1,5 +1,6 @@
 """The front door: solve a problem, come back to a run, and ask the answer."""
 
+from pinngate.solution.designing import design
 from pinngate.solution.folders import load_solution, predict, predict_file, predict_grid
 from pinngate.solution.solved import Solution
 from pinngate.solution.solving import default_folder, resume, run, solve
@@ -7,6 +8,7 @@ from pinngate.solution.solving import default_folder, resume, run, solve
 __all__ = [
     "Solution",
     "default_folder",
+    "design",
     "load_solution",
     "predict",
     "predict_file",
