@@ -230,6 +230,15 @@ def _geometry(problem: Problem) -> Iterator[str]:
         yield f"{to_text(problem.geometry.inside)}, inside the domain"
 
 
+def _candidates(problem: Problem) -> Iterator[str]:
+    for name, one in problem.candidates.items():
+        texts = "; ".join(equation.text for equation in one.equations)
+        estimated = ", ".join(c.name for c in one.shown_coefficients)
+        yield f"{name}: {texts}" + (f", unknown {estimated}" if estimated else "")
+        if one.optional:
+            yield f"{name}: {len(one.optional)} of the terms may be left out"
+
+
 def _unknowns(problem: Problem) -> Iterator[str]:
     sized = {name: f" of the size {size:g}" for name, size in problem.sizes.items()}
     yield ", ".join(f"{name}{sized.get(name, '')}" for name in problem.unknowns)
@@ -385,6 +394,7 @@ _SECTIONS: tuple[tuple[str, Callable[[Problem], Iterator[str]]], ...] = (
     ("kinks", _kinks),
     ("channels", _channels),
     ("conditions", _conditions),
+    ("candidates", _candidates),
     ("events", _events),
     ("observations", _observations),
     ("derived", _derived),
