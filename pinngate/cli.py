@@ -20,7 +20,13 @@ from typing import Annotated
 import typer
 
 from pinngate import __version__
-from pinngate.commands import choice_commands, file_commands, run_commands, shell_words, table_commands
+from pinngate.commands import (
+    choice_commands,
+    file_commands,
+    run_commands,
+    shell_words,
+    table_commands,
+)
 from pinngate.commands.answers import tell
 from pinngate.errors import InputError, Interrupted, PinngateError
 from pinngate.runs.signals import noted

@@ -29,12 +29,12 @@ from pinngate.config.reference_texts import (
 from pinngate.errors import InputError
 from pinngate.statement.checks.schema import (
     BallSection,
+    CandidateSection,
     ConditionSection,
     EachSection,
     EllipseSection,
     EstimateSection,
     EventSection,
-    CandidateSection,
     ExperimentSection,
     FieldSection,
     GeometrySection,

@@ -25,7 +25,7 @@ def divided(trees: Mapping[str, Tree]) -> dict[str, Any]:
     for key in SHARED:
         parts = {name: _items(tree.get(key)) for name, tree in trees.items()}
         count = _num_alike(list(parts.values()))
-        kind = type(next((tree[key] for tree in trees.values() if key in tree), []))
+        kind: Any = type(next((tree[key] for tree in trees.values() if key in tree), []))
         for name, items in parts.items():
             common[key] = kind(items[:count])
             if items[count:]:
@@ -35,7 +35,9 @@ def divided(trees: Mapping[str, Tree]) -> dict[str, Any]:
     common["equations"] = equations[0] if is_one else None
     for name, tree in trees.items():
         stated = {"equations": None if is_one else tree["equations"], **own[name]}
-        stated["unknowns"] = [i if isinstance(i, str) else i[0] for i in own[name].get("unknowns", ())]
+        stated["unknowns"] = [
+            i if isinstance(i, str) else i[0] for i in own[name].get("unknowns", ())
+        ]
         stated["optional"] = tree.get("optional")
         own[name] = {k: v for k, v in stated.items() if v}
     return common | {"candidates": own}

@@ -137,7 +137,9 @@ def _tree(problem: Problem, names: DataNames) -> dict[str, Any]:
         tree |= _experiments(problem, names)
     if problem.candidates:
         each = problem.candidates.items()
-        whole = {name: _tree(Problem.of(one), names) | {"optional": one.optional} for name, one in each}
+        whole = {
+            name: _tree(Problem.of(one), names) | {"optional": one.optional} for name, one in each
+        }
         tree |= divided(whole)
     kept = {*required} - ({"observations"} if problem.experiments else set())
     kept -= {"equations"} if problem.candidates else set()

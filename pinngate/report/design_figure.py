@@ -1,4 +1,4 @@
-"""Where to measure next, drawn: what a measurement tells at every place, and what all tell together.
+"""Where to measure next, drawn: what a value tells at every place, and what all tell together.
 
 Above a `Design`. A map of each field over the axes, the proposed places on it, and the half width
 of the interval after each measurement.

@@ -20,7 +20,7 @@ from pinngate.expression.printing import to_text
 from pinngate.geometry.region import Region
 from pinngate.model.channels.plan import Plan, plan_channels
 from pinngate.statement.coefficient_fields import searched, with_true_fields
-from pinngate.statement.components import Where, Window, is_before_events
+from pinngate.statement.components import Where, Window, has_true_coefficients, is_before_events
 from pinngate.statement.derivatives import differentiated
 from pinngate.statement.kinks import kink_places, kinks_of, oblique_kinks
 from pinngate.statement.problem import (
@@ -62,7 +62,8 @@ def verify_truth(problem: Problem) -> list[Finding]:
     """
     problem = with_true_fields(problem)
     truth = problem.truth
-    if truth is None or problem.coefficient_fields:
+    has_values = has_true_coefficients(problem)
+    if truth is None or problem.coefficient_fields or not has_values:
         return []
     constants: dict[str, float] = dict(problem.constants) | problem.true_coefficients()
     random = np.random.default_rng(0)

@@ -7,14 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from pinngate.errors import InputError, SolveError
-from pinngate.report.model_comparison import Candidate, Preference, candidate_of, lead_in_words, ranked
+from pinngate.report.model_comparison import (
+    Candidate,
+    Preference,
+    candidate_of,
+    lead_in_words,
+    ranked,
+)
 from pinngate.solution.display import archive_of
 from pinngate.solution.solved import Solution
 from pinngate.solution.term_selection import select_terms
+from pinngate.statement.components import Statement
+from pinngate.statement.dropped_terms import without
 from pinngate.statement.problem import Problem, changed
 
 Solve = Callable[[Problem], Solution]
@@ -27,7 +34,7 @@ class Choice:
     """Candidates and what the data say of them.
 
     Attributes:
-        problem: with all candidates, the chosen one first.
+        problem: with all candidates as they were left, the chosen one first.
         solutions: of each that was solved, by name.
         order: how the chosen one stands to itself and each other, as `model_comparison.ranked`.
         sizes: how many coefficients and functions each leaves to the data.
@@ -51,8 +58,9 @@ class Choice:
     def solution(self) -> Solution:
         """The answer: that of the chosen candidate, whose metrics tell of the others."""
         own = self.solutions[self.name]
-        judged = replace(own.judged, metrics=own.metrics | {"candidates": self.entries()})
-        problem = changed(own.problem, candidates=self.problem.candidates)
+        told = {"problem": self.problem.name, "candidates": self.entries()}
+        judged = replace(own.judged, metrics=own.metrics | told)
+        problem = changed(self.problem, solve=own.problem.solve)
         return replace(own, problem=problem, judged=judged)
 
     def words(self) -> list[str]:
@@ -142,16 +150,24 @@ def choice_of(
     if not usable:
         raise InputError("nothing tells the candidates apart", expected="a key 'observations'")
     order = ranked(_answers(usable, solutions) or usable)
-    stated = problem.candidates
-    ordered = {order[0].one: stated[order[0].one], **stated}
+    stated, chosen = problem.candidates, order[0].one
+    dropped = {name: _dropped(stated[name], s.problem) for name, s in solutions.items()}
+    remaining = {
+        name: _remaining(stated[name], dropped.get(name, ())) for name in {chosen: None, **stated}
+    }
     return Choice(
-        changed(problem, candidates=ordered),
+        changed(remaining[chosen], candidates=remaining),
         dict(solutions),
         order,
         {one.name: one.size for one in usable},
-        {name: _dropped(stated[name], s.problem) for name, s in solutions.items()},
+        dropped,
         dict(failed) | _without_answer(usable, solutions),
     )
+
+
+def _remaining(stated: Statement, dropped: tuple[str, ...]) -> Problem:
+    """Return a candidate without the terms that were left out; none of the others is optional."""
+    return changed(without(Problem.of(stated), dropped), optional=())
 
 
 def _answers(found: list[Candidate], solutions: Mapping[str, Solution]) -> list[Candidate]:
@@ -159,16 +175,12 @@ def _answers(found: list[Candidate], solutions: Mapping[str, Solution]) -> list[
     return [one for one in found if solutions[one.name].metrics["verdict"] != FAILED]
 
 
-def _without_answer(
-    found: list[Candidate], solutions: Mapping[str, Solution]
-) -> dict[str, str]:
+def _without_answer(found: list[Candidate], solutions: Mapping[str, Solution]) -> dict[str, str]:
     answers = _answers(found, solutions) or found
-    return {
-        one.name: str(solutions[one.name].verdict) for one in found if one not in answers
-    }
+    return {one.name: str(solutions[one.name].verdict) for one in found if one not in answers}
 
 
-def _dropped(stated: Any, solved: Problem) -> tuple[str, ...]:
+def _dropped(stated: Statement, solved: Problem) -> tuple[str, ...]:
     left = {c.name for c in solved.coefficients}
     return tuple(name for name in stated.optional if name not in left)
 

@@ -541,6 +541,12 @@ class Statement:
         return given | own
 
 
+def has_true_coefficients(statement: Statement) -> bool:
+    """Whether the true values of all estimated coefficients are known."""
+    known = statement.true_coefficients()
+    return all(c.name in known for c in statement.coefficients)
+
+
 def is_before_events(statement: Statement, condition: Condition) -> bool:
     """Whether an event at the initial time hides an initial condition: nobody sees it then."""
     if not statement.events or not statement.has_time:

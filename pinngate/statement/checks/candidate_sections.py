@@ -79,9 +79,10 @@ def _written_out(source: Source, name: str, section: CandidateSection) -> Candid
         )
     if not section.terms:
         return section
-    known = dict(zip(_coefficient_names(section.terms), section.terms, strict=True))
+    terms = [str(term) for term in section.terms]
+    known = dict(zip(_coefficient_names(terms), terms, strict=True))
     right = " + ".join(f"{coefficient}*{_factor(term)}" for coefficient, term in known.items())
-    zero = {coefficient: EstimateSection(initial=0) for coefficient in known}
+    zero = dict.fromkeys(known, EstimateSection.model_validate({"initial": 0}))
     return section.model_copy(
         update={
             "equations": [f"{section.left} = {right}"],
