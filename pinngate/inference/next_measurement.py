@@ -77,16 +77,4 @@ def choose(covariance: Tensor, noise: Tensor, count: int) -> Chosen:
     return Chosen(places, first, torch.stack(variances))
 
 
-def left_after(covariance: Tensor, noise: Tensor) -> Tensor:
-    """Return the variance of the number, (), after all candidates were measured once.
-
-    Args:
-        covariance: as of `choose`.
-        noise: as of `choose`.
-    """
-    among, across = covariance[:-1, :-1], covariance[:-1, -1]
-    told = torch.linalg.solve(among + torch.diag(noise.square()), across)
-    return covariance[-1, -1] - across @ told
-
-
-__all__ = ["Chosen", "choose", "covariance_of_functionals", "left_after"]
+__all__ = ["Chosen", "choose", "covariance_of_functionals"]

@@ -17,6 +17,7 @@ from pinngate.report.model_comparison import (
     lead_in_words,
     ranked,
 )
+from pinngate.runs.doubts import UNMET
 from pinngate.solution.display import archive_of
 from pinngate.solution.solved import Solution
 from pinngate.solution.term_selection import select_terms
@@ -39,7 +40,7 @@ class Choice:
         order: how the chosen one stands to itself and each other, as `model_comparison.ranked`.
         sizes: how many coefficients and functions each leaves to the data.
         dropped: the terms of each that were left out.
-        failed: why the others were not solved.
+        failed: why the others have no answer to compare.
     """
 
     problem: Problem
@@ -66,7 +67,7 @@ class Choice:
     def words(self) -> list[str]:
         """Return how the chosen candidate stands to each other one, in words."""
         lines = [lead_in_words(one, self.sizes) for one in self.order[1:]]
-        lines += [f"{name} was not solved: {reason}" for name, reason in self.failed.items()]
+        lines += [f"{name} is left out: {reason}" for name, reason in self.failed.items()]
         return lines
 
     def entries(self) -> dict[str, Any]:
@@ -171,13 +172,28 @@ def _remaining(stated: Statement, dropped: tuple[str, ...]) -> Problem:
 
 
 def _answers(found: list[Candidate], solutions: Mapping[str, Solution]) -> list[Candidate]:
-    """Return the candidates whose solution is not judged a failure."""
-    return [one for one in found if solutions[one.name].metrics["verdict"] != FAILED]
+    """Return the candidates whose solution solves their equations."""
+    return [one for one in found if not _why_none(solutions[one.name])]
+
+
+def _why_none(solution: Solution) -> str:
+    """Return why a solution is no answer of its equations; empty where it is one.
+
+    A network that leaves its equation unmet may fit the data as well as any: that speaks against
+    the equation, and its leave-one-out errors are not those of the equation.
+    """
+    if solution.metrics["verdict"] == FAILED:
+        return solution.verdict.reasons[0]
+    unmet = {n: share for n, share in solution.metrics["physics_misfit"].items() if share}
+    worst = max(unmet, key=lambda name: unmet[name], default="")
+    if not worst or unmet[worst] <= UNMET:
+        return ""
+    return f"its answer leaves {worst} unmet by {100 * unmet[worst]:.0f} % of its size"
 
 
 def _without_answer(found: list[Candidate], solutions: Mapping[str, Solution]) -> dict[str, str]:
     answers = _answers(found, solutions) or found
-    return {one.name: str(solutions[one.name].verdict) for one in found if one not in answers}
+    return {one.name: _why_none(solutions[one.name]) for one in found if one not in answers}
 
 
 def _dropped(stated: Statement, solved: Problem) -> tuple[str, ...]:
