@@ -9,6 +9,7 @@ twenty at random. Data come from an independent solver. Tables go to a folder as
 from __future__ import annotations
 
 import argparse
+import csv
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -19,7 +20,6 @@ from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
 import pinngate
-from pinngate.bench.stated_noise import write
 from pinngate.statement.problem import Problem
 
 Array = NDArray[np.float64]
@@ -106,7 +106,9 @@ def _unknown(name: str, initial: float) -> pinngate.Unknown:
     return pinngate.Unknown(initial, positive=name in POSITIVE)
 
 
-def choices(noises: Sequence[float], seeds: int, count: int) -> Iterator[dict[str, Any]]:
+def choices(
+    noises: Sequence[float], seeds: int, count: int, options: dict[str, int]
+) -> Iterator[dict[str, Any]]:
     """Yield which of ten equations was chosen for the data of each of five."""
     candidates = {
         name: {
@@ -120,13 +122,13 @@ def choices(noises: Sequence[float], seeds: int, count: int) -> Iterator[dict[st
             for name in RATES:
                 began = time.perf_counter()
                 problem = offered(observed(name, noise, seed, count), candidates=candidates)
-                yield _chosen(name, noise, seed, problem) | {
+                yield _chosen(name, noise, seed, problem, options) | {
                     "seconds": round(time.perf_counter() - began, 1)
                 }
 
 
-def _chosen(name: str, noise: float, seed: int, problem: Problem) -> dict[str, Any]:
-    choice = pinngate.choose(problem, progress=False)
+def _chosen(name: str, noise: float, seed: int, problem: Problem, options: Any) -> dict[str, Any]:
+    choice = pinngate.choose(problem, progress=False, **options)
     true = next((one for one in choice.order if one.other == name), None)
     return {
         "truth": name,
@@ -141,7 +143,9 @@ def _chosen(name: str, noise: float, seed: int, problem: Problem) -> dict[str, A
     }
 
 
-def terms_found(noises: Sequence[float], seeds: int, count: int) -> Iterator[dict[str, Any]]:
+def terms_found(
+    noises: Sequence[float], seeds: int, count: int, options: dict[str, int]
+) -> Iterator[dict[str, Any]]:
     """Yield which of twelve terms were found in the data of two equations."""
     library = {"library": {"left": "u_t", "terms": list(TERMS)}}
     for seed in range(seeds):
@@ -149,7 +153,7 @@ def terms_found(noises: Sequence[float], seeds: int, count: int) -> Iterator[dic
             for name, right in RIGHT.items():
                 began = time.perf_counter()
                 problem = offered(observed(name, noise, seed, count), candidates=library)
-                choice = pinngate.choose(problem, progress=False)
+                choice = pinngate.choose(problem, progress=False, **options)
                 stated = problem.candidates["library"].optional
                 dropped = choice.dropped["library"]
                 pairs = zip(stated, TERMS, strict=True)
@@ -217,23 +221,42 @@ def _half_width(problem: Problem, quantity: str) -> float:
     return float(high - low) / 2
 
 
+def write_as_made(rows: Iterator[dict[str, Any]], file: Path, seconds: float) -> None:
+    """Write each row as CSV when it is made, and print it; begin none after so many seconds."""
+    began = time.perf_counter()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w", newline="", encoding="utf-8") as stream:
+        for k, row in enumerate(rows):
+            writer = csv.DictWriter(stream, list(row))
+            if k == 0:
+                writer.writeheader()
+            writer.writerow(row)
+            stream.flush()
+            print(row, flush=True)
+            if time.perf_counter() - began > seconds:
+                return
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write the tables that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--count", type=int, default=300, help="values of a draw")
+    parser.add_argument("--seconds", type=float, default=1e9, help="of a table")
+    parser.add_argument("--iterations", type=int, help="at most, of one solve")
     parser.add_argument("--noises", type=float, nargs="+", default=list(NOISES))
     tables = ("candidates", "library", "design")
     parser.add_argument("--tables", nargs="+", choices=tables, default=list(tables))
     parser.add_argument("--out", type=Path, default=Path("results/notation"))
     asked = parser.parse_args(arguments)
+    options = {} if asked.iterations is None else {"iterations": asked.iterations}
     made = {
-        "candidates": lambda: choices(asked.noises, asked.seeds, asked.count),
-        "library": lambda: terms_found(asked.noises, asked.seeds, asked.count),
+        "candidates": lambda: choices(asked.noises, asked.seeds, asked.count, options),
+        "library": lambda: terms_found(asked.noises, asked.seeds, asked.count, options),
         "design": lambda: designs(asked.seeds),
     }
     for name in asked.tables:
-        write(made[name](), asked.out / f"choosing-{name}.csv")
+        write_as_made(made[name](), asked.out / f"choosing-{name}.csv", asked.seconds)
 
 
 if __name__ == "__main__":

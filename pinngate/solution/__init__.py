@@ -1,7 +1,7 @@
 """The front door: solve a problem, come back to a run, and ask the answer."""
 
 from pinngate.solution.candidate_runs import choose
-from pinngate.solution.choosing import Choice
+from pinngate.solution.choice import Choice
 from pinngate.solution.designing import design
 from pinngate.solution.folders import load_solution, predict, predict_file, predict_grid
 from pinngate.solution.solved import Solution

@@ -16,7 +16,7 @@ from pinngate.errors import InputError
 from pinngate.runs import files
 from pinngate.runs.keeping import kept
 from pinngate.runs.lock import locked
-from pinngate.solution.choosing import Choice, choose_with
+from pinngate.solution.choice import Choice, choose_with
 from pinngate.solution.folders import fill, load_solution, save
 from pinngate.solution.solved import Solution
 from pinngate.solution.solving import in_memory, solve

@@ -95,7 +95,7 @@ def _solved(problem: Problem, **how: Any) -> Solution:
     """Return the solution, of the candidate that the data prefer where there are several."""
     if not problem.candidates:
         return in_memory(problem, **how)
-    from pinngate.solution.choosing import choose_with
+    from pinngate.solution.choice import choose_with
 
     return choose_with(problem, partial(in_memory, **how)).solution
 

@@ -95,7 +95,7 @@ def left_out(
     """
     at = [names.index(name) for name in optional]
     value, covariance = value[at], covariance[np.ix_(at, at)]
-    kept, dropped = list(range(len(at))), []
+    kept, dropped = list(range(len(at))), list[int]()
     while len(kept) > MOST_TOGETHER:
         weakest = min(kept, key=lambda k: _rise([*dropped, k], value, covariance))
         kept.remove(weakest)
