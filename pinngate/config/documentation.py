@@ -152,14 +152,15 @@ observations:
 
 # Several runs of the same equations, each with what is its own; coefficients are common, but for
 # those with `each: true`, or `each: {spread: true}` about a common value:
+# experiments:
+#   - {name: first, constants: {start: 1}, conditions: [u = start at t = 0]}
+#   - {name: second, constants: {start: 2}, conditions: [u = start at t = 0]}
+
 # Several equations for the same data, of which the data are asked to choose; or a library of terms.
 # candidates:
 #   heat: {equations: [u_t = kappa*u_xx]}
 #   fisher: {equations: [u_t = kappa*u_xx + r*u*(1 - u)], estimate: {r: 1}}
 #   found: {left: u_t, terms: [u, u**2, u*u_x, u_xx]}
-# experiments:
-#   - {name: first, constants: {start: 1}, conditions: [u = start at t = 0]}
-#   - {name: second, constants: {start: 2}, conditions: [u = start at t = 0]}
 
 # Quantities of interest, told with intervals:
 # derived: {decay: 2*kappa, peak: max(u, t) at x = 0.5, flux: -kappa*u_x at x = 0}
