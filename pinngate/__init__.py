@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from pinngate.errors import InputError, Interrupted, PinngateError, SolveError
     from pinngate.inference.noise_model import NoiseModel
     from pinngate.optim.population_risk_adam import PopulationRiskAdam
-    from pinngate.solution import Solution, load_solution, predict, resume, run, solve
+    from pinngate.solution import (
+        Solution,
+        choose,
+        design,
+        load_solution,
+        predict,
+        resume,
+        run,
+        solve,
+    )
     from pinngate.statement.arguments import Input, Observations, Unknown
     from pinngate.statement.problem import Problem
 
@@ -38,7 +47,9 @@ _HOMES = {
     "Solution": "solution",
     "SolveError": "errors",
     "Unknown": "statement.arguments",
+    "choose": "solution",
     "citation": "citation",
+    "design": "solution",
     "dumps": "config",
     "load": "config",
     "loads": "config",
@@ -61,7 +72,9 @@ __all__ = [
     "Solution",
     "SolveError",
     "Unknown",
+    "choose",
     "citation",
+    "design",
     "dumps",
     "load",
     "load_solution",

@@ -20,7 +20,13 @@ from typing import Annotated
 import typer
 
 from pinngate import __version__
-from pinngate.commands import file_commands, run_commands, shell_words, table_commands
+from pinngate.commands import (
+    choice_commands,
+    file_commands,
+    run_commands,
+    shell_words,
+    table_commands,
+)
 from pinngate.commands.answers import tell
 from pinngate.errors import InputError, Interrupted, PinngateError
 from pinngate.memory import keep_freed
@@ -69,6 +75,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "check": file_commands.check,
     "predict": table_commands.predict,
     "compare": table_commands.compare,
+    "design": choice_commands.design,
     "spectrum": table_commands.spectrum,
     "theory": table_commands.theory,
     "bench": table_commands.bench,

@@ -29,6 +29,7 @@ from pinngate.config.reference_texts import (
 from pinngate.errors import InputError
 from pinngate.statement.checks.schema import (
     BallSection,
+    CandidateSection,
     ConditionSection,
     EachSection,
     EllipseSection,
@@ -81,6 +82,7 @@ SECTIONS: list[tuple[str, type[Section]]] = [
     ("`mean`, in `observations`", MeanSection),
     ("`noise`", NoiseSection),
     ("`experiments`: a list", ExperimentSection),
+    ("`candidates`: a mapping of names", CandidateSection),
     ("`truth`", TruthSection),
     ("`solve`", SolveSection),
     ("`network`, in `solve`", NetworkSection),
@@ -153,6 +155,12 @@ observations:
 # experiments:
 #   - {name: first, constants: {start: 1}, conditions: [u = start at t = 0]}
 #   - {name: second, constants: {start: 2}, conditions: [u = start at t = 0]}
+
+# Several equations for the same data, of which the data are asked to choose; or a library of terms.
+# candidates:
+#   heat: {equations: [u_t = kappa*u_xx]}
+#   fisher: {equations: [u_t = kappa*u_xx + r*u*(1 - u)], estimate: {r: 1}}
+#   found: {left: u_t, terms: [u, u**2, u*u_x, u_xx]}
 
 # Quantities of interest, told with intervals:
 # derived: {decay: 2*kappa, peak: max(u, t) at x = 0.5, flux: -kappa*u_x at x = 0}

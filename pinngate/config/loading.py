@@ -12,7 +12,7 @@ from pinngate.config.yaml_source import read
 from pinngate.errors import InputError, Span
 from pinngate.expression.parser import NONE, Functions
 from pinngate.reading import read_bounded
-from pinngate.statement.checks.experiment_sections import build_whole
+from pinngate.statement.checks.candidate_sections import build_candidates
 from pinngate.statement.checks.validation import validate
 from pinngate.statement.problem import Problem
 
@@ -100,6 +100,6 @@ def loads_located(
     """Read the text of a problem file as `loads` does; keep the places of data files."""
     source = read(text, file)
     apply_overrides(source, overrides)
-    statement, files = build_whole(source, validate(source), folder, functions)
+    statement, files = build_candidates(source, validate(source), folder, functions)
     truth = source.key(("truth",)) if isinstance(source.tree, dict) else None
     return Located(Problem.of(statement), files, truth)

@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from pinngate.config.shared_keys import divided
 from pinngate.config.yaml_source import CORE_SCHEMA
 from pinngate.errors import InputError
 from pinngate.expression.printing import number_text, to_text
@@ -134,7 +135,14 @@ def _tree(problem: Problem, names: DataNames) -> dict[str, Any]:
     tree = required | optional
     if problem.experiments:
         tree |= _experiments(problem, names)
+    if problem.candidates:
+        each = problem.candidates.items()
+        whole = {
+            name: _tree(Problem.of(one), names) | {"optional": one.optional} for name, one in each
+        }
+        tree |= divided(whole)
     kept = {*required} - ({"observations"} if problem.experiments else set())
+    kept -= {"equations"} if problem.candidates else set()
     tree = {key: value for key, value in tree.items() if value or key in kept}
     return {key: tree[key] for key in ProblemFile.model_fields if key in tree}
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from pinngate.errors import InputError
-from pinngate.expression import Expression
+from pinngate.expression import Expression, names
 from pinngate.reference.evolution import evaluated, known_values
 from pinngate.reference.known import Array, Reference
-from pinngate.statement.problem import Problem
+from pinngate.statement.problem import Problem, changed
 
 
 def solve(problem: Problem, fields: Mapping[str, Expression]) -> Reference:
@@ -21,10 +21,12 @@ def solve(problem: Problem, fields: Mapping[str, Expression]) -> Reference:
         fields: expressions in axes, constants and coefficients.
 
     Raises:
-        InputError: a coefficient that a formula may use has no true value; and, when the reference
+        InputError: a coefficient that a formula uses has no true value; and, when the reference
             is called, a formula has no finite value at one of the points.
     """
-    constants = known_values(problem, None)
+    named = {name for formula in fields.values() for name in names(formula)}
+    used = tuple(c for c in problem.coefficients if c.name in named)
+    constants = known_values(changed(problem, coefficients=used), None)
 
     def evaluate_at(points: Array) -> dict[str, Array]:
         axes = dict(zip(problem.axes, points.T, strict=True))

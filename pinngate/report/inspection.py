@@ -20,7 +20,7 @@ from pinngate.expression.printing import to_text
 from pinngate.geometry.region import Region
 from pinngate.model.channels.plan import Plan, plan_channels
 from pinngate.statement.coefficient_fields import searched, with_true_fields
-from pinngate.statement.components import Where, Window, is_before_events
+from pinngate.statement.components import Where, Window, has_true_coefficients, is_before_events
 from pinngate.statement.derivatives import differentiated
 from pinngate.statement.kinks import kink_places, kinks_of, oblique_kinks
 from pinngate.statement.problem import (
@@ -62,7 +62,8 @@ def verify_truth(problem: Problem) -> list[Finding]:
     """
     problem = with_true_fields(problem)
     truth = problem.truth
-    if truth is None or problem.coefficient_fields:
+    has_values = has_true_coefficients(problem)
+    if truth is None or problem.coefficient_fields or not has_values:
         return []
     constants: dict[str, float] = dict(problem.constants) | problem.true_coefficients()
     random = np.random.default_rng(0)
@@ -230,6 +231,15 @@ def _geometry(problem: Problem) -> Iterator[str]:
         yield f"{to_text(problem.geometry.inside)}, inside the domain"
 
 
+def _candidates(problem: Problem) -> Iterator[str]:
+    for name, one in problem.candidates.items():
+        texts = "; ".join(equation.text for equation in one.equations)
+        estimated = ", ".join(c.name for c in one.shown_coefficients)
+        yield f"{name}: {texts}" + (f", unknown {estimated}" if estimated else "")
+        if one.optional:
+            yield f"{name}: {len(one.optional)} of the terms may be left out"
+
+
 def _unknowns(problem: Problem) -> Iterator[str]:
     sized = {name: f" of the size {size:g}" for name, size in problem.sizes.items()}
     yield ", ".join(f"{name}{sized.get(name, '')}" for name in problem.unknowns)
@@ -385,6 +395,7 @@ _SECTIONS: tuple[tuple[str, Callable[[Problem], Iterator[str]]], ...] = (
     ("kinks", _kinks),
     ("channels", _channels),
     ("conditions", _conditions),
+    ("candidates", _candidates),
     ("events", _events),
     ("observations", _observations),
     ("derived", _derived),

@@ -8,7 +8,7 @@ is nearer to the truth (Q. H. Vuong, Econometrica 57, 1989, 307-333). Part of `c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,13 +23,28 @@ TOLD_APART = 2.0  # standard errors
 
 
 @dataclass(frozen=True)
+class Candidate:
+    """One of several models of the same values.
+
+    Attributes:
+        name: of it.
+        size: how many coefficients and functions it leaves to the data.
+        density: log density of each value left out, (n,).
+    """
+
+    name: str
+    size: int
+    density: Array
+
+
+@dataclass(frozen=True)
 class Preference:
     """How much the data prefer one model to another.
 
     Attributes:
         one: the name of the one of greater density.
         other: of the other.
-        difference: of the log densities of all values, ≥ 0.
+        difference: of the log densities of all values, ≥ 0 where the one is the denser.
         standard_error: of it.
     """
 
@@ -69,6 +84,54 @@ def preferences(runs: Sequence[RunArchive], names: Sequence[str]) -> list[Prefer
     return [Preference(best, name, *_difference(own_density, d)) for name, _, d in found[1:]]
 
 
+def candidate_of(run: RunArchive, name: str) -> Candidate | None:
+    """Return a run as a candidate, None where it has no leave-one-out residuals."""
+    own, problem = _densities(run), run.problem
+    size = len(problem.shown_coefficients) + len(problem.coefficient_fields)
+    return own and Candidate(name, size + len(problem.field_functions), own[1])
+
+
+def ranked(candidates: Sequence[Candidate]) -> list[Preference]:
+    """Return how much the data prefer the one that is chosen to itself and each other one.
+
+    Chosen is, of those that the data do not tell from the one of greatest density, the smallest:
+    of two models that are both right and one of which holds the other, the larger one has the
+    greater density half of the time. Of equally small ones the denser is chosen. The chosen one
+    comes first, with a difference of zero; then the others by density. A difference is below zero
+    where the other has the greater density.
+
+    Args:
+        candidates: one at least, of the same values.
+    """
+    best = max(candidates, key=lambda one: float(one.density.sum()))
+    among = [one for one in candidates if _preferred(best, one).ratio < TOLD_APART]
+    chosen = min(among, key=lambda one: (one.size, -float(one.density.sum())))
+    others = sorted(candidates, key=lambda one: -float(one.density.sum()))
+    return [_preferred(chosen, chosen)] + [
+        _preferred(chosen, one) for one in others if one is not chosen
+    ]
+
+
+def _preferred(one: Candidate, other: Candidate) -> Preference:
+    return Preference(one.name, other.name, *_difference(one.density, other.density))
+
+
+def lead_in_words(preference: Preference, sizes: Mapping[str, int]) -> str:
+    """Return how a chosen model stands to another one.
+
+    Args:
+        preference: for the chosen one.
+        sizes: of both.
+    """
+    one, other, ratio = preference.one, preference.other, preference.ratio
+    if ratio >= TOLD_APART:
+        return f"the data prefer {one}: {ratio:.1f} standard errors before {other}"
+    told = f"{one} and {other} cannot be told apart: {abs(ratio):.1f} standard errors"
+    if sizes[one] >= sizes[other]:
+        return told
+    return f"{told}; {one} is the smaller, {sizes[one]} unknowns against {sizes[other]}"
+
+
 def _difference(one: Array, other: Array) -> tuple[float, float]:
     """Return Σ d and its standard error for paired densities (n,)."""
     d = one - other
@@ -94,4 +157,4 @@ def _of(columns: Any, name: str) -> Array:
     return np.asarray(columns[name], dtype=float)
 
 
-__all__ = ["Preference", "preferences"]
+__all__ = ["Candidate", "Preference", "candidate_of", "lead_in_words", "preferences", "ranked"]

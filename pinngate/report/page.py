@@ -19,6 +19,7 @@ from pinngate.report import candidates, mathml, verdict
 from pinngate.report import stated as statement
 from pinngate.report.alternatives import alternative
 from pinngate.report.archive import RunArchive, read
+from pinngate.report.candidate_table import candidate_table
 from pinngate.report.derived_table import derived_rows
 from pinngate.report.figures import MOST_EACH
 from pinngate.report.notation import (
@@ -175,6 +176,7 @@ def render(archive: RunArchive, figures: Mapping[str, bytes]) -> str:
         truth=list(statement.truth(problem)),
         accuracy=_accuracy(archive),
         coefficients=_coefficients(archive),
+        chosen=candidate_table(archive),
         derived=derived_rows(archive),
         noise=verdict.noise_rows(archive),
         figures=_pictures(archive, figures),

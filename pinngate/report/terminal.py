@@ -21,6 +21,7 @@ def verdict_lines(metrics: dict[str, Any], waited: float | None = None) -> list[
     return [
         f"{metrics['problem']}: {metrics['verdict']} after {time}: {metrics['reason']}",
         *(f"  {reason}" for reason in metrics["reasons"]),
+        *_candidates(metrics.get("candidates")),
         *(f"{name} = {_coefficient(c)}" for name, c in metrics["coefficients"].items()),
         *(f"{name} spreads {_spread(s)}" for name, s in metrics.get("spreads", {}).items()),
         *(f"{name}: {_function(c)}" for name, c in metrics["coefficient_fields"].items()),
@@ -29,6 +30,13 @@ def verdict_lines(metrics: dict[str, Any], waited: float | None = None) -> list[
         *_noise(metrics),
         *_held_out(metrics["risk"]),
     ]
+
+
+def _candidates(told: Mapping[str, Any] | None) -> Iterator[str]:
+    """Yield which of several equations was chosen, and how it stands to the others."""
+    if told:
+        yield f"chosen: {told['chosen']}: {'; '.join(told['table'][0]['equations'])}"
+        yield from (f"  {words}" for words in told["words"])
 
 
 def _errors(metrics: Mapping[str, Any]) -> Iterator[str]:

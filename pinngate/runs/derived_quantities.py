@@ -19,7 +19,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pinngate.expression import evaluate, names
+from pinngate.errors import InputError
+from pinngate.expression import Expression, evaluate, names
 from pinngate.geometry.region import Region
 from pinngate.inference.posterior import student_quantile
 from pinngate.inference.uncertainty import Uncertainty
@@ -205,7 +206,7 @@ def _reduced(
     session: Session, network: Network, derived: Derived, places: Places
 ) -> tuple[Array, Tensor, Tensor]:
     """Return the quantity at its free places (F,), and its slopes (F, P) and (F, K)."""
-    values, slopes = _jacobian(session, network, derived, places.points)
+    values, slopes = slopes_at(session, network, derived.expression, places.points)
     count = len(session.stepper.coefficients.raw)
     table = values.reshape(places.shape)
     rows = slopes.reshape(*places.shape, -1)
@@ -222,13 +223,43 @@ def _reduced(
     return reduced, moved[:, :split], moved[:, split:]
 
 
-def _jacobian(
-    session: Session, network: Network, derived: Derived, points: Array
+def number_slopes(
+    session: Session, network: Network, derived: Derived
+) -> tuple[float, Tensor, Tensor]:
+    """Return a quantity that is a number, and its slopes over weights (1, P) and the raw (1, K).
+
+    Raises:
+        InputError: it depends on an axis.
+    """
+    if _is_of_coefficients(session.problem, derived):
+        nowhere = np.array([[low for low, _ in session.problem.domain.values()]])
+        places = Places((1, 1), nowhere, np.ones(1), 1.0, {})
+    else:
+        places = places_of(session.problem, derived)
+    if places.free:
+        raise InputError(
+            f"'{derived.name}' is a function of {', '.join(places.free)}, not a number",
+            expected="a coefficient, or a derived quantity that depends on no axis",
+            hint=f"'{derived.text} at ...' or max, min, mean, integral over the axis make it one",
+        )
+    values, by_weight, by_coefficient = _reduced(session, network, derived, places)
+    return float(values[0]), by_weight, by_coefficient
+
+
+def slopes_at(
+    session: Session, network: Network, expression: Expression, points: Array
 ) -> tuple[Array, Tensor]:
-    """Return the formula at points (n,) and its slopes over weights and raw coefficients."""
+    """Return a formula at points (n,) and its slopes over weights and raw coefficients, (n, P + K).
+
+    Args:
+        session: after training.
+        network: of the answer, or one that it is a mean of.
+        expression: in fields, derivatives, axes and coefficients.
+        points: (n, axes).
+    """
     if network.low.dtype != torch.float64:
         network = copy.deepcopy(network).double()
-    term = Term("seen", "observation", searched(session.problem, derived.expression))
+    term = Term("seen", "observation", searched(session.problem, expression))
     model = ResidualModel([term], session.problem)
     batches = {"seen": Batch(torch.as_tensor(points).to(network.low))}
     weights = row_weights(model, batches, {"seen": 1.0})
@@ -258,4 +289,4 @@ def _truth(session: Session, derived: Derived, places: Places) -> float | None:
     return usable[derived.reduction]
 
 
-__all__ = ["derived_entries", "places_of"]
+__all__ = ["derived_entries", "number_slopes", "places_of", "slopes_at"]

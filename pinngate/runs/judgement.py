@@ -46,6 +46,7 @@ from pinngate.runs.physics_misfit import physics_misfit
 from pinngate.runs.solver_check import solver_check
 from pinngate.runs.training import Session, limited_threads
 from pinngate.statement.coefficient_fields import ends_of, true_values, values_and_slopes
+from pinngate.statement.components import has_true_coefficients
 from pinngate.statement.homogeneity import keeps_solutions, listed, scaled_together, words
 
 Truth = dict[str, np.ndarray]
@@ -205,7 +206,7 @@ def _limits(session: Session, grid: Grid, noise: Mapping[str, float]) -> dict[st
     """Return the statistical limit of every field, None where it is not known."""
     problem, reference = session.problem, session.reference
     bound = None
-    if reference is not None and noise:
+    if reference is not None and noise and has_true_coefficients(problem):
         bound = limit(problem, session.observations, grid.points, reference, noise)
     return {name: None if bound is None else bound.of_field(name) for name in problem.unknowns}
 

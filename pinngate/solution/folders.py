@@ -51,12 +51,21 @@ def save(solution: Solution, folder: Path) -> Path:
     files.make(folder)
     with kept(folder), locked(folder):
         files.prepare(folder, solution.problem)
-        files.write_environment(folder, solution.problem)
-        state = solution.session.state_dict()
-        checkpoint.save(folder / "checkpoint.pt", state, files.identity(folder))
-        files.write_history(folder / "history.csv", solution.session.history)
-        write_results(folder, solution.problem, solution.judged)
+        fill(solution, folder)
     return folder
+
+
+def fill(solution: Solution, folder: Path) -> None:
+    """Write everything but the problem into a folder that has it and is held.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    files.write_environment(folder, solution.problem)
+    state = solution.session.state_dict()
+    checkpoint.save(folder / "checkpoint.pt", state, files.identity(folder))
+    files.write_history(folder / "history.csv", solution.session.history)
+    write_results(folder, solution.problem, solution.judged)
 
 
 def load_solution(
@@ -165,6 +174,7 @@ def draw_report(folder: Path | str, *, functions: Functions = NONE) -> Path:
 
 __all__ = [
     "draw_report",
+    "fill",
     "load_solution",
     "predict",
     "predict_file",

@@ -109,7 +109,7 @@ class Solution:
         """
         where = self._places(points, axes, extrapolate)
         with self._threads():
-            found = deviations(self.session, self._posterior(), where.points)
+            found = deviations(self.session, self.uncertainty(), where.points)
         return {name.removesuffix("_std"): where.shaped(values) for name, values in found.items()}
 
     def interval(
@@ -128,7 +128,7 @@ class Solution:
         if not 0 < level < 1:
             raise InputError(f"a level of {level}", expected="a number between 0 and 1, as 0.95")
         where = self._places(points, axes, extrapolate)
-        posterior = self._posterior()
+        posterior = self.uncertainty()
         width = student_quantile(posterior.degrees_of_freedom, level)
         with self._threads():
             stds = deviations(self.session, posterior, where.points)
@@ -174,7 +174,7 @@ class Solution:
         generator = torch.Generator().manual_seed(seed)
         at = torch.as_tensor(where.points)
         with self._threads():
-            drawn = joint_draws(self._posterior(), network, coefficients, at, num, generator)
+            drawn = joint_draws(self.uncertainty(), network, coefficients, at, num, generator)
         outputs = dict(zip(self.problem.outputs, drawn.outputs.unbind(-1), strict=True))
         fields = {name: outputs[name].numpy() for name in self.problem.shown_outputs}
         for varying in self.problem.coefficient_fields:
@@ -264,7 +264,12 @@ class Solution:
         with self._threads():
             return self.judged.posterior or self.session.stepper.posterior()
 
-    def _posterior(self) -> Uncertainty:
+    def uncertainty(self) -> Uncertainty:
+        """Return the joint posterior of weights and coefficients.
+
+        Raises:
+            InputError: there is none.
+        """
         if self._uncertainty is None:
             raise InputError(
                 "there is no uncertainty: nothing was observed, or it did not fit into memory",

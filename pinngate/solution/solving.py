@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,6 @@ def solve(
         InputError: the problem cannot be run as stated, or an option does not exist.
         SolveError: the computation failed.
     """
-    started = time.perf_counter()
     _require_problem(problem)
     own_network = network if isinstance(network, nn.Module) else None
     own_optimizer = None if isinstance(optimizer, str) else optimizer
@@ -81,10 +81,41 @@ def solve(
         "network": _network_argument(network) if own_network is None else None,
     }
     problem = _with_options(problem, {k: v for k, v in stated.items() if v is not None})
-    session = begin(problem, network=own_network, optimizer=own_optimizer)
-    setup = time.perf_counter() - started
     with ProgressDisplay(is_quiet=progress is False, is_live_only=progress is None) as display:
-        reason = train(session, on_progress=display.show, callback=callback)
+        return _solved(
+            problem,
+            network=own_network,
+            optimizer=own_optimizer,
+            on_progress=display.show,
+            callback=callback,
+        )
+
+
+def _solved(problem: Problem, **how: Any) -> Solution:
+    """Return the solution, of the candidate that the data prefer where there are several."""
+    if not problem.candidates:
+        return in_memory(problem, **how)
+    from pinngate.solution.choice import choose_with
+
+    return choose_with(problem, partial(in_memory, **how)).solution
+
+
+def in_memory(
+    problem: Problem,
+    *,
+    network: nn.Module | None = None,
+    optimizer: OwnOptimizer | None = None,
+    on_progress: OnProgress | None = None,
+    callback: Callback | None = None,
+) -> Solution:
+    """Solve a problem of one candidate; nothing is written and no option changed.
+
+    Args and errors: as `run`.
+    """
+    started = time.perf_counter()
+    session = begin(problem, network=network, optimizer=optimizer)
+    setup = time.perf_counter() - started
+    reason = train(session, on_progress=on_progress, callback=callback)
     return Solution(session.problem, session, judge(session, reason, setup))
 
 
@@ -144,12 +175,34 @@ def run(
         StorageError: the disk is full or the folder went; the message says what is kept.
         Interrupted: a signal came; the checkpoint of the last whole iteration is kept.
     """
-    started = time.perf_counter()
     _require_problem(problem)
     if use_netcdf:
         exports.require_netcdf()
-    session = begin(problem, network=network, optimizer=optimizer)
     folder = default_folder(problem) if folder is None else Path(folder)
+    if problem.candidates:
+        from pinngate.solution.candidate_runs import run_candidates
+
+        how: dict[str, Any] = {"network": network, "optimizer": optimizer}
+        how |= {"on_progress": on_progress, "callback": callback}
+        solution = run_candidates(problem, folder, **how)
+    else:
+        solution = _run(problem, folder, network, optimizer, on_progress, callback)
+    if use_netcdf:
+        _write_netcdf(solution)
+    return solution
+
+
+def _run(
+    problem: Problem,
+    folder: Path,
+    network: nn.Module | None,
+    optimizer: OwnOptimizer | None,
+    on_progress: OnProgress | None,
+    callback: Callback | None,
+) -> Solution:
+    """Solve a problem of one candidate in a folder."""
+    started = time.perf_counter()
+    session = begin(problem, network=network, optimizer=optimizer)
     is_new = not folder.exists()
     files.make(folder)
     with noted(is_waiting=False), kept(folder), locked(folder):
@@ -161,10 +214,7 @@ def run(
             raise
         files.write_environment(folder, session.problem)
         setup = time.perf_counter() - started
-        solution = _continue(folder, session, setup, on_progress, callback)
-        if use_netcdf:
-            _write_netcdf(solution)
-    return solution
+        return _continue(folder, session, setup, on_progress, callback)
 
 
 def _write_netcdf(solution: Solution) -> None:
@@ -214,6 +264,13 @@ def resume(
                 )
             write(folder, functions=functions)
             return load_solution(folder, network=network, functions=functions)
+        problem = config.load(folder / "problem.yaml", functions=functions)
+        if problem.candidates:
+            from pinngate.solution.candidate_runs import resume_candidates
+
+            how: dict[str, Any] = {"network": network, "optimizer": optimizer}
+            how |= {"on_progress": on_progress, "callback": callback}
+            return resume_candidates(problem, folder, **how)
         session = _session(folder, network, optimizer, functions, max_memory)
         setup = time.perf_counter() - started
         return _continue(folder, session, setup, on_progress, callback)

@@ -407,6 +407,8 @@ class Statement:
 
     Of several `experiments`, which are kept as they were stated, with the coefficients that `each`
     has of its own, everything else is that of all together (`statement.experiments`).
+    Of several `candidates`, each of them whole, everything else is that of the first. Coefficients
+    that are `optional` may be zero: which are is asked of the data.
     `domain` maps axis names to (low, high) in the order in which arrays hold them. `equations` and
     `conditions` may name the `fluxes` that stand for brackets of theirs; their texts do not.
     With a `geometry`, the domain is a box around it and everything holds inside it only. Every
@@ -437,6 +439,8 @@ class Statement:
     events: tuple[Event, ...] = ()
     spreads: tuple[Spread, ...] = ()
     experiments: Mapping[str, Statement] = field(default_factory=dict)
+    candidates: Mapping[str, Statement] = field(default_factory=dict)
+    optional: tuple[str, ...] = ()
     each: Mapping[str, bool] = field(default_factory=dict)
     inputs: tuple[Input, ...] = ()
     clock: Clock | None = None
@@ -535,6 +539,12 @@ class Statement:
         given = dict(self.truth.constants) if self.truth else {}
         own = {c.name: c.truth for c in self.coefficients if c.truth is not None}
         return given | own
+
+
+def has_true_coefficients(statement: Statement) -> bool:
+    """Whether the true values of all estimated coefficients are known."""
+    known = statement.true_coefficients()
+    return all(c.name in known for c in statement.coefficients)
 
 
 def is_before_events(statement: Statement, condition: Condition) -> bool:

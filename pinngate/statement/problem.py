@@ -14,7 +14,7 @@ from typing import Any
 from pinngate.errors import InputError
 from pinngate.expression.parser import NONE
 from pinngate.statement.arguments import Input, Number, Observations, Unknown
-from pinngate.statement.checks.experiment_sections import build_whole
+from pinngate.statement.checks.candidate_sections import build_candidates
 from pinngate.statement.checks.python_source import read_arguments
 from pinngate.statement.checks.validation import validate
 from pinngate.statement.components import (
@@ -59,7 +59,7 @@ class Problem(Statement):
     Args:
         domain: bounds of every axis: up to three of x, y, z, and t, which is time.
         unknowns: names of the fields; or a mapping of them, ``{"C": {"size": 1e5}}``.
-        equations: ``left = right``, or one expression that is zero.
+        equations: ``left = right``, or one expression that is zero; candidates may have their own.
         conditions: what holds exactly: ``u = 0 at x = 0``, ``u = 0 on hole``, ``periodic in x``.
         observations: what was measured, with noise.
         constants: known numbers, or formulas in constants stated before.
@@ -72,6 +72,8 @@ class Problem(Statement):
         events: what happens at an instant, ``{"at": {"t": [0, 6]}, "add": {"C": "100/V"}}``.
         experiments: several runs of the same equations, each a mapping with a `name` and what it
             has of its own: constants, conditions, events, observations, where time ends.
+        candidates: several equations of which the data are asked to choose one, by name, each with
+            what it has of its own: ``{"heat": {"equations": ["u_t = D*u_xx"]}}``.
         derived: quantities of interest, ``{"R0": "beta/gamma", "peak": "max(u, t)"}``.
         solve: how to solve: ``{"seed": 1, "iterations": 100}``.
         name: of the problem and of its results: letters, digits, - and _.
@@ -91,7 +93,7 @@ class Problem(Statement):
         *,
         domain: Mapping[str, Sequence[Number]],
         unknowns: Sequence[str] | Mapping[str, Mapping[str, object]],
-        equations: Sequence[str],
+        equations: Sequence[str] | None = None,
         conditions: Sequence[str | Mapping[str, str]] = (),
         observations: Sequence[Observations | Mapping[str, object]] = (),
         constants: Mapping[str, Number] | None = None,
@@ -103,6 +105,7 @@ class Problem(Statement):
         units: Mapping[str, str] | None = None,
         events: Sequence[Mapping[str, object]] = (),
         experiments: Sequence[Mapping[str, object]] = (),
+        candidates: Mapping[str, Mapping[str, object]] | None = None,
         derived: Mapping[str, str] | None = None,
         solve: Mapping[str, object] | None = None,
         name: str = "problem",
@@ -135,12 +138,13 @@ class Problem(Statement):
                 "units": units,
                 "events": events,
                 "experiments": experiments,
+                "candidates": candidates,
                 "derived": derived,
                 "truth": truth,
                 "solve": solve,
             }
         )
-        statement, _ = build_whole(read, validate(read), Path(), functions)
+        statement, _ = build_candidates(read, validate(read), Path(), functions)
         super().__init__(**_parts(statement))
 
     @classmethod
@@ -187,6 +191,7 @@ def _outline(problem: Problem) -> dict[str, str]:
         "conditions": "; ".join(conditions),
         "inputs": ", ".join(f"{i.name}({', '.join(i.over)})" for i in problem.inputs),
         "unknown": ", ".join(estimated),
+        "candidates": ", ".join(problem.candidates),
         "data": "; ".join(f"{label_of(o)}, {_origin(o)}" for o in problem.observations),
     }
 

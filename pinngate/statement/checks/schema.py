@@ -208,6 +208,42 @@ class ExperimentSection(Section):
     )
 
 
+class CandidateSection(Section):
+    """One of several equations for the same data: what it has of its own beside what all have.
+
+    Either `equations`, or `left` and `terms`, a library of terms of which the data are asked which
+    the equation has.
+    """
+
+    unknowns: list[Name] = Field(default_factory=list, description="fields beside the common ones")
+    equations: list[EquationText] = Field(
+        default_factory=list, description="its equations, in place of common ones"
+    )
+    left: Formula | None = Field(None, description="the left side of a library, `u_t`")
+    terms: list[Formula] = Field(
+        default_factory=list,
+        description="what may stand on the right side, each with a coefficient of its own: "
+        "`[u, u*u_x, u_xx]`",
+    )
+    estimate: dict[str, EstimateSection] = Field(
+        default_factory=dict, description="coefficients beside the common ones"
+    )
+    optional: list[Name] = Field(
+        default_factory=list,
+        description="coefficients that may be zero: their terms are left out one after the other, "
+        "as long as the data do not ask for them",
+    )
+    constants: dict[str, NumberOrFormula] = Field(
+        default_factory=dict, description="constants of its own"
+    )
+    conditions: list[ConditionSection] = Field(
+        default_factory=list, description="conditions beside the common ones"
+    )
+    derived: dict[str, Annotated[str, Kind("a formula")]] = Field(
+        default_factory=dict, description="quantities of interest beside the common ones"
+    )
+
+
 class ProblemFile(Section):
     """One problem."""
 
@@ -280,6 +316,12 @@ class ProblemFile(Section):
         description="several runs of the same equations, see below; coefficients are common unless "
         "`estimate` says `each`",
     )
+    candidates: dict[str, CandidateSection] = Field(
+        default_factory=dict,
+        description="several equations for the same data, of which the data are asked to choose, "
+        "see below; names by letters, digits and _. A coefficient of `estimate` that a candidate "
+        "does not name is none of its own",
+    )
     derived: dict[str, Annotated[str, Kind("a formula")]] = Field(
         default_factory=dict,
         description="quantities of interest, told with intervals: formulas in fields, derivatives "
@@ -332,6 +374,7 @@ __all__ = [
     "LISTED",
     "MAPPED",
     "BallSection",
+    "CandidateSection",
     "ConditionSection",
     "EllipseSection",
     "EstimateSection",

@@ -7,6 +7,7 @@ and the places of its parts stay those in the text.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,16 +39,41 @@ def expand(source: Source) -> None:
             ``periodic in axis``.
     """
     tree = source.tree if isinstance(source.tree, dict) else {}
-    estimate, experiments = tree.get("estimate"), tree.get("experiments")
-    _expand_conditions(source, tree, ())
-    for k, experiment in enumerate(experiments if isinstance(experiments, list) else ()):
-        if isinstance(experiment, dict):
-            _expand_conditions(source, experiment, ("experiments", k))
-    if isinstance(estimate, dict):
-        for name, value in estimate.items():
-            if isinstance(value, (int, float, str)) and not isinstance(value, bool):
-                estimate[name] = {"initial": value}
-                _enter(source, ("estimate", name), "initial", 0, len(str(value)))
+    _state_equations(source, tree)
+    for place, part in [((), tree), *_parts(tree, "experiments"), *_parts(tree, "candidates")]:
+        _expand_conditions(source, part, place)
+        _expand_estimate(source, part.get("estimate"), place)
+
+
+def _parts(tree: dict[str, Any], key: str) -> Iterator[tuple[Place, dict[str, Any]]]:
+    """Yield the mappings in a list or a mapping, and their places."""
+    held = tree.get(key)
+    listed = dict(enumerate(held)) if isinstance(held, list) else held
+    for name, part in (listed if isinstance(listed, dict) else {}).items():
+        if isinstance(part, dict):
+            yield (key, name), part
+
+
+def _state_equations(source: Source, tree: dict[str, Any]) -> None:
+    """Let the equations of all be a placeholder where each candidate has its own."""
+    own = list(_parts(tree, "candidates"))
+    if not own or "equations" in tree:
+        return
+    for place, part in own:
+        if not part.get("equations") and not part.get("terms"):
+            raise InputError(
+                f"the candidate '{place[-1]}' has no equations",
+                span=source.key(place),
+                expected="a key 'equations', or 'left' and 'terms'",
+            )
+    tree["equations"] = ["0"]
+
+
+def _expand_estimate(source: Source, estimate: Any, place: Place) -> None:
+    for name, value in (estimate if isinstance(estimate, dict) else {}).items():
+        if isinstance(value, (int, float, str)) and not isinstance(value, bool):
+            estimate[name] = {"initial": value}
+            _enter(source, (*place, "estimate", name), "initial", 0, len(str(value)))
 
 
 def _expand_conditions(source: Source, tree: dict[str, Any], place: Place) -> None:
