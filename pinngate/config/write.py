@@ -18,6 +18,7 @@ from pinngate.config.yaml_source import CORE_SCHEMA
 from pinngate.errors import InputError
 from pinngate.expression.printing import number_text, to_text
 from pinngate.memory import exact_text
+from pinngate.statement.axis_bounds import Bounds, is_logarithmic
 from pinngate.statement.checks.schema import ProblemFile
 from pinngate.statement.components import Input, Statement, Window
 from pinngate.statement.experiments import of_experiment
@@ -108,6 +109,7 @@ def _tree(problem: Problem, names: DataNames) -> dict[str, Any]:
     """Return the keys of a problem file in their order; optional ones where they say something."""
     optional = {
         **{key: getattr(problem, key) for key in ("title", "description", "source")},
+        "coordinates": _Line(problem.coordinates),
         "geometry": _geometry(problem.geometry, problem.space_axes),
         "constants": _Line(problem.constants),
         "time": _time(problem.clock),
@@ -121,7 +123,7 @@ def _tree(problem: Problem, names: DataNames) -> dict[str, Any]:
     required = {
         "pinngate": 1,
         "name": problem.name,
-        "domain": _Line(problem.domain),
+        "domain": _domain(problem.domain),
         "unknowns": _unknowns(problem),
         "equations": [equation.text for equation in problem.equations],
         "conditions": [
@@ -137,6 +139,16 @@ def _tree(problem: Problem, names: DataNames) -> dict[str, Any]:
     kept = {*required} - ({"observations"} if problem.experiments else set())
     tree = {key: value for key, value in tree.items() if value or key in kept}
     return {key: tree[key] for key in ProblemFile.model_fields if key in tree}
+
+
+def _domain(domain: Mapping[str, Bounds]) -> _Line:
+    """Return axes and bounds; those on a logarithm say so."""
+    return _Line(
+        {
+            axis: _Line(bounds=tuple(bounds), log=True) if is_logarithmic(bounds) else bounds
+            for axis, bounds in domain.items()
+        }
+    )
 
 
 def _experiments(problem: Problem, names: DataNames) -> dict[str, Any]:
@@ -190,7 +202,7 @@ def _experiment(
     constants = {n: v for n, v in one.constants.items() if n not in problem.constants}
     own = {
         "name": name,
-        "domain": _Line(one.domain if one.domain != problem.domain else {}),
+        "domain": _domain(one.domain if one.domain != problem.domain else {}),
         "constants": _Line(constants),
         "truth": _Line(_own_truth(problem, name)),
         "inputs": _own_inputs(problem, name, names),

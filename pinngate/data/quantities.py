@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from pinngate.errors import DataError
 from pinngate.expression import Expression, evaluate, names, substitute
+from pinngate.statement.axis_bounds import is_logarithmic
+from pinngate.statement.coordinates import measure
 from pinngate.statement.derivatives import differentiated
 from pinngate.statement.measurement import Mean
 from pinngate.statement.problem import Problem
@@ -23,7 +25,10 @@ NUM_NODES = {1: 16, 2: 10, 3: 6, 4: 5}  # along each axis, by number of axes of 
 
 
 def mean_nodes(
-    points: Array, mean: Mean, domain: Mapping[str, tuple[float, float]]
+    points: Array,
+    mean: Mean,
+    domain: Mapping[str, tuple[float, float]],
+    kinds: Mapping[str, str],
 ) -> tuple[Array, Array]:
     """Return the nodes of the mean about each point and their weights.
 
@@ -31,9 +36,10 @@ def mean_nodes(
         points: (n, axes).
         mean: over which axes.
         domain: bounds of every axis.
+        kinds: of the axes that are no straight lines, whose measure counts (`coordinates`).
 
     Returns:
-        Nodes (n, q, axes), and weights (q,) that sum to one and serve every point.
+        Nodes (n, q, axes), and weights that sum to one: (q,) for every point, or (n, q).
     """
     x, w = np.polynomial.legendre.leggauss(NUM_NODES[len(mean.axes)])
     unit = np.stack([m.ravel() for m in np.meshgrid(*[x] * len(mean.axes), indexing="ij")], axis=1)
@@ -49,7 +55,17 @@ def mean_nodes(
             high = np.minimum(high, points[:, column] + mean.width / 2)
         middle, half = (low + high) / 2, (high - low) / 2
         nodes[:, :, column] = middle[:, None] + half[:, None] * unit[:, k]
-    return nodes, weights
+        if is_logarithmic(domain[axis]):
+            middle, half = np.log(low * high) / 2, np.log(high / low) / 2
+            nodes[:, :, column] = np.exp(middle[:, None] + half[:, None] * unit[:, k])
+    places = {axis: nodes[:, :, list(domain).index(axis)] for axis in mean.axes}
+    density = measure(kinds, places)
+    for axis, values in places.items():
+        density = density * (values if is_logarithmic(domain[axis]) else 1.0)
+    if np.ndim(density) == 0:
+        return nodes, weights
+    weights = weights * density
+    return nodes, weights / weights.sum(1, keepdims=True)
 
 
 def true_values(
@@ -75,10 +91,10 @@ def true_values(
     """
     if mean is None:
         return _point_values(problem, of, quantity, points, truth)
-    nodes, weights = mean_nodes(points, mean, problem.domain)
+    nodes, weights = mean_nodes(points, mean, problem.domain, problem.coordinates)
     flat = nodes.reshape(-1, nodes.shape[2])
     values = _point_values(problem, of, quantity, flat, truth)
-    return np.asarray(values.reshape(nodes.shape[:2]) @ weights)
+    return np.asarray((values.reshape(nodes.shape[:2]) * weights).sum(1))
 
 
 def _point_values(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pinngate.expression import Expression, Name, subtract
 from pinngate.model.real_domain import kept_real
-from pinngate.model.scales import Scales, characteristic_size, common_size
+from pinngate.model.scales import Scales, characteristic_size, common_size, levelled
 from pinngate.statement.coefficient_fields import searched
 from pinngate.statement.problem import Problem
 
@@ -84,6 +84,7 @@ def problem_terms(
         return kept_real(problem, searched(problem, stated), scales)
 
     def term(kind: Kind, k: int, stated: Expression, called: str = "") -> Term:
+        stated = levelled(problem, stated, scales) if kind == "equation" else stated
         size = characteristic_size(problem, stated, scales)
         return Term(f"{called or kind}_{k}", kind, real(stated), size / unit)
 

@@ -23,7 +23,7 @@ from pinngate.expression import (
 )
 from pinngate.expression.printing import to_text
 from pinngate.report.notation import GREEK, split_name
-from pinngate.statement.derivatives import parse_derivative
+from pinngate.statement.derivatives import parse_derivative, spelled
 from pinngate.statement.field_functions import callable_in
 from pinngate.statement.problem import Problem
 
@@ -88,8 +88,8 @@ def _name(name: str, problem: Problem) -> str:
     derivative = parse_derivative(name, problem.outputs, problem.axes)
     if derivative is None or not derivative.order:
         return _identifier(name)
-    letters = name.rpartition("_")[2]
-    axes = "".join(f"<mi>{axis}</mi>" for axis in letters)
+    along = spelled(name.rpartition("_")[2], problem.axes)
+    axes = "".join(_identifier(axis) for axis in along)
     return f"<msub>{_identifier(derivative.field)}<mrow>{axes}</mrow></msub>"
 
 

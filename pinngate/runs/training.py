@@ -131,7 +131,9 @@ class Session:
         like = stepper.network.low
         batch = Batch(torch.as_tensor(observed.points).to(like))
         if observed.mean is not None:
-            nodes, weights = mean_nodes(observed.points, observed.mean, self.problem.domain)
+            nodes, weights = mean_nodes(
+                observed.points, observed.mean, self.problem.domain, self.problem.coordinates
+            )
             batch = Batch(torch.as_tensor(nodes).to(like), {}, torch.as_tensor(weights).to(like))
         seen = np.empty(len(observed.points))
         model = ResidualModel([term], self.problem)
@@ -344,7 +346,7 @@ class _Log:
         if self.expected:
             values = self.session.evaluate(self.grid.points)
             for name, known in self.expected.items():
-                row[f"relative_l2_{name}"] = relative_l2(values[name], known)
+                row[f"relative_l2_{name}"] = relative_l2(values[name], known, self.grid.weights)
         self.session.history.append(row)
         return row
 

@@ -22,6 +22,7 @@ from pinngate.expression import (
     subtract,
 )
 from pinngate.expression.printing import to_text
+from pinngate.statement.axis_bounds import like
 from pinngate.statement.derivatives import Derivative, parse_derivative
 from pinngate.statement.measurement import Holdout, Mean, Table
 from pinngate.statement.options import SolveOptions
@@ -73,7 +74,7 @@ class Window:
 
     def domain(self, whole: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
         """Return the axes with the bounds of the window."""
-        return {**whole, **{axis: (low, high) for axis, low, high in self.bounds}}
+        return {**whole, **{axis: like(whole[axis], low, high) for axis, low, high in self.bounds}}
 
     def __str__(self) -> str:
         parts = (f"{low:g} < {axis} < {high:g}" for axis, low, high in self.bounds)
@@ -442,6 +443,7 @@ class Statement:
     clock: Clock | None = None
     sizes: dict[str, float] = field(default_factory=dict)
     guesses: dict[str, Expression] = field(default_factory=dict)
+    coordinates: dict[str, str] = field(default_factory=dict)
 
     @property
     def axes(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from typing import Any
 
 from pinngate.errors import InputError
 from pinngate.expression import Expression, Name, names, substitute
+from pinngate.statement.axis_bounds import like
 from pinngate.statement.components import (
     Coefficient,
     Condition,
@@ -193,7 +194,7 @@ def _domain(statements: Sequence[Statement]) -> dict[str, tuple[float, float]]:
                     f"the experiments have different domains along {axis}",
                     expected="one domain, in which time may end at different times",
                 )
-            found[axis] = low, max(high, found[axis][1])
+            found[axis] = like(first[axis], low, max(high, found[axis][1]))
     return found
 
 

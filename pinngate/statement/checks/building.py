@@ -22,6 +22,7 @@ from pinngate.statement.checks.event_sections import build_events
 from pinngate.statement.checks.geometry_section import build_geometry
 from pinngate.statement.checks.input_sections import build_inputs
 from pinngate.statement.checks.observation_sections import build_observations
+from pinngate.statement.checks.regular_centre import with_regular_centre
 from pinngate.statement.checks.schema import ObservationSection, ProblemFile
 from pinngate.statement.checks.scope import Scope
 from pinngate.statement.checks.solve_section import build_solve
@@ -54,6 +55,7 @@ def build(
     coefficients, fields, of_fields = build_estimate(scope, file.estimate)
     equations = _equations(scope, file.equations)
     conditions, periodic = build_conditions(scope, file.conditions, geometry)
+    conditions = with_regular_centre(scope, equations, conditions)
     observations = build_observations(scope, file.observations)
     events = build_events(scope, file.events)
     residuals = [item.residual for item in equations] + [item.residual for item in conditions]
@@ -97,6 +99,7 @@ def build(
         clock=scope.clock,
         sizes=dict(scope.sizes),
         guesses=dict(scope.guesses),
+        coordinates=dict(scope.kinds),
     )
     if not observations:
         require_determined(source, statement)

@@ -36,11 +36,13 @@ from pinngate.statement.checks.data_files import data_file
 from pinngate.statement.checks.source import Place, Source
 from pinngate.statement.checks.undefined_parts import refuse_undefined
 from pinngate.statement.components import FieldFunction, Flux
+from pinngate.statement.coordinates import with_laplacians
 from pinngate.statement.derivatives import (
     MAX_ORDER,
     Derivative,
     canonical,
     parse_derivative,
+    spelled,
 )
 from pinngate.statement.field_functions import (
     as_typed,
@@ -86,6 +88,7 @@ class Scope:
     inputs: dict[str, Applied] = field(default_factory=dict)
     field_functions: tuple[FieldFunction, ...] = ()
     clock: Clock | None = None
+    kinds: dict[str, str] = field(default_factory=dict)
     sizes: dict[str, float] = field(default_factory=dict)
     guesses: dict[str, Expression] = field(default_factory=dict)
 
@@ -168,10 +171,12 @@ class Scope:
         line, own = re.sub(r"\s", " ", text), self.field_functions
         known = callable_in(self.functions, own)
         try:
+            read = parse_equation(line, known) if is_equation else parse(line, known)
+            typed = with_laplacians(as_typed(read, own), self.axes, self.kinds)
             if is_equation:
-                return as_typed(parse_equation(line, known), own)
-            self._check_brackets(expression := parse(line, known), place)
-            return Brackets((), self.axes).expanded(as_typed(expression, own))
+                return typed
+            self._check_brackets(typed, place)
+            return Brackets((), self.axes).expanded(typed)
         except ExpressionError as error:
             raise self.locate(error, place) from None
 
@@ -311,7 +316,7 @@ class Scope:
             InputError: there is one.
         """
         function = expression.function if isinstance(expression, Call) else ""
-        if function.startswith("_") and set(function[1:]) - set(self.axes):
+        if function.startswith("_") and not spelled(function[1:], self.axes):
             raise InputError(
                 f"'{function}' after a bracket is no derivative",
                 span=self.source.span(place),
