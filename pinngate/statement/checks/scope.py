@@ -161,12 +161,12 @@ class Scope:
 
     def _parsed(self, text: str, place: Place, *, is_equation: bool) -> Expression:
         for letter in re.finditer(r"[^\x00-\x7f]", text):
-            typed = _TYPED.get(letter[0], "")
+            ascii_form = _TYPED.get(letter[0], "")
             raise InputError(
                 f"the character {letter[0]!r} is not allowed in a formula",
                 span=self.source.within(place, letter.start(), 1),
                 expected="ASCII letters, digits and operators",
-                hint=f"write {typed}" if typed else "",
+                hint=f"write {ascii_form}" if ascii_form else "",
             )
         line, own = re.sub(r"\s", " ", text), self.field_functions
         known = callable_in(self.functions, own)
