@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from pinngate.data.observations import ObservationSet
 from pinngate.expression import (
+    Binary,
     Call,
     Expression,
     Name,
@@ -30,6 +31,7 @@ from pinngate.expression import (
     multiply,
     names,
     substitute,
+    subtract,
 )
 from pinngate.statement.axis_bounds import at_share, half_length, logarithmic_columns
 from pinngate.statement.derivatives import Derivative, parse_derivative
@@ -263,7 +265,17 @@ def levelled(problem: Problem, residual: Expression, scales: Scales) -> Expressi
         slope = substitute(differentiate(seen, name), still | centres)
         size = multiply(slope, Number(_derivative_size(problem, derivative, scales)))
         total = add(total, multiply(size, size))
-    return residual if total == Number(0.0) else divide(residual, Call("sqrt", total))
+    return residual if total == Number(0.0) else _over(residual, Call("sqrt", total))
+
+
+def _over(residual: Expression, size: Expression) -> Expression:
+    """Return a residual with every summand divided, so that its terms can be told apart."""
+    match residual:
+        case Binary("+", left, right):
+            return add(_over(left, size), _over(right, size))
+        case Binary("-", left, right):
+            return subtract(_over(left, size), _over(right, size))
+    return divide(residual, size)
 
 
 def common_size(scales: Scales) -> float:

@@ -161,9 +161,9 @@ def coarsening_errors(
     magnitude.
     """
     nodes = [functions.nodes() for functions in basis.functions]
-    lows, highs = basis.low.numpy(), basis.high.numpy()
+    bounds = problem.domain.values()
     grid = np.meshgrid(
-        *[lo + (hi - lo) * (x + 1) / 2 for (x, _), lo, hi in zip(nodes, lows, highs, strict=True)],
+        *[at_share(own, (x + 1) / 2) for (x, _), own in zip(nodes, bounds, strict=True)],
         indexing="ij",
     )
     points = torch.as_tensor(np.stack([g.ravel() for g in grid], 1))
