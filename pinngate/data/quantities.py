@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pinngate.errors import DataError
 from pinngate.expression import Expression, evaluate, names, substitute
 from pinngate.statement.axis_bounds import is_logarithmic
-from pinngate.statement.coordinates import measure
+from pinngate.statement.axis_places import measure
 from pinngate.statement.derivatives import differentiated
 from pinngate.statement.measurement import Mean
 from pinngate.statement.problem import Problem

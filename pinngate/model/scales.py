@@ -33,7 +33,8 @@ from pinngate.expression import (
     substitute,
     subtract,
 )
-from pinngate.statement.axis_bounds import at_share, half_length, logarithmic_columns
+from pinngate.statement.axis_bounds import half_length, logarithmic_columns
+from pinngate.statement.axis_places import at_share
 from pinngate.statement.derivatives import Derivative, parse_derivative
 from pinngate.statement.logarithmic_axes import along_search
 from pinngate.statement.problem import BoundaryPart, Plane, Problem, Window

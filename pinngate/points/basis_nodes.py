@@ -20,7 +20,7 @@ from pinngate.model.row_weights import ROW
 from pinngate.model.terms import Batch
 from pinngate.points.batches import BatchSource
 from pinngate.points.sampling import SobolSampler
-from pinngate.statement.axis_bounds import at_share
+from pinngate.statement.axis_places import at_share
 from pinngate.statement.problem import Plane, Problem, Window
 
 Array = NDArray[np.float64]

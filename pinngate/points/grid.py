@@ -9,8 +9,7 @@ import numpy as np
 
 from pinngate.errors import InputError
 from pinngate.geometry.region import Mask, Region
-from pinngate.statement.axis_bounds import spaced
-from pinngate.statement.coordinates import measure
+from pinngate.statement.axis_places import measure, spaced
 from pinngate.statement.problem import Problem
 
 GRID_POINTS = {1: 401, 2: 101, 3: 33, 4: 15}  # along each axis, by number of axes

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from pinngate.errors import InputError
 from pinngate.points.sobol import ScrambledSobol
-from pinngate.statement.axis_bounds import Bounds, at_share
+from pinngate.statement.axis_bounds import Bounds
+from pinngate.statement.axis_places import at_share
 from pinngate.statement.problem import Plane
 from pinngate.streams import generator
 

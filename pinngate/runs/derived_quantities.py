@@ -29,9 +29,8 @@ from pinngate.model.residuals import ResidualModel
 from pinngate.model.terms import Batch, Term
 from pinngate.points.grid import GRID_POINTS
 from pinngate.runs.training import Session
-from pinngate.statement.axis_bounds import spaced
+from pinngate.statement.axis_places import measure, spaced
 from pinngate.statement.coefficient_fields import searched
-from pinngate.statement.coordinates import measure
 from pinngate.statement.problem import Derived, Problem
 
 Array = NDArray[np.float64]

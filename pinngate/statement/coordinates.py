@@ -15,8 +15,6 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-
 from pinngate.errors import ExpressionError
 from pinngate.expression import (
     Applied,
@@ -49,25 +47,6 @@ SYSTEMS: Mapping[str, Mapping[str, str]] = MappingProxyType(
 """Names of axes and their kinds, by the word that stands for them."""
 
 LAPLACIAN = "laplacian"
-
-
-def measure(kinds: Mapping[str, str], places: Mapping[str, Any]) -> Any:
-    """Return the measure of integrals over some axes at places on them, 1.0 of straight lines.
-
-    Args:
-        kinds: of the axes that have one.
-        places: coordinates of the axes that are integrated over, numbers or arrays of one shape.
-    """
-    found: Any = 1.0
-    for axis, values in places.items():
-        match kinds.get(axis):
-            case "radius":
-                found = found * np.abs(values)
-            case "spherical-radius":
-                found = found * np.square(values)
-            case "polar-angle":
-                found = found * np.abs(np.sin(values))
-    return found
 
 
 def stands_for_laplacian(field: Any) -> Any:
@@ -156,7 +135,6 @@ __all__ = [
     "RADIUS",
     "SPHERICAL",
     "SYSTEMS",
-    "measure",
     "stands_for_laplacian",
     "with_laplacians",
 ]

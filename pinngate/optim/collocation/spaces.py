@@ -19,7 +19,7 @@ from pinngate.model.networks import JointNetwork, Network
 from pinngate.model.scales import Scales
 from pinngate.model.terms import Term
 from pinngate.optim.collocation.resolved import resolved_on
-from pinngate.statement.axis_bounds import at_share, share_at
+from pinngate.statement.axis_places import at_share, share_at
 from pinngate.statement.kinks import kink_places
 from pinngate.statement.problem import Plane, Problem
 
