@@ -338,12 +338,15 @@ def _file_text(data: Path | InMemoryTable, names: DataNames) -> str:
 
 
 def _unknowns(problem: Statement) -> tuple[str, ...] | _Line:
-    if not problem.sizes and not problem.guesses:
+    if not problem.sizes and not problem.guesses and not problem.positive:
         return problem.unknowns
     found = {}
     for name in problem.unknowns:
         guess = to_text(problem.guesses[name]) if name in problem.guesses else None
-        found[name] = _present({"size": problem.sizes.get(name), "initial_guess": guess})
+        is_positive = True if name in problem.positive else None
+        found[name] = _present(
+            {"size": problem.sizes.get(name), "positive": is_positive, "initial_guess": guess}
+        )
     return _Line(found)
 
 

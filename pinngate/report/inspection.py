@@ -236,7 +236,10 @@ def _geometry(problem: Problem) -> Iterator[str]:
 
 def _unknowns(problem: Problem) -> Iterator[str]:
     sized = {name: f" of the size {size:g}" for name, size in problem.sizes.items()}
-    yield ", ".join(f"{name}{sized.get(name, '')}" for name in problem.unknowns)
+    words = dict.fromkeys(problem.positive, ", positive")
+    yield ", ".join(
+        f"{name}{sized.get(name, '')}{words.get(name, '')}" for name in problem.unknowns
+    )
 
 
 def _constants(problem: Problem) -> Iterator[str]:

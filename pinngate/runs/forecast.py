@@ -63,7 +63,8 @@ def _size(
     network: NetworkOptions,
     num_channels: int,
 ) -> Size:
-    collocation = len(problem.solved_equations) * size_of_batch(options.collocation, problem.domain)
+    num_terms = len(problem.solved_equations) + len(problem.positive)
+    collocation = num_terms * size_of_batch(options.collocation, problem.domain)
     num_observations = sum(len(made.values) for made in observations)
     others = _num_condition_points(problem) + num_observations
     weights = network.num_weights(len(problem.axes), len(problem.solved_fields))

@@ -444,6 +444,7 @@ class Statement:
     sizes: dict[str, float] = field(default_factory=dict)
     guesses: dict[str, Expression] = field(default_factory=dict)
     coordinates: dict[str, str] = field(default_factory=dict)
+    positive: tuple[str, ...] = ()
 
     @property
     def axes(self) -> tuple[str, ...]:

@@ -139,6 +139,7 @@ def combined(experiments: Mapping[str, Statement], each: Mapping[str, bool]) -> 
         constants=_mapped(parts, "constants", _same),
         sizes=_mapped(parts, "sizes", _same),
         guesses=_mapped(parts, "guesses", _Names.renamed),
+        positive=tuple(part.of(u) for part in parts for u in first.positive),
         coefficients=coefficients,
         spreads=spreads,
         truth=_truth(parts),

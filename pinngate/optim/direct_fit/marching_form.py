@@ -151,7 +151,8 @@ class MarchingForm:
                 if stated[f] > max(1, order // 2):
                     raise CannotMarch(f"{f} has {stated[f]} conditions at {where}")
                 lacks = stated[f] < order // 2
-                if lacks and (any(stated.values()) or order > 3):
+                is_centre = k == 0 and self.axis in self.problem.coordinates
+                if lacks and (any(stated.values()) or order > 3 or is_centre):
                     raise CannotMarch(f"{f} lacks a condition at {where}")
                 found[k] |= lacks
         return found[0], found[1]

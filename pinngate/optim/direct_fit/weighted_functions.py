@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh, null_space
 
 from pinngate.model.axis_functions import AxisFunctions, Splines, Trigonometric
+from pinngate.statement.axis_bounds import half_length, is_logarithmic
+from pinngate.statement.axis_places import at_share, share_at
+from pinngate.statement.logarithmic_axes import falling
 from pinngate.statement.problem import Problem
 
 Array = NDArray[np.float64]
@@ -81,18 +84,26 @@ class AxisBasis:
 
     def __call__(self, places: Array, order: int = 0) -> Array:
         """Return ∂^order of every function at places (n,): (n, count)."""
+        if not is_logarithmic(self.bounds):
+            return self._in_search(places, order)
+        parts = enumerate(falling(order))
+        found = sum((c * self._in_search(places, k) for k, c in parts), np.zeros(1))
+        return np.asarray(found / places[:, None] ** order)
+
+    def _in_search(self, places: Array, order: int) -> Array:
+        """Return derivatives along the search coordinate."""
         low, high = self.bounds
-        at = (2 * places - low - high) / (high - low)
+        at = 2 * share_at(self.bounds, np.clip(places, low, high)) - 1
         values = self.functions.values(np.clip(at, -1, 1), order)
         if order:
-            values = values * ((np.abs(at) <= 1)[:, None] * (2 / (high - low)) ** order)
+            is_inside = (places >= low) & (places <= high)
+            values = values * (is_inside[:, None] / half_length(self.bounds) ** order)
         return np.asarray(values @ self.mixing)
 
     @cached_property
     def places(self) -> Array:
         """Places that see every function, (n,)."""
-        low, high = self.bounds
-        return np.asarray(low + (high - low) * (self.functions.nodes()[0] + 1) / 2)
+        return at_share(self.bounds, (self.functions.nodes()[0] + 1) / 2)
 
     @cached_property
     def on_nodes(self) -> Array:

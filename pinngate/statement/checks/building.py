@@ -100,6 +100,7 @@ def build(
         sizes=dict(scope.sizes),
         guesses=dict(scope.guesses),
         coordinates=dict(scope.kinds),
+        positive=scope.positive,
     )
     if not observations:
         require_determined(source, statement)

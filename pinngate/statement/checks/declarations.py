@@ -166,6 +166,7 @@ def _note_field(scope: Scope, name: str, section: FieldSection, place: Place) ->
     """Enter what is known of a field beforehand."""
     if section.size is not None:
         scope.sizes[name] = _size(scope, section.size, (*place, "size"))
+    scope.positive += (name,) if section.positive else ()
     if section.initial_guess is not None:
         inner = (*place, "initial_guess")
         guess = scope.formula(section.initial_guess, inner)

@@ -171,6 +171,12 @@ class FieldSection(Section):
         description="its characteristic size, by which it and the equations are scaled",
         json_schema_extra={"default": "from data and equations"},
     )
+    positive: Annotated[bool, Kind("true or false")] = Field(
+        False,
+        description="whether the field is nowhere below zero: unknown initial states are searched "
+        "for through a softplus in the fit through the solver, and values below zero are a misfit "
+        "of the physics for bases and networks; zero itself stays possible",
+    )
     initial_guess: Formula | None = Field(
         None,
         description="a formula in axes and constants for the field, from which the fit through the "

@@ -88,6 +88,7 @@ class Scope:
     inputs: dict[str, Applied] = field(default_factory=dict)
     field_functions: tuple[FieldFunction, ...] = ()
     clock: Clock | None = None
+    positive: tuple[str, ...] = ()
     kinds: dict[str, str] = field(default_factory=dict)
     sizes: dict[str, float] = field(default_factory=dict)
     guesses: dict[str, Expression] = field(default_factory=dict)
