@@ -20,7 +20,7 @@ from pinngate.expression.printing import number_text, to_text
 from pinngate.memory import exact_text
 from pinngate.statement.axis_bounds import Bounds, is_logarithmic
 from pinngate.statement.checks.schema import ProblemFile
-from pinngate.statement.components import Input, Statement, Window
+from pinngate.statement.components import Conserved, Input, Statement, Window
 from pinngate.statement.experiments import of_experiment
 from pinngate.statement.options import NetworkOptions, SolveOptions
 from pinngate.statement.problem import (
@@ -129,6 +129,7 @@ def _tree(problem: Problem, names: DataNames) -> dict[str, Any]:
         "conditions": [
             *map(_condition, problem.conditions),
             *(_Line(periodic=axis) for axis in problem.periodic),
+            *map(_conserved, problem.conserved),
         ],
         "observations": [_observations(item, names) for item in problem.observations],
         "solve": _solve(problem.solve),
@@ -206,7 +207,7 @@ def _experiment(
         "constants": _Line(constants),
         "truth": _Line(_own_truth(problem, name)),
         "inputs": _own_inputs(problem, name, names),
-        "conditions": [_condition(c) for c in one.conditions],
+        "conditions": [*map(_condition, one.conditions), *map(_conserved, one.conserved)],
         "events": [_event(event) for event in one.events],
         "observations": [
             _observations(_with_data_of(o, next(observed)), names) for o in one.observations
@@ -253,6 +254,10 @@ def _condition(condition: Condition) -> _Line:
     if isinstance(condition.where, BoundaryPart):
         return _Line(on=condition.where.name, equation=condition.text)
     return _Line(where=_where_text(condition.where), equation=condition.text)
+
+
+def _conserved(stated: Conserved) -> _Line:
+    return _Line(mean=_Line(of=stated.of, over=stated.over, equals=stated.equals))
 
 
 def _geometry(geometry: Geometry | None, space: tuple[str, ...]) -> dict[str, Any]:

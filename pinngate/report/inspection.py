@@ -314,6 +314,7 @@ def _channels(problem: Problem) -> Iterator[str]:
 
 
 def _conditions(problem: Problem) -> Iterator[str]:
+    yield from map(str, problem.conserved)
     for condition in problem.conditions:
         yield f"{condition.text} at {condition.where}"
     for axis in problem.periodic:

@@ -42,21 +42,23 @@ _THIN = '<mspace width="0.12em"/>'
 Written = tuple[str, int]
 
 
-def equation(text: str, residual: Expression, problem: Problem) -> str:
+def equation(text: str, residual: Expression, problem: Problem, *, is_bare: bool = False) -> str:
     """Return ``left = right`` as a `<math>` element.
 
     Args:
         text: the equation as typed, ``= 0`` understood.
         residual: shown as ``residual = 0`` where the text does not parse.
         problem: tells derivatives from other names.
+        is_bare: whether a text without an equals sign is no equation but a formula.
     """
-    left, _, right = text.partition("=")
+    left, equals, right = text.partition("=")
     try:
         known = callable_in(problem.functions, problem.field_functions)
         sides = parse(left, known), parse(right, known) if right.strip() else Number(0.0)
     except ExpressionError:
         sides = residual, Number(0.0)
-    return _math("<mo>=</mo>".join(_write(side, problem)[0] for side in sides))
+    shown = sides if equals or not is_bare else sides[:1]
+    return _math("<mo>=</mo>".join(_write(side, problem)[0] for side in shown))
 
 
 def formula(expression: Expression, problem: Problem, *, of: str = "") -> str:

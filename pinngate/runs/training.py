@@ -20,7 +20,7 @@ from torch import nn
 
 from pinngate.data.field_ranges import with_ranges
 from pinngate.data.observations import ObservationSet, collect
-from pinngate.data.priors import prior_sets
+from pinngate.data.priors import conserved_sets, prior_sets
 from pinngate.data.quantities import mean_nodes
 from pinngate.errors import InputError
 from pinngate.model.residuals import ResidualModel
@@ -223,7 +223,7 @@ def _begun(
     problem = with_ranges(problem, observations)
     batches = BatchSource(
         problem,
-        [*observations, *prior_sets(problem)],
+        [*observations, *conserved_sets(problem, observations), *prior_sets(problem)],
         num_collocation=solve.collocation,
         num_condition=NUM_CONDITION,
         seed=solve.seed,

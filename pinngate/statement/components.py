@@ -125,6 +125,28 @@ class Condition:
 
 
 @dataclass(frozen=True)
+class Conserved:
+    """A mean that is known: that of `residual` over the axes `over` is zero at all other places.
+
+    Attributes:
+        of: text of what the mean is taken of.
+        equals: text of what it is.
+        over: the axes.
+        residual: of − equals.
+        equal: what it is, in the other axes, constants and coefficients.
+    """
+
+    of: str
+    equals: str
+    over: tuple[str, ...]
+    residual: Expression
+    equal: Expression
+
+    def __str__(self) -> str:
+        return f"mean of {self.of} over {', '.join(self.over)} = {self.equals}"
+
+
+@dataclass(frozen=True)
 class Prior:
     """What is known of a number beforehand: normal, of it or `is_of_logarithm` of its logarithm."""
 
@@ -445,6 +467,7 @@ class Statement:
     guesses: dict[str, Expression] = field(default_factory=dict)
     coordinates: dict[str, str] = field(default_factory=dict)
     positive: tuple[str, ...] = ()
+    conserved: tuple[Conserved, ...] = ()
 
     @property
     def axes(self) -> tuple[str, ...]:

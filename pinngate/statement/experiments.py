@@ -21,6 +21,7 @@ from pinngate.statement.axis_bounds import like
 from pinngate.statement.components import (
     Coefficient,
     Condition,
+    Conserved,
     Derived,
     Equation,
     Event,
@@ -139,6 +140,7 @@ def combined(experiments: Mapping[str, Statement], each: Mapping[str, bool]) -> 
         constants=_mapped(parts, "constants", _same),
         sizes=_mapped(parts, "sizes", _same),
         guesses=_mapped(parts, "guesses", _Names.renamed),
+        conserved=_of_all(parts, "conserved", _conserved),
         positive=tuple(part.of(u) for part in parts for u in first.positive),
         coefficients=coefficients,
         spreads=spreads,
@@ -205,6 +207,12 @@ def _equation(part: _Names, stated: Equation) -> Equation:
 
 def _condition(part: _Names, stated: Condition) -> Condition:
     return Condition(stated.where, part.text(stated.text), part.renamed(stated.residual))
+
+
+def _conserved(part: _Names, stated: Conserved) -> Conserved:
+    texts = part.text(stated.of), part.text(stated.equals)
+    formulas = part.renamed(stated.residual), part.renamed(stated.equal)
+    return Conserved(*texts, stated.over, *formulas)
 
 
 def _event(part: _Names, stated: Event) -> Event:

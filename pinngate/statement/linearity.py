@@ -19,6 +19,7 @@ def is_linear(problem: Problem) -> bool:
         return False
     quantities = (o.quantity for o in problem.observations if o.quantity is not None)
     conditions = (condition.residual for condition in problem.conditions)
+    conditions = (*conditions, *(conserved.residual for conserved in problem.conserved))
     return has_linear_equations(problem) and _are_linear(problem, [*conditions, *quantities])
 
 

@@ -15,6 +15,7 @@ from pinngate.expression import Expression, names
 from pinngate.expression.parser import NONE, Functions
 from pinngate.statement.checks.amounts import refuse_large
 from pinngate.statement.checks.condition_sections import build_conditions
+from pinngate.statement.checks.conserved_section import build_conserved
 from pinngate.statement.checks.declarations import declare_names
 from pinngate.statement.checks.derived_section import build_derived
 from pinngate.statement.checks.estimate_section import build_estimate
@@ -56,10 +57,12 @@ def build(
     equations = _equations(scope, file.equations)
     conditions, periodic = build_conditions(scope, file.conditions, geometry)
     conditions = with_regular_centre(scope, equations, conditions)
+    conserved = build_conserved(scope, file.conditions)
     observations = build_observations(scope, file.observations)
     events = build_events(scope, file.events)
     residuals = [item.residual for item in equations] + [item.residual for item in conditions]
     residuals += [item.quantity for item in observations if item.quantity is not None]
+    residuals += [item.residual for item in conserved]
     residuals += [flux.inside for flux in scope.fluxes]
     residuals += [a for event in events for a in (*event.add.values(), *event.set.values())]
     _require_used(scope, [*(c.name for c in coefficients), *(f.name for f in fields)], residuals)
@@ -101,6 +104,7 @@ def build(
         guesses=dict(scope.guesses),
         coordinates=dict(scope.kinds),
         positive=scope.positive,
+        conserved=conserved,
     )
     if not observations:
         require_determined(source, statement)

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from pinngate.statement.checks.schema_data import (
+    ConservedSection,
     InputSection,
     MeanSection,
     NoiseSection,
@@ -139,6 +140,11 @@ class ConditionSection(Section):
         "with `on` also in the outward unit normal: `n_x*u_x + n_y*u_y = 0`",
     )
     periodic: Name | None = Field(None, description="an axis along which every field is periodic")
+    mean: ConservedSection | None = Field(
+        None,
+        description="a mean over axes that is known at all places of the others, such as what is "
+        "conserved: `{of: u, over: x, equals: 1}`; alone, without the other keys",
+    )
 
 
 Amounts = Annotated[dict[str, NumberOrFormula], Kind("a mapping of unknowns to amounts")]
@@ -365,6 +371,7 @@ __all__ = [
     "MAPPED",
     "BallSection",
     "ConditionSection",
+    "ConservedSection",
     "EllipseSection",
     "EstimateSection",
     "FieldSection",
