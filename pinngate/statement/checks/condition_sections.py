@@ -52,7 +52,8 @@ def _missing(scope: Scope, key: str, place: Place) -> InputError:
     return InputError(
         f"the key '{key}' is missing in a condition",
         span=scope.source.span(place),
-        expected="{where: x = 0, equation: u = 0}, {periodic: x} or {mean: {of: u, over: x, equals: 1}}",
+        expected="{where: x = 0, equation: u = 0}, {periodic: x}, or "
+        "{mean: {of: u, over: x, equals: 1}}",
     )
 
 
