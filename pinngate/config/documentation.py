@@ -98,11 +98,13 @@ title: Heat on a rod whose initial temperature was measured with noise
 
 # Axes and their bounds: one to three of x, y, z; t is time. Bounds may be formulas: [0, 2*pi]
 domain: {x: [0, 1], t: [0, 1]}
+# Other axes, by what they are; on a logarithm: domain: {r: {bounds: [0.1, 1000], log: true}}
+# coordinates: radial           # r and theta; spherical: r, theta, phi; or {r: radius}
 # A part of that box, made of disks, rectangles, polygons ...; then {on: hole, equation: u = 0}
 # geometry:
 #   shapes: {plate: {rectangle: {x: [0, 1], y: [0, 1]}}, hole: {disk: {center: [0, 0], radius: 1}}}
 #   inside: plate - hole
-unknowns: [u]
+unknowns: [u]                   # or {u: {positive: true}}
 
 # Known numbers, or formulas in constants stated before.
 constants: {kappa: 0.05}
@@ -126,6 +128,7 @@ equations:
 
 # What holds exactly. Also: u_x = 0, u + 2*u_x = 1, {where: t = 0, equation: u_t = 0}, {periodic: x}
 # and on a part of a side: {where: x = 0 and t > 0.5, equation: u_x = 0}
+# and of what is conserved: {mean: {of: u, over: x, equals: 1}}
 conditions:
   - {where: x = 0, equation: u = 0}
   - {where: x = 1, equation: u = 0}

@@ -99,10 +99,7 @@ def _spread(problem: Problem, stated: Conserved) -> Array:
     """Return places of the axes that are left, `NUM_MEANS` along each, at the middle of others."""
     shares = (np.arange(NUM_MEANS) + 0.5) / NUM_MEANS
     columns = [
-        at_share(
-            bounds,
-            np.array([0.5]) if axis in stated.over else (np.arange(NUM_MEANS) + 0.5) / NUM_MEANS,
-        )
+        at_share(bounds, np.array([0.5]) if axis in stated.over else shares)
         for axis, bounds in problem.domain.items()
     ]
     return np.stack([m.ravel() for m in np.meshgrid(*columns, indexing="ij")], axis=1)

@@ -7,14 +7,15 @@ nodes that the fit uses, of an order at which its error is far below any noise.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pinngate.errors import DataError
 from pinngate.expression import Expression, evaluate, names, substitute
-from pinngate.statement.axis_bounds import is_logarithmic
-from pinngate.statement.axis_places import measure
+from pinngate.statement.axis_bounds import Bounds, is_logarithmic, like
+from pinngate.statement.axis_places import at_share, measure
 from pinngate.statement.derivatives import differentiated
 from pinngate.statement.measurement import Mean
 from pinngate.statement.problem import Problem
@@ -28,7 +29,7 @@ def mean_nodes(
     points: Array,
     mean: Mean,
     domain: Mapping[str, tuple[float, float]],
-    kinds: Mapping[str, str],
+    kinds: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Array, Array]:
     """Return the nodes of the mean about each point and their weights.
 
@@ -49,23 +50,37 @@ def mean_nodes(
     nodes = np.repeat(points[:, None, :], len(weights), axis=1)
     for k, axis in enumerate(mean.axes):
         column = list(domain).index(axis)
-        low, high = (np.full(len(points), bound) for bound in domain[axis])
-        if mean.width is not None:
-            low = np.maximum(low, points[:, column] - mean.width / 2)
-            high = np.minimum(high, points[:, column] + mean.width / 2)
-        middle, half = (low + high) / 2, (high - low) / 2
-        nodes[:, :, column] = middle[:, None] + half[:, None] * unit[:, k]
-        if is_logarithmic(domain[axis]):
-            middle, half = np.log(low * high) / 2, np.log(high / low) / 2
-            nodes[:, :, column] = np.exp(middle[:, None] + half[:, None] * unit[:, k])
+        ends = _ends(points[:, column], domain[axis], mean.width)
+        shares = (unit[:, k] + 1) / 2
+        nodes[:, :, column] = [at_share(like(domain[axis], *pair), shares) for pair in ends]
+    return nodes, _measured(nodes, weights, mean, domain, kinds)
+
+
+def _ends(places: Array, bounds: Bounds, width: float | None) -> Array:
+    """Return between which ends of an axis the means about places (n,) are, (n, 2)."""
+    low, high = (np.full(len(places), bound) for bound in bounds)
+    if width is not None:
+        low = np.maximum(low, places - width / 2)
+        high = np.minimum(high, places + width / 2)
+    return np.stack([low, high], axis=1)
+
+
+def _measured(
+    nodes: Array,
+    weights: Array,
+    mean: Mean,
+    domain: Mapping[str, Bounds],
+    kinds: Mapping[str, str],
+) -> Array:
+    """Return the weights (q,) times the measure of the axes, (n, q), where it is not one."""
     places = {axis: nodes[:, :, list(domain).index(axis)] for axis in mean.axes}
     density = measure(kinds, places)
-    for axis, values in places.items():
-        density = density * (values if is_logarithmic(domain[axis]) else 1.0)
+    for axis in filter(lambda a: is_logarithmic(domain[a]), mean.axes):
+        density = density * places[axis]
     if np.ndim(density) == 0:
-        return nodes, weights
+        return weights
     weights = weights * density
-    return nodes, weights / weights.sum(1, keepdims=True)
+    return np.asarray(weights / weights.sum(1, keepdims=True))
 
 
 def true_values(

@@ -18,8 +18,8 @@ def is_linear(problem: Problem) -> bool:
     if problem.coefficients or problem.coefficient_fields or problem.positive:
         return False
     quantities = (o.quantity for o in problem.observations if o.quantity is not None)
-    stated = (*problem.conditions, *problem.conserved)
-    conditions = [item.residual for item in stated]
+    conditions = [condition.residual for condition in problem.conditions]
+    conditions += [conserved.residual for conserved in problem.conserved]
     return has_linear_equations(problem) and _are_linear(problem, [*conditions, *quantities])
 
 

@@ -151,10 +151,11 @@ class MarchingForm:
                 if stated[f] > max(1, order // 2):
                     raise CannotMarch(f"{f} has {stated[f]} conditions at {where}")
                 lacks = stated[f] < order // 2
-                is_centre = k == 0 and self.axis in self.problem.coordinates
-                if lacks and (any(stated.values()) or order > 3 or is_centre):
+                if lacks and (any(stated.values()) or order > 3):
                     raise CannotMarch(f"{f} lacks a condition at {where}")
                 found[k] |= lacks
+        if found[0] and self.axis in self.problem.coordinates:
+            raise CannotMarch(f"a condition is missing at the low end of {self.axis}")
         return found[0], found[1]
 
     def _at_ends(self) -> Iterator[Row]:

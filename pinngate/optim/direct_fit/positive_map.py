@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pinngate.optim.direct_fit.marching_form import MarchingForm
 from pinngate.statement.free_variables import LEAST, SHARP
 
 Array = NDArray[np.float64]
@@ -36,4 +37,11 @@ class PositiveMap:
         return np.asarray(self.size * (share + np.log(-np.expm1(-share))) / SHARP)
 
 
-__all__ = ["PositiveMap"]
+def positive_map(form: MarchingForm, state: int, sizes: Array) -> PositiveMap | None:
+    """Return the map of a state, None where it is not stated to be positive."""
+    f, order = form.states.all[state]
+    is_positive = order == 0 and f in form.problem.positive
+    return PositiveMap(float(sizes[state])) if is_positive else None
+
+
+__all__ = ["PositiveMap", "positive_map"]

@@ -9,7 +9,6 @@ the variable in which they are searched for, and unknown initial states over the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from pinngate.expression import differentiate, evaluate, names
 from pinngate.model.coefficients import Coefficients
 from pinngate.optim.direct_fit.marched_states import CannotMarch
 from pinngate.optim.direct_fit.marching_form import MarchingForm
-from pinngate.optim.direct_fit.positive_map import PositiveMap
+from pinngate.optim.direct_fit.positive_map import positive_map
 from pinngate.optim.direct_fit.weighted_functions import AxisBasis, Block
 from pinngate.statement.axis_bounds import like
 from pinngate.statement.coefficient_fields import values_and_slopes
@@ -67,7 +66,12 @@ class Unknowns:
         unknown = [k for k, stated in self._stated.items() if stated is None]
         self.initial: dict[int, Block] = {}
         if form.axis is None:
-            self.initial = {k: Block(f"initial {k}", self._take(1), sizes[k]) for k in unknown}
+            self.initial = {
+                k: Block(
+                    f"initial {k}", self._take(1), sizes[k], positive=positive_map(form, k, sizes)
+                )
+                for k in unknown
+            }
         self.num_free = self._at
         self.functions = {f.name: self._function(f) for f in self.problem.coefficient_fields}
         if form.axis is not None:
@@ -76,19 +80,9 @@ class Unknowns:
                 num_breaks = self._num_breaks["initial"]
                 basis = AxisBasis.of(self.problem, form.axis, num_breaks, list(ends), self._reach())
                 part = self._take(basis.count)
-                self.initial[k] = Block(f"initial {k}", part, sizes[k], basis, ends)
-        positive = {k for k in unknown if self._is_positive(k)}
-        self._maps = {k: PositiveMap(sizes[k]) for k in positive}
-        for k in positive:
-            block = self.initial[k]
-            ends = {at: float(self._maps[k].inverse(np.array(v))) for at, v in block.ends.items()}
-            self.initial[k] = replace(block, ends=ends)
+                own = positive_map(form, k, sizes)
+                self.initial[k] = Block(f"initial {k}", part, sizes[k], basis, ends, own)
         self.count = self._at
-
-    def _is_positive(self, state: int) -> bool:
-        """Whether a state is a field that is stated to be positive."""
-        f, order = self.form.states.all[state]
-        return order == 0 and f in self.problem.positive
 
     def _reach(self) -> tuple[float, float]:
         """Return where an initial state varies: beyond open ends, too, from where it flows in."""
@@ -151,14 +145,10 @@ class Unknowns:
             ]
             return np.asarray(np.diff(np.stack(fields), order, axis=0)[0] / step**order)
 
-        def free_values(places: Array) -> Array:
-            found = values(places)
-            return self._maps[state].inverse(found) if state in self._maps else found
-
         if block.basis is None:
-            theta[block.part] = free_values(np.zeros(1)) / block.size
+            theta[block.part] = block.free(values(np.zeros(1))) / block.size
         else:
-            free = block.basis.fitted(lambda x: free_values(x) - block.fixed(x))
+            free = block.basis.fitted(lambda x: block.free(values(x)) - block.fixed(x))
             theta[block.part] = free / block.size
 
     def _points(self, places: Array, t: float) -> Array:
@@ -188,12 +178,7 @@ class Unknowns:
         for k, stated in self._stated.items():
             if stated is None:
                 block = self.initial[k]
-                rows = block.rows(x)
-                values[k] = block.fixed(x) + rows @ theta[block.part]
-                slopes[k][:, block.part] = rows
-                if k in self._maps:
-                    values[k], slope = self._maps[k](values[k])
-                    slopes[k] *= slope[:, None]
+                values[k], slopes[k][:, block.part] = block.state(theta[block.part], x)
                 continue
             known: dict[str, Any] = {**self.problem.constants, "t": float(start[0])}
             if self.form.axis is not None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh, null_space
 
 from pinngate.model.axis_functions import AxisFunctions, Splines, Trigonometric
+from pinngate.optim.direct_fit.positive_map import PositiveMap
 from pinngate.statement.axis_bounds import half_length, is_logarithmic
 from pinngate.statement.axis_places import at_share, share_at
 from pinngate.statement.logarithmic_axes import falling
@@ -126,6 +127,7 @@ class Block:
         size: what θ is times.
         basis: what its numbers weigh, None for a number.
         ends: values at the ends of the axis that conditions fix, by place.
+        positive: the map to an initial state that is positive, None for itself.
     """
 
     name: str
@@ -133,6 +135,7 @@ class Block:
     size: float
     basis: AxisBasis | None = None
     ends: Mapping[float, float] = field(default_factory=dict)
+    positive: PositiveMap | None = None
 
     @property
     def stiffness(self) -> Array:
@@ -144,7 +147,20 @@ class Block:
         if not self.ends:
             return 0.0
         at = sorted(self.ends)
-        return np.interp(places, at, [self.ends[end] for end in at])
+        return np.interp(places, at, self.free(np.array([self.ends[end] for end in at])))
+
+    def free(self, values: Array) -> Array:
+        """Return what is searched for of values of an initial state."""
+        return values if self.positive is None else self.positive.inverse(values)
+
+    def state(self, theta: Array, places: Array) -> tuple[Array, Array]:
+        """Return an initial state at places (n,), and its slopes in θ (n, numbers)."""
+        rows = self.rows(places)
+        values = self.fixed(places) + rows @ theta
+        if self.positive is None:
+            return values, rows
+        found, slope = self.positive(values)
+        return found, slope[:, None] * rows
 
     def rows(self, places: Array) -> Array:
         """Return what every number adds at places (n,): (n, numbers)."""

@@ -30,7 +30,7 @@ from pinngate.statement.checks.solve_section import build_solve
 from pinngate.statement.checks.source import Source
 from pinngate.statement.checks.truth_section import build_truth, field_truths
 from pinngate.statement.checks.wellposedness import require_determined
-from pinngate.statement.components import Equation, Statement, Truth
+from pinngate.statement.components import Equation, Event, Statement, Truth
 from pinngate.statement.field_functions import weights_of
 
 
@@ -55,26 +55,23 @@ def build(
     geometry = build_geometry(scope, file.geometry)
     coefficients, fields, of_fields = build_estimate(scope, file.estimate)
     equations = _equations(scope, file.equations)
-    conditions, periodic = build_conditions(scope, file.conditions, geometry)
-    conditions = with_regular_centre(scope, equations, conditions)
+    stated, periodic = build_conditions(scope, file.conditions, geometry)
+    conditions = with_regular_centre(scope, equations, stated)
     conserved = build_conserved(scope, file.conditions)
     observations = build_observations(scope, file.observations)
     events = build_events(scope, file.events)
     residuals = [item.residual for item in equations] + [item.residual for item in conditions]
-    residuals += [item.quantity for item in observations if item.quantity is not None]
     residuals += [item.residual for item in conserved]
-    residuals += [flux.inside for flux in scope.fluxes]
-    residuals += [a for event in events for a in (*event.add.values(), *event.set.values())]
+    residuals += [item.quantity for item in observations if item.quantity is not None]
+    residuals += [*(flux.inside for flux in scope.fluxes), *_amounts(events)]
     _require_used(scope, [*(c.name for c in coefficients), *(f.name for f in fields)], residuals)
     _require_called(scope, residuals)
     truth = build_truth(scope, file, coefficients, equations)
     fields = field_truths(scope, file, coefficients, fields, truth)
     of_fields = field_truths(scope, file, coefficients, of_fields, truth)
-    if truth == Truth():
-        truth = None  # it stated coefficient fields alone, which know their truth themselves
+    truth = None if truth == Truth() else truth  # coefficient fields know theirs themselves
     _require_truth(scope, file.observations, truth)
     _refuse_solver(scope, truth, has_geometry=geometry is not None, has_events=bool(events))
-    derived = build_derived(scope, file.derived)
     statement = Statement(
         name=file.name,
         domain=scope.domain,
@@ -96,7 +93,7 @@ def build(
         units=_units(scope, file.units),
         functions=dict(scope.functions),
         fluxes=tuple(scope.fluxes),
-        derived=derived,
+        derived=build_derived(scope, file.derived),
         events=events,
         inputs=inputs,
         clock=scope.clock,
@@ -109,6 +106,10 @@ def build(
     if not observations:
         require_determined(source, statement)
     return statement, scope.files
+
+
+def _amounts(events: Iterable[Event]) -> list[Expression]:
+    return [a for event in events for a in (*event.add.values(), *event.set.values())]
 
 
 def _equations(scope: Scope, texts: Sequence[str]) -> tuple[Equation, ...]:
