@@ -65,7 +65,6 @@ def build(
     residuals += [item.quantity for item in observations if item.quantity is not None]
     residuals += [*(flux.inside for flux in scope.fluxes), *_amounts(events)]
     _require_used(scope, [*(c.name for c in coefficients), *(f.name for f in fields)], residuals)
-    _require_called(scope, residuals)
     truth = build_truth(scope, file, coefficients, equations)
     fields = field_truths(scope, file, coefficients, fields, truth)
     of_fields = field_truths(scope, file, coefficients, of_fields, truth)
@@ -150,6 +149,7 @@ def _require_used(
                 span=scope.source.key(("estimate", name)),
                 expected="an equation that holds it, since nothing else determines it",
             )
+    _require_called(scope, expressions)
 
 
 def _require_called(scope: Scope, expressions: Sequence[Expression]) -> None:
