@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 from pinngate.config import catalog
 from pinngate.config.loading import loads
 from pinngate.config.reference_texts import (
+    COORDINATES,
     ERRORS,
     FORMULAS,
     GEOMETRY,
@@ -28,8 +29,10 @@ from pinngate.config.reference_texts import (
 )
 from pinngate.errors import InputError
 from pinngate.statement.checks.schema import (
+    AxisSection,
     BallSection,
     ConditionSection,
+    ConservedSection,
     EachSection,
     EllipseSection,
     EstimateSection,
@@ -64,6 +67,7 @@ from pinngate.statement.options import (
 )
 
 SECTIONS: list[tuple[str, type[Section]]] = [
+    ("An axis in `domain`, as a mapping", AxisSection),
     ("`geometry`", GeometrySection),
     ("`shapes`, in `geometry`: one mapping for each", ShapeSection),
     ("`disk` and `sphere`", BallSection),
@@ -76,6 +80,7 @@ SECTIONS: list[tuple[str, type[Section]]] = [
     ("`prior`, in `estimate`", PriorSection),
     ("`each`, in `estimate`", EachSection),
     ("`conditions`: a list", ConditionSection),
+    ("`mean`, in `conditions`", ConservedSection),
     ("`events`: a list", EventSection),
     ("`observations`: a list", ObservationSection),
     ("`mean`, in `observations`", MeanSection),
@@ -289,6 +294,7 @@ given in Python (`docs/extending.md`).
 {_readers_table()}"""
 
 _AFTER: dict[type[Section], str] = {
+    AxisSection: COORDINATES,
     PartSection: GEOMETRY,
     InputSection: INPUTS,
     ObservationSection: OBSERVATIONS,

@@ -369,6 +369,7 @@ def describe(annotation: Any, metadata: tuple[Any, ...] = ()) -> str:
 __all__ = [
     "LISTED",
     "MAPPED",
+    "AxisSection",
     "BallSection",
     "ConditionSection",
     "ConservedSection",
