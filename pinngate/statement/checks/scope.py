@@ -179,22 +179,7 @@ class Scope:
             self._check_brackets(typed, place)
             return Brackets((), self.axes).expanded(typed)
         except ExpressionError as error:
-            raise self.locate(self._of_delay(error), place) from None
-
-    def _of_delay(self, error: ExpressionError) -> ExpressionError:
-        """Return the fault of calling a field: a delay, or a value at a place, is not followed."""
-        called = error.what.removeprefix("unknown function ").strip("'")
-        if called not in self.unknowns or called == error.what:
-            return error
-        return ExpressionError(
-            f"'{called}' is called like a function: values at another time, such as "
-            f"{called}(t - 0.1), are not followed",
-            expected="fields and derivatives at the place of the equation",
-            hint="a chain of further unknowns, such as w_t = (u - w)/tau, stands for a distributed "
-            "delay",
-            offset=error.offset,
-            length=error.length,
-        )
+            raise self.locate(_of_delay(error, self.unknowns), place) from None
 
     def locate(self, error: ExpressionError, place: Place) -> InputError:
         """Return the error at its place in the file."""
@@ -366,6 +351,22 @@ class Scope:
             expected=expected,
             hint=hint,
         )
+
+
+def _of_delay(error: ExpressionError, unknowns: tuple[str, ...]) -> ExpressionError:
+    """Return the fault of calling a field: a delay, or a value at a place, is not followed."""
+    called = error.what.removeprefix("unknown function ").strip("'")
+    if called not in unknowns or called == error.what:
+        return error
+    return ExpressionError(
+        f"'{called}' is called like a function: values at another time, such as "
+        f"{called}(t - 0.1), are not followed",
+        expected="fields and derivatives at the place of the equation",
+        hint="a chain of further unknowns, such as w_t = (u - w)/tau, stands for a distributed "
+        "delay",
+        offset=error.offset,
+        length=error.length,
+    )
 
 
 def _called(scope: Scope) -> set[str]:
