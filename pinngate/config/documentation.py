@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 from pinngate.config import catalog
 from pinngate.config.loading import loads
 from pinngate.config.reference_texts import (
+    COORDINATES,
     ERRORS,
     FORMULAS,
     GEOMETRY,
@@ -28,9 +29,11 @@ from pinngate.config.reference_texts import (
 )
 from pinngate.errors import InputError
 from pinngate.statement.checks.schema import (
+    AxisSection,
     BallSection,
     CandidateSection,
     ConditionSection,
+    ConservedSection,
     EachSection,
     EllipseSection,
     EstimateSection,
@@ -65,6 +68,7 @@ from pinngate.statement.options import (
 )
 
 SECTIONS: list[tuple[str, type[Section]]] = [
+    ("An axis in `domain`, as a mapping", AxisSection),
     ("`geometry`", GeometrySection),
     ("`shapes`, in `geometry`: one mapping for each", ShapeSection),
     ("`disk` and `sphere`", BallSection),
@@ -77,6 +81,7 @@ SECTIONS: list[tuple[str, type[Section]]] = [
     ("`prior`, in `estimate`", PriorSection),
     ("`each`, in `estimate`", EachSection),
     ("`conditions`: a list", ConditionSection),
+    ("`mean`, in `conditions`", ConservedSection),
     ("`events`: a list", EventSection),
     ("`observations`: a list", ObservationSection),
     ("`mean`, in `observations`", MeanSection),
@@ -100,11 +105,13 @@ title: Heat on a rod whose initial temperature was measured with noise
 
 # Axes and their bounds: one to three of x, y, z; t is time. Bounds may be formulas: [0, 2*pi]
 domain: {x: [0, 1], t: [0, 1]}
+# Other axes, by what they are; on a logarithm: domain: {r: {bounds: [0.1, 1000], log: true}}
+# coordinates: radial           # r and theta; spherical: r, theta, phi; or {r: radius}
 # A part of that box, made of disks, rectangles, polygons ...; then {on: hole, equation: u = 0}
 # geometry:
 #   shapes: {plate: {rectangle: {x: [0, 1], y: [0, 1]}}, hole: {disk: {center: [0, 0], radius: 1}}}
 #   inside: plate - hole
-unknowns: [u]
+unknowns: [u]                   # or {u: {positive: true}}
 
 # Known numbers, or formulas in constants stated before.
 constants: {kappa: 0.05}
@@ -128,6 +135,7 @@ equations:
 
 # What holds exactly. Also: u_x = 0, u + 2*u_x = 1, {where: t = 0, equation: u_t = 0}, {periodic: x}
 # and on a part of a side: {where: x = 0 and t > 0.5, equation: u_x = 0}
+# and of what is conserved: {mean: {of: u, over: x, equals: 1}}
 conditions:
   - {where: x = 0, equation: u = 0}
   - {where: x = 1, equation: u = 0}
@@ -294,6 +302,7 @@ given in Python (`docs/extending.md`).
 {_readers_table()}"""
 
 _AFTER: dict[type[Section], str] = {
+    AxisSection: COORDINATES,
     PartSection: GEOMETRY,
     InputSection: INPUTS,
     ObservationSection: OBSERVATIONS,

@@ -40,6 +40,49 @@ conditions:
 ```
 """
 
+COORDINATES = """\
+The kinds of axes, and what each means for means, integrals and errors over it:
+
+| kind | measure | `laplacian(u)` has |
+|---|---|---|
+| `radius` | r dr | `u_rr + u_r/r` |
+| `spherical-radius` | r² dr | `u_rr + 2*u_r/r` |
+| `polar-angle` | sin θ dθ | `(u_thetatheta + cos(theta)/sin(theta)*u_theta)/r**2` |
+| `azimuth` | dφ | `u_phiphi/(r*sin(theta))**2` |
+| `angle` | dθ | `u_thetatheta/r**2` |
+| `length` | dx | `u_xx` |
+| `other` | dx | nothing: it is refused |
+
+`radial` is short for `{r: radius, theta: angle}`, `spherical` for `{r: spherical-radius, theta:
+polar-angle, phi: azimuth}`; only the axes of the domain count. An integral over a radius alone is
+one per radian, or per steradian. Where a radius begins at zero and no axis is an angle, a field of
+second order along it of which no condition says anything there has `u_r = 0 at r = 0`; so has one
+at the poles of a polar angle. `log: true` on an axis lets bases, networks and the solver's nodes be
+even in its logarithm; data, equations and results stay in the axis, figures are drawn on a
+logarithmic scale, and errors against a truth are judged evenly on it.
+
+```yaml
+coordinates: radial
+domain: {r: {bounds: [0.3, 3000], log: true}, t: [0, 0.6]}
+unknowns: {s: {positive: true}}
+equations: ["S*s_t = T*laplacian(s)"]
+conditions:
+  - s = 0 at t = 0
+  - 2*pi*T*r*s_r = -Q at r = 0.3
+  - s = 0 at r = 3000
+```
+
+A mean that is known, such as what is conserved, is a condition, too; it is held at 16 places of
+the other axes, each to a hundredth of its size:
+
+```yaml
+conditions:
+  - u_x = 0 at x = 0
+  - u_x = 0 at x = 1
+  - {mean: {of: u, over: x, equals: 1}}
+```
+"""
+
 INPUTS = """\
 Of several axes the rows are a tensor grid, in any order; of one axis they increase along it. The
 rows reach over the whole domain; the last step alone is held to its end. A smooth table has a

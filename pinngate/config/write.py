@@ -19,8 +19,9 @@ from pinngate.config.yaml_source import CORE_SCHEMA
 from pinngate.errors import InputError
 from pinngate.expression.printing import number_text, to_text
 from pinngate.memory import exact_text
+from pinngate.statement.axis_bounds import Bounds, is_logarithmic
 from pinngate.statement.checks.schema import ProblemFile
-from pinngate.statement.components import Input, Statement, Window
+from pinngate.statement.components import Conserved, Input, Statement, Window
 from pinngate.statement.experiments import of_experiment
 from pinngate.statement.options import NetworkOptions, SolveOptions
 from pinngate.statement.problem import (
@@ -109,6 +110,7 @@ def _tree(problem: Problem, names: DataNames) -> dict[str, Any]:
     """Return the keys of a problem file in their order; optional ones where they say something."""
     optional = {
         **{key: getattr(problem, key) for key in ("title", "description", "source")},
+        "coordinates": _Line(problem.coordinates),
         "geometry": _geometry(problem.geometry, problem.space_axes),
         "constants": _Line(problem.constants),
         "time": _time(problem.clock),
@@ -122,12 +124,13 @@ def _tree(problem: Problem, names: DataNames) -> dict[str, Any]:
     required = {
         "pinngate": 1,
         "name": problem.name,
-        "domain": _Line(problem.domain),
+        "domain": _domain(problem.domain),
         "unknowns": _unknowns(problem),
         "equations": [equation.text for equation in problem.equations],
         "conditions": [
             *map(_condition, problem.conditions),
             *(_Line(periodic=axis) for axis in problem.periodic),
+            *map(_conserved, problem.conserved),
         ],
         "observations": [_observations(item, names) for item in problem.observations],
         "solve": _solve(problem.solve),
@@ -145,6 +148,16 @@ def _tree(problem: Problem, names: DataNames) -> dict[str, Any]:
     kept -= {"equations"} if problem.candidates else set()
     tree = {key: value for key, value in tree.items() if value or key in kept}
     return {key: tree[key] for key in ProblemFile.model_fields if key in tree}
+
+
+def _domain(domain: Mapping[str, Bounds]) -> _Line:
+    """Return axes and bounds; those on a logarithm say so."""
+    return _Line(
+        {
+            axis: _Line(bounds=tuple(bounds), log=True) if is_logarithmic(bounds) else bounds
+            for axis, bounds in domain.items()
+        }
+    )
 
 
 def _experiments(problem: Problem, names: DataNames) -> dict[str, Any]:
@@ -198,11 +211,11 @@ def _experiment(
     constants = {n: v for n, v in one.constants.items() if n not in problem.constants}
     own = {
         "name": name,
-        "domain": _Line(one.domain if one.domain != problem.domain else {}),
+        "domain": _domain(one.domain if one.domain != problem.domain else {}),
         "constants": _Line(constants),
         "truth": _Line(_own_truth(problem, name)),
         "inputs": _own_inputs(problem, name, names),
-        "conditions": [_condition(c) for c in one.conditions],
+        "conditions": [*map(_condition, one.conditions), *map(_conserved, one.conserved)],
         "events": [_event(event) for event in one.events],
         "observations": [
             _observations(_with_data_of(o, next(observed)), names) for o in one.observations
@@ -249,6 +262,10 @@ def _condition(condition: Condition) -> _Line:
     if isinstance(condition.where, BoundaryPart):
         return _Line(on=condition.where.name, equation=condition.text)
     return _Line(where=_where_text(condition.where), equation=condition.text)
+
+
+def _conserved(stated: Conserved) -> _Line:
+    return _Line(mean=_Line(of=stated.of, over=stated.over, equals=stated.equals))
 
 
 def _geometry(geometry: Geometry | None, space: tuple[str, ...]) -> dict[str, Any]:
@@ -334,12 +351,15 @@ def _file_text(data: Path | InMemoryTable, names: DataNames) -> str:
 
 
 def _unknowns(problem: Statement) -> tuple[str, ...] | _Line:
-    if not problem.sizes and not problem.guesses:
+    if not problem.sizes and not problem.guesses and not problem.positive:
         return problem.unknowns
     found = {}
     for name in problem.unknowns:
         guess = to_text(problem.guesses[name]) if name in problem.guesses else None
-        found[name] = _present({"size": problem.sizes.get(name), "initial_guess": guess})
+        is_positive = True if name in problem.positive else None
+        found[name] = _present(
+            {"size": problem.sizes.get(name), "positive": is_positive, "initial_guess": guess}
+        )
     return _Line(found)
 
 

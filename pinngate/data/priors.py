@@ -7,13 +7,33 @@ data. Beside `observations`; training sees both.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from pinngate.data.observations import ObservationSet
-from pinngate.expression import Call, Expression, Name, Number, add, divide, multiply, subtract
-from pinngate.statement.components import FieldFunction
+from pinngate.expression import (
+    Call,
+    Expression,
+    Name,
+    Number,
+    add,
+    divide,
+    evaluate,
+    multiply,
+    subtract,
+)
+from pinngate.statement.axis_places import at_share
+from pinngate.statement.components import Conserved, FieldFunction
+from pinngate.statement.measurement import Mean
 from pinngate.statement.problem import Coefficient, Prior, Problem, Spread
 
+Array = NDArray[np.float64]
+
+EXACT = 1e-2  # of its size: the error of a mean at one place; all of them tell it far closer
+NUM_MEANS = 16  # along an axis, at which such a mean is held
 LEAST_SPREAD = 1e-3  # of coefficients between experiments: less is none
 
 
@@ -31,6 +51,58 @@ def prior_sets(problem: Problem) -> list[ObservationSet]:
         for function in problem.field_functions
         for k in range(1, len(function.weights) - 1)
     ]
+
+
+def conserved_sets(
+    problem: Problem, observations: Sequence[ObservationSet]
+) -> list[ObservationSet]:
+    """Return each mean that is known exactly as readings of it, with a small error.
+
+    The error is `EXACT` of the size of the mean; where that is zero, of the values of the fields.
+
+    Args:
+        problem: states the means.
+        observations: the data, which tell sizes.
+    """
+    return [
+        _mean_of(problem, conserved, k, observations)
+        for k, conserved in enumerate(problem.conserved, 1)
+    ]
+
+
+def _mean_of(
+    problem: Problem, stated: Conserved, k: int, observations: Sequence[ObservationSet]
+) -> ObservationSet:
+    points = _spread(problem, stated)
+    known: dict[str, Any] = {
+        **problem.constants,
+        **{c.name: c.initial for c in problem.coefficients},
+    }
+    known |= dict(zip(problem.axes, points.T, strict=True))
+    values = np.broadcast_to(evaluate(stated.equal, known, np), len(points))
+    seen = [np.abs(data.values).max() for data in observations] + [1.0]
+    size = float(np.abs(values).max()) or float(seen[0]) or 1.0
+    return ObservationSet(
+        f"mean_{k}",
+        str(stated),
+        points,
+        np.zeros(len(points)),
+        np.full(len(points), EXACT * size),
+        source=str(stated),
+        quantity=stated.residual,
+        mean=Mean(stated.over),
+        is_prior=True,
+    )
+
+
+def _spread(problem: Problem, stated: Conserved) -> Array:
+    """Return places of the axes that are left, `NUM_MEANS` along each, at the middle of others."""
+    shares = (np.arange(NUM_MEANS) + 0.5) / NUM_MEANS
+    columns = [
+        at_share(bounds, np.array([0.5]) if axis in stated.over else shares)
+        for axis, bounds in problem.domain.items()
+    ]
+    return np.stack([m.ravel() for m in np.meshgrid(*columns, indexing="ij")], axis=1)
 
 
 def _bend_of(problem: Problem, function: FieldFunction, k: int) -> ObservationSet:
@@ -90,4 +162,4 @@ def _set_of(problem: Problem, coefficient: Coefficient, prior: Prior) -> Observa
     )
 
 
-__all__ = ["prior_sets"]
+__all__ = ["conserved_sets", "prior_sets"]

@@ -7,12 +7,15 @@ nodes that the fit uses, of an order at which its error is far below any noise.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pinngate.errors import DataError
 from pinngate.expression import Expression, evaluate, names, substitute
+from pinngate.statement.axis_bounds import Bounds, is_logarithmic, like
+from pinngate.statement.axis_places import at_share, measure
 from pinngate.statement.derivatives import differentiated
 from pinngate.statement.measurement import Mean
 from pinngate.statement.problem import Problem
@@ -23,7 +26,10 @@ NUM_NODES = {1: 16, 2: 10, 3: 6, 4: 5}  # along each axis, by number of axes of 
 
 
 def mean_nodes(
-    points: Array, mean: Mean, domain: Mapping[str, tuple[float, float]]
+    points: Array,
+    mean: Mean,
+    domain: Mapping[str, tuple[float, float]],
+    kinds: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Array, Array]:
     """Return the nodes of the mean about each point and their weights.
 
@@ -31,9 +37,10 @@ def mean_nodes(
         points: (n, axes).
         mean: over which axes.
         domain: bounds of every axis.
+        kinds: of the axes that are no straight lines, whose measure counts (`coordinates`).
 
     Returns:
-        Nodes (n, q, axes), and weights (q,) that sum to one and serve every point.
+        Nodes (n, q, axes), and weights that sum to one: (q,) for every point, or (n, q).
     """
     x, w = np.polynomial.legendre.leggauss(NUM_NODES[len(mean.axes)])
     unit = np.stack([m.ravel() for m in np.meshgrid(*[x] * len(mean.axes), indexing="ij")], axis=1)
@@ -43,13 +50,37 @@ def mean_nodes(
     nodes = np.repeat(points[:, None, :], len(weights), axis=1)
     for k, axis in enumerate(mean.axes):
         column = list(domain).index(axis)
-        low, high = (np.full(len(points), bound) for bound in domain[axis])
-        if mean.width is not None:
-            low = np.maximum(low, points[:, column] - mean.width / 2)
-            high = np.minimum(high, points[:, column] + mean.width / 2)
-        middle, half = (low + high) / 2, (high - low) / 2
-        nodes[:, :, column] = middle[:, None] + half[:, None] * unit[:, k]
-    return nodes, weights
+        ends = _ends(points[:, column], domain[axis], mean.width)
+        shares = (unit[:, k] + 1) / 2
+        nodes[:, :, column] = [at_share(like(domain[axis], *pair), shares) for pair in ends]
+    return nodes, _measured(nodes, weights, mean, domain, kinds)
+
+
+def _ends(places: Array, bounds: Bounds, width: float | None) -> Array:
+    """Return between which ends of an axis the means about places (n,) are, (n, 2)."""
+    low, high = (np.full(len(places), bound) for bound in bounds)
+    if width is not None:
+        low = np.maximum(low, places - width / 2)
+        high = np.minimum(high, places + width / 2)
+    return np.stack([low, high], axis=1)
+
+
+def _measured(
+    nodes: Array,
+    weights: Array,
+    mean: Mean,
+    domain: Mapping[str, Bounds],
+    kinds: Mapping[str, str],
+) -> Array:
+    """Return the weights (q,) times the measure of the axes, (n, q), where it is not one."""
+    places = {axis: nodes[:, :, list(domain).index(axis)] for axis in mean.axes}
+    density = measure(kinds, places)
+    for axis in filter(lambda a: is_logarithmic(domain[a]), mean.axes):
+        density = density * places[axis]
+    if np.ndim(density) == 0:
+        return weights
+    weights = weights * density
+    return np.asarray(weights / weights.sum(1, keepdims=True))
 
 
 def true_values(
@@ -75,10 +106,10 @@ def true_values(
     """
     if mean is None:
         return _point_values(problem, of, quantity, points, truth)
-    nodes, weights = mean_nodes(points, mean, problem.domain)
+    nodes, weights = mean_nodes(points, mean, problem.domain, problem.coordinates)
     flat = nodes.reshape(-1, nodes.shape[2])
     values = _point_values(problem, of, quantity, flat, truth)
-    return np.asarray(values.reshape(nodes.shape[:2]) @ weights)
+    return np.asarray((values.reshape(nodes.shape[:2]) * weights).sum(1))
 
 
 def _point_values(

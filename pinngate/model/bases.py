@@ -62,9 +62,8 @@ class TensorBasis(Network):
         self.functions = list(axes)
         self.columns = None if columns is None else list(columns)
         self.is_periodic = (False,) * len(domain)
+        self._hold_axes(domain, dtype)
         for name, values in (
-            ("low", [low for low, _ in domain]),
-            ("high", [high for _, high in domain]),
             ("output_scale", list(output_scale) or [1.0] * num_outputs),
             ("output_shift", list(output_shift) or [0.0] * num_outputs),
         ):
@@ -114,7 +113,8 @@ class TensorBasis(Network):
             return points.new_zeros(found.shape)
         for place, k in enumerate(own):
             low, high = float(self.low[place]), float(self.high[place])
-            scaled = (2 * array[:, k] - low - high) / (high - low)
+            column = np.log(array[:, k]) if place in self.logarithmic else array[:, k]
+            scaled = (2 * column - low - high) / (high - low)
             values = self.functions[place].values(scaled, orders[k])
             found = found * values[:, self.members[:, place]] * (2 / (high - low)) ** orders[k]
         return torch.as_tensor(np.ascontiguousarray(found)).to(points)

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from pinngate.model.channels.layered import propagate_layers
 from pinngate.model.channels.propagate import Channels, Tape
+from pinngate.statement.axis_bounds import Bounds, logarithmic_columns, search_ends
 from pinngate.statement.options import NetworkOptions
 
 PERIODIC_BANDWIDTH = 2.0  # standard deviation of the wave numbers drawn for a periodic axis
@@ -31,7 +32,9 @@ class Network(nn.Module):
     """A fully connected network on a box.
 
     Args:
-        domain: (low, high) of each axis, in the order of the points' columns.
+        domain: (low, high) of each axis, in the order of the points' columns; one of
+            `LogBounds` is seen through its logarithm, and derivatives along it are those along
+            that.
         num_outputs: number of fields.
         options: width, depth, activation, bandwidth of a sine first layer.
         columns: which columns of the points these axes are; all by default.
@@ -64,8 +67,7 @@ class Network(nn.Module):
         self.options = options
         self.columns = None if columns is None else list(columns)
         self.is_periodic = tuple(is_periodic) or (False,) * len(domain)
-        self.register_buffer("low", torch.tensor([d[0] for d in domain], dtype=dtype))
-        self.register_buffer("high", torch.tensor([d[1] for d in domain], dtype=dtype))
+        self._hold_axes(domain, dtype)
         scale = list(output_scale) or [1.0] * num_outputs
         shift = list(output_shift) or [0.0] * num_outputs
         self.register_buffer("output_scale", torch.tensor(scale, dtype=dtype))
@@ -79,6 +81,21 @@ class Network(nn.Module):
         if options.features is not None or any(self.is_periodic):
             self.activations[0] = "sin"
         self._initialise(generator)
+
+    def _hold_axes(self, domain: Sequence[Bounds], dtype: torch.dtype) -> None:
+        """Note the ends of every axis in its search coordinate."""
+        ends = [search_ends(bounds) for bounds in domain]
+        self.logarithmic = logarithmic_columns(domain)
+        self.register_buffer("low", torch.tensor([low for low, _ in ends], dtype=dtype))
+        self.register_buffer("high", torch.tensor([high for _, high in ends], dtype=dtype))
+
+    def searched(self, points: Tensor) -> Tensor:
+        """Return points (N, axes) in search coordinates, the logarithm on some axes."""
+        if not self.logarithmic:
+            return points
+        found = points.clone()
+        found[:, self.logarithmic] = points[:, self.logarithmic].log()
+        return found
 
     @torch.no_grad()
     def _initialise(self, generator: torch.Generator | None) -> None:
@@ -152,7 +169,7 @@ class Network(nn.Module):
             if is_foreign:
                 return torch.zeros_like(points)
         if not any(orders):
-            return (2 * points - self.low - self.high) / (self.high - self.low)
+            return (2 * self.searched(points) - self.low - self.high) / (self.high - self.low)
         derivative = torch.zeros_like(points)
         if sum(orders) == 1:
             axis = list(orders).index(1)
@@ -211,7 +228,7 @@ class JointNetwork(Network):
     def __init__(self, parts: Sequence[Network]) -> None:
         nn.Module.__init__(self)
         self.parts = nn.ModuleList(parts)
-        self.is_periodic = parts[0].is_periodic
+        self.is_periodic, self.logarithmic = parts[0].is_periodic, parts[0].logarithmic
         self.register_buffer("low", parts[0].low)
         self.register_buffer("high", parts[0].high)
 

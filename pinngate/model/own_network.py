@@ -13,6 +13,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -75,9 +76,8 @@ class OwnNetwork(Network):
             for axis, turns in zip(axes, is_periodic, strict=True)
             for name in ((f"cos({axis})", f"sin({axis})") if turns else (axis,))
         ]
+        self._hold_axes(domain, torch.float64)
         for name, values in (
-            ("low", [low for low, _ in domain]),
-            ("high", [high for _, high in domain]),
             ("output_scale", output_scale),
             ("output_shift", output_shift),
         ):
@@ -225,10 +225,11 @@ class OwnNetwork(Network):
 
     def forward(self, points: Tensor) -> Tensor:
         """Return the fields at the points: (N, axes) → (N, fields)."""
-        output: Tensor = self.module(self.inputs(points))
+        output: Tensor = self.module(self.inputs(self.searched(points)))
         return output * self.output_scale + self.output_shift
 
     def propagate(self, channels: Channels) -> Tape:
         """Carry derivative channels to the fields by automatic differentiation."""
         weights = {name: weight.detach() for name, weight in self.named_weights.items()}
-        return propagate_function(self.fields, weights, channels, self.num_outputs)
+        placed = replace(channels, points=self.searched(channels.points))
+        return propagate_function(self.fields, weights, placed, self.num_outputs)

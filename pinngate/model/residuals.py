@@ -7,7 +7,7 @@ and conditions and observations of plain field values travel together, tile by t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -19,6 +19,7 @@ from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
 from pinngate.model.terms import TILE, Batch, Term
 from pinngate.model.tiles import Known, Segment, Tile, evaluate_segment
+from pinngate.statement.logarithmic_axes import along_search
 from pinngate.statement.problem import Problem
 
 
@@ -55,6 +56,7 @@ class ResidualModel:
     """
 
     def __init__(self, terms: Sequence[Term], problem: Problem) -> None:
+        terms = [replace(t, residual=along_search(problem, t.residual)) for t in terms]
         self.terms = tuple(terms)
         self.axes = problem.axes
         self.constants = dict(problem.constants)

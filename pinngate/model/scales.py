@@ -17,8 +17,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinngate.data.observations import ObservationSet
-from pinngate.expression import Expression, Name, coefficients_of, differentiate, evaluate, names
+from pinngate.expression import (
+    Binary,
+    Call,
+    Expression,
+    Name,
+    Number,
+    add,
+    coefficients_of,
+    differentiate,
+    divide,
+    evaluate,
+    multiply,
+    names,
+    substitute,
+    subtract,
+)
+from pinngate.statement.axis_bounds import half_length, logarithmic_columns
+from pinngate.statement.axis_places import at_share
 from pinngate.statement.derivatives import Derivative, parse_derivative
+from pinngate.statement.logarithmic_axes import along_search
 from pinngate.statement.problem import BoundaryPart, Plane, Problem, Window
 
 Array = NDArray[np.float64]
@@ -135,6 +153,7 @@ def _balanced_size(problem: Problem, unknown: str, known: Scales) -> float:
 def _balance(
     problem: Problem, residual: Expression, unknown: str, known: Scales, where: Place | None = None
 ) -> float:
+    residual = along_search(problem, residual)
     derivatives = _unknown_derivatives(problem, residual)
     fields = {d.field for d in derivatives.values()}
     if unknown not in fields or fields - {unknown} - set(known):
@@ -158,7 +177,7 @@ def characteristic_size(
     enter by their root mean square over the domain. Fields are of size one where no `scales` are
     given. Dividing by it makes the weight of the physics independent of the units of a problem.
     """
-    sizes = _term_sizes(problem, residual, scales or {}, None)
+    sizes = _term_sizes(problem, along_search(problem, residual), scales or {}, None)
     return max(sizes.values(), default=0.0) or 1.0
 
 
@@ -189,7 +208,7 @@ def _unknown_derivatives(problem: Problem, residual: Expression) -> dict[str, De
 
 
 def _derivative_size(problem: Problem, derivative: Derivative, scales: Scales) -> float:
-    lengths = [(high - low) / 2 for low, high in problem.domain.values()]
+    lengths = [half_length(bounds) for bounds in problem.domain.values()]
     shares = (x**-k for x, k in zip(lengths, derivative.orders, strict=True))
     return scales.get(derivative.field, FieldScale()).size * math.prod(shares)
 
@@ -217,14 +236,47 @@ def _places(problem: Problem, where: Place | None) -> dict[str, Array]:
     """Return points that fill the domain evenly: multiples of square roots of primes, modulo 1."""
     index = np.arange(1, NUM_PLACES + 1)
     places = {
-        axis: low + (high - low) * np.mod(index * math.sqrt(prime), 1.0)
-        for prime, (axis, (low, high)) in zip((2, 3, 5, 7), problem.domain.items(), strict=False)
+        axis: at_share(bounds, np.mod(index * math.sqrt(prime), 1.0))
+        for prime, (axis, bounds) in zip((2, 3, 5, 7), problem.domain.items(), strict=False)
     }
     if isinstance(where, Window):
         where = where.plane
     if isinstance(where, Plane):
         places[where.axis] = np.full(NUM_PLACES, where.value)
     return places
+
+
+def levelled(problem: Problem, residual: Expression, scales: Scales) -> Expression:
+    """Return a residual over its size at each place, where an axis is searched on its logarithm.
+
+    Along such an axis the terms of an equation grow as powers of r, and no single size is right.
+    The size is that of `characteristic_size` without the mean over the domain,
+    √(Σ_s (∂r/∂s S_s)²) with fields at their centres and coefficients at their initial values.
+    """
+    if not logarithmic_columns(problem.domain.values()):
+        return residual
+    seen = along_search(problem, residual)
+    found = _unknown_derivatives(problem, seen)
+    still: dict[str, Expression] = {c.name: Number(c.initial) for c in problem.coefficients}
+    still |= {name: Number(0.0) for name in problem.derivatives(seen)}
+    still |= {f.name: Number(f.initial) for f in problem.coefficient_fields}
+    centres = {f: Number(scales.get(f, FieldScale()).centre) for f in problem.solved_fields}
+    total: Expression = Number(0.0)
+    for name, derivative in found.items():
+        slope = substitute(differentiate(seen, name), still | centres)
+        size = multiply(slope, Number(_derivative_size(problem, derivative, scales)))
+        total = add(total, multiply(size, size))
+    return residual if total == Number(0.0) else _over(residual, Call("sqrt", total))
+
+
+def _over(residual: Expression, size: Expression) -> Expression:
+    """Return a residual with every summand divided, so that its terms can be told apart."""
+    match residual:
+        case Binary("+", left, right):
+            return add(_over(left, size), _over(right, size))
+        case Binary("-", left, right):
+            return subtract(_over(left, size), _over(right, size))
+    return divide(residual, size)
 
 
 def common_size(scales: Scales) -> float:
@@ -238,7 +290,7 @@ def natural_size(problem: Problem, coefficient: str, scales: Scales) -> float:
     The least over the equations and conditions that hold it; 1 where none tells.
     """
     told = []
-    for residual in problem.solved_residuals:
+    for residual in (along_search(problem, r) for r in problem.solved_residuals):
         if coefficient not in names(residual):
             continue
         derivatives = _unknown_derivatives(problem, residual)

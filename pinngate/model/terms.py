@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from pinngate.expression import Expression, Name, subtract
+from pinngate.expression import Call, Expression, Name, multiply, negate, subtract
 from pinngate.model.real_domain import kept_real
-from pinngate.model.scales import Scales, characteristic_size, common_size
+from pinngate.model.scales import Scales, characteristic_size, common_size, levelled
 from pinngate.statement.coefficient_fields import searched
 from pinngate.statement.problem import Problem
 
@@ -62,6 +62,16 @@ class Batch:
         return Batch(self.points[rows], columns, own)
 
 
+BELOW = "positive"
+"""Terms of this name are zero where a field that is stated to be positive is."""
+
+
+def _below_zero(field: str) -> Expression:
+    """Return what of a field is below zero."""
+    u = Name(field)
+    return multiply(u, Call("heaviside", negate(u)))
+
+
 def problem_terms(
     problem: Problem, observed: Sequence[str | Expression], scales: Scales | None = None
 ) -> list[Term]:
@@ -84,12 +94,15 @@ def problem_terms(
         return kept_real(problem, searched(problem, stated), scales)
 
     def term(kind: Kind, k: int, stated: Expression, called: str = "") -> Term:
+        stated = levelled(problem, stated, scales) if kind == "equation" else stated
         size = characteristic_size(problem, stated, scales)
         return Term(f"{called or kind}_{k}", kind, real(stated), size / unit)
 
     terms = [term("equation", k, e.residual) for k, e in enumerate(problem.equations, 1)]
     fluxes = enumerate(problem.fluxes, 1)
     terms += [term("equation", k, f.equation.residual, "flux") for k, f in fluxes]
+    below = enumerate(map(_below_zero, problem.positive), 1)
+    terms += [term("equation", k, residual, BELOW) for k, residual in below]
     terms += [term("condition", k, c.residual) for k, c in enumerate(problem.conditions, 1)]
     terms += [
         Term(

@@ -20,6 +20,7 @@ from pinngate.model.row_weights import ROW
 from pinngate.model.terms import Batch
 from pinngate.points.batches import BatchSource
 from pinngate.points.sampling import SobolSampler
+from pinngate.statement.axis_places import at_share
 from pinngate.statement.problem import Plane, Problem, Window
 
 Array = NDArray[np.float64]
@@ -83,13 +84,13 @@ def _nodes(
         )
         return Batch(sampler.draw(source.dtype, source.device))
     columns, weights = [], []
-    for axis, (low, high) in problem.domain.items():
+    for axis, bounds in problem.domain.items():
         if axis not in free:
-            columns.append(np.array([plane.value if plane is not None else low]))
+            columns.append(np.array([plane.value if plane is not None else bounds[0]]))
             weights.append(np.ones(1))
             continue
         x, w = functions[axis].nodes()
-        columns.append(low + (high - low) * (x + 1) / 2)
+        columns.append(at_share(bounds, (x + 1) / 2))
         weights.append(w / 2)
     points = _product(columns)
     weight = np.prod(_product(weights), axis=1)

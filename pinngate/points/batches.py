@@ -8,7 +8,7 @@ that they stay in data units.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -66,7 +66,7 @@ class BatchSource:
             for k, condition in enumerate(problem.conditions, 1)
         }
         self.observations = {
-            f"observation_{k}": _batch_of(o, problem.domain, dtype, device)
+            f"observation_{k}": _batch_of(o, problem, dtype, device)
             for k, o in enumerate(observations, 1)
         }
         self._order = torch.Generator().manual_seed(torch_seed(seed, "order"))
@@ -168,7 +168,7 @@ class BatchSource:
 
 def _batch_of(
     observations: ObservationSet,
-    domain: Mapping[str, tuple[float, float]],
+    problem: Problem,
     dtype: torch.dtype,
     device: torch.device,
 ) -> Batch:
@@ -180,16 +180,18 @@ def _batch_of(
     weight = relative_weights(observations)
     columns = {"@value": tensor(observations.values), ROW: tensor(weight)}
     if observations.memory is not None:
-        return _whitened(observations, domain, dtype, device)
+        return _whitened(observations, problem, dtype, device)
     if observations.mean is None:
         return Batch(tensor(observations.points), columns)
-    nodes, weights = mean_nodes(observations.points, observations.mean, domain)
+    nodes, weights = mean_nodes(
+        observations.points, observations.mean, problem.domain, problem.coordinates
+    )
     return Batch(tensor(nodes), columns, tensor(weights))
 
 
 def _whitened(
     observations: ObservationSet,
-    domain: Mapping[str, tuple[float, float]],
+    problem: Problem,
     dtype: torch.dtype,
     device: torch.device,
 ) -> Batch:
@@ -199,13 +201,15 @@ def _whitened(
     found = observations.memory.predecessors(points, observations.std)
     nodes, weights = points[:, None, :], np.ones(1)
     if observations.mean is not None:
-        nodes, weights = mean_nodes(points, observations.mean, domain)
+        nodes, weights = mean_nodes(points, observations.mean, problem.domain, problem.coordinates)
     at, gain, share = found.previous, found.gain[:, None], found.share[:, None]
-    own = np.repeat(values[:, None], len(weights), axis=1)
+    own = np.repeat(values[:, None], nodes.shape[1], axis=1)
     arrays = {
         "nodes": np.concatenate([nodes, nodes[at]], axis=1),
         "values": np.concatenate([own, own[at]], axis=1),
-        "weights": np.concatenate([gain * weights, -share * weights], axis=1),
+        "weights": np.concatenate(
+            [gain * weights, -share * np.broadcast_to(weights, own.shape)[at]], axis=1
+        ),
         "rows": relative_weights(observations),
     }
     made = {n: torch.as_tensor(a, dtype=dtype, device=device) for n, a in arrays.items()}

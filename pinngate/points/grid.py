@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from pinngate.errors import InputError
 from pinngate.geometry.region import Mask, Region
+from pinngate.statement.axis_places import measure, spaced
 from pinngate.statement.problem import Problem
 
 GRID_POINTS = {1: 401, 2: 101, 3: 33, 4: 15}  # along each axis, by number of axes
@@ -24,6 +25,15 @@ class Grid:
     axes: dict[str, np.ndarray]
     points: np.ndarray
     inside: Mask
+    kinds: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def weights(self) -> np.ndarray | float:
+        """Measure of the domain at the points, (n,), 1 of straight axes; see `coordinates`.
+
+        A grid that is even on a logarithm is judged evenly on it.
+        """
+        return measure(self.kinds, dict(zip(self.axes, self.points.T, strict=True)))
 
     def spread(self, values: np.ndarray) -> np.ndarray:
         """Return values (n,) on the whole grid, NaN outside."""
@@ -37,7 +47,8 @@ class Grid:
         others = tuple(k for k, a in enumerate(self.axes) if a not in names)
         inside: Mask = np.any(self.inside, axis=others, keepdims=True)
         mesh = np.stack(np.meshgrid(*axes.values(), indexing="ij"), axis=-1)
-        return Grid({a: axes[a] for a in names}, mesh[inside], np.squeeze(inside, others))
+        kinds = {a: kind for a, kind in self.kinds.items() if a in names}
+        return Grid({a: axes[a] for a in names}, mesh[inside], np.squeeze(inside, others), kinds)
 
 
 def evaluation_grid(problem: Problem, *, fraction: float = 1.0) -> Grid:
@@ -47,7 +58,7 @@ def evaluation_grid(problem: Problem, *, fraction: float = 1.0) -> Grid:
         InputError: none of its points is inside the geometry.
     """
     count = max(3, round(GRID_POINTS[len(problem.domain)] * fraction))
-    axes = {a: np.linspace(lo, hi, count) for a, (lo, hi) in problem.domain.items()}
+    axes = {a: spaced(bounds, count) for a, bounds in problem.domain.items()}
     mesh = np.stack(np.meshgrid(*axes.values(), indexing="ij"), axis=-1)
     inside = Region(problem).inside(mesh.reshape(-1, len(axes))).reshape(mesh.shape[:-1])
     if not inside.any():
@@ -55,4 +66,4 @@ def evaluation_grid(problem: Problem, *, fraction: float = 1.0) -> Grid:
             f"no point of a grid with {count} points along each axis is inside the geometry",
             expected="a domain that fits closely around the geometry",
         )
-    return Grid(axes, mesh[inside], inside)
+    return Grid(axes, mesh[inside], inside, problem.coordinates)

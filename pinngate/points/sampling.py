@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from pinngate.errors import InputError
 from pinngate.points.sobol import ScrambledSobol
+from pinngate.statement.axis_bounds import Bounds
+from pinngate.statement.axis_places import at_share
 from pinngate.statement.problem import Plane
 from pinngate.streams import generator
 
@@ -63,11 +65,9 @@ class SobolSampler:
         inside: Inside | None = None,
     ) -> None:
         self.free = [k for k, axis in enumerate(domain) if where is None or axis != where.axis]
-        self.low = np.array([lo for lo, _ in domain.values()])
-        self.high = np.array([hi for _, hi in domain.values()])
+        self._bounds: list[Bounds] = list(domain.values())
         if where is not None:
-            fixed = list(domain).index(where.axis)
-            self.low[fixed] = self.high[fixed] = where.value
+            self._bounds[list(domain).index(where.axis)] = (where.value, where.value)
         self.num_points = size_of_batch(num_points, domain, where)
         self.num_drawn = 0
         self._inside, self._where = inside, where
@@ -88,7 +88,7 @@ class SobolSampler:
         """Return the next batch as an array."""
         if self._inside is None:
             return self._stretch()
-        kept = np.empty((0, len(self.low)))
+        kept = np.empty((0, len(self._bounds)))
         for _ in range(MAX_STRETCHES):
             stretch = self._stretch()
             kept = np.concatenate([kept, stretch[self._inside(stretch)]])
@@ -100,14 +100,15 @@ class SobolSampler:
         )
 
     def _stretch(self) -> Array:
-        unit = np.full((self.num_points, len(self.low)), 0.5)
+        unit = np.full((self.num_points, len(self._bounds)), 0.5)
         if self.free:
             order = np.random.default_rng([self._order_seed, self.num_drawn])
             unit[:, self.free] = order.permutation(
                 self._sequence.points(self.num_drawn, self.num_points)
             )
         self.num_drawn += self.num_points
-        return np.asarray(self.low + unit * (self.high - self.low))
+        columns = (at_share(own, share) for own, share in zip(self._bounds, unit.T, strict=True))
+        return np.stack(list(columns), axis=1)
 
     def skip(self, num_drawn: int) -> None:
         """Continue where a sampler that has drawn `num_drawn` points stood."""

@@ -39,6 +39,7 @@ from pinngate.report.style import (
     legend,
     new_figure,
     open_frame,
+    scale,
 )
 
 QUANTILE_95 = 1.96  # half-width of a 95 % interval in standard deviations
@@ -112,6 +113,7 @@ def slices(archive: RunArchive, unknown: str) -> Figure | None:
         label(plot, "", "", title_of(archive, cut.fixed))
         open_frame(plot)
         plot.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
+        scale(plot, archive.problem.domain[cut.free[0]])
         # the panel above an empty place is the lowest of its column
         is_lowest = index + 3 >= len(cuts)
         plot.tick_params(labelbottom=is_lowest)
@@ -166,6 +168,7 @@ def _error_line(archive: RunArchive, unknown: str, difference: Array) -> Figure:
         plot.fill_between(x, bound, color=ESTIMATE, alpha=0.15, lw=0, label="95 % bound")
     plot.set_ylim(bottom=0)
     label(plot, with_unit(axis, archive.problem.units), name)
+    scale(plot, archive.problem.domain[axis])
     open_frame(plot)
     legend(plot)
     return figure
@@ -259,6 +262,7 @@ def _line(archive: RunArchive, unknown: str) -> Figure:
     _draw_line(plot, archive, unknown, Cut((axis,), {}), points_of(archive, unknown))
     units = archive.problem.units
     label(plot, with_unit(axis, units), with_unit(unknown, units))
+    scale(plot, archive.problem.domain[axis])
     open_frame(plot)
     legend(plot)
     return figure

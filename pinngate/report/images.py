@@ -18,7 +18,7 @@ from pinngate.report.archive import RunArchive
 from pinngate.report.cuts import Array, Cut, aspect, points_of, points_on_plane
 from pinngate.report.notation import with_unit
 from pinngate.report.outline import cover_outside, filled
-from pinngate.report.style import FONT, GREY, INK, field_colours, label
+from pinngate.report.style import FONT, GREY, INK, field_colours, label, scale
 
 SEEN = 0.99  # of the places that the colours of a size tell apart; those beyond are the last one
 MANY = 400  # observations beyond that are dots without the colour of their value
@@ -100,6 +100,8 @@ def _label(plot: Axes, archive: RunArchive, cut: Cut, is_left: bool) -> None:
     units = archive.problem.units
     horizontal, vertical = (with_unit(axis, units) for axis in cut.free)
     label(plot, horizontal, vertical if is_left else "", cut.title)
+    x, y = (archive.problem.domain[axis] for axis in cut.free)
+    scale(plot, x, y)
     if not is_left:
         plot.tick_params(labelleft=False)
     if aspect(archive, cut):

@@ -19,6 +19,7 @@ from pinngate.expression import Binary, Expression, evaluate, names, substitute,
 from pinngate.expression.printing import to_text
 from pinngate.geometry.region import Region
 from pinngate.model.channels.plan import Plan, plan_channels
+from pinngate.statement.axis_bounds import is_logarithmic
 from pinngate.statement.coefficient_fields import searched, with_true_fields
 from pinngate.statement.components import Where, Window, has_true_coefficients, is_before_events
 from pinngate.statement.derivatives import differentiated
@@ -223,7 +224,10 @@ def _domain(problem: Problem) -> Iterator[str]:
     for axis, (low, high) in problem.domain.items():
         extent = f"{axis} from {low:g} to {high:g}"
         counted = f", in {problem.clock}" if axis == "t" and problem.clock else ""
-        yield extent + (", periodic" if axis in problem.periodic else "") + counted
+        kind = f", a {problem.coordinates[axis]}" if axis in problem.coordinates else ""
+        scale = ", on its logarithm" if is_logarithmic(problem.domain[axis]) else ""
+        turns = ", periodic" if axis in problem.periodic else ""
+        yield extent + turns + counted + kind + scale
 
 
 def _geometry(problem: Problem) -> Iterator[str]:
@@ -242,7 +246,10 @@ def _candidates(problem: Problem) -> Iterator[str]:
 
 def _unknowns(problem: Problem) -> Iterator[str]:
     sized = {name: f" of the size {size:g}" for name, size in problem.sizes.items()}
-    yield ", ".join(f"{name}{sized.get(name, '')}" for name in problem.unknowns)
+    words = dict.fromkeys(problem.positive, ", positive")
+    yield ", ".join(
+        f"{name}{sized.get(name, '')}{words.get(name, '')}" for name in problem.unknowns
+    )
 
 
 def _constants(problem: Problem) -> Iterator[str]:
@@ -317,6 +324,7 @@ def _channels(problem: Problem) -> Iterator[str]:
 
 
 def _conditions(problem: Problem) -> Iterator[str]:
+    yield from map(str, problem.conserved)
     for condition in problem.conditions:
         yield f"{condition.text} at {condition.where}"
     for axis in problem.periodic:

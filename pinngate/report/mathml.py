@@ -23,7 +23,7 @@ from pinngate.expression import (
 )
 from pinngate.expression.printing import to_text
 from pinngate.report.notation import GREEK, split_name
-from pinngate.statement.derivatives import parse_derivative
+from pinngate.statement.derivatives import parse_derivative, spelled
 from pinngate.statement.field_functions import callable_in
 from pinngate.statement.problem import Problem
 
@@ -42,21 +42,23 @@ _THIN = '<mspace width="0.12em"/>'
 Written = tuple[str, int]
 
 
-def equation(text: str, residual: Expression, problem: Problem) -> str:
+def equation(text: str, residual: Expression, problem: Problem, *, is_bare: bool = False) -> str:
     """Return ``left = right`` as a `<math>` element.
 
     Args:
         text: the equation as typed, ``= 0`` understood.
         residual: shown as ``residual = 0`` where the text does not parse.
         problem: tells derivatives from other names.
+        is_bare: whether a text without an equals sign is no equation but a formula.
     """
-    left, _, right = text.partition("=")
+    left, equals, right = text.partition("=")
     try:
         known = callable_in(problem.functions, problem.field_functions)
         sides = parse(left, known), parse(right, known) if right.strip() else Number(0.0)
     except ExpressionError:
         sides = residual, Number(0.0)
-    return _math("<mo>=</mo>".join(_write(side, problem)[0] for side in sides))
+    shown = sides if equals or not is_bare else sides[:1]
+    return _math("<mo>=</mo>".join(_write(side, problem)[0] for side in shown))
 
 
 def formula(expression: Expression, problem: Problem, *, of: str = "") -> str:
@@ -88,8 +90,8 @@ def _name(name: str, problem: Problem) -> str:
     derivative = parse_derivative(name, problem.outputs, problem.axes)
     if derivative is None or not derivative.order:
         return _identifier(name)
-    letters = name.rpartition("_")[2]
-    axes = "".join(f"<mi>{axis}</mi>" for axis in letters)
+    along = spelled(name.rpartition("_")[2], problem.axes)
+    axes = "".join(_identifier(axis) for axis in along)
     return f"<msub>{_identifier(derivative.field)}<mrow>{axes}</mrow></msub>"
 
 

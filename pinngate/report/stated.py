@@ -98,6 +98,10 @@ def conditions(problem: Problem) -> Iterator[Line]:
         formula = mathml.equation(condition.text, condition.residual, problem)
         kind = _kind(condition, problem)
         yield Line(f"{condition.where}: ", formula, f" ({kind})" if kind else "")
+    for conserved in problem.conserved:
+        seen = mathml.equation(conserved.of, conserved.residual, problem, is_bare=True)
+        over = ", ".join(conserved.over)
+        yield Line("the mean of ", seen, f" over {over} is {conserved.equals}")
     for axis in problem.periodic:
         yield Line(f"every field is periodic in {axis}")
     for event in problem.events:

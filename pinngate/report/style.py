@@ -19,6 +19,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from numpy.typing import NDArray
 
 from pinngate.report.notation import significant
+from pinngate.statement.axis_bounds import Bounds, is_logarithmic
 
 WIDTH = 7.0  # inches: a text column
 FONT = 9.0
@@ -65,6 +66,14 @@ def label(axes: Axes, x: str, y: str, title: str = "") -> None:
     for spine in axes.spines.values():
         spine.set_color("#AAAAAA")
         spine.set_linewidth(0.8)
+
+
+def scale(axes: Axes, x: Bounds, y: Bounds = (0.0, 1.0)) -> None:
+    """Draw an axis that is searched on its logarithm on a logarithmic scale."""
+    if is_logarithmic(x):
+        axes.set_xscale("log")
+    if is_logarithmic(y):
+        axes.set_yscale("log")
 
 
 def open_frame(axes: Axes) -> None:

@@ -30,6 +30,7 @@ from pinngate.model.residuals import ResidualModel
 from pinngate.model.terms import Batch, Term
 from pinngate.points.grid import GRID_POINTS
 from pinngate.runs.training import Session
+from pinngate.statement.axis_places import measure, spaced
 from pinngate.statement.coefficient_fields import searched
 from pinngate.statement.problem import Derived, Problem
 
@@ -47,7 +48,7 @@ class Places:
         shape: numbers of free places, then of places that are reduced over.
         points: (free · reduced, axes), free places first.
         weights: of the places that are reduced over, (reduced,), their sum one.
-        extent: length, area or volume that they stand for.
+        extent: length, area or volume that they stand for, by the measure of the axes.
         free: coordinates of the free axes.
     """
 
@@ -177,22 +178,26 @@ def places_of(problem: Problem, derived: Derived) -> Places:
     """Return the places of a quantity: a grid of its free axes, and one of those reduced over."""
     count = GRID_POINTS[len(problem.axes)]
     fixed = {plane.axis: plane.value for plane in derived.at}
-    coordinates = {axis: np.linspace(*bounds, count) for axis, bounds in problem.domain.items()}
+    coordinates = {axis: spaced(bounds, count) for axis, bounds in problem.domain.items()}
     free = {a: c for a, c in coordinates.items() if a not in fixed and a not in derived.over}
-    rule = np.ones(count)
-    rule[[0, -1]] = 0.5  # trapezoidal
     outer = _mesh(list(free.values()))
     inner = _mesh([coordinates[axis] for axis in derived.over])
-    rules = np.prod(_mesh([rule for _ in derived.over]), axis=1)
+    rules = np.prod(_mesh([_trapezium(coordinates[axis]) for axis in derived.over]), axis=1)
+    rules = rules * measure(problem.coordinates, dict(zip(derived.over, inner.T, strict=False)))
     columns = dict(zip(free, np.repeat(outer, len(inner), axis=0).T, strict=True))
     columns |= dict(zip(derived.over, np.tile(inner, (len(outer), 1)).T, strict=True))
     columns |= {axis: np.full(len(outer) * len(inner), value) for axis, value in fixed.items()}
     points = np.column_stack([columns[axis] for axis in problem.axes])
     inside = Region(problem).inside(points).reshape(len(outer), len(inner)).any(axis=0)
     weights = np.where(inside, rules, 0.0)
-    whole = np.prod([np.ptp(coordinates[axis]) for axis in derived.over])
-    extent = float(whole * weights.sum() / rules.sum())
+    extent = float(weights.sum())
     return Places((len(outer), len(inner)), points, weights / weights.sum(), extent, free)
+
+
+def _trapezium(places: Array) -> Array:
+    """Return the weights of the trapezium rule on places (n,)."""
+    steps = np.diff(places) / 2
+    return np.append(steps, 0.0) + np.append(0.0, steps)
 
 
 def _mesh(axes: list[Array]) -> Array:

@@ -58,6 +58,7 @@ def _unmet(problem: Problem, metrics: Entries) -> Iterator[str]:
     texts = {f"equation_{k}": e.text for k, e in enumerate(problem.equations, 1)}
     for k, condition in enumerate(problem.conditions, 1):
         texts[f"condition_{k}"] = f"{condition.text} at {condition.where}"
+    texts |= {f"positive_{k}": f"{u} is positive" for k, u in enumerate(problem.positive, 1)}
     ends = dict(singular_ends(problem))
     for name, share in metrics["physics_misfit"].items():
         if share is None:

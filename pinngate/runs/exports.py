@@ -21,6 +21,8 @@ from pinngate.memory import budget, rounded_text
 from pinngate.points.grid import Grid
 from pinngate.reading import finite_decimal, whole
 from pinngate.runs import files as artifacts
+from pinngate.statement.axis_bounds import like
+from pinngate.statement.axis_places import spaced
 from pinngate.statement.problem import Problem
 from pinngate.writing import replacing
 
@@ -54,10 +56,13 @@ def parse_grid(text: str, problem: Problem) -> Grid:
         named.add(axis)
         ends[axis] = _coordinates(axis, value, problem.domain[axis])
     _refuse_large(text, problem, [count for _, _, count in ends.values()])
-    axes = {axis: np.linspace(low, high, count) for axis, (low, high, count) in ends.items()}
+    axes = {
+        axis: spaced(like(problem.domain[axis], low, high), count)
+        for axis, (low, high, count) in ends.items()
+    }
     mesh = np.stack(np.meshgrid(*axes.values(), indexing="ij"), axis=-1)
     inside = Region(problem).inside(mesh.reshape(-1, len(axes))).reshape(mesh.shape[:-1])
-    return Grid(axes, mesh[inside], inside)
+    return Grid(axes, mesh[inside], inside, problem.coordinates)
 
 
 def _refuse_large(text: str, problem: Problem, counts: Sequence[int]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pinngate.data.observations import ObservationSet
-from pinngate.data.priors import prior_sets
+from pinngate.data.priors import conserved_sets, prior_sets
 from pinngate.expression import Expression
 from pinngate.linear.memory_plan import MemoryPlan, Size, choose_form, plan_posterior
 from pinngate.memory import budget
@@ -35,7 +35,7 @@ def memory_of_a_run(problem: Problem, observations: Sequence[ObservationSet]) ->
     options = complete_options(problem)
     if problem.beyond_networks:
         return MemoryPlan("dense", 0)
-    observations = [*observations, *prior_sets(problem)]
+    observations = [*observations, *conserved_sets(problem, observations), *prior_sets(problem)]
     num_channels = _num_channels(problem, observations)
     if isinstance(options, GaussNewtonSolveOptions):
         allowed = budget(options.max_memory)
@@ -63,7 +63,8 @@ def _size(
     network: NetworkOptions,
     num_channels: int,
 ) -> Size:
-    collocation = len(problem.solved_equations) * size_of_batch(options.collocation, problem.domain)
+    num_terms = len(problem.solved_equations) + len(problem.positive)
+    collocation = num_terms * size_of_batch(options.collocation, problem.domain)
     num_observations = sum(len(made.values) for made in observations)
     others = _num_condition_points(problem) + num_observations
     weights = network.num_weights(len(problem.axes), len(problem.solved_fields))

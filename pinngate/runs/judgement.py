@@ -220,7 +220,7 @@ def _rivals(session: Session, grid: Grid, known: Truth | None) -> dict[str, Any]
     guess = analyst(grid.points)
     for name in rivals:
         if name in guess:
-            error = relative_l2(guess[name], known[name])
+            error = relative_l2(guess[name], known[name], grid.weights)
             rivals[name] = {"relative_l2": error, "method": analyst.method}
     return rivals
 
@@ -254,7 +254,7 @@ def _coefficient_fields(
                 low, high = ends_of(field, output, Z_95 * std / slope)
                 covered = float(np.mean((low <= truth) & (truth <= high)))
         found[field.name] = {
-            "relative_l2": None if truth is None else relative_l2(value, truth),
+            "relative_l2": None if truth is None else relative_l2(value, truth, own.weights),
             "max_abs": None if truth is None else float(np.max(np.abs(value - truth))),
             "coverage_95": covered,
             "range": [float(np.min(value)), float(np.max(value))],

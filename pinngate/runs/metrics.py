@@ -20,10 +20,14 @@ from pinngate.statement.problem import Noise, Prior, Problem, SyntheticObservati
 Z_95 = 1.959963984540054
 
 
-def relative_l2(values: np.ndarray, truth: np.ndarray) -> float:
-    """Return ‖values − truth‖ / ‖truth‖; the plain norm where the truth is zero."""
-    size = float(np.linalg.norm(truth))
-    error = float(np.linalg.norm(values - truth))
+def relative_l2(values: np.ndarray, truth: np.ndarray, weights: np.ndarray | float = 1.0) -> float:
+    """Return ‖values − truth‖ / ‖truth‖; the plain norm where the truth is zero.
+
+    `weights` are those of the squares, (n,): the measure of the domain.
+    """
+    root = np.sqrt(weights)
+    size = float(np.linalg.norm(root * truth))
+    error = float(np.linalg.norm(root * (values - truth)))
     return error / size if size > 0 else error
 
 
@@ -40,15 +44,15 @@ def field_metrics(
     """
     if truth is None:
         return dict.fromkeys(("relative_l2", "relative_l2_initial", "max_abs", "coverage_95"))
-    initial = None
+    initial, weights = None, np.broadcast_to(grid.weights, values.shape)
     if "t" in grid.axes:
         at_start = grid.points[:, list(grid.axes).index("t")] == grid.axes["t"][0]
-        initial = relative_l2(values[at_start], truth[at_start])
+        initial = relative_l2(values[at_start], truth[at_start], weights[at_start])
     covered = None
     if std is not None:
-        covered = float(np.mean(np.abs(values - truth) <= Z_95 * std))
+        covered = float(np.average(np.abs(values - truth) <= Z_95 * std, weights=weights))
     return {
-        "relative_l2": relative_l2(values, truth),
+        "relative_l2": relative_l2(values, truth, weights),
         "relative_l2_initial": initial,
         "max_abs": float(np.max(np.abs(values - truth))),
         "coverage_95": covered,

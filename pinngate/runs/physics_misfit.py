@@ -15,13 +15,14 @@ from collections.abc import Iterable
 
 import torch
 
-from pinngate.expression import Expression, summands
+from pinngate.expression import Expression, Name, summands
 from pinngate.model.residuals import ResidualModel
 from pinngate.model.scales import common_size
-from pinngate.model.terms import Batch, Term
+from pinngate.model.terms import BELOW, Batch, Term
 from pinngate.optim.direct_fit.solved_fields import SolvedFields
 from pinngate.runs.training import Session
 from pinngate.statement.components import is_before_events
+from pinngate.statement.problem import Problem
 
 FACTOR = 4  # times the collocation points of the solver
 
@@ -39,7 +40,7 @@ def physics_misfit(session: Session) -> dict[str, float]:
     hidden = {f"condition_{k}" for k, c in stated if is_before_events(problem, c)}
     return {
         term.name: 0.0
-        if is_solved and term.kind == "equation"
+        if is_solved and term.kind == "equation" and not term.name.startswith(BELOW)
         else _share(session, term, batches[term.name], unit)
         for term in source.terms
         if term.kind in ("equation", "condition") and term.name not in hidden
@@ -49,10 +50,16 @@ def physics_misfit(session: Session) -> dict[str, float]:
 def _share(session: Session, term: Term, batch: Batch, unit: float) -> float:
     left = _size(session, term.residual, batch)
     sizes = [_size(session, part, batch) for part in summands(term.residual)]
+    sizes += [_size(session, Name(field), batch) for field in _bounded(session.problem, term)]
     if term.kind == "condition":
         sizes.append(term.scale * unit)
     largest = max(filter(math.isfinite, sizes), default=0.0)
     return left / largest if largest > 0 else 0.0
+
+
+def _bounded(problem: Problem, term: Term) -> list[str]:
+    """Return the field that a term keeps above zero, none for other terms."""
+    return [u for k, u in enumerate(problem.positive, 1) if term.name == f"{BELOW}_{k}"]
 
 
 def _size(session: Session, expression: Expression, batch: Batch) -> float:

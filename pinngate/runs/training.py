@@ -20,7 +20,7 @@ from torch import nn
 
 from pinngate.data.field_ranges import with_ranges
 from pinngate.data.observations import ObservationSet, collect
-from pinngate.data.priors import prior_sets
+from pinngate.data.priors import conserved_sets, prior_sets
 from pinngate.data.quantities import mean_nodes
 from pinngate.errors import InputError
 from pinngate.model.residuals import ResidualModel
@@ -131,7 +131,9 @@ class Session:
         like = stepper.network.low
         batch = Batch(torch.as_tensor(observed.points).to(like))
         if observed.mean is not None:
-            nodes, weights = mean_nodes(observed.points, observed.mean, self.problem.domain)
+            nodes, weights = mean_nodes(
+                observed.points, observed.mean, self.problem.domain, self.problem.coordinates
+            )
             batch = Batch(torch.as_tensor(nodes).to(like), {}, torch.as_tensor(weights).to(like))
         seen = np.empty(len(observed.points))
         model = ResidualModel([term], self.problem)
@@ -221,7 +223,7 @@ def _begun(
     problem = with_ranges(problem, observations)
     batches = BatchSource(
         problem,
-        [*observations, *prior_sets(problem)],
+        [*observations, *conserved_sets(problem, observations), *prior_sets(problem)],
         num_collocation=solve.collocation,
         num_condition=NUM_CONDITION,
         seed=solve.seed,
@@ -344,7 +346,7 @@ class _Log:
         if self.expected:
             values = self.session.evaluate(self.grid.points)
             for name, known in self.expected.items():
-                row[f"relative_l2_{name}"] = relative_l2(values[name], known)
+                row[f"relative_l2_{name}"] = relative_l2(values[name], known, self.grid.weights)
         self.session.history.append(row)
         return row
 

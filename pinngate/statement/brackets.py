@@ -28,6 +28,7 @@ from pinngate.statement.derivatives import (
     MAX_ORDER,
     canonical,
     parse_derivative,
+    spelled,
     total_derivative,
 )
 from pinngate.statement.steps import Step, step_along, without_steps
@@ -74,7 +75,8 @@ class Brackets:
         """Return a part without its derivative, where it is that of a bracket."""
         if not (isinstance(found, Call) and found.function.startswith("_")):
             return found
-        self.num_derivatives += len(found.function) - 1
+        along = spelled(found.function[1:], self.axes)
+        self.num_derivatives += len(along)
         if self.num_derivatives > MAX_BRACKET_DERIVATIVES:
             raise ExpressionError(
                 f"{self.num_derivatives:,} derivatives of brackets in one formula",
@@ -82,7 +84,7 @@ class Brackets:
                 offset=max(0, found.offset),
             )
         inner = canonical(found.argument, self.known, self.axes)
-        for axis in found.function[1:]:
+        for axis in along:
             step = step_along(inner, axis, partial(self._varies, axis))
             if step is not None:
                 inner = self._through_flux(inner, step, axis)

@@ -22,6 +22,7 @@ from pinngate.expression import (
     subtract,
 )
 from pinngate.expression.printing import to_text
+from pinngate.statement.axis_bounds import like
 from pinngate.statement.derivatives import Derivative, parse_derivative
 from pinngate.statement.measurement import Holdout, Mean, Table
 from pinngate.statement.options import SolveOptions
@@ -73,7 +74,7 @@ class Window:
 
     def domain(self, whole: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
         """Return the axes with the bounds of the window."""
-        return {**whole, **{axis: (low, high) for axis, low, high in self.bounds}}
+        return {**whole, **{axis: like(whole[axis], low, high) for axis, low, high in self.bounds}}
 
     def __str__(self) -> str:
         parts = (f"{low:g} < {axis} < {high:g}" for axis, low, high in self.bounds)
@@ -121,6 +122,28 @@ class Condition:
     where: Where
     text: str
     residual: Expression
+
+
+@dataclass(frozen=True)
+class Conserved:
+    """A mean that is known: that of `residual` over the axes `over` is zero at all other places.
+
+    Attributes:
+        of: text of what the mean is taken of.
+        equals: text of what it is.
+        over: the axes.
+        residual: of − equals.
+        equal: what it is, in the other axes, constants and coefficients.
+    """
+
+    of: str
+    equals: str
+    over: tuple[str, ...]
+    residual: Expression
+    equal: Expression
+
+    def __str__(self) -> str:
+        return f"mean of {self.of} over {', '.join(self.over)} = {self.equals}"
 
 
 @dataclass(frozen=True)
@@ -446,6 +469,9 @@ class Statement:
     clock: Clock | None = None
     sizes: dict[str, float] = field(default_factory=dict)
     guesses: dict[str, Expression] = field(default_factory=dict)
+    coordinates: dict[str, str] = field(default_factory=dict)
+    positive: tuple[str, ...] = ()
+    conserved: tuple[Conserved, ...] = ()
 
     @property
     def axes(self) -> tuple[str, ...]:

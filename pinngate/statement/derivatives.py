@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -38,9 +39,19 @@ def parse_derivative(
     if name in unknowns:
         return Derivative(name, (0,) * len(axes))
     stem, underscore, letters = name.rpartition("_")
-    if not underscore or stem not in unknowns or not letters or set(letters) - set(axes):
+    along = spelled(letters, axes)
+    if not underscore or stem not in unknowns or not along:
         return None
-    return Derivative(stem, tuple(letters.count(axis) for axis in axes))
+    return Derivative(stem, tuple(along.count(axis) for axis in axes))
+
+
+def spelled(letters: str, axes: Sequence[str]) -> list[str]:
+    """Return the axes that letters name one after the other, ``rtheta`` → r, theta.
+
+    Empty where they name something else.
+    """
+    one = "|".join(sorted(map(re.escape, axes), key=len, reverse=True))
+    return re.findall(one, letters) if axes and re.fullmatch(f"(?:{one})+", letters) else []
 
 
 def differentiated(

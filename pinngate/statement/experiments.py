@@ -17,9 +17,11 @@ from typing import Any
 
 from pinngate.errors import InputError
 from pinngate.expression import Expression, Name, names, substitute
+from pinngate.statement.axis_bounds import like
 from pinngate.statement.components import (
     Coefficient,
     Condition,
+    Conserved,
     Derived,
     Equation,
     Event,
@@ -138,6 +140,8 @@ def combined(experiments: Mapping[str, Statement], each: Mapping[str, bool]) -> 
         constants=_mapped(parts, "constants", _same),
         sizes=_mapped(parts, "sizes", _same),
         guesses=_mapped(parts, "guesses", _Names.renamed),
+        conserved=_of_all(parts, "conserved", _conserved),
+        positive=tuple(part.of(u) for part in parts for u in first.positive),
         coefficients=coefficients,
         spreads=spreads,
         truth=_truth(parts),
@@ -193,7 +197,7 @@ def _domain(statements: Sequence[Statement]) -> dict[str, tuple[float, float]]:
                     f"the experiments have different domains along {axis}",
                     expected="one domain, in which time may end at different times",
                 )
-            found[axis] = low, max(high, found[axis][1])
+            found[axis] = like(first[axis], low, max(high, found[axis][1]))
     return found
 
 
@@ -203,6 +207,12 @@ def _equation(part: _Names, stated: Equation) -> Equation:
 
 def _condition(part: _Names, stated: Condition) -> Condition:
     return Condition(stated.where, part.text(stated.text), part.renamed(stated.residual))
+
+
+def _conserved(part: _Names, stated: Conserved) -> Conserved:
+    texts = part.text(stated.of), part.text(stated.equals)
+    formulas = part.renamed(stated.residual), part.renamed(stated.equal)
+    return Conserved(*texts, stated.over, *formulas)
 
 
 def _event(part: _Names, stated: Event) -> Event:

@@ -23,6 +23,7 @@ from pinngate.expression import (
     transformed,
 )
 from pinngate.statement.components import Coefficient, FieldFunction
+from pinngate.statement.coordinates import LAPLACIAN, stands_for_laplacian
 from pinngate.statement.free_variables import value_of
 
 Functions = Mapping[str, Callable[..., Any]]
@@ -34,8 +35,9 @@ def weights_of(functions: Iterable[FieldFunction]) -> tuple[Coefficient, ...]:
 
 
 def callable_in(functions: Functions, own: Iterable[FieldFunction]) -> Functions:
-    """Return what formulas may call: `functions`, and those of fields, which take one argument."""
-    return {**functions, **{f.name: _at_one_place for f in own}}
+    """Return what formulas may call: the Laplacian, `functions`, and those of fields."""
+    fields = {f.name: _at_one_place for f in own}
+    return {LAPLACIAN: stands_for_laplacian, **functions, **fields}
 
 
 def _at_one_place(place: Any) -> Any:

@@ -30,6 +30,7 @@ from pinngate.expression import (
 from pinngate.statement.components import CoefficientField, FieldFunction
 
 SHARP = 10.0  # k: a positive function is bent below a tenth of its initial value
+LEAST = 1e-6  # of the size of a positive state: what is told from zero
 NOTHING = 1e-30  # so that what is truly zero has a derivative
 
 

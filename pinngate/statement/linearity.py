@@ -15,10 +15,11 @@ def has_linear_equations(problem: Problem) -> bool:
 
 def is_linear(problem: Problem) -> bool:
     """Whether equations, conditions and what is observed are linear and nothing else is unknown."""
-    if problem.coefficients or problem.coefficient_fields:
+    if problem.coefficients or problem.coefficient_fields or problem.positive:
         return False
     quantities = (o.quantity for o in problem.observations if o.quantity is not None)
-    conditions = (condition.residual for condition in problem.conditions)
+    conditions = [condition.residual for condition in problem.conditions]
+    conditions += [conserved.residual for conserved in problem.conserved]
     return has_linear_equations(problem) and _are_linear(problem, [*conditions, *quantities])
 
 

@@ -57,7 +57,9 @@ class Problem(Statement):
     text, mappings and lists. None and what is empty stand for a key that is not there.
 
     Args:
-        domain: bounds of every axis: up to three of x, y, z, and t, which is time.
+        domain: bounds of every axis: up to three of x, y, z, and t, which is time; others where
+            `coordinates` says what they are. ``{"bounds": (0.1, 1000), "log": True}`` searches on
+            the logarithm of an axis.
         unknowns: names of the fields; or a mapping of them, ``{"C": {"size": 1e5}}``.
         equations: ``left = right``, or one expression that is zero; candidates may have their own.
         conditions: what holds exactly: ``u = 0 at x = 0``, ``u = 0 on hole``, ``periodic in x``.
@@ -68,6 +70,7 @@ class Problem(Statement):
         estimate: coefficients to infer; a number alone is where the search starts.
         truth: the answer to judge by, never used in training.
         geometry: where the domain is no box but a part of it.
+        coordinates: ``radial``, ``spherical``, or the kind of each axis, ``{"r": "radius"}``.
         units: of axes, fields and coefficients, for figures and files.
         events: what happens at an instant, ``{"at": {"t": [0, 6]}, "add": {"C": "100/V"}}``.
         experiments: several runs of the same equations, each a mapping with a `name` and what it
@@ -91,7 +94,7 @@ class Problem(Statement):
     def __init__(
         self,
         *,
-        domain: Mapping[str, Sequence[Number]],
+        domain: Mapping[str, Sequence[Number] | Mapping[str, object]],
         unknowns: Sequence[str] | Mapping[str, Mapping[str, object]],
         equations: Sequence[str] | None = None,
         conditions: Sequence[str | Mapping[str, str]] = (),
@@ -102,6 +105,7 @@ class Problem(Statement):
         estimate: Mapping[str, Unknown | Number | Mapping[str, object]] | None = None,
         truth: Mapping[str, object] | None = None,
         geometry: Mapping[str, object] | None = None,
+        coordinates: str | Mapping[str, str] | None = None,
         units: Mapping[str, str] | None = None,
         events: Sequence[Mapping[str, object]] = (),
         experiments: Sequence[Mapping[str, object]] = (),
@@ -126,6 +130,7 @@ class Problem(Statement):
                 "description": description,
                 "source": source,
                 "domain": domain,
+                "coordinates": coordinates,
                 "geometry": geometry,
                 "unknowns": unknowns,
                 "constants": constants,

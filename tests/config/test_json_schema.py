@@ -23,10 +23,11 @@ def faults(value: Any, stated: dict[str, Any], whole: dict[str, Any]) -> list[st
     """Return what a value has against a schema, of the keywords that this one uses."""
     if "$ref" in stated:
         return faults(value, whole["$defs"][stated["$ref"].rpartition("/")[2]], whole)
+    found = [*_own_faults(value, stated), *_inner_faults(value, stated, whole)]
     if "anyOf" in stated:
         each = [faults(value, option, whole) for option in stated["anyOf"]]
-        return [] if [] in each else [f"{value!r} is none of {len(each)}", *each[0]]
-    return [*_own_faults(value, stated), *_inner_faults(value, stated, whole)]
+        found += [] if [] in each else [f"{value!r} is none of {len(each)}", *each[0]]
+    return found
 
 
 def _own_faults(value: Any, stated: dict[str, Any]) -> list[str]:
@@ -43,7 +44,7 @@ def _own_faults(value: Any, stated: dict[str, Any]) -> list[str]:
 def _inner_faults(value: Any, stated: dict[str, Any], whole: dict[str, Any]) -> list[str]:
     if isinstance(value, list) and isinstance(stated.get("items"), dict):
         return [fault for item in value for fault in faults(item, stated["items"], whole)]
-    if not isinstance(value, dict) or stated.get("type") != "object":
+    if not isinstance(value, dict):
         return []
     found = [f"no {name}" for name in stated.get("required", []) if name not in value]
     for name, inner in value.items():

@@ -19,6 +19,7 @@ from pinngate.model.networks import JointNetwork, Network
 from pinngate.model.scales import Scales
 from pinngate.model.terms import Term
 from pinngate.optim.collocation.resolved import resolved_on
+from pinngate.statement.axis_places import at_share, share_at
 from pinngate.statement.kinks import kink_places
 from pinngate.statement.problem import Plane, Problem
 
@@ -69,8 +70,8 @@ def evenly(problem: Problem, axis: str, count: int) -> tuple[float, ...] | int:
 
 def kinks(problem: Problem, axis: str) -> list[float]:
     """Return the places of kinks on the axis scaled to [−1, 1]."""
-    low, high = problem.domain[axis]
-    return [(2 * k - low - high) / (high - low) for k in kink_places(problem).get(axis, ())]
+    places = kink_places(problem).get(axis, ())
+    return [float(2 * share_at(problem.domain[axis], k) - 1) for k in places]
 
 
 def _source(
@@ -82,8 +83,7 @@ def _source(
 ) -> Array:
     """Return a residual without fields along an axis, at the middle of the others, (NUM_SEEN,)."""
     values: dict[str, Any] = {a: (lo + hi) / 2 for a, (lo, hi) in problem.domain.items()}
-    low, high = problem.domain[axis]
-    values[axis] = low + (high - low) * (np.arange(NUM_SEEN) + 0.5) / NUM_SEEN
+    values[axis] = at_share(problem.domain[axis], (np.arange(NUM_SEEN) + 0.5) / NUM_SEEN)
     if isinstance(where, Plane):
         values[where.axis] = np.full(NUM_SEEN, where.value)
     values |= dict(problem.constants)
@@ -161,9 +161,9 @@ def coarsening_errors(
     magnitude.
     """
     nodes = [functions.nodes() for functions in basis.functions]
-    lows, highs = basis.low.numpy(), basis.high.numpy()
+    bounds = problem.domain.values()
     grid = np.meshgrid(
-        *[lo + (hi - lo) * (x + 1) / 2 for (x, _), lo, hi in zip(nodes, lows, highs, strict=True)],
+        *[at_share(own, (x + 1) / 2) for (x, _), own in zip(nodes, bounds, strict=True)],
         indexing="ij",
     )
     points = torch.as_tensor(np.stack([g.ravel() for g in grid], 1))

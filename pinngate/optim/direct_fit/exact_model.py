@@ -31,6 +31,7 @@ from pinngate.optim.direct_fit.radau_march import March, MarchFailed, RadauMarch
 from pinngate.optim.direct_fit.semidiscrete import SemiDiscrete
 from pinngate.optim.direct_fit.unknowns import Unknowns
 from pinngate.reference.stencils import Line, stencil_weights
+from pinngate.statement.axis_bounds import is_logarithmic
 from pinngate.statement.derivatives import parse_derivative
 from pinngate.statement.kinks import formula_kinks, kink_places, knot_stops
 
@@ -126,8 +127,12 @@ class ExactModel:
             return Resolution(Line(np.zeros(1)), tolerance)
         if self.is_periodic:
             return self._periodic(count, tolerance)
+        is_log = is_logarithmic(self.problem.domain[self.form.axis])
         density = first_density(
-            self.domain, self._probes, crowded=max(self.form.states.orders.values()) == 1
+            self.domain,
+            self._probes,
+            crowded=max(self.form.states.orders.values()) == 1,
+            is_log=is_log,
         )
         return self._resolution(density, count, tolerance)
 
@@ -205,12 +210,15 @@ class ExactModel:
         """Return what the sensors of one set read, (n,), and ∂/∂θ of it, (n, P)."""
         if data.mean is None:
             return self._quantity(solution, theta, data, data.points)
-        nodes, weights = mean_nodes(data.points, data.mean, self.problem.domain)
+        nodes, weights = mean_nodes(
+            data.points, data.mean, self.problem.domain, self.problem.coordinates
+        )
         flat = nodes.reshape(-1, nodes.shape[2])
         values, slopes = self._quantity(solution, theta, data, flat)
         count, q = nodes.shape[:2]
-        return values.reshape(count, q) @ weights, np.einsum(
-            "nqp,q->np", slopes.reshape(count, q, -1), weights
+        weights = np.broadcast_to(weights, (count, q))
+        return (values.reshape(count, q) * weights).sum(1), np.einsum(
+            "nqp,nq->np", slopes.reshape(count, q, -1), weights
         )
 
     def _quantity(

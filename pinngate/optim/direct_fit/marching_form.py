@@ -154,6 +154,8 @@ class MarchingForm:
                 if lacks and (any(stated.values()) or order > 3):
                     raise CannotMarch(f"{f} lacks a condition at {where}")
                 found[k] |= lacks
+        if found[0] and self.axis in self.problem.coordinates:
+            raise CannotMarch(f"a condition is missing at the low end of {self.axis}")
         return found[0], found[1]
 
     def _at_ends(self) -> Iterator[Row]:

@@ -24,18 +24,23 @@ STEEPEST = 0.15  # change of the spacing from one interval to the next
 BEYOND = 30.0  # lengths of the domain, to which it goes on beyond an open end
 
 
-def first_density(domain: tuple[float, float], probes: Array, *, crowded: bool) -> Array:
+def first_density(
+    domain: tuple[float, float], probes: Array, *, crowded: bool, is_log: bool
+) -> Array:
     """Return a density at places (m,), which may reach beyond the domain.
 
     Args:
         domain: its low and its high end.
         probes: the places.
         crowded: whether nodes crowd towards the ends.
+        is_log: whether the axis is searched on its logarithm: nodes are even in that.
     """
     low, high = domain
     length = high - low
     outside = np.maximum(np.maximum(low - probes, probes - high), 0.0)
     even = 1 / (length + 3 * outside)
+    if is_log:
+        even = 1 / np.maximum(probes, low)
     if not crowded:
         return even
     if low > 0 and high > RADIAL * low:

@@ -27,7 +27,8 @@ from pinngate.expression import (
 from pinngate.optim.direct_fit.marched_states import CannotMarch
 from pinngate.statement.brackets import Brackets
 from pinngate.statement.coefficient_fields import searched
-from pinngate.statement.derivatives import canonical
+from pinngate.statement.coordinates import with_laplacians
+from pinngate.statement.derivatives import canonical, spelled
 from pinngate.statement.field_functions import callable_in, written
 from pinngate.statement.problem import Equation, Problem
 from pinngate.statement.steps import STEPS, calls_of
@@ -72,7 +73,8 @@ class OpenedBrackets:
         try:
             own, tables = problem.field_functions, {i.name: i.expression for i in problem.inputs}
             typed = parse_equation(equation.text, callable_in(problem.functions, own))
-            opened = self._opened(with_tables(written(typed, own), tables))
+            typed = with_laplacians(written(typed, own), problem.axes, problem.coordinates)
+            opened = self._opened(with_tables(typed, tables))
         except ExpressionError as error:
             raise CannotMarch(f"'{equation.text}': {error.what}") from None
         return guarded(searched(problem, canonical(opened, problem.outputs, problem.axes)))
@@ -86,10 +88,16 @@ class OpenedBrackets:
         if not _is_bracket(expression):
             return expression
         assert isinstance(expression, Call)
-        problem, letters = self._problem, expression.function[1:]
+        problem = self._problem
+        letters = spelled(expression.function[1:], problem.axes)
         inside = self._chain.expanded(expression.argument)
         inside = canonical(inside, problem.outputs, problem.axes)
-        if set(letters) != {self._axis} or self._has_derivatives(inside, lambda a: a == "t"):
+        is_plain = isinstance(inside, Name)
+        if (
+            is_plain
+            or set(letters) != {self._axis}
+            or self._has_derivatives(inside, lambda a: a == "t")
+        ):
             return self._chain.expanded(expression)
         has_derivatives = self._has_derivatives(inside, lambda _: True)
         while len(letters) > (1 if has_derivatives else 2):

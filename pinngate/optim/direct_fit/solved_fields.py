@@ -25,6 +25,7 @@ from pinngate.model.channels.propagate import Channels, LayerFactors
 from pinngate.model.networks import Network
 from pinngate.optim.direct_fit.through_solver import DirectFit
 from pinngate.statement.derivatives import Derivative
+from pinngate.statement.logarithmic_axes import in_axes
 from pinngate.statement.problem import Problem
 
 Array = NDArray[np.float64]
@@ -45,13 +46,9 @@ class SolvedFields(Network):
         self.problem, self.fit = problem, fit
         self.columns = None
         self.is_periodic = (False,) * len(problem.axes)
-        domain = list(problem.domain.values())
-        for name, values in (
-            ("low", [low for low, _ in domain]),
-            ("high", [high for _, high in domain]),
-            ("output_scale", [*sizes, *(1.0 for _ in problem.coefficient_fields)]),
-        ):
-            self.register_buffer(name, torch.tensor(values, dtype=torch.float64))
+        self._hold_axes(list(problem.domain.values()), torch.float64)
+        scale = [*sizes, *(1.0 for _ in problem.coefficient_fields)]
+        self.register_buffer("output_scale", torch.tensor(scale, dtype=torch.float64))
         self.scale = np.ones(1)
         if fit is not None:
             ridge, free = fit.rows.ridge, FREE * fit.deviations
@@ -86,7 +83,19 @@ class SolvedFields(Network):
         return {"solver": solver, "parameters": self.num_parameters}
 
     def _values(self, points: Tensor, orders: Orders) -> tuple[Tensor, Tensor]:
-        """Return ∂^α of every output, (N, F), and of its tangents, (N, F, M)."""
+        """Return ∂^α of every output along s, (N, F), and of its tangents, (N, F, M)."""
+        if not any(orders[k] for k in self.logarithmic):
+            return self._along_axes(points, orders)
+        values, slopes = [], []
+        for own, factor in in_axes(orders, self.logarithmic):
+            scale = factor * torch.prod(points ** torch.tensor(_kept(own, self.logarithmic)), 1)
+            value, slope = self._along_axes(points, own)
+            values.append(scale[:, None] * value)
+            slopes.append(scale[:, None, None] * slope)
+        return torch.stack(values).sum(0), torch.stack(slopes).sum(0)
+
+    def _along_axes(self, points: Tensor, orders: Orders) -> tuple[Tensor, Tensor]:
+        """Return the same along the axes themselves."""
         if self.fit is None:
             nothing = points.new_zeros(len(points), self.num_outputs)
             return nothing, nothing[:, :, None]
@@ -145,6 +154,11 @@ class SolvedTape:
         a = self.inputs.permute(0, 2, 1, 3).reshape(size, num_points, -1)
         nothing = d.new_zeros(1, num_points, 1)
         return [LayerFactors(torch.cat([nothing, d]), torch.cat([torch.zeros_like(a[:1]), a]))]
+
+
+def _kept(orders: Orders, columns: Sequence[int]) -> list[int]:
+    """Return the orders along some axes, zero along others."""
+    return [order if k in columns else 0 for k, order in enumerate(orders)]
 
 
 def _by_point(c: Any) -> Any:

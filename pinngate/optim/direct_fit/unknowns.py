@@ -21,7 +21,9 @@ from pinngate.expression import differentiate, evaluate, names
 from pinngate.model.coefficients import Coefficients
 from pinngate.optim.direct_fit.marched_states import CannotMarch
 from pinngate.optim.direct_fit.marching_form import MarchingForm
+from pinngate.optim.direct_fit.positive_map import positive_map
 from pinngate.optim.direct_fit.weighted_functions import AxisBasis, Block
+from pinngate.statement.axis_bounds import like
 from pinngate.statement.coefficient_fields import values_and_slopes
 from pinngate.statement.derivatives import parse_derivative
 from pinngate.statement.problem import CoefficientField
@@ -64,7 +66,12 @@ class Unknowns:
         unknown = [k for k, stated in self._stated.items() if stated is None]
         self.initial: dict[int, Block] = {}
         if form.axis is None:
-            self.initial = {k: Block(f"initial {k}", self._take(1), sizes[k]) for k in unknown}
+            self.initial = {
+                k: Block(
+                    f"initial {k}", self._take(1), sizes[k], positive=positive_map(form, k, sizes)
+                )
+                for k in unknown
+            }
         self.num_free = self._at
         self.functions = {f.name: self._function(f) for f in self.problem.coefficient_fields}
         if form.axis is not None:
@@ -73,14 +80,16 @@ class Unknowns:
                 num_breaks = self._num_breaks["initial"]
                 basis = AxisBasis.of(self.problem, form.axis, num_breaks, list(ends), self._reach())
                 part = self._take(basis.count)
-                self.initial[k] = Block(f"initial {k}", part, sizes[k], basis, ends)
+                own = positive_map(form, k, sizes)
+                self.initial[k] = Block(f"initial {k}", part, sizes[k], basis, ends, own)
         self.count = self._at
 
     def _reach(self) -> tuple[float, float]:
         """Return where an initial state varies: beyond open ends, too, from where it flows in."""
-        low, high = self.problem.domain[self.form.axis or ""]
+        whole = self.problem.domain[self.form.axis or ""]
+        low, high = whole
         beyond = [REACH * (high - low) * is_open for is_open in self.form.open_ends]
-        return low - beyond[0], high + beyond[1]
+        return like(whole, low - beyond[0], high + beyond[1])
 
     def _fixed_ends(self, state: int, axis: str) -> dict[float, float]:
         """Return the values that conditions with nothing unknown in them fix at the ends."""
@@ -137,9 +146,9 @@ class Unknowns:
             return np.asarray(np.diff(np.stack(fields), order, axis=0)[0] / step**order)
 
         if block.basis is None:
-            theta[block.part] = values(np.zeros(1)) / block.size
+            theta[block.part] = block.free(values(np.zeros(1))) / block.size
         else:
-            free = block.basis.fitted(lambda x: values(x) - block.fixed(x))
+            free = block.basis.fitted(lambda x: block.free(values(x)) - block.fixed(x))
             theta[block.part] = free / block.size
 
     def _points(self, places: Array, t: float) -> Array:
@@ -169,9 +178,7 @@ class Unknowns:
         for k, stated in self._stated.items():
             if stated is None:
                 block = self.initial[k]
-                rows = block.rows(x)
-                values[k] = block.fixed(x) + rows @ theta[block.part]
-                slopes[k][:, block.part] = rows
+                values[k], slopes[k][:, block.part] = block.state(theta[block.part], x)
                 continue
             known: dict[str, Any] = {**self.problem.constants, "t": float(start[0])}
             if self.form.axis is not None:

@@ -17,6 +17,10 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh, null_space
 
 from pinngate.model.axis_functions import AxisFunctions, Splines, Trigonometric
+from pinngate.optim.direct_fit.positive_map import PositiveMap
+from pinngate.statement.axis_bounds import half_length, is_logarithmic
+from pinngate.statement.axis_places import at_share, share_at
+from pinngate.statement.logarithmic_axes import falling
 from pinngate.statement.problem import Problem
 
 Array = NDArray[np.float64]
@@ -81,18 +85,26 @@ class AxisBasis:
 
     def __call__(self, places: Array, order: int = 0) -> Array:
         """Return ∂^order of every function at places (n,): (n, count)."""
+        if not is_logarithmic(self.bounds):
+            return self._in_search(places, order)
+        parts = enumerate(falling(order))
+        found = sum((c * self._in_search(places, k) for k, c in parts), np.zeros(1))
+        return np.asarray(found / places[:, None] ** order)
+
+    def _in_search(self, places: Array, order: int) -> Array:
+        """Return derivatives along the search coordinate."""
         low, high = self.bounds
-        at = (2 * places - low - high) / (high - low)
+        at = 2 * share_at(self.bounds, np.clip(places, low, high)) - 1
         values = self.functions.values(np.clip(at, -1, 1), order)
         if order:
-            values = values * ((np.abs(at) <= 1)[:, None] * (2 / (high - low)) ** order)
+            is_inside = (places >= low) & (places <= high)
+            values = values * (is_inside[:, None] / half_length(self.bounds) ** order)
         return np.asarray(values @ self.mixing)
 
     @cached_property
     def places(self) -> Array:
         """Places that see every function, (n,)."""
-        low, high = self.bounds
-        return np.asarray(low + (high - low) * (self.functions.nodes()[0] + 1) / 2)
+        return at_share(self.bounds, (self.functions.nodes()[0] + 1) / 2)
 
     @cached_property
     def on_nodes(self) -> Array:
@@ -115,6 +127,7 @@ class Block:
         size: what θ is times.
         basis: what its numbers weigh, None for a number.
         ends: values at the ends of the axis that conditions fix, by place.
+        positive: the map to an initial state that is positive, None for itself.
     """
 
     name: str
@@ -122,6 +135,7 @@ class Block:
     size: float
     basis: AxisBasis | None = None
     ends: Mapping[float, float] = field(default_factory=dict)
+    positive: PositiveMap | None = None
 
     @property
     def stiffness(self) -> Array:
@@ -133,7 +147,20 @@ class Block:
         if not self.ends:
             return 0.0
         at = sorted(self.ends)
-        return np.interp(places, at, [self.ends[end] for end in at])
+        return np.interp(places, at, self.free(np.array([self.ends[end] for end in at])))
+
+    def free(self, values: Array) -> Array:
+        """Return what is searched for of values of an initial state."""
+        return values if self.positive is None else self.positive.inverse(values)
+
+    def state(self, theta: Array, places: Array) -> tuple[Array, Array]:
+        """Return an initial state at places (n,), and its slopes in θ (n, numbers)."""
+        rows = self.rows(places)
+        values = self.fixed(places) + rows @ theta
+        if self.positive is None:
+            return values, rows
+        found, slope = self.positive(values)
+        return found, slope[:, None] * rows
 
     def rows(self, places: Array) -> Array:
         """Return what every number adds at places (n,): (n, numbers)."""

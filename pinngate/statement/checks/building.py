@@ -15,6 +15,7 @@ from pinngate.expression import Expression, names
 from pinngate.expression.parser import NONE, Functions
 from pinngate.statement.checks.amounts import refuse_large
 from pinngate.statement.checks.condition_sections import build_conditions
+from pinngate.statement.checks.conserved_section import build_conserved
 from pinngate.statement.checks.declarations import declare_names
 from pinngate.statement.checks.derived_section import build_derived
 from pinngate.statement.checks.estimate_section import build_estimate
@@ -22,13 +23,14 @@ from pinngate.statement.checks.event_sections import build_events
 from pinngate.statement.checks.geometry_section import build_geometry
 from pinngate.statement.checks.input_sections import build_inputs
 from pinngate.statement.checks.observation_sections import build_observations
+from pinngate.statement.checks.regular_centre import with_regular_centre
 from pinngate.statement.checks.schema import ObservationSection, ProblemFile
 from pinngate.statement.checks.scope import Scope
 from pinngate.statement.checks.solve_section import build_solve
 from pinngate.statement.checks.source import Source
 from pinngate.statement.checks.truth_section import build_truth, field_truths
 from pinngate.statement.checks.wellposedness import require_determined
-from pinngate.statement.components import Equation, Statement, Truth
+from pinngate.statement.components import Equation, Event, Statement, Truth
 from pinngate.statement.field_functions import weights_of
 
 
@@ -53,23 +55,22 @@ def build(
     geometry = build_geometry(scope, file.geometry)
     coefficients, fields, of_fields = build_estimate(scope, file.estimate)
     equations = _equations(scope, file.equations)
-    conditions, periodic = build_conditions(scope, file.conditions, geometry)
+    stated, periodic = build_conditions(scope, file.conditions, geometry)
+    conditions = with_regular_centre(scope, equations, stated)
+    conserved = build_conserved(scope, file.conditions)
     observations = build_observations(scope, file.observations)
     events = build_events(scope, file.events)
     residuals = [item.residual for item in equations] + [item.residual for item in conditions]
+    residuals += [item.residual for item in conserved]
     residuals += [item.quantity for item in observations if item.quantity is not None]
-    residuals += [flux.inside for flux in scope.fluxes]
-    residuals += [a for event in events for a in (*event.add.values(), *event.set.values())]
+    residuals += [*(flux.inside for flux in scope.fluxes), *_amounts(events)]
     _require_used(scope, [*(c.name for c in coefficients), *(f.name for f in fields)], residuals)
-    _require_called(scope, residuals)
     truth = build_truth(scope, file, coefficients, equations)
     fields = field_truths(scope, file, coefficients, fields, truth)
     of_fields = field_truths(scope, file, coefficients, of_fields, truth)
-    if truth == Truth():
-        truth = None  # it stated coefficient fields alone, which know their truth themselves
+    truth = None if truth == Truth() else truth  # coefficient fields know theirs themselves
     _require_truth(scope, file.observations, truth)
     _refuse_solver(scope, truth, has_geometry=geometry is not None, has_events=bool(events))
-    derived = build_derived(scope, file.derived)
     statement = Statement(
         name=file.name,
         domain=scope.domain,
@@ -91,16 +92,23 @@ def build(
         units=_units(scope, file.units),
         functions=dict(scope.functions),
         fluxes=tuple(scope.fluxes),
-        derived=derived,
+        derived=build_derived(scope, file.derived),
         events=events,
         inputs=inputs,
         clock=scope.clock,
         sizes=dict(scope.sizes),
         guesses=dict(scope.guesses),
+        coordinates=dict(scope.kinds),
+        positive=scope.positive,
+        conserved=conserved,
     )
     if not observations:
         require_determined(source, statement)
     return statement, scope.files
+
+
+def _amounts(events: Iterable[Event]) -> list[Expression]:
+    return [a for event in events for a in (*event.add.values(), *event.set.values())]
 
 
 def _equations(scope: Scope, texts: Sequence[str]) -> tuple[Equation, ...]:
@@ -141,6 +149,7 @@ def _require_used(
                 span=scope.source.key(("estimate", name)),
                 expected="an equation that holds it, since nothing else determines it",
             )
+    _require_called(scope, expressions)
 
 
 def _require_called(scope: Scope, expressions: Sequence[Expression]) -> None:

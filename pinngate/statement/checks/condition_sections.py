@@ -28,6 +28,8 @@ def build_conditions(
     periodic: list[str] = []
     for i, section in enumerate(sections):
         place: Place = ("conditions", i)
+        if section.mean is not None:
+            continue  # see `conserved_section`
         if section.periodic is not None:
             periodic.append(_periodic(scope, section.periodic, (*place, "periodic"), periodic))
             if (section.where, section.on, section.equation) != (None, None, None):
@@ -50,7 +52,8 @@ def _missing(scope: Scope, key: str, place: Place) -> InputError:
     return InputError(
         f"the key '{key}' is missing in a condition",
         span=scope.source.span(place),
-        expected="{where: x = 0, equation: u = 0} or {periodic: x}",
+        expected="{where: x = 0, equation: u = 0}, {periodic: x}, or "
+        "{mean: {of: u, over: x, equals: 1}}",
     )
 
 

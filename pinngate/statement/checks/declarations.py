@@ -6,6 +6,11 @@ Part of `building`, and its first step.
 from __future__ import annotations
 
 from pinngate.errors import InputError
+from pinngate.statement.checks.coordinates_section import (
+    logarithmic,
+    read_coordinates,
+    refuse_bad_coordinates,
+)
 from pinngate.statement.checks.schema import FieldSection, ProblemFile
 from pinngate.statement.checks.scope import AXES, Scope
 from pinngate.statement.checks.source import Place
@@ -45,13 +50,16 @@ def _declare_functions(scope: Scope) -> None:
 
 def _declare_axes(scope: Scope, file: ProblemFile) -> None:
     """Declare the axes: up to three of x, y, z, and perhaps t; at least one of all."""
+    scope.kinds = read_coordinates(scope, file)
     for axis in file.domain:
         place: Place = ("domain", axis)
-        if axis not in AXES:
+        if axis not in (*AXES, *scope.kinds):
             raise InputError(
                 f"unknown axis '{axis}'",
                 span=scope.source.key(place),
                 expected="the axes are x, y, z in space and t, which is time",
+                hint="'coordinates' says what other axes are: coordinates: radial, or "
+                f"{{{axis}: length}}",
             )
         scope.declare(axis, "an axis", place)
     scope.axes = tuple(file.domain)
@@ -68,9 +76,12 @@ RESOLVED = 1e-12  # of the larger bound: a shorter axis has hardly any points
 
 
 def _read_bounds(scope: Scope, file: ProblemFile) -> None:
-    for axis, pair in file.domain.items():
+    for axis, stated in file.domain.items():
         place: Place = ("domain", axis)
-        low, high = (_bound(scope, axis, value, (*place, i)) for i, value in enumerate(pair))
+        pair, within = (
+            (stated, place) if isinstance(stated, list) else (stated.bounds, (*place, "bounds"))
+        )
+        low, high = (_bound(scope, axis, value, (*within, i)) for i, value in enumerate(pair))
         if not low < high:
             raise InputError(
                 f"the lower bound of {axis}, {low:g}, is not below the upper, {high:g}",
@@ -78,7 +89,9 @@ def _read_bounds(scope: Scope, file: ProblemFile) -> None:
                 expected="[low, high] with low < high",
             )
         _refuse_unresolved(scope, axis, low, high)
-        scope.domain[axis] = (low, high)
+        is_log = not isinstance(stated, list) and stated.log
+        scope.domain[axis] = logarithmic(scope, axis, low, high) if is_log else (low, high)
+    refuse_bad_coordinates(scope)
 
 
 def _bound(scope: Scope, axis: str, value: float | str, place: Place) -> float:
@@ -153,6 +166,7 @@ def _note_field(scope: Scope, name: str, section: FieldSection, place: Place) ->
     """Enter what is known of a field beforehand."""
     if section.size is not None:
         scope.sizes[name] = _size(scope, section.size, (*place, "size"))
+    scope.positive += (name,) if section.positive else ()
     if section.initial_guess is not None:
         inner = (*place, "initial_guess")
         guess = scope.formula(section.initial_guess, inner)

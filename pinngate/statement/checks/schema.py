@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from pinngate.statement.checks.schema_data import (
+    ConservedSection,
     InputSection,
     MeanSection,
     NoiseSection,
@@ -139,6 +140,11 @@ class ConditionSection(Section):
         "with `on` also in the outward unit normal: `n_x*u_x + n_y*u_y = 0`",
     )
     periodic: Name | None = Field(None, description="an axis along which every field is periodic")
+    mean: ConservedSection | None = Field(
+        None,
+        description="a mean over axes that is known at all places of the others, such as what is "
+        "conserved: `{of: u, over: x, equals: 1}`; alone, without the other keys",
+    )
 
 
 Amounts = Annotated[dict[str, NumberOrFormula], Kind("a mapping of unknowns to amounts")]
@@ -171,6 +177,12 @@ class FieldSection(Section):
         description="its characteristic size, by which it and the equations are scaled",
         json_schema_extra={"default": "from data and equations"},
     )
+    positive: Annotated[bool, Kind("true or false")] = Field(
+        False,
+        description="whether the field is nowhere below zero: unknown initial states are searched "
+        "for through a softplus in the fit through the solver, and values below zero are a misfit "
+        "of the physics for bases and networks; zero itself stays possible",
+    )
     initial_guess: Formula | None = Field(
         None,
         description="a formula in axes and constants for the field, from which the fit through the "
@@ -179,13 +191,30 @@ class FieldSection(Section):
     )
 
 
+class AxisSection(Section):
+    """An axis that says more than its bounds: `domain: {r: {bounds: [0.1, 1000], log: true}}`."""
+
+    bounds: Interval = Field(description="`[low, high]`")
+    log: Annotated[bool, Kind("true or false")] = Field(
+        False,
+        description="search on the logarithm of the axis, which is then above zero: points, nodes "
+        "and grids are even in it; equations, data and results stay in the axis itself",
+    )
+
+
+Axis = Annotated[
+    Annotated[Interval, Tag(LISTED)] | Annotated[AxisSection, Tag(MAPPED)],
+    Discriminator(lambda value: MAPPED if isinstance(value, dict) else LISTED),
+]
+
+
 class ExperimentSection(Section):
     """One of several runs of the equations: what it has of its own beside what all have."""
 
     name: Annotated[
         str, Field(pattern=r"^[A-Za-z0-9_]+\z"), Kind("text of letters, digits and _")
     ] = Field(description="its name; the field `C` of the experiment `first` is `C__first`")
-    domain: Annotated[dict[str, Interval], Kind("a mapping of axes to [low, high]")] = Field(
+    domain: Annotated[dict[str, Axis], Kind("a mapping of axes to [low, high]")] = Field(
         default_factory=dict, description="bounds that differ: where time ends"
     )
     constants: dict[str, NumberOrFormula] = Field(
@@ -259,11 +288,20 @@ class ProblemFile(Section):
     description: Text = Field("", description="more prose")
     source: Text = Field("", description="the paper or the data set it comes from")
     domain: Annotated[
-        dict[str, Interval],
+        dict[str, Axis],
         Kind("a mapping of axes to [low, high]"),
     ] = Field(
         description="axes and their bounds: up to three of `x`, `y`, `z`, and `t`, which is time; "
-        "`t` alone states ordinary differential equations"
+        "`t` alone states ordinary differential equations. Other names where `coordinates` says "
+        "what they are; `{r: {bounds: [0.1, 1000], log: true}}` searches on the logarithm"
+    )
+    coordinates: (
+        Annotated[str | dict[str, str], Kind("radial, spherical or a mapping of axes to kinds")]
+        | None
+    ) = Field(
+        None,
+        description="what axes beside `x`, `y`, `z`, `t` are: `radial` (`r`, `theta`, with `z`), "
+        "`spherical` (`r`, `theta` from the pole, `phi`), or a mapping of axes to kinds, see below",
     )
     geometry: GeometrySection | None = Field(
         None, description="where the domain is no box but a part of it, see below"
@@ -373,9 +411,11 @@ def describe(annotation: Any, metadata: tuple[Any, ...] = ()) -> str:
 __all__ = [
     "LISTED",
     "MAPPED",
+    "AxisSection",
     "BallSection",
     "CandidateSection",
     "ConditionSection",
+    "ConservedSection",
     "EllipseSection",
     "EstimateSection",
     "FieldSection",

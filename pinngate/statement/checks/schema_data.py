@@ -147,6 +147,21 @@ class MeanSection(Section):
     )
 
 
+class ConservedSection(Section):
+    """A mean that is known exactly: what is conserved."""
+
+    of: Observed = Field(description="a field, or a formula in fields and derivatives")
+    over: Annotated[
+        list[Name],
+        BeforeValidator(listed),
+        Field(min_length=1),
+        Kind("an axis, or a list of axes"),
+    ] = Field(description="the axes over which the mean is taken")
+    equals: NumberOrFormula = Field(
+        description="what it is: a formula in the other axes, constants and coefficients"
+    )
+
+
 class ObservationSection(Section):
     """Noisy knowledge: synthetic (`of`, `count`, `noise` …) or measured (`of`, `file` …)."""
 

@@ -36,11 +36,13 @@ from pinngate.statement.checks.data_files import data_file
 from pinngate.statement.checks.source import Place, Source
 from pinngate.statement.checks.undefined_parts import refuse_undefined
 from pinngate.statement.components import FieldFunction, Flux
+from pinngate.statement.coordinates import with_laplacians
 from pinngate.statement.derivatives import (
     MAX_ORDER,
     Derivative,
     canonical,
     parse_derivative,
+    spelled,
 )
 from pinngate.statement.field_functions import (
     as_typed,
@@ -86,6 +88,8 @@ class Scope:
     inputs: dict[str, Applied] = field(default_factory=dict)
     field_functions: tuple[FieldFunction, ...] = ()
     clock: Clock | None = None
+    positive: tuple[str, ...] = ()
+    kinds: dict[str, str] = field(default_factory=dict)
     sizes: dict[str, float] = field(default_factory=dict)
     guesses: dict[str, Expression] = field(default_factory=dict)
 
@@ -158,22 +162,24 @@ class Scope:
 
     def _parsed(self, text: str, place: Place, *, is_equation: bool) -> Expression:
         for letter in re.finditer(r"[^\x00-\x7f]", text):
-            typed = _TYPED.get(letter[0], "")
+            ascii_form = _TYPED.get(letter[0], "")
             raise InputError(
                 f"the character {letter[0]!r} is not allowed in a formula",
                 span=self.source.within(place, letter.start(), 1),
                 expected="ASCII letters, digits and operators",
-                hint=f"write {typed}" if typed else "",
+                hint=f"write {ascii_form}" if ascii_form else "",
             )
         line, own = re.sub(r"\s", " ", text), self.field_functions
         known = callable_in(self.functions, own)
         try:
+            read = parse_equation(line, known) if is_equation else parse(line, known)
+            typed = with_laplacians(as_typed(read, own), self.axes, self.kinds)
             if is_equation:
-                return as_typed(parse_equation(line, known), own)
-            self._check_brackets(expression := parse(line, known), place)
-            return Brackets((), self.axes).expanded(as_typed(expression, own))
+                return typed
+            self._check_brackets(typed, place)
+            return Brackets((), self.axes).expanded(typed)
         except ExpressionError as error:
-            raise self.locate(error, place) from None
+            raise self.locate(_of_delay(error, self.unknowns), place) from None
 
     def locate(self, error: ExpressionError, place: Place) -> InputError:
         """Return the error at its place in the file."""
@@ -311,7 +317,7 @@ class Scope:
             InputError: there is one.
         """
         function = expression.function if isinstance(expression, Call) else ""
-        if function.startswith("_") and set(function[1:]) - set(self.axes):
+        if function.startswith("_") and not spelled(function[1:], self.axes):
             raise InputError(
                 f"'{function}' after a bracket is no derivative",
                 span=self.source.span(place),
@@ -345,6 +351,22 @@ class Scope:
             expected=expected,
             hint=hint,
         )
+
+
+def _of_delay(error: ExpressionError, unknowns: tuple[str, ...]) -> ExpressionError:
+    """Return the fault of calling a field: a delay, or a value at a place, is not followed."""
+    called = error.what.removeprefix("unknown function ").strip("'")
+    if called not in unknowns or called == error.what:
+        return error
+    return ExpressionError(
+        f"'{called}' is called like a function: values at another time, such as "
+        f"{called}(t - 0.1), are not followed",
+        expected="fields and derivatives at the place of the equation",
+        hint="a chain of further unknowns, such as w_t = (u - w)/tau, stands for a distributed "
+        "delay",
+        offset=error.offset,
+        length=error.length,
+    )
 
 
 def _called(scope: Scope) -> set[str]:
