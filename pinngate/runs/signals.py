@@ -2,8 +2,9 @@
 
 A signal may come in the middle of a step, where half of the state is new and half is old. While a
 run trains it is noted, and the loop ends at the next boundary with a checkpoint; a second one ends
-the process at once, from the last checkpoint. Outside the loop the first one does; where it comes
-while Python cleans up, which swallows exceptions, it is sent again a moment later.
+the process at once, from the last checkpoint, and where an iteration is long the second one is sent
+from here. Outside the loop the first one does; where it comes while Python cleans up, which
+swallows exceptions, it is sent again a moment later.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Any
 from pinngate.errors import Interrupted, PinngateError
 
 AGAIN = 0.02  # seconds until a signal that was swallowed is sent again
+PATIENCE = 5.0  # seconds that whoever stops a run waits for the end of its iteration
 STATUS = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 143}
 _OWN_DEFAULTS = (signal.SIG_DFL, signal.default_int_handler)
 
@@ -32,12 +34,19 @@ class Pending:
 
     name: str = ""
     is_waiting: bool = False
+    second: threading.Timer | None = None
 
     def met(self, number: int, _: FrameType | None) -> None:
         """Note a signal, or end at once where nothing waits for it or it is the second."""
         is_second, self.name = bool(self.name), signal.Signals(number).name
         if not self.is_waiting or is_second:
             raise Signalled(self.name)
+        self.second = _sent_in(PATIENCE, number)
+
+    def over(self) -> None:
+        """Send no second signal: nothing waits any more."""
+        if self.second is not None:
+            self.second.cancel()
 
 
 class Signalled(BaseException):
@@ -83,6 +92,7 @@ def noted(*, is_waiting: bool) -> Iterator[Pending]:
             raise interruption(pending.name) from error
         raise
     finally:
+        pending.over()
         if before:
             sys.unraisablehook = hook
         for number, handler in before.items():
@@ -110,7 +120,12 @@ def _sent_again(
     if not isinstance(error, Signalled):
         otherwise(swallowed)
         return
-    number = getattr(signal, error.name)
-    timer = threading.Timer(AGAIN, os.kill, (os.getpid(), number))
+    _sent_in(AGAIN, getattr(signal, error.name))
+
+
+def _sent_in(seconds: float, number: int) -> threading.Timer:
+    """Send this process a signal after some seconds, unless the timer is cancelled before."""
+    timer = threading.Timer(seconds, os.kill, (os.getpid(), number))
     timer.daemon = True
     timer.start()
+    return timer

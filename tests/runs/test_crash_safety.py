@@ -18,7 +18,7 @@ import pytest
 from pinngate import config
 from pinngate import solution as runs
 from pinngate.errors import InputError, Interrupted, StorageError
-from pinngate.runs import bug
+from pinngate.runs import bug, signals
 from pinngate.runs.lock import locked
 from pinngate.runs.signals import Signalled, noted
 from pinngate.runs.training import Progress
@@ -89,6 +89,30 @@ def test_a_second_signal_ends_at_once() -> None:
         with pytest.raises(Signalled):
             os.kill(os.getpid(), signal.SIGTERM)
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def _interrupt_and_work() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(10)
+
+
+def test_a_long_iteration_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signals, "PATIENCE", 0.1)
+    began = time.perf_counter()
+    with pytest.raises(Interrupted) as caught, noted(is_waiting=True):
+        _interrupt_and_work()
+    assert time.perf_counter() - began < 5
+    assert caught.value.status == 130
+
+
+def test_no_second_signal_follows_where_the_iteration_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(signals, "PATIENCE", 0.1)
+    with noted(is_waiting=True) as pending:
+        os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.3)
+    assert pending.name == "SIGINT"
 
 
 @pytest.mark.parametrize("missing", ["judging", "drawing"])
