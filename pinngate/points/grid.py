@@ -19,13 +19,15 @@ GRID_POINTS = {1: 401, 2: 101, 3: 33, 4: 15}  # along each axis, by number of ax
 class Grid:
     """A regular grid: coordinates of each axis, and its points (n, axes) inside, in C order.
 
-    `inside` has the grid's shape and n true entries.
+    `inside` has the grid's shape and n true entries. `kinds` says what its axes measure, `columns`
+    names those of the points where they are more than the axes.
     """
 
     axes: dict[str, np.ndarray]
     points: np.ndarray
     inside: Mask
     kinds: Mapping[str, str] = field(default_factory=dict)
+    columns: tuple[str, ...] = ()
 
     @property
     def weights(self) -> np.ndarray | float:
@@ -33,7 +35,8 @@ class Grid:
 
         A grid that is even on a logarithm is judged evenly on it.
         """
-        return measure(self.kinds, dict(zip(self.axes, self.points.T, strict=True)))
+        columns = self.columns or tuple(self.axes)
+        return measure(self.kinds, dict(zip(columns, self.points.T, strict=True)))
 
     def spread(self, values: np.ndarray) -> np.ndarray:
         """Return values (n,) on the whole grid, NaN outside."""
@@ -48,7 +51,8 @@ class Grid:
         inside: Mask = np.any(self.inside, axis=others, keepdims=True)
         mesh = np.stack(np.meshgrid(*axes.values(), indexing="ij"), axis=-1)
         kinds = {a: kind for a, kind in self.kinds.items() if a in names}
-        return Grid({a: axes[a] for a in names}, mesh[inside], np.squeeze(inside, others), kinds)
+        own, shape = {a: axes[a] for a in names}, np.squeeze(inside, others)
+        return Grid(own, mesh[inside], shape, kinds, tuple(self.axes))
 
 
 def evaluation_grid(problem: Problem, *, fraction: float = 1.0) -> Grid:

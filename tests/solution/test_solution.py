@@ -45,7 +45,8 @@ def test_places_come_as_points_or_as_axes_that_broadcast(solution: Solution) -> 
     grid = solution(x=np.linspace(0, 1, 5)[:, None], t=np.array([0.1, 0.9]))["u"]
     assert grid.shape == (5, 2)
     assert solution(x=0.2, t=0.1)["u"].shape == ()
-    assert float(solution(x=0.2, t=0.1)["u"]) == at_points[0]
+    # one row and two are multiplied by different routines of the linear algebra
+    assert float(solution(x=0.2, t=0.1)["u"]) == pytest.approx(at_points[0], rel=1e-14)
     assert abs(float(solution(x=0.5, t=0.1)["u"]) - np.exp(-0.005 * np.pi**2)) < 0.2
 
 
