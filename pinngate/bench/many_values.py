@@ -75,18 +75,19 @@ def figure(found: Sequence[Mapping[str, float]]) -> Figure:
             slope = medians[0] * np.sqrt(counts[0] / counts)
             axes.loglog(counts, slope, "--", color="#555555", label="one over the square root")
         axes.set(xlabel="values", ylabel=label)
-        axes.legend()
+    drawn.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return drawn
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure and write `runs.csv` and `curves.png` to the folder."""
+    """Measure and write `runs.csv` and `figures/curves.png` to the folder."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--counts", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--seeds", type=int, nargs="+", default=[5, 5, 1])
     parser.add_argument("--out", type=Path, default=Path("results/many-values"))
     stated = parser.parse_args(arguments)
-    stated.out.mkdir(parents=True, exist_ok=True)
+    figures = stated.out / "figures"
+    figures.mkdir(parents=True, exist_ok=True)
     found: list[dict[str, float]] = []
     for row in rows(stated.counts, stated.seeds):
         found.append(row)
@@ -94,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             writer = csv.DictWriter(file, list(row))
             writer.writeheader()
             writer.writerows(found)
-    figure(found).savefig(stated.out / "curves.png", dpi=110)
+    figure(found).savefig(figures / "curves.png", dpi=110)
 
 
 if __name__ == "__main__":
