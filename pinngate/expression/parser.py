@@ -35,6 +35,11 @@ MAX_DEPTH = 150  # of what is typed; derivatives are a few times as deep, and wa
 
 # Python has no `(a*u_x)_x`; as an attribute, `(a*u_x).x`, it binds and parses as it should
 _DERIVATIVE = re.compile(r"(\)\s*)_(?=[A-Za-z])")
+# names that other languages have for ours
+_ELSEWHERE = {
+    **{"ln": "log", "sgn": "sign", "fabs": "abs", "step": "heaviside", "atan2": "arctan2"},
+    **{"asin": "arcsin", "acos": "arccos", "atan": "arctan"},
+}
 _OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
 
 
@@ -198,11 +203,12 @@ class _Reader:
         if name in PAIRED:
             return self.paired(node, name)
         if name not in FUNCTIONS:
+            known = [*FUNCTIONS, *PAIRED, *self.functions]
             raise self.refused(
                 node,
                 f"unknown function '{name}'",
-                "the functions are " + " ".join([*FUNCTIONS, *PAIRED, *self.functions]),
-                nearest(name, [*FUNCTIONS, *PAIRED, *self.functions])
+                "the functions are " + " ".join(known),
+                nearest(_ELSEWHERE.get(name, name), known)
                 or f"from Python, functions={{'{name}': ...}} gives one's own",
             )
         if len(node.args) != 1 or node.keywords:

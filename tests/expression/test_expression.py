@@ -63,6 +63,13 @@ def test_refused_with_its_place(text: str, offset: int, what: str) -> None:
     assert caught.value.offset == offset
 
 
+@pytest.mark.parametrize(("name", "ours"), [("ln", "log"), ("asin", "arcsin"), ("sgn", "sign")])
+def test_names_of_other_languages_lead_to_ours(name: str, ours: str) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        parse(f"{name}(x)")
+    assert caught.value.hint == f"did you mean '{ours}'?"
+
+
 def test_equation_is_left_minus_right_with_offsets_in_the_whole_text() -> None:
     text = "u_t = kappa*u_xx"
     residual = parse_equation(text)
