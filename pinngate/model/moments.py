@@ -77,18 +77,18 @@ def gradient_moments(
         batches: points of every term. For ``grouped`` their order must be random.
         mode: how, or None for the mean alone.
         bases: of every layer, None for one as it is: the moments are then those of Uᵀ G V, and of
-            Uᵀ g for the bias. Exact for every mode: the factors d, a of G_n become Uᵀ d, Vᵀ a.
+            Uᵀ g for the bias. Exact for every mode: the factors d, a of G_n become Uᵀ d, Vᵀ a; the
+            sums of groups are turned themselves, which is less.
         num_groups: groups in a tile, for ``grouped``.
         tile: most points held at once.
     """
     sums: dict[str, _Sums] = {}
+    every = bases or [None] * len(network.layer_shapes)
     for part in model.sweep(network, coefficients, batches, tile=tile):
         for evaluation, m, factors in part.backward(lambda e: 2 * e.residual):
             name = evaluation.term.name
             if name not in sums:
-                sums[name] = _Sums(mode, num_groups)
-            if bases is not None:
-                factors = [_rotated(f, basis) for f, basis in zip(factors, bases, strict=True)]
+                sums[name] = _Sums(mode, num_groups, every)
             sums[name].add(evaluation, m, factors)
     end = 2 * len(network.layer_shapes)
     results = {name: s.result() for name, s in sums.items()}
@@ -108,8 +108,8 @@ def _rotated(factors: LayerFactors, basis: Basis | None) -> LayerFactors:
 class _Sums:
     """Running sums of one term over its tiles."""
 
-    def __init__(self, mode: Mode | None, num_groups: int) -> None:
-        self.mode = mode
+    def __init__(self, mode: Mode | None, num_groups: int, bases: Sequence[Basis | None]) -> None:
+        self.mode, self.bases = mode, bases
         self.num_groups = num_groups
         self.first: list[Tensor] = []
         self.second: list[Tensor] = []
@@ -122,8 +122,11 @@ class _Sums:
         second: list[Tensor] = []
         size = evaluation.residual.shape[0]
         groups = _group_sizes(size, self.num_groups)
-        for layer in factors:
-            self._layer(layer, groups, first, second)
+        for layer, basis in zip(factors, self.bases, strict=True):
+            if self.mode == "grouped":
+                _add_grouped(_grouped_sums(layer, groups, basis), groups, first, second)
+            else:
+                self._layer(_rotated(layer, basis), first, second)
         by_coefficient = m[:, None] * evaluation.by_coefficient
         first.append(by_coefficient.sum(0))
         if self.mode is not None:
@@ -138,18 +141,8 @@ class _Sums:
         self.num_points += size
         self.total_groups += len(groups)
 
-    def _layer(
-        self, layer: LayerFactors, groups: list[int], first: list[Tensor], second: list[Tensor]
-    ) -> None:
+    def _layer(self, layer: LayerFactors, first: list[Tensor], second: list[Tensor]) -> None:
         d, a = layer
-        if self.mode == "grouped":
-            weight, bias = _grouped_sums(layer, groups)
-            sizes = torch.tensor(groups, dtype=d.dtype, device=d.device)
-            shape, flat = weight.shape[1:], weight.flatten(1)
-            first += [(torch.ones_like(sizes) @ flat).view(shape), bias.sum(0)]
-            second += [(sizes.reciprocal() @ flat.square_()).view(shape)]
-            second += [sizes.reciprocal() @ bias.square_()]
-            return
         first += [d.flatten(0, 1).T @ a.flatten(0, 1), d[0].sum(0)]
         if self.mode == "pairs":
             second += [_pair_products(d, a), d[0].square().sum(0)]
@@ -191,7 +184,21 @@ def _group_sizes(size: int, num_groups: int) -> list[int]:
     return [length] * full + ([rest] if rest else [])
 
 
-def _grouped_sums(layer: LayerFactors, groups: list[int]) -> tuple[Tensor, Tensor]:
+def _add_grouped(
+    sums: tuple[Tensor, Tensor], groups: list[int], first: list[Tensor], second: list[Tensor]
+) -> None:
+    weight, bias = sums
+    sizes = torch.tensor(groups, dtype=bias.dtype, device=bias.device)
+    shape, flat = weight.shape[1:], weight.flatten(1)
+    first += [(torch.ones_like(sizes) @ flat).view(shape), bias.sum(0)]
+    second += [(sizes.reciprocal() @ flat.square_()).view(shape)]
+    second += [sizes.reciprocal() @ bias.square_()]
+
+
+def _grouped_sums(
+    layer: LayerFactors, groups: list[int], basis: Basis | None
+) -> tuple[Tensor, Tensor]:
+    """Return the sums over each group, (groups, outputs, inputs) and (groups, outputs), turned."""
     d, a = layer
     num_channels, size = d.shape[:2]
     num_groups, length = len(groups), groups[0]
@@ -205,7 +212,8 @@ def _grouped_sums(layer: LayerFactors, groups: list[int]) -> tuple[Tensor, Tenso
         x.reshape(*by_group, x.shape[2]).transpose(0, 1).reshape(num_groups, rows, x.shape[2])
         for x in (d, a)
     )
-    return left.transpose(1, 2) @ right, d[0].view(num_groups, length, -1).sum(1)
+    weight, bias = left.transpose(1, 2) @ right, d[0].view(num_groups, length, -1).sum(1)
+    return (weight, bias) if basis is None else (basis[0].T @ weight @ basis[1], bias @ basis[0])
 
 
 def _pair_products(d: Tensor, a: Tensor) -> Tensor:
