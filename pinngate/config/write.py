@@ -21,7 +21,8 @@ from pinngate.expression.printing import number_text, to_text
 from pinngate.memory import exact_text
 from pinngate.statement.axis_bounds import Bounds, is_logarithmic
 from pinngate.statement.checks.schema import ProblemFile
-from pinngate.statement.components import Conserved, Input, Statement, Window
+from pinngate.statement.components import Input, Statement
+from pinngate.statement.equations import Conserved, Window
 from pinngate.statement.experiments import of_experiment
 from pinngate.statement.options import NetworkOptions, SolveOptions
 from pinngate.statement.problem import (

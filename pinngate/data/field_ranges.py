@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from pinngate.data.observations import ObservationSet
 from pinngate.errors import DataError
 from pinngate.expression.printing import to_text
-from pinngate.statement.components import FieldFunction
 from pinngate.statement.placed_functions import placed, places_of
 from pinngate.statement.problem import Problem
+from pinngate.statement.unknown_quantities import FieldFunction
 
 BEYOND = 0.05  # of the range of the data: what noise or a gap between two of them may have hidden
 

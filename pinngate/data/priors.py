@@ -26,9 +26,10 @@ from pinngate.expression import (
     subtract,
 )
 from pinngate.statement.axis_places import at_share
-from pinngate.statement.components import Conserved, FieldFunction
+from pinngate.statement.equations import Conserved
 from pinngate.statement.measurement import Mean
 from pinngate.statement.problem import Coefficient, Prior, Problem, Spread
+from pinngate.statement.unknown_quantities import FieldFunction
 
 Array = NDArray[np.float64]
 

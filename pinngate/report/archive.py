@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from pinngate.errors import DataError, InputError
 from pinngate.expression.parser import NONE, Functions
 from pinngate.reading import decimal, read_bounded
-from pinngate.statement.components import FieldFunction
 from pinngate.statement.problem import CoefficientField, Problem, changed
+from pinngate.statement.unknown_quantities import FieldFunction
 from pinngate.tables.archives import read_arrays
 
 BLOCK = 1 << 14  # rows of a table that are text at once

@@ -21,8 +21,9 @@ from pinngate.geometry.region import Region
 from pinngate.model.channels.plan import Plan, plan_channels
 from pinngate.statement.axis_bounds import is_logarithmic
 from pinngate.statement.coefficient_fields import searched, with_true_fields
-from pinngate.statement.components import Where, Window, has_true_coefficients, is_before_events
+from pinngate.statement.components import has_true_coefficients, is_before_events
 from pinngate.statement.derivatives import differentiated
+from pinngate.statement.equations import Where, Window
 from pinngate.statement.kinks import kink_places, kinks_of, oblique_kinks
 from pinngate.statement.problem import (
     BoundaryPart,

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pinngate.expression.printing import to_text
 from pinngate.report import mathml
 from pinngate.report.notation import percent, significant
-from pinngate.statement.components import FieldFunction
 from pinngate.statement.problem import (
     Coefficient,
     CoefficientField,
@@ -23,6 +22,7 @@ from pinngate.statement.problem import (
     SyntheticObservations,
     label_of,
 )
+from pinngate.statement.unknown_quantities import FieldFunction
 
 _SOLVERS = {"cole-hopf": "Cole–Hopf"}
 _BETWEEN = {

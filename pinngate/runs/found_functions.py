@@ -19,8 +19,8 @@ from pinngate.points.grid import Grid
 from pinngate.runs.metrics import relative_l2
 from pinngate.runs.training import Session
 from pinngate.statement.coefficient_fields import ends_of, values_and_slopes
-from pinngate.statement.components import FieldFunction
 from pinngate.statement.placed_functions import places_of
+from pinngate.statement.unknown_quantities import FieldFunction
 
 Array = NDArray[np.float64]
 

@@ -23,7 +23,6 @@ from pinngate.errors import ExpressionError
 from pinngate.expression import Call, Expression, Name, names, transformed
 from pinngate.expression.printing import to_text
 from pinngate.expression.tree import NOWHERE
-from pinngate.statement.components import Flux
 from pinngate.statement.derivatives import (
     MAX_ORDER,
     canonical,
@@ -31,6 +30,7 @@ from pinngate.statement.derivatives import (
     spelled,
     total_derivative,
 )
+from pinngate.statement.equations import Flux
 from pinngate.statement.steps import Step, step_along, without_steps
 
 MAX_BRACKET_DERIVATIVES = 200  # of one formula, each letter counted

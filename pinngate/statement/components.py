@@ -1,4 +1,4 @@
-"""The parts of a checked problem: equations, conditions, observations, coefficients and truth.
+"""A checked problem as it is stated: the `Statement`, its inputs, events, answers and truth.
 
 The checks make a `Statement` of them, from a problem file or from Python arguments alike, and
 `problem.Problem` is what users and the rest of the package hold. Everything here is immutable.
@@ -6,231 +6,42 @@ The checks make a `Statement` of them, from a problem file or from Python argume
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from pinngate.expression import (
     Applied,
     Expression,
     Name,
     Tabulated,
-    UnknownSpline,
     names,
-    subtract,
 )
 from pinngate.expression.printing import to_text
-from pinngate.statement.axis_bounds import like
 from pinngate.statement.derivatives import Derivative, parse_derivative
-from pinngate.statement.measurement import Holdout, Mean, Table
+from pinngate.statement.equations import (
+    Condition,
+    Conserved,
+    Equation,
+    Flux,
+    Plane,
+)
+from pinngate.statement.measurement import Table
 from pinngate.statement.options import SolveOptions
-from pinngate.statement.shapes import WHOLE, Geometry
+from pinngate.statement.shapes import Geometry
+from pinngate.statement.stated_observations import (
+    MeasuredObservations,
+    StatedObservations,
+)
+from pinngate.statement.unknown_quantities import (
+    Coefficient,
+    CoefficientField,
+    FieldFunction,
+    Spread,
+)
 from pinngate.tables.clock import Clock
 from pinngate.tables.in_memory import InMemoryTable
-
-NUM_WEIGHTS = 12  # of a function of a field; how many of them count, its smoothness tells
-
-
-@dataclass(frozen=True)
-class Plane:
-    """The part of the domain's closure where one axis has one value, ``x = 0``."""
-
-    axis: str
-    value: float
-
-    def __str__(self) -> str:
-        return f"{self.axis} = {self.value:g}"
-
-
-@dataclass(frozen=True)
-class BoundaryPart:
-    """A part of the boundary of the geometry, at all times, by its name there.
-
-    It fixes no axis: `axis` is empty where that of a plane has a name.
-    """
-
-    name: str
-    axis: ClassVar[str] = ""
-    value: ClassVar[float] = math.nan
-
-    def __str__(self) -> str:
-        return "the boundary" if self.name == WHOLE else f"the boundary part {self.name}"
-
-
-@dataclass(frozen=True)
-class Window:
-    """A part of a plane: where other axes lie between bounds, ``x = 0 and t > 1``.
-
-    It fixes no whole plane: `axis` is empty where that of a plane has a name. `bounds` are
-    (axis, low, high), each within the domain.
-    """
-
-    plane: Plane
-    bounds: tuple[tuple[str, float, float], ...]
-    axis: ClassVar[str] = ""
-    value: ClassVar[float] = math.nan
-
-    def domain(self, whole: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
-        """Return the axes with the bounds of the window."""
-        return {**whole, **{axis: like(whole[axis], low, high) for axis, low, high in self.bounds}}
-
-    def __str__(self) -> str:
-        parts = (f"{low:g} < {axis} < {high:g}" for axis, low, high in self.bounds)
-        return " and ".join([str(self.plane), *parts])
-
-
-Where = Plane | BoundaryPart | Window
-
-
-@dataclass(frozen=True)
-class Equation:
-    """``residual = 0`` inside the domain; derivative names are canonical."""
-
-    text: str
-    residual: Expression
-
-
-@dataclass(frozen=True)
-class Flux:
-    """A field that nobody stated: the `inside` of a bracket whose derivative would lose a step.
-
-    It is solved for together with the unknowns, and no result shows it (`brackets`).
-    """
-
-    name: str
-    inside: Expression
-
-    @property
-    def equation(self) -> Equation:
-        """The equation that defines it."""
-        return Equation(
-            f"{self.name} = {to_text(self.inside)}", subtract(Name(self.name), self.inside)
-        )
-
-
-@dataclass(frozen=True)
-class Condition:
-    """``residual = 0`` exactly: Dirichlet, Neumann, Robin, initial value or velocity.
-
-    On a plane, as far as it is inside the geometry; or on a part of the geometry's boundary, where
-    the residual may name components ``n_x`` … of the outward unit normal; or on a window of a
-    plane.
-    """
-
-    where: Where
-    text: str
-    residual: Expression
-
-
-@dataclass(frozen=True)
-class Conserved:
-    """A mean that is known: that of `residual` over the axes `over` is zero at all other places.
-
-    Attributes:
-        of: text of what the mean is taken of.
-        equals: text of what it is.
-        over: the axes.
-        residual: of − equals.
-        equal: what it is, in the other axes, constants and coefficients.
-    """
-
-    of: str
-    equals: str
-    over: tuple[str, ...]
-    residual: Expression
-    equal: Expression
-
-    def __str__(self) -> str:
-        return f"mean of {self.of} over {', '.join(self.over)} = {self.equals}"
-
-
-@dataclass(frozen=True)
-class Prior:
-    """What is known of a number beforehand: normal, of it or `is_of_logarithm` of its logarithm."""
-
-    mean: float
-    std: float
-    is_of_logarithm: bool = False
-
-    def __str__(self) -> str:
-        if self.is_of_logarithm:
-            return f"{math.exp(self.mean):.4g}, within a factor of {math.exp(self.std):.4g}"
-        return f"{self.mean:.4g} ± {self.std:.4g}"
-
-
-@dataclass(frozen=True)
-class Coefficient:
-    """A scalar to infer. Bounds are None where there is none; `positive` means lower bound 0."""
-
-    name: str
-    initial: float
-    lower: float | None = None
-    upper: float | None = None
-    truth: float | None = None
-    prior: Prior | None = None
-
-    @property
-    def is_positive(self) -> bool:
-        """Whether the coefficient is searched for through its logarithm."""
-        return self.lower == 0.0 and self.upper is None
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Coefficients of several experiments that scatter normally about a common one.
-
-    Attributes:
-        name: of the common one.
-        members: those of the experiments.
-        is_of_logarithm: whether their logarithms do.
-    """
-
-    name: str
-    members: tuple[str, ...]
-    is_of_logarithm: bool
-
-
-@dataclass(frozen=True)
-class CoefficientField:
-    """A coefficient to infer that varies with the axes `over`; bounds as of a `Coefficient`.
-
-    `truth` is an expression in those axes, in constants and in true values of coefficients.
-    """
-
-    name: str
-    over: tuple[str, ...]
-    initial: float
-    lower: float | None = None
-    upper: float | None = None
-    truth: Expression | None = None
-
-    @property
-    def is_positive(self) -> bool:
-        """Whether the field is searched for through its logarithm."""
-        return self.lower == 0.0 and self.upper is None
-
-
-@dataclass(frozen=True)
-class FieldFunction(CoefficientField):
-    """A function to infer of a field or of a derivative, `over` its one name; else as its base.
-
-    Its free variable is an `UnknownSpline` of `NUM_WEIGHTS` places on `range`, which is that of the
-    measured values where none is stated. `truth` is an expression in that name and in constants.
-    """
-
-    range: tuple[float, float] | None = None
-
-    @property
-    def spline(self) -> UnknownSpline:
-        """What it is free in; on the unit interval while nobody knows its range."""
-        return UnknownSpline(self.name, NUM_WEIGHTS, *(self.range or (0.0, 1.0)))
-
-    @property
-    def weights(self) -> tuple[str, ...]:
-        """Names of its weights, which no formula can hold: ``D(0)``, ``D(1)`` …"""
-        return tuple(f"{self.name}({k})" for k in range(NUM_WEIGHTS))
 
 
 @dataclass(frozen=True)
@@ -255,115 +66,6 @@ class Input:
     def expression(self) -> Applied:
         """The function at its axes."""
         return Applied(self.function, tuple(Name(axis) for axis in self.over))
-
-
-@dataclass(frozen=True)
-class Remembrance:
-    """Errors of covariance exp(−|Δ|/`length`) along the axis `over`, at one place of the others."""
-
-    over: str
-    length: float
-
-    def __str__(self) -> str:
-        return f"correlated over {self.over} with length {self.length:g}"
-
-
-@dataclass(frozen=True)
-class Noise:
-    """How observations scatter about the field.
-
-    `std` is in data units; `relative` is a fraction of the standard deviation of the clean values
-    (one of the two is given, or none where it is estimated). ``student-t`` has three degrees of
-    freedom, scaled to the stated standard deviation. ``outliers`` replaces a `fraction` of gaussian
-    errors by errors of `scale` standard deviations. ``log-normal`` values are off by factors, of
-    which `factor` is typical, exp of the standard deviation of their logarithm; ``proportional``
-    ones by a share `relative` of the value; ``poisson`` ones are counts; ``censored`` ones at or
-    beyond `below` or `above` are that bound. Errors that are `correlated` remember each other.
-    `model` is a model of the
-    caller's own, a `pinngate.inference.noise_model.NoiseModel`, which no file can state; `kind` is
-    then ``own``.
-    """
-
-    std: float | None = None
-    relative: float | None = None
-    kind: Literal[
-        "gaussian",
-        "student-t",
-        "outliers",
-        "log-normal",
-        "proportional",
-        "poisson",
-        "censored",
-        "own",
-    ] = "gaussian"
-    fraction: float = 0.1
-    scale: float = 10.0
-    model: object | None = None
-    factor: float | None = None
-    below: float | None = None
-    above: float | None = None
-    correlated: Remembrance | None = None
-
-    @property
-    def details(self) -> str:
-        """Bounds and memory in words, each after a comma; empty where there are none."""
-        ends = {"below": self.below, "above": self.above}
-        parts = [f"censored {end} {x:g}" for end, x in ends.items() if x is not None]
-        parts += [str(self.correlated)] if self.correlated else []
-        return "".join(f", {part}" for part in parts)
-
-    @property
-    def is_stated(self) -> bool:
-        """Whether its size is known."""
-        sizes = (self.std, self.relative, self.factor)
-        return self.kind == "poisson" or any(size is not None for size in sizes)
-
-
-@dataclass(frozen=True)
-class SyntheticObservations:
-    """Values made from the truth plus noise; `where` None is the whole domain.
-
-    `of` is the observed field; where a sensor sees something else, `of` is its text and `quantity`
-    the expression of fields and derivatives. With `mean` the values are means of it. A `layout`
-    that maps axes to counts is a grid with so many points along each of them. Sets of one `group`,
-    the same sensor in several experiments, have one noise.
-    """
-
-    of: str
-    count: int
-    noise: Noise
-    where: Plane | None = None
-    layout: Literal["random", "grid"] | dict[str, int] = "random"
-    quantity: Expression | None = None
-    mean: Mean | None = None
-    holdout: Holdout | None = None
-    group: str = ""
-
-
-@dataclass(frozen=True)
-class MeasuredObservations:
-    """Values from a CSV or NPZ file, or from memory; `noise` is what is assumed of them.
-
-    `of`, `quantity` and `mean` as for synthetic ones.
-    """
-
-    of: str
-    file: Path | InMemoryTable
-    noise: Noise | None = None
-    quantity: Expression | None = None
-    mean: Mean | None = None
-    holdout: Holdout | None = None
-    table: Table = field(default_factory=lambda: Table({}))
-    group: str = ""
-
-
-StatedObservations = SyntheticObservations | MeasuredObservations
-
-
-def label_of(observations: StatedObservations) -> str:
-    """Return what was observed: the field, the formula, or ``mean of u over x``."""
-    mean = observations.mean
-    return observations.of if mean is None else f"mean of {observations.of} {mean}"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import itertools
 from dataclasses import replace
 
 from pinngate.expression import Call, Expression, Name, Number, add, multiply, subtract
-from pinngate.statement.components import Condition, Window
+from pinngate.statement.equations import Condition, Window
 from pinngate.statement.problem import Problem, changed
 
 

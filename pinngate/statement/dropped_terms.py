@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from pinngate.expression import ZERO, Binary, Expression, substitute
 from pinngate.expression.printing import to_text
-from pinngate.statement.components import Condition, Equation
+from pinngate.statement.equations import Condition, Equation
 from pinngate.statement.problem import Problem, changed
 
 

@@ -18,23 +18,12 @@ from typing import Any
 from pinngate.errors import InputError
 from pinngate.expression import Expression, Name, names, substitute
 from pinngate.statement.axis_bounds import like
-from pinngate.statement.components import (
-    Coefficient,
-    Condition,
-    Conserved,
-    Derived,
-    Equation,
-    Event,
-    Flux,
-    Input,
-    MeasuredObservations,
-    Spread,
-    StatedObservations,
-    Statement,
-    Truth,
-)
+from pinngate.statement.components import Derived, Event, Input, Statement, Truth
 from pinngate.statement.derivatives import parse_derivative
+from pinngate.statement.equations import Condition, Conserved, Equation, Flux
 from pinngate.statement.measurement import Table
+from pinngate.statement.stated_observations import MeasuredObservations, StatedObservations
+from pinngate.statement.unknown_quantities import Coefficient, Spread
 from pinngate.tables.in_memory import InMemoryTable
 
 NAME = re.compile(r"[^\W\d]\w*")

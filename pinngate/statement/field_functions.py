@@ -22,9 +22,9 @@ from pinngate.expression import (
     substitute,
     transformed,
 )
-from pinngate.statement.components import Coefficient, FieldFunction
 from pinngate.statement.coordinates import LAPLACIAN, stands_for_laplacian
 from pinngate.statement.free_variables import value_of
+from pinngate.statement.unknown_quantities import Coefficient, FieldFunction
 
 Functions = Mapping[str, Callable[..., Any]]
 

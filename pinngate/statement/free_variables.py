@@ -27,7 +27,7 @@ from pinngate.expression import (
     negate,
     subtract,
 )
-from pinngate.statement.components import CoefficientField, FieldFunction
+from pinngate.statement.unknown_quantities import CoefficientField, FieldFunction
 
 SHARP = 10.0  # k: a positive function is bent below a tenth of its initial value
 LEAST = 1e-6  # of the size of a positive state: what is told from zero

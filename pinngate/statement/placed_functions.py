@@ -19,10 +19,12 @@ from pinngate.expression import (
     substitute,
     transformed,
 )
-from pinngate.statement.components import Condition, Equation, FieldFunction, Flux, Statement
+from pinngate.statement.components import Statement
+from pinngate.statement.equations import Condition, Equation, Flux
 from pinngate.statement.field_functions import weights_of
 from pinngate.statement.free_variables import free_variable
 from pinngate.statement.problem import Problem, changed
+from pinngate.statement.unknown_quantities import FieldFunction
 
 
 def places_of(statement: Statement, name: str) -> tuple[Expression, ...]:

@@ -17,28 +17,24 @@ from pinngate.statement.arguments import Input, Number, Observations, Unknown
 from pinngate.statement.checks.candidate_sections import build_candidates
 from pinngate.statement.checks.python_source import read_arguments
 from pinngate.statement.checks.validation import validate
-from pinngate.statement.components import (
+from pinngate.statement.components import Derived, Event, Statement, Truth
+from pinngate.statement.equations import (
     BoundaryPart,
-    Coefficient,
-    CoefficientField,
     Condition,
-    Derived,
     Equation,
-    Event,
     Flux,
-    MeasuredObservations,
-    Noise,
     Plane,
-    Prior,
-    Spread,
-    StatedObservations,
-    Statement,
-    SyntheticObservations,
-    Truth,
     Where,
     Window,
+)
+from pinngate.statement.stated_observations import (
+    MeasuredObservations,
+    Noise,
+    StatedObservations,
+    SyntheticObservations,
     label_of,
 )
+from pinngate.statement.unknown_quantities import Coefficient, CoefficientField, Prior, Spread
 
 
 class Problem(Statement):

@@ -11,7 +11,7 @@ import torch
 from pinngate.inference.determinacy import known_combinations
 from pinngate.inference.posterior import Posterior
 from pinngate.model.coefficients import Coefficients
-from pinngate.statement.components import Coefficient
+from pinngate.statement.unknown_quantities import Coefficient
 
 
 def posterior_of(rows: list[list[float]], variance: float = 1e-4) -> Posterior:

@@ -30,7 +30,8 @@ from pinngate.statement.checks.solve_section import build_solve
 from pinngate.statement.checks.source import Source
 from pinngate.statement.checks.truth_section import build_truth, field_truths
 from pinngate.statement.checks.wellposedness import require_determined
-from pinngate.statement.components import Equation, Event, Statement, Truth
+from pinngate.statement.components import Event, Statement, Truth
+from pinngate.statement.equations import Equation
 from pinngate.statement.field_functions import weights_of
 
 

@@ -12,7 +12,7 @@ from pinngate.statement.checks.planes import read_window
 from pinngate.statement.checks.schema import ConditionSection
 from pinngate.statement.checks.scope import Scope
 from pinngate.statement.checks.source import Place
-from pinngate.statement.components import BoundaryPart, Condition, Where
+from pinngate.statement.equations import BoundaryPart, Condition, Where
 from pinngate.statement.shapes import Geometry
 
 

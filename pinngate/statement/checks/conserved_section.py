@@ -13,7 +13,7 @@ from pinngate.expression.printing import number_text
 from pinngate.statement.checks.schema import ConditionSection, ConservedSection
 from pinngate.statement.checks.scope import Scope
 from pinngate.statement.checks.source import Place
-from pinngate.statement.components import Conserved
+from pinngate.statement.equations import Conserved
 
 
 def build_conserved(scope: Scope, sections: Sequence[ConditionSection]) -> tuple[Conserved, ...]:

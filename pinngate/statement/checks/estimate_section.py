@@ -13,13 +13,13 @@ from pinngate.statement.checks.schema import EstimateSection
 from pinngate.statement.checks.scope import Scope
 from pinngate.statement.checks.source import Place
 from pinngate.statement.checks.truth_section import RESERVED
-from pinngate.statement.components import (
+from pinngate.statement.derivatives import parse_derivative
+from pinngate.statement.unknown_quantities import (
     Coefficient,
     CoefficientField,
     FieldFunction,
     Prior,
 )
-from pinngate.statement.derivatives import parse_derivative
 
 Varying = CoefficientField | FieldFunction
 

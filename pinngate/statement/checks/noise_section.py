@@ -9,7 +9,7 @@ from pinngate.errors import InputError
 from pinngate.statement.checks.schema import NoiseSection
 from pinngate.statement.checks.scope import Scope
 from pinngate.statement.checks.source import Place
-from pinngate.statement.components import Noise, Remembrance
+from pinngate.statement.stated_observations import Noise, Remembrance
 
 SIZES = {
     "gaussian": ("std", "relative"),

@@ -20,14 +20,14 @@ from pinngate.statement.checks.schema import MeanSection, NoiseSection, Observat
 from pinngate.statement.checks.scope import Scope
 from pinngate.statement.checks.sensor_sites import Sites, read_sites
 from pinngate.statement.checks.source import Place
-from pinngate.statement.components import (
+from pinngate.statement.derivatives import parse_derivative
+from pinngate.statement.measurement import Holdout, Mean, Table
+from pinngate.statement.stated_observations import (
     MeasuredObservations,
     Noise,
     StatedObservations,
     SyntheticObservations,
 )
-from pinngate.statement.derivatives import parse_derivative
-from pinngate.statement.measurement import Holdout, Mean, Table
 from pinngate.tables.in_memory import InMemoryTable
 
 

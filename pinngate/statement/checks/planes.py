@@ -11,7 +11,7 @@ import re
 from pinngate.errors import InputError
 from pinngate.statement.checks.scope import Scope
 from pinngate.statement.checks.source import Place
-from pinngate.statement.components import Plane, Window
+from pinngate.statement.equations import Plane, Window
 
 ROUNDING = 1e-12  # of the length of an axis: a bound typed with the digits of a double is the bound
 

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 
 from pinngate.expression import Name, names
 from pinngate.statement.checks.scope import Scope
-from pinngate.statement.components import Condition, Equation, Plane
 from pinngate.statement.coordinates import ANGLE, AZIMUTH, POLAR, RADIUS, SPHERICAL
 from pinngate.statement.derivatives import parse_derivative
+from pinngate.statement.equations import Condition, Equation, Plane
 
 POLE = 1e-9  # beside pi: an angle typed with the digits of a double
 

@@ -35,7 +35,6 @@ from pinngate.statement.brackets import Brackets
 from pinngate.statement.checks.data_files import data_file
 from pinngate.statement.checks.source import Place, Source
 from pinngate.statement.checks.undefined_parts import refuse_undefined
-from pinngate.statement.components import FieldFunction, Flux
 from pinngate.statement.coordinates import with_laplacians
 from pinngate.statement.derivatives import (
     MAX_ORDER,
@@ -44,11 +43,13 @@ from pinngate.statement.derivatives import (
     parse_derivative,
     spelled,
 )
+from pinngate.statement.equations import Flux
 from pinngate.statement.field_functions import (
     as_typed,
     callable_in,
     weights_of,
 )
+from pinngate.statement.unknown_quantities import FieldFunction
 from pinngate.tables.clock import Clock
 
 AXES = ("x", "y", "z", "t")

@@ -16,8 +16,10 @@ from pinngate.statement.checks.schema import EstimateSection, ProblemFile, Truth
 from pinngate.statement.checks.scope import Scope
 from pinngate.statement.checks.source import Place
 from pinngate.statement.checks.undefined_parts import refuse_undefined
-from pinngate.statement.components import Coefficient, CoefficientField, Equation, Truth
+from pinngate.statement.components import Truth
 from pinngate.statement.derivatives import parse_derivative
+from pinngate.statement.equations import Equation
+from pinngate.statement.unknown_quantities import Coefficient, CoefficientField
 
 RESERVED = tuple(TruthSection.model_fields)
 

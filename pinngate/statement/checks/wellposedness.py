@@ -15,8 +15,9 @@ from itertools import combinations
 from pinngate.errors import InputError
 from pinngate.expression import names
 from pinngate.statement.checks.source import Source
-from pinngate.statement.components import BoundaryPart, Condition, Equation, Statement, Window
+from pinngate.statement.components import Statement
 from pinngate.statement.derivatives import parse_derivative
+from pinngate.statement.equations import BoundaryPart, Condition, Equation, Window
 
 MAX_SYSTEM = 12  # pairings are counted over subsets, 2^n of them
 

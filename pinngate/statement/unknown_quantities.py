@@ -1,0 +1,103 @@
+"""What a checked problem asks for beside its fields: coefficients, and functions of axes or fields.
+
+Parts of a `components.Statement`. Everything here is immutable.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from pinngate.expression import (
+    Expression,
+    UnknownSpline,
+)
+
+NUM_WEIGHTS = 12  # of a function of a field; how many of them count, its smoothness tells
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What is known of a number beforehand: normal, of it or `is_of_logarithm` of its logarithm."""
+
+    mean: float
+    std: float
+    is_of_logarithm: bool = False
+
+    def __str__(self) -> str:
+        if self.is_of_logarithm:
+            return f"{math.exp(self.mean):.4g}, within a factor of {math.exp(self.std):.4g}"
+        return f"{self.mean:.4g} ± {self.std:.4g}"
+
+
+@dataclass(frozen=True)
+class Coefficient:
+    """A scalar to infer. Bounds are None where there is none; `positive` means lower bound 0."""
+
+    name: str
+    initial: float
+    lower: float | None = None
+    upper: float | None = None
+    truth: float | None = None
+    prior: Prior | None = None
+
+    @property
+    def is_positive(self) -> bool:
+        """Whether the coefficient is searched for through its logarithm."""
+        return self.lower == 0.0 and self.upper is None
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Coefficients of several experiments that scatter normally about a common one.
+
+    Attributes:
+        name: of the common one.
+        members: those of the experiments.
+        is_of_logarithm: whether their logarithms do.
+    """
+
+    name: str
+    members: tuple[str, ...]
+    is_of_logarithm: bool
+
+
+@dataclass(frozen=True)
+class CoefficientField:
+    """A coefficient to infer that varies with the axes `over`; bounds as of a `Coefficient`.
+
+    `truth` is an expression in those axes, in constants and in true values of coefficients.
+    """
+
+    name: str
+    over: tuple[str, ...]
+    initial: float
+    lower: float | None = None
+    upper: float | None = None
+    truth: Expression | None = None
+
+    @property
+    def is_positive(self) -> bool:
+        """Whether the field is searched for through its logarithm."""
+        return self.lower == 0.0 and self.upper is None
+
+
+@dataclass(frozen=True)
+class FieldFunction(CoefficientField):
+    """A function to infer of a field or of a derivative, `over` its one name; else as its base.
+
+    Its free variable is an `UnknownSpline` of `NUM_WEIGHTS` places on `range`, which is that of the
+    measured values where none is stated. `truth` is an expression in that name and in constants.
+    """
+
+    range: tuple[float, float] | None = None
+
+    @property
+    def spline(self) -> UnknownSpline:
+        """What it is free in; on the unit interval while nobody knows its range."""
+        return UnknownSpline(self.name, NUM_WEIGHTS, *(self.range or (0.0, 1.0)))
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """Names of its weights, which no formula can hold: ``D(0)``, ``D(1)`` …"""
+        return tuple(f"{self.name}({k})" for k in range(NUM_WEIGHTS))
