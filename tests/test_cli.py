@@ -404,3 +404,14 @@ def test_resume_that_is_stopped_at_once_says_how_to_go_on(pinngate, monkeypatch)
     status, _, err = pinngate("resume", "a folder")
     assert status == 143
     assert err.strip() == "interrupted; go on with: pinngate resume 'a folder'"
+
+
+def test_a_run_without_a_report_is_drawn_later(pinngate, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    _, out, _ = pinngate("run", "heat-scattered", "--out", str(folder), "--no-report", *SETTINGS)
+    assert f"folder: {folder}" in out
+    assert (folder / "metrics.json").exists()
+    assert not (folder / "report.html").exists()
+    assert not list(folder.glob("figures/*.png"))
+    pinngate("report", str(folder))
+    assert (folder / "report.html").exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -65,6 +66,11 @@ def show(solution: Solution, is_json: bool, began: float | None = None) -> None:
         for line in verdict_lines(metrics, waited):
             say(line)
         if solution.folder is not None:
-            say(f"report: {solution.folder / 'report.html'}")
+            say(_whereabouts(solution.folder))
     if status := EXIT_STATUS[metrics["verdict"]]:
         raise typer.Exit(status)
+
+
+def _whereabouts(folder: Path) -> str:
+    page = folder / "report.html"
+    return f"report: {page}" if page.exists() else f"folder: {folder}"

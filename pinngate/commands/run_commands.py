@@ -40,6 +40,9 @@ def run(
     ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda")] = None,
     netcdf: Annotated[bool, typer.Option("--netcdf", help="write solution.nc too")] = False,
+    report: Annotated[
+        bool, typer.Option("--report/--no-report", help="draw figures and write report.html")
+    ] = True,
     max_memory: MemoryOption = None,
     quiet: QuietOption = False,
     json: JsonOption = False,
@@ -53,7 +56,13 @@ def run(
 
     folder = out or runs.default_folder(located.problem)
     with remembering(folder), pointing_to(located), ProgressDisplay(quiet) as display:
-        solution = runs.run(located.problem, folder, on_progress=display.show, use_netcdf=netcdf)
+        solution = runs.run(
+            located.problem,
+            folder,
+            on_progress=display.show,
+            use_netcdf=netcdf,
+            has_report=report,
+        )
     show(solution, json, began)
 
 

@@ -40,12 +40,15 @@ def choose(problem: Problem, **how: Any) -> Choice:
     return choose_with(problem, partial(solve, **how))
 
 
-def run_candidates(problem: Problem, folder: Path, **how: Any) -> Solution:
+def run_candidates(
+    problem: Problem, folder: Path, *, has_report: bool = True, **how: Any
+) -> Solution:
     """Solve every candidate and leave the files of a run of the chosen one in a new folder.
 
     Args:
         problem: with `candidates`.
         folder: a new one.
+        has_report: whether figures and report are drawn.
         how: what `in_memory` takes.
 
     Raises:
@@ -59,7 +62,7 @@ def run_candidates(problem: Problem, folder: Path, **how: Any) -> Solution:
     with kept(folder), locked(folder):
         try:
             files.prepare(folder, problem)
-            return _finish(problem, folder, how)
+            return _finish(problem, folder, how, has_report)
         except InputError:
             if is_new and not (folder / FOLDER).exists():
                 shutil.rmtree(folder, ignore_errors=True)
@@ -74,7 +77,9 @@ def resume_candidates(problem: Problem, folder: Path, **how: Any) -> Solution:
     return _finish(problem, folder, how)
 
 
-def _finish(problem: Problem, folder: Path, how: dict[str, Any]) -> Solution:
+def _finish(
+    problem: Problem, folder: Path, how: dict[str, Any], has_report: bool = True
+) -> Solution:
     known = {}
     for name in problem.candidates:
         own = folder / FOLDER / name
@@ -91,7 +96,7 @@ def _finish(problem: Problem, folder: Path, how: dict[str, Any]) -> Solution:
     found = choice.solution
     names = files.copied_names(found.problem.data_files())
     write_text(folder / "problem.yaml", config.dumps(found.problem, files=names))
-    fill(found, folder)
+    fill(found, folder, has_report=has_report)
     return Solution(found.problem, found.session, found.judged, folder)
 
 

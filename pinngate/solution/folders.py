@@ -32,13 +32,16 @@ from pinngate.statement.problem import Problem
 from pinngate.writing import write_text
 
 
-def write_results(folder: Path, problem: Problem, judged: Judged) -> None:
-    """Write what a judgement found, and the report."""
+def write_results(
+    folder: Path, problem: Problem, judged: Judged, *, has_report: bool = True
+) -> None:
+    """Write what a judgement found, and the report where one is wanted."""
     files.write_csv(folder / "observations.csv", judged.observations)
     files.write_arrays(folder / "solution.npz", judged.solution)
     verdict = json.dumps(judged.metrics, indent=2, allow_nan=False)
     write_text(folder / "metrics.json", verdict)
-    write(folder, functions=problem.functions)
+    if has_report:
+        write(folder, functions=problem.functions)
 
 
 def save(solution: Solution, folder: Path) -> Path:
@@ -55,8 +58,13 @@ def save(solution: Solution, folder: Path) -> Path:
     return folder
 
 
-def fill(solution: Solution, folder: Path) -> None:
+def fill(solution: Solution, folder: Path, *, has_report: bool = True) -> None:
     """Write everything but the problem into a folder that has it and is held.
+
+    Args:
+        solution: to write.
+        folder: of the run.
+        has_report: whether figures and report are drawn.
 
     Raises:
         OSError: it cannot be written.
@@ -65,7 +73,7 @@ def fill(solution: Solution, folder: Path) -> None:
     state = solution.session.state_dict()
     checkpoint.save(folder / "checkpoint.pt", state, files.identity(folder))
     files.write_history(folder / "history.csv", solution.session.history)
-    write_results(folder, solution.problem, solution.judged)
+    write_results(folder, solution.problem, solution.judged, has_report=has_report)
 
 
 def load_solution(

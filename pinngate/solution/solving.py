@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -157,6 +157,7 @@ def run(
     on_progress: OnProgress | None = None,
     callback: Callback | None = None,
     use_netcdf: bool = False,
+    has_report: bool = True,
 ) -> Solution:
     """Solve a problem and leave the files of a run in `folder`.
 
@@ -168,6 +169,7 @@ def run(
         on_progress: called at every logged iteration.
         callback: as in `solve`.
         use_netcdf: whether to write ``solution.nc`` beside ``solution.npz``.
+        has_report: whether to draw figures and report; `pinngate report` does so at any time.
 
     Raises:
         InputError: the problem cannot be run as stated, or the folder cannot be used.
@@ -184,25 +186,25 @@ def run(
 
         how: dict[str, Any] = {"network": network, "optimizer": optimizer}
         how |= {"on_progress": on_progress, "callback": callback}
-        solution = run_candidates(problem, folder, **how)
+        solution = run_candidates(problem, folder, has_report=has_report, **how)
     else:
-        solution = _run(problem, folder, network, optimizer, on_progress, callback)
+        session = partial(begin, problem, network=network, optimizer=optimizer)
+        solution = _run(session, folder, on_progress, callback, has_report)
     if use_netcdf:
         _write_netcdf(solution)
     return solution
 
 
 def _run(
-    problem: Problem,
+    begun: Callable[[], Session],
     folder: Path,
-    network: nn.Module | None,
-    optimizer: OwnOptimizer | None,
     on_progress: OnProgress | None,
     callback: Callback | None,
+    has_report: bool,
 ) -> Solution:
     """Solve a problem of one candidate in a folder."""
     started = time.perf_counter()
-    session = begin(problem, network=network, optimizer=optimizer)
+    session = begun()
     is_new = not folder.exists()
     files.make(folder)
     with noted(is_waiting=False), kept(folder), locked(folder):
@@ -214,7 +216,7 @@ def _run(
             raise
         files.write_environment(folder, session.problem)
         setup = time.perf_counter() - started
-        return _continue(folder, session, setup, on_progress, callback)
+        return _continue(folder, session, setup, on_progress, callback, has_report)
 
 
 def _write_netcdf(solution: Solution) -> None:
@@ -306,6 +308,7 @@ def _continue(
     setup: float,
     on_progress: OnProgress | None,
     callback: Callback | None = None,
+    has_report: bool = True,
 ) -> Solution:
     identity = files.identity(folder)
 
@@ -320,5 +323,5 @@ def _continue(
         raise
     files.write_history(folder / "history.csv", session.history)
     judged = judge(session, reason, setup)
-    write_results(folder, session.problem, judged)
+    write_results(folder, session.problem, judged, has_report=has_report)
     return Solution(session.problem, session, judged, folder)
