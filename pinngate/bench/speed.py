@@ -1,4 +1,4 @@
-"""What a first-order step costs, ours and DeepXDE's: ``python -m pinngate.bench.speed``.
+"""What a first-order step costs, ours and DeepXDE's: ``pinngate bench speed``.
 
 The same network (four tanh layers of 64), 2,048 collocation points, single precision and one
 thread. The ways take turns within each repetition, so that whatever else the machine does falls on
@@ -12,7 +12,6 @@ cuda`` all of them run there. `results/speed` holds the table.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import os
 import pickle
@@ -21,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,10 +29,12 @@ import numpy as np
 import torch
 
 import pinngate
+from pinngate.bench.methods import method
 from pinngate.bench.methods.deepxde_rival import DEFAULTS
 from pinngate.memory import keep_freed
 from pinngate.model.moments import Mode, gradient_moments
 from pinngate.optim.first_order import FirstOrder
+from pinngate.optim.registry import choose_device
 from pinngate.runs.training import begin
 from pinngate.statement.problem import Problem
 
@@ -46,6 +47,7 @@ EQUATIONS = {
 NUM_POINTS = 2048
 WIDTH, DEPTH = 64, 4
 FEW = 16  # values, and points of each side: they are not what is timed
+REPETITIONS = 40
 MODES: Mapping[str, Mode | None] = {"gradient": None, "grouped": "grouped", "pairs": "pairs"}
 CHILD = "pinngate.bench.methods.deepxde_steps"
 Timed = Callable[[], float]
@@ -153,33 +155,28 @@ def table(equation: str, seconds: Mapping[str, np.ndarray]) -> list[dict[str, ob
     return rows
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure and write `steps.csv` and a README to the folder."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--repetitions", type=int, default=40)
-    parser.add_argument("--out", type=Path, default=Path("results/speed"))
-    chosen = parser.parse_args(arguments)
+def run(device: str, out: Path, repetitions: int = REPETITIONS) -> None:
+    """Measure, write `steps-<device>.csv` to a folder and print the rows.
+
+    Raises:
+        InputError: there is no such device, or DeepXDE is not installed.
+    """
+    choose_device(device)
+    method("deepxde-adam").require()
     torch.set_num_threads(1)
     keep_freed()
-    chosen.out.mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, object]] = []
     for name, equation in EQUATIONS.items():
-        problem = stated(equation, chosen.device)
+        problem = stated(equation, device)
         with ExitStack() as stack:
-            ways = {**own_ways(problem), "deepxde": deepxde_way(problem, chosen.device, stack)}
-            rows += table(name, measured(ways, chosen.repetitions))
-    with (chosen.out / f"steps-{chosen.device}.csv").open(
-        "w", newline="", encoding="utf-8"
-    ) as file:
+            ways = {**own_ways(problem), "deepxde": deepxde_way(problem, device, stack)}
+            rows += table(name, measured(ways, repetitions))
+    with (out / f"steps-{device}.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    machine = torch.cuda.get_device_name() if chosen.device == "cuda" else platform.machine()
+    machine = torch.cuda.get_device_name() if device == "cuda" else platform.machine()
     print(f"{machine}, torch {torch.__version__}, {datetime.now(UTC).date().isoformat()}")
     for row in rows:
         print("  ".join(f"{value}" for value in row.values()))
-
-
-if __name__ == "__main__":
-    main()

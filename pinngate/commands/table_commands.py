@@ -165,6 +165,9 @@ def bench(
         ),
     ] = None,
     set_: SetOption = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu or cuda: of our optimizers, and of the steps of 'speed'")
+    ] = None,
     method: Annotated[
         list[str] | None, typer.Option(help="only methods of this label; may be repeated")
     ] = None,
@@ -179,7 +182,13 @@ def bench(
 
     Resumes where it stopped, and ends in tables (CSV and Markdown), statistics paired by seed,
     figures and one page, report.html. Rivals need extras: pip install 'pinngate[bench,deepxde]'.
+    The suite 'speed' times single steps of ours and of DeepXDE in turn.
     """
+    if suite == "speed" and not list_:
+        from pinngate.bench import speed
+
+        speed.run(device or "cpu", out or Path("results/bench/speed"))
+        return
     from pinngate.bench import load_suite, run_matrix, write_page, write_tables
     from pinngate.bench.suite import cut
     from pinngate.bench.suite_file import suite_names
@@ -187,12 +196,13 @@ def bench(
     if list_:
         from pinngate.bench.methods import METHODS
 
-        print("suites: " + ", ".join(suite_names()))
+        print("suites: " + ", ".join([*suite_names(), "speed"]))
         for name, entry in METHODS.items():
             print(f"{name:<28} {entry.summary}")
         return
+    overrides = [*(set_ or ()), *([] if device is None else [f"solve.device={device}"])]
     stated = cut(
-        load_suite(suite), num_seeds=seeds, methods=method, problems=problem, overrides=set_ or ()
+        load_suite(suite), num_seeds=seeds, methods=method, problems=problem, overrides=overrides
     )
     folder = out or Path("results/bench") / stated.name
 
