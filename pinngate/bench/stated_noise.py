@@ -218,15 +218,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Write all tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--draws", type=int, default=50)
-    parser.add_argument("--data", type=Path, default=Path("../shared"))
+    parser.add_argument("--data", type=Path, help="folder of the published data, if at hand")
     parser.add_argument("--out", type=Path, default=Path("results/notation"))
     asked = parser.parse_args(arguments)
-    hares = asked.data / "cases/hare-lynx/data.csv"
-    if hares.is_file():
-        write(hare_lynx(hares), asked.out / "hare-lynx.csv")
-    subjects = asked.data / "data/theophylline.csv"
-    if subjects.is_file():
-        write(theophylline(subjects), asked.out / "theophylline.csv")
+    if asked.data is not None:
+        write(hare_lynx(asked.data / "cases/hare-lynx/data.csv"), asked.out / "hare-lynx.csv")
+        write(theophylline(asked.data / "data/theophylline.csv"), asked.out / "theophylline.csv")
     write(coverage(asked.draws), asked.out / "coverage.csv")
     write(decay_coverage(asked.draws), asked.out / "coverage-decay.csv")
 
