@@ -274,6 +274,8 @@ def resume(
             how |= {"on_progress": on_progress, "callback": callback}
             return resume_candidates(problem, folder, **how)
         session = _session(folder, network, optimizer, functions, max_memory)
+        if not (folder / "environment.json").exists():  # it was stopped before it wrote that
+            files.write_environment(folder, session.problem)
         setup = time.perf_counter() - started
         return _continue(folder, session, setup, on_progress, callback)
 

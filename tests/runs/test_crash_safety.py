@@ -91,6 +91,17 @@ def test_a_second_signal_ends_at_once() -> None:
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
+def test_a_run_that_had_only_its_problem_is_complete_after_resume(
+    finished: Path, tmp_path: Path
+) -> None:
+    begun = tmp_path / "begun"
+    begun.mkdir()
+    shutil.copy(finished / "problem.yaml", begun)
+    runs.resume(begun)
+    assert {p.name for p in begun.iterdir()} == {p.name for p in finished.iterdir()}
+    assert_same_numbers(finished, begun)
+
+
 def _interrupt_and_work() -> None:
     os.kill(os.getpid(), signal.SIGINT)
     time.sleep(10)
