@@ -11,29 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pinngate.expression import (
-    Applied,
-    Expression,
-    Name,
-    Tabulated,
-    names,
-)
+from pinngate.expression import Applied, Expression, Name, Tabulated, names
 from pinngate.expression.printing import to_text
 from pinngate.statement.derivatives import Derivative, parse_derivative
-from pinngate.statement.equations import (
-    Condition,
-    Conserved,
-    Equation,
-    Flux,
-    Plane,
-)
+from pinngate.statement.equations import Condition, Conserved, Equation, Flux, Plane
 from pinngate.statement.measurement import Table
 from pinngate.statement.options import SolveOptions
 from pinngate.statement.shapes import Geometry
-from pinngate.statement.stated_observations import (
-    MeasuredObservations,
-    StatedObservations,
-)
+from pinngate.statement.stated_observations import MeasuredObservations, StatedObservations
 from pinngate.statement.unknown_quantities import (
     Coefficient,
     CoefficientField,

@@ -10,11 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pinngate.expression import (
-    Expression,
-    Name,
-    subtract,
-)
+from pinngate.expression import Expression, Name, subtract
 from pinngate.expression.printing import to_text
 from pinngate.statement.axis_bounds import like
 from pinngate.statement.shapes import WHOLE

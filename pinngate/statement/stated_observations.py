@@ -9,9 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from pinngate.expression import (
-    Expression,
-)
+from pinngate.expression import Expression
 from pinngate.statement.equations import Plane
 from pinngate.statement.measurement import Holdout, Mean, Table
 from pinngate.tables.in_memory import InMemoryTable

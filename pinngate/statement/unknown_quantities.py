@@ -8,10 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from pinngate.expression import (
-    Expression,
-    UnknownSpline,
-)
+from pinngate.expression import Expression, UnknownSpline
 
 NUM_WEIGHTS = 12  # of a function of a field; how many of them count, its smoothness tells
 

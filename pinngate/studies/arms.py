@@ -116,6 +116,20 @@ def arm_optimizer(
     )
 
 
+class ArmSettings(Settings):
+    """Settings of a study that compares arms, swept beforehand on seeds of their own."""
+
+    arms: dict[str, Arm]
+    seeds: list[int]
+    sweep_arms: dict[str, Arm]
+    sweep_seeds: list[int]
+
+    def task(self) -> dict[str, Any]:
+        """Return what every cell depends on."""
+        lists = {"arms", "seeds", "sweep_arms", "sweep_seeds"}
+        return self.model_dump(exclude=lists, mode="json")
+
+
 class ArmTraining:
     """Steps a model by an arm; tells how open the gate was.
 

@@ -23,18 +23,17 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from pinngate.streams import generator, torch_seed
-from pinngate.studies.arms import Arm, ArmTraining, check_controls
+from pinngate.studies.arms import Arm, ArmSettings, ArmTraining, check_controls
 from pinngate.studies.cells import Cell, Place, Record
 from pinngate.studies.noisy_image_results import image_outcome
 from pinngate.studies.pictures import picture
 from pinngate.studies.step_effects import second_moments, step_metric
 from pinngate.studies.study import Study
-from pinngate.studies.study_settings import Settings
 
 COURSE = ("step", "error", "train", "held_out", "accumulated", "twin", "freedom", "gate")
 
 
-class ImageSettings(Settings):
+class ImageSettings(ArmSettings):
     """Settings of the study; see ``noisy-image.yaml``."""
 
     image: str
@@ -49,15 +48,6 @@ class ImageSettings(Settings):
     betas: tuple[float, float]
     num_steps: int = Field(gt=0)
     check_every: int = Field(gt=0)
-    arms: dict[str, Arm]
-    seeds: list[int]
-    sweep_arms: dict[str, Arm]
-    sweep_seeds: list[int]
-
-    def task(self) -> dict[str, Any]:
-        """Return what every cell depends on."""
-        lists = {"arms", "seeds", "sweep_arms", "sweep_seeds"}
-        return self.model_dump(exclude=lists, mode="json")
 
 
 def cells(settings: ImageSettings) -> list[Cell]:

@@ -24,7 +24,7 @@ from torch.nn import functional
 from pinngate.errors import InputError
 from pinngate.optim.population_risk_adam import PopulationRiskAdam
 from pinngate.streams import generator, torch_seed
-from pinngate.studies.arms import Arm, arm_optimizer, check_controls
+from pinngate.studies.arms import Arm, ArmSettings, arm_optimizer, check_controls
 from pinngate.studies.cells import CELLS, Cell, Place, Record
 from pinngate.studies.preference_results import preference_outcome
 from pinngate.studies.preference_task import Pair, made_up_pairs, train_reference
@@ -47,7 +47,7 @@ class ReferenceSettings(Settings):
     seed: int = Field(ge=0)
 
 
-class PreferenceSettings(Settings):
+class PreferenceSettings(ArmSettings):
     """Settings of the study; see ``dpo.yaml``."""
 
     model: str
@@ -68,15 +68,6 @@ class PreferenceSettings(Settings):
     num_steps: int = Field(gt=0)
     check_every: int = Field(gt=0)
     save_every: int = Field(gt=0)
-    arms: dict[str, Arm]
-    seeds: list[int]
-    sweep_arms: dict[str, Arm]
-    sweep_seeds: list[int]
-
-    def task(self) -> dict[str, Any]:
-        """Return what every cell depends on."""
-        lists = {"arms", "seeds", "sweep_arms", "sweep_seeds"}
-        return self.model_dump(exclude=lists, mode="json")
 
 
 def cells(settings: PreferenceSettings) -> list[Cell]:
