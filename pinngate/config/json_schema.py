@@ -29,7 +29,6 @@ def json_schema() -> dict[str, Any]:
             if name in section["properties"]:
                 section["properties"][name] = _alone_too(section["properties"][name])
     walked: dict[str, Any] = _with_short_forms(found)
-    walked["required"].remove("equations")
     stated = [{"required": [key]} for key in ("equations", "candidates")]
     return {"$schema": DIALECT} | walked | {"title": "pinngate problem file", "anyOf": stated}
 

@@ -329,9 +329,11 @@ class ProblemFile(Section):
     equations: Annotated[
         list[EquationText], Field(min_length=1), Kind("a list of equations, one or more")
     ] = Field(
+        default_factory=list,
         description="`left = right`, or one expression with `= 0` understood; derivatives are "
         "the field, an underscore and axes: `u_t`, `u_xx`, `u_xt`, up to fourth order; "
-        "`(a*u_x)_x` is the derivative of a bracket"
+        "`(a*u_x)_x` is the derivative of a bracket",
+        json_schema_extra={"default": "those of each of `candidates`, else required"},
     )
     conditions: list[ConditionSection] = Field(
         default_factory=list, description="exact knowledge, see below"

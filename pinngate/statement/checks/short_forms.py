@@ -39,7 +39,6 @@ def expand(source: Source) -> None:
             ``periodic in axis``.
     """
     tree = source.tree if isinstance(source.tree, dict) else {}
-    _state_equations(source, tree)
     for place, part in [((), tree), *_parts(tree, "experiments"), *_parts(tree, "candidates")]:
         _expand_conditions(source, part, place)
         _expand_estimate(source, part.get("estimate"), place)
@@ -52,21 +51,6 @@ def _parts(tree: dict[str, Any], key: str) -> Iterator[tuple[Place, dict[str, An
     for name, part in (listed if isinstance(listed, dict) else {}).items():
         if isinstance(part, dict):
             yield (key, name), part
-
-
-def _state_equations(source: Source, tree: dict[str, Any]) -> None:
-    """Let the equations of all be a placeholder where each candidate has its own."""
-    own = list(_parts(tree, "candidates"))
-    if not own or "equations" in tree:
-        return
-    for place, part in own:
-        if not part.get("equations") and not part.get("terms"):
-            raise InputError(
-                f"the candidate '{place[-1]}' has no equations",
-                span=source.key(place),
-                expected="a key 'equations', or 'left' and 'terms'",
-            )
-    tree["equations"] = ["0"]
 
 
 def _expand_estimate(source: Source, estimate: Any, place: Place) -> None:

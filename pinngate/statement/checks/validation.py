@@ -96,7 +96,9 @@ def validate(source: Source) -> ProblemFile:
         )
     expand(source)
     try:
-        return ProblemFile.model_validate(source.tree)
+        file = ProblemFile.model_validate(source.tree)
+        _require_equations(source, file)
+        return file
     except ValidationError as error:
         details = error.errors(include_url=False)
     for detail in details:
@@ -111,6 +113,21 @@ def validate(source: Source) -> ProblemFile:
     raise _fault(
         source, min(faults, key=lambda d: _rank(order, _existing(source.tree, d["loc"])[0]))
     )
+
+
+def _require_equations(source: Source, file: ProblemFile) -> None:
+    """Raise where neither the problem nor one of its candidates has equations."""
+    if file.equations:
+        return
+    if not file.candidates:
+        raise _missing_key(source, (), "equations")
+    for name, candidate in file.candidates.items():
+        if not candidate.equations and not candidate.terms:
+            raise InputError(
+                f"the candidate '{name}' has no equations",
+                span=source.key(("candidates", name)),
+                expected="a key 'equations', or 'left' and 'terms'",
+            )
 
 
 def _rank(order: Mapping[Place, int], place: Place) -> int:
