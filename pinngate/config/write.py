@@ -40,6 +40,7 @@ from pinngate.statement.problem import (
     Truth,
 )
 from pinngate.statement.shapes import Ball, Box, Ellipse, Geometry, Part, Polygon, Shape
+from pinngate.statement.unknown_quantities import Pieces
 from pinngate.tables.clock import Clock
 from pinngate.tables.in_memory import InMemoryTable
 
@@ -196,8 +197,8 @@ def _common(whole: Mapping[str, float], one: Mapping[str, float]) -> dict[str, f
 
 def _estimated(stated: Statement, each: Mapping[str, bool]) -> dict[str, _Line]:
     """Return the entries of all coefficients; `each` as `Statement` has it."""
-    listed: list[Coefficient | CoefficientField] = list(stated.shown_coefficients)
-    listed += [*stated.coefficient_fields, *stated.field_functions]
+    listed: list[Coefficient | CoefficientField] = list(stated.single_coefficients)
+    listed += [*stated.coefficient_fields, *stated.field_functions, *stated.pieces]
     found = {c.name: _coefficient(c) for c in listed}
     for name, has_spread in each.items():
         found[name]["each"] = {"spread": True} if has_spread else True
@@ -308,8 +309,11 @@ def _present(values: Mapping[str, Any]) -> _Line:
 def _coefficient(coefficient: Coefficient | CoefficientField) -> _Line:
     values = {f.name: getattr(coefficient, f.name) for f in fields(coefficient)}
     del values["name"]
-    if isinstance(coefficient, Coefficient) and coefficient.prior is not None:
-        values["prior"] = _prior(coefficient.prior)
+    if values.get("prior") is not None:
+        values["prior"] = _prior(values["prior"])
+    if isinstance(coefficient, Pieces):
+        breaks = zip(values.pop("over"), values.pop("breaks"), strict=True)
+        values["pieces"] = _Line({axis: list(own) for axis, own in breaks})
     if isinstance(coefficient, CoefficientField) and coefficient.truth is not None:
         values["truth"] = to_text(coefficient.truth)
     if coefficient.lower == 0.0:

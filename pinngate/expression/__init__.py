@@ -11,6 +11,7 @@ from pinngate.expression.evaluation import constant_value, evaluate, undefined_p
 from pinngate.expression.own_function import OwnFunction
 from pinngate.expression.paired import PAIRED, Paired
 from pinngate.expression.parser import parse, parse_equation
+from pinngate.expression.piecewise import Piecewise
 from pinngate.expression.table_function import Tabulated
 from pinngate.expression.tree import (
     CONSTANTS,
@@ -58,6 +59,7 @@ __all__ = [
     "Number",
     "OwnFunction",
     "Paired",
+    "Piecewise",
     "Tabulated",
     "UnknownSpline",
     "add",

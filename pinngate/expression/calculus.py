@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from pinngate.errors import ExpressionError
 from pinngate.expression.own_function import OwnFunction
 from pinngate.expression.paired import Paired
+from pinngate.expression.piecewise import Piecewise
 from pinngate.expression.table_function import Tabulated
 from pinngate.expression.tree import (
     ONE,
@@ -112,14 +113,14 @@ def _derivative(
 
 
 def _partial(
-    own: OwnFunction | Tabulated | Paired | UnknownSpline,
+    own: OwnFunction | Tabulated | Paired | UnknownSpline | Piecewise,
     arguments: tuple[Expression, ...],
     by: tuple[int, ...],
 ) -> Expression:
     """Return a partial derivative, which of a table may be zero everywhere but at its knots."""
     if isinstance(own, Paired):
         return _PAIRED_RULES[own.name](*arguments)[by[-1]]
-    if isinstance(own, Tabulated | UnknownSpline) and own.is_zero(by):
+    if isinstance(own, Tabulated | UnknownSpline | Piecewise) and own.is_zero(by):
         return ZERO
     return Applied(own, arguments, tuple(sorted(by)))
 

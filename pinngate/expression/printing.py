@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pinngate.expression.piecewise import Piecewise
 from pinngate.expression.table_function import Tabulated
 from pinngate.expression.tree import (
     Applied,
@@ -62,6 +63,8 @@ def _render(node: Expression, written: Written) -> tuple[str, int]:
             return f"{name}_{axes}" if axes else name, _ATOM
         case Applied(UnknownSpline(name=name), (*_, place), ()):
             return f"{name}({written[id(place)][0]})", _ATOM
+        case Applied(Piecewise(name=name), _, ()):
+            return name, _ATOM
         case Applied(applied, arguments, by):
             name = "_".join([applied.name, *(f"by_{k + 1}" for k in by)])
             return f"{name}({', '.join(written[id(a)][0] for a in arguments)})", _ATOM

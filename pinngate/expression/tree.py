@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from pinngate.expression.own_function import OwnFunction
 from pinngate.expression.paired import Paired
+from pinngate.expression.piecewise import Piecewise
 from pinngate.expression.table_function import Tabulated
 from pinngate.expression.unknown_spline import UnknownSpline
 
@@ -106,7 +107,7 @@ class Applied(Composite):
     `by` holds the indices of the arguments by which it is differentiated, in ascending order.
     """
 
-    function: OwnFunction | Tabulated | Paired | UnknownSpline
+    function: OwnFunction | Tabulated | Paired | UnknownSpline | Piecewise
     arguments: tuple[Expression, ...]
     by: tuple[int, ...] = ()
 

@@ -89,9 +89,11 @@ class AveragedPosterior:
         """Whether intervals allow for that correlation."""
         return self.first.is_widened
 
-    def coefficients(self, coefficients: Coefficients) -> dict[str, CoefficientInterval]:
-        """Return estimates and 95 % intervals of the coefficients."""
-        return self.first.coefficients(coefficients)
+    def coefficients(
+        self, coefficients: Coefficients, level: float = 0.95
+    ) -> dict[str, CoefficientInterval]:
+        """Return estimates and intervals of the coefficients."""
+        return self.first.coefficients(coefficients, level)
 
     def std(self, network: Network, points: Tensor) -> Tensor:
         """Return the standard deviation of every field at points (N, axes): (N, fields).

@@ -205,8 +205,8 @@ class Posterior:
             std[rows, field] = self.variance_of(gradient).sqrt()
         return std
 
-    def _widths(self) -> tuple[Tensor, Tensor]:
-        """Return standard deviations of the raw coefficients, (K,), and their 95 % quantiles.
+    def _widths(self, level: float = 0.95) -> tuple[Tensor, Tensor]:
+        """Return standard deviations of the raw coefficients, (K,), and the quantiles of a level.
 
         Of posterior and sandwich the wider one counts, each with the quantile of its own degrees
         of freedom.
@@ -217,10 +217,10 @@ class Posterior:
                 0
             )
         raw_std = variance.sqrt()
-        quantile = torch.full_like(raw_std, self.quantile)
+        quantile = torch.full_like(raw_std, student_quantile(self.degrees_of_freedom, level))
         if self.sandwich is not None and len(raw_std):
             other = self.sandwich[:, -len(raw_std) :].square().sum(0).sqrt()
-            wide = student_quantile(len(self.sandwich) - 1)
+            wide = student_quantile(len(self.sandwich) - 1, level)
             is_wider = wide * other > quantile * raw_std
             raw_std = torch.where(is_wider, other, raw_std)
             quantile = torch.where(is_wider, torch.full_like(quantile, wide), quantile)
@@ -250,14 +250,16 @@ class Posterior:
         """Standard deviations of the raw coefficients, (K,), allowing for correlated residuals."""
         return self._widths()[0]
 
-    def coefficients(self, coefficients: Coefficients) -> dict[str, CoefficientInterval]:
-        """Return estimates and 95 % intervals; bounds of a coefficient hold for its interval too.
+    def coefficients(
+        self, coefficients: Coefficients, level: float = 0.95
+    ) -> dict[str, CoefficientInterval]:
+        """Return estimates and intervals of a level; bounds of a coefficient hold for both.
 
         Made in the raw parameter (the logarithm of a positive coefficient), symmetric there but for
         a `stretch`, and mapped from there; infinite for those that the data tell only together with
         others.
         """
-        raw_std, quantile = self._widths()
+        raw_std, quantile = self._widths(level)
         raw_std = torch.where(self._is_loose(), torch.inf, raw_std)
         values, slopes = coefficients.values_and_slopes()
         ends = []

@@ -41,5 +41,7 @@ class Uncertainty(Protocol):
     def std(self, network: Network, points: Tensor) -> Tensor:
         """Return the standard deviation of every field at points (N, axes): (N, fields)."""
 
-    def coefficients(self, coefficients: Coefficients) -> dict[str, CoefficientInterval]:
-        """Return estimates and 95 % intervals of the coefficients."""
+    def coefficients(
+        self, coefficients: Coefficients, level: float = 0.95
+    ) -> dict[str, CoefficientInterval]:
+        """Return estimates and intervals of the coefficients, of 95 % unless said otherwise."""

@@ -97,6 +97,7 @@ class RunArchive:
             coefficients=(),
             coefficient_fields=(),
             field_functions=(),
+            pieces=(),
             observations=(),
         )
         judged = self.section("coefficient_fields").get(field.name)
@@ -115,7 +116,8 @@ class RunArchive:
         """Return what varies among the coefficients, by name, each as the unknown of a run."""
         fields = [(f.name, self.of_coefficient_field(f)) for f in self.problem.coefficient_fields]
         functions = [(f.name, self.of_field_function(f)) for f in self.problem.field_functions]
-        return fields + functions
+        pieces = [(f.name, self.of_coefficient_field(f)) for f in self.problem.pieces]
+        return fields + functions + pieces
 
     def observation_sets(self) -> list[tuple[str, str, dict[str, NDArray[Any]]]]:
         """Return (set, field observed, its columns) for each set, in order of appearance."""
@@ -296,7 +298,7 @@ def _read_solution(path: Path, problem: Problem) -> dict[str, NDArray[np.float64
             expected="an array for each axis and each unknown of problem.yaml",
         )
     axes_of = dict.fromkeys(problem.unknowns, problem.axes)
-    axes_of |= {field.name: field.over for field in problem.coefficient_fields}
+    axes_of |= {field.name: field.over for field in (*problem.coefficient_fields, *problem.pieces)}
     for unknown, axes in axes_of.items():
         _check_shapes(path, arrays, unknown, axes)
     return arrays

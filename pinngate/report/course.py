@@ -87,7 +87,7 @@ def gate(archive: RunArchive) -> Figure | None:
 def coefficients(archive: RunArchive) -> Figure | None:
     """Draw each estimated coefficient with its interval over iterations, answer and truth."""
     best = winner_of(archive)
-    stated = [c.name for c in archive.problem.shown_coefficients]
+    stated = [c.name for c in archive.problem.single_coefficients]
     names = [name for name in stated if best.series([f"coefficient_{name}"])]
     if not names:
         return None

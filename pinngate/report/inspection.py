@@ -239,7 +239,8 @@ def _geometry(problem: Problem) -> Iterator[str]:
 def _candidates(problem: Problem) -> Iterator[str]:
     for name, one in problem.candidates.items():
         texts = "; ".join(equation.text for equation in one.equations)
-        estimated = ", ".join(c.name for c in one.shown_coefficients)
+        numbers = [c.name for c in one.single_coefficients]
+        estimated = ", ".join([*numbers, *(own.name for own in one.pieces)])
         yield f"{name}: {texts}" + (f", unknown {estimated}" if estimated else "")
         if one.optional:
             yield f"{name}: {len(one.optional)} of the terms may be left out"
@@ -269,7 +270,7 @@ def _inputs(problem: Problem) -> Iterator[str]:
 
 
 def _estimated(problem: Problem) -> Iterator[str]:
-    for c in problem.shown_coefficients:
+    for c in problem.single_coefficients:
         yield f"{c.name}, starting at {c.initial:g}{_bounds(c)}" + (
             f", prior {c.prior}" if c.prior is not None else ""
         )
@@ -281,6 +282,17 @@ def _estimated(problem: Problem) -> Iterator[str]:
         yield (
             f"{g.name}({g.over[0]}), a function of a field on {lives}, starting at "
             f"{g.initial:g}{_bounds(g)}"
+        )
+    yield from _pieces(problem)
+
+
+def _pieces(problem: Problem) -> Iterator[str]:
+    for own in problem.pieces:
+        cells = " × ".join(map(str, own.function.shape))
+        prior = "" if own.prior is None else f", prior of each {own.prior}"
+        yield (
+            f"{own.name}({', '.join(own.over)}), constant on {cells} pieces, starting at "
+            f"{own.initial:g}{_bounds(own)}{prior}"
         )
 
 

@@ -18,6 +18,7 @@ from pinngate.expression import (
     Expression,
     Name,
     Number,
+    Piecewise,
     Tabulated,
     parse,
 )
@@ -133,6 +134,8 @@ def _write(node: Expression, problem: Problem) -> Written:
             return _call(function, argument, problem)
         case Applied(Tabulated()) if all(isinstance(a, Name) for a in node.arguments):
             return _identifier(to_text(node)), _ATOM
+        case Applied(Piecewise(name=name), by=()):
+            return _identifier(name), _ATOM
         case Applied():
             return _own_function(node, problem)
     raise AssertionError(node)

@@ -8,7 +8,7 @@ asks nothing of the network, so that it can be mailed and kept. Words come from 
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
@@ -20,15 +20,12 @@ from pinngate.report import stated as statement
 from pinngate.report.alternatives import alternative
 from pinngate.report.archive import RunArchive, read
 from pinngate.report.candidate_table import candidate_table
+from pinngate.report.coefficient_tables import coefficient_table, piece_tables, told_columns
 from pinngate.report.derived_table import derived_rows
 from pinngate.report.figures import MOST_EACH
 from pinngate.report.notation import (
     ABSENT,
-    interval,
-    percent,
     seconds,
-    significant,
-    with_uncertainty,
 )
 from pinngate.statement.options import NetworkOptions
 from pinngate.writing import write_bytes
@@ -113,7 +110,6 @@ CAPTIONS = {
 
 PLACES = {"solution": "first", "training": "training", "risk": "training", "gate": "training"}
 ACCURACY = ("", "this run", "classical", "statistical limit", "this run / limit")
-COEFFICIENTS = ("estimate", "95 % interval", "truth", "error", "truth in interval")
 FILES = (
     "problem.yaml", "observations.csv", "solution.npz", "solution.nc", "metrics.json",
     "history.csv", "environment.json",
@@ -175,7 +171,8 @@ def render(archive: RunArchive, figures: Mapping[str, bytes]) -> str:
         observations=list(statement.observations(problem, _counts(archive))),
         truth=list(statement.truth(problem)),
         accuracy=_accuracy(archive),
-        coefficients=_coefficients(archive),
+        coefficients=coefficient_table(archive),
+        pieces=piece_tables(archive),
         chosen=candidate_table(archive),
         derived=derived_rows(archive),
         noise=verdict.noise_rows(archive),
@@ -201,42 +198,10 @@ def _accuracy(archive: RunArchive) -> list[dict[str, Any]]:
         rows = verdict.accuracy_rows(part, unknown)
         entry = archive.section("classical", unknown)
         if rows:
-            heads, rows = _told_columns(ACCURACY, rows)
+            heads, rows = told_columns(ACCURACY, rows)
             table = {"symbol": mathml.symbol(unknown), "heads": heads, "rows": rows}
             tables.append(table | {"method": entry.get("method")})
     return tables
-
-
-def _coefficients(archive: RunArchive) -> dict[str, Any]:
-    symbols, cells = [], []
-    for name, entry in archive.section("coefficients").items():
-        if not entry:
-            continue
-        at = ("coefficients", name)
-        estimate, std = archive.number(*at, "estimate"), archive.number(*at, "std")
-        unit = archive.problem.units.get(name, "")
-        inside = verdict.truth_inside(archive, name)
-        symbols.append(mathml.symbol(name))
-        cells.append(
-            [
-                f"{with_uncertainty(estimate, std)} {unit}".rstrip(),
-                interval(*verdict.interval_of(archive, name)),
-                significant(archive.number(*at, "truth"), 4),
-                percent(archive.number(*at, "relative_error")),
-                {True: "inside", False: "outside", None: ABSENT}[inside],
-            ]
-        )
-    heads, cells = _told_columns(COEFFICIENTS, cells)
-    pairs = zip(symbols, cells, strict=True)
-    return {"heads": heads, "rows": [{"symbol": s, "cells": row} for s, row in pairs]}
-
-
-def _told_columns(
-    heads: Sequence[str], rows: Sequence[Sequence[str]]
-) -> tuple[list[str], list[list[str]]]:
-    """Return the columns that say something: of real data there is no truth to compare with."""
-    kept = [k for k in range(len(heads)) if k == 0 or any(row[k] != ABSENT for row in rows)]
-    return [heads[k] for k in kept], [[row[k] for k in kept] for row in rows]
 
 
 def _pictures(archive: RunArchive, figures: Mapping[str, bytes]) -> dict[str, Any]:

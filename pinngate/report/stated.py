@@ -22,7 +22,7 @@ from pinngate.statement.problem import (
     SyntheticObservations,
     label_of,
 )
-from pinngate.statement.unknown_quantities import FieldFunction
+from pinngate.statement.unknown_quantities import FieldFunction, Pieces
 
 _SOLVERS = {"cole-hopf": "Cole–Hopf"}
 _BETWEEN = {
@@ -71,25 +71,31 @@ def numbers(problem: Problem) -> Iterator[Line]:
         words = f", a table over {', '.join(given.over)} of {own.values.size:,} values from "
         how = _BETWEEN[own.interpolation]
         yield Line("known: ", mathml.symbol(given.name), f"{words}{given.file.name}, {how}")
-    estimated: list[Coefficient | CoefficientField] = [*problem.shown_coefficients]
-    for c in [*estimated, *problem.coefficient_fields, *problem.field_functions]:
+    estimated: list[Coefficient | CoefficientField] = [*problem.single_coefficients]
+    varying = (*problem.coefficient_fields, *problem.field_functions, *problem.pieces)
+    for c in [*estimated, *varying]:
         line = f", {', '.join(_bounds(c))}"
         yield Line("estimated from the data: ", mathml.symbol(c.name), line)
 
 
 def _bounds(c: Coefficient | CoefficientField) -> Iterator[str]:
     if isinstance(c, CoefficientField):
-        kind = "function of" if isinstance(c, FieldFunction) else "field over"
-        yield f"a {kind} {', '.join(c.over)}"
+        yield f"{_kind_of(c)} {', '.join(c.over)}"
     yield f"starting from {significant(c.initial, 6)}"
     if c.is_positive:
         yield "kept positive"
-    if isinstance(c, Coefficient) and c.prior is not None:
+    if isinstance(c, Coefficient | Pieces) and c.prior is not None:
         yield f"known beforehand as {c.prior}"
         return
     for words, bound in (("at least", c.lower), ("at most", c.upper)):
         if bound is not None:
             yield f"{words} {significant(bound, 6)}"
+
+
+def _kind_of(c: CoefficientField) -> str:
+    if isinstance(c, Pieces):
+        return f"constant on {' × '.join(map(str, c.function.shape))} pieces along"
+    return "a function of" if isinstance(c, FieldFunction) else "a field over"
 
 
 def conditions(problem: Problem) -> Iterator[Line]:
@@ -169,7 +175,7 @@ def _noise(noise: Noise) -> str:
 def truth(problem: Problem) -> Iterator[Line]:
     """Yield what the answer is judged by."""
     lead = "Judged by, and never trained on, "
-    for field in (*problem.coefficient_fields, *problem.field_functions):
+    for field in (*problem.coefficient_fields, *problem.field_functions, *problem.pieces):
         if field.truth is not None:
             formula = mathml.formula(field.truth, problem, of=field.name)
             yield Line(f"{lead}the true coefficient ", formula)

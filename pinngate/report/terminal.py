@@ -22,7 +22,7 @@ def verdict_lines(metrics: dict[str, Any], waited: float | None = None) -> list[
         f"{metrics['problem']}: {metrics['verdict']} after {time}: {metrics['reason']}",
         *(f"  {reason}" for reason in metrics["reasons"]),
         *_candidates(metrics.get("candidates")),
-        *(f"{name} = {_coefficient(c)}" for name, c in metrics["coefficients"].items()),
+        *(f"{name} = {_coefficient(c)}" for name, c in _single(metrics).items()),
         *(f"{name} spreads {_spread(s)}" for name, s in metrics.get("spreads", {}).items()),
         *(f"{name}: {_function(c)}" for name, c in metrics["coefficient_fields"].items()),
         *(f"{name} = {_derived(d)}" for name, d in metrics.get("derived", {}).items()),
@@ -37,6 +37,14 @@ def _candidates(told: Mapping[str, Any] | None) -> Iterator[str]:
     if told:
         yield f"chosen: {told['chosen']}: {'; '.join(told['table'][0]['equations'])}"
         yield from (f"  {words}" for words in told["words"])
+
+
+def _single(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the coefficients that are no pieces of a function."""
+    functions = metrics["coefficient_fields"].items()
+    pieces = tuple(f"{name}[" for name, told in functions if "breaks" in told)
+    found: dict[str, Any] = metrics["coefficients"]
+    return {name: told for name, told in found.items() if not name.startswith(pieces)}
 
 
 def _errors(metrics: Mapping[str, Any]) -> Iterator[str]:
@@ -86,6 +94,8 @@ def _function(told: Mapping[str, Any]) -> str:
     text = f"between {low:.4g} and {high:.4g}"
     if told["half_width"] is not None:
         text += f", its 95 % band ± {told['half_width']:.2g} in the mean"
+    if told.get("from_prior"):
+        text += f"; of {len(told['from_prior'])} pieces the prior tells more than the data"
     return text
 
 

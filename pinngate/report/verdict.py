@@ -84,7 +84,7 @@ def _judgements(archive: RunArchive) -> list[_Judgement]:
     return [
         *(_field_judgement(archive, unknown) for unknown in problem.unknowns),
         *(_field_judgement(own, name) for name, own in archive.varying()),
-        *(_coefficient_judgement(archive, c) for c in problem.shown_coefficients),
+        *(_coefficient_judgement(archive, c) for c in problem.single_coefficients),
     ]
 
 

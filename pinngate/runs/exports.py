@@ -198,7 +198,7 @@ def dataset(
     shape = tuple(len(values) for values in axes.values())
     is_grid = any(np.shape(values) == shape for values in fields.values())
     dims = tuple(axes) if is_grid else ("point",)
-    over = {field.name: field.over for field in problem.coefficient_fields}
+    over = {field.name: field.over for field in (*problem.coefficient_fields, *problem.pieces)}
     over |= {f.name: (f"{f.name}_at",) for f in problem.field_functions}
 
     def own_dims(name: str, values: Array) -> tuple[str, ...]:

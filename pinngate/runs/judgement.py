@@ -25,6 +25,7 @@ from pinngate.runs.breakdown import nulled, solving
 from pinngate.runs.derived_quantities import derived_entries
 from pinngate.runs.doubts import is_vague, verdict
 from pinngate.runs.found_functions import function_entries
+from pinngate.runs.found_pieces import deviations_on_pieces, piece_entries
 from pinngate.runs.metrics import (
     Z_95,
     coefficient_metrics,
@@ -96,6 +97,7 @@ def _judge(session: Session, reason: str, setup: float) -> Judged:
     intervals = None
     if posterior is not None:
         intervals = posterior.coefficients(session.stepper.coefficients)
+    coefficients = coefficient_metrics(problem, session.estimates(), intervals)
     metrics: dict[str, Any] = {
         "format": 1,
         "problem": problem.name,
@@ -110,9 +112,10 @@ def _judge(session: Session, reason: str, setup: float) -> Judged:
         "fields": fields,
         "limit": bound,
         "classical": rivals,
-        "coefficients": coefficient_metrics(problem, session.estimates(), intervals),
+        "coefficients": coefficients,
         "coefficient_fields": _coefficient_fields(session, posterior, grid, solution)
-        | function_entries(session, posterior, grid, solution),
+        | function_entries(session, posterior, grid, solution)
+        | piece_entries(problem, coefficients, grid, solution),
         "physics_misfit": physics_misfit(session),
         "solver_check": solver_check(session, grid, values | stds),
         "noise_std": noise_levels(observations, "of"),
@@ -268,7 +271,8 @@ def deviations(
 ) -> dict[str, np.ndarray]:
     """Return ``<unknown>_std`` at the points, (n,) each; nothing without a posterior.
 
-    For a coefficient field that is the standard deviation of the output times |da/db|.
+    For a coefficient field that is the standard deviation of the output times |da/db|, for one on
+    pieces that of the value of the piece.
     """
     if posterior is None:
         return {}
@@ -280,4 +284,5 @@ def deviations(
         outputs = session.outputs(points)
         for field in session.problem.coefficient_fields:
             found[f"{field.name}_std"] *= values_and_slopes(field, outputs[field.name])[1]
-    return found
+    intervals = posterior.coefficients(session.stepper.coefficients)
+    return found | deviations_on_pieces(session.problem, intervals, points)

@@ -41,6 +41,7 @@ from pinngate.runs.metrics import relative_l2
 from pinngate.runs.signals import interruption, noted
 from pinngate.statement.coefficient_fields import searched, true_values, values_and_slopes
 from pinngate.statement.options import OWN_OPTIMIZER
+from pinngate.statement.piece_values import on_pieces
 from pinngate.statement.problem import Problem, changed
 
 logger = logging.getLogger(__name__)
@@ -108,7 +109,7 @@ class Session:
         values = {name: found[name] for name in self.problem.shown_outputs}
         for varying in self.problem.coefficient_fields:
             values[varying.name] = values_and_slopes(varying, values[varying.name])[0]
-        return values
+        return values | on_pieces(self.problem, self.estimates(), points)
 
     def outputs(self, points: np.ndarray, *, block: int = 65536) -> dict[str, np.ndarray]:
         """Return what the network gives: fields, fluxes, free variables of coefficient fields."""

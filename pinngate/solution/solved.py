@@ -21,6 +21,7 @@ from pinngate.runs.training import Session, limited_threads
 from pinngate.solution.coefficients_found import Estimate, Estimates, covariance_of
 from pinngate.solution.places import Places, places
 from pinngate.statement.coefficient_fields import ends_of, values_and_slopes
+from pinngate.statement.piece_values import on_pieces
 from pinngate.statement.problem import Problem
 
 if TYPE_CHECKING:
@@ -141,6 +142,7 @@ class Solution:
             slope = values_and_slopes(varying, outputs[varying.name])[1]
             half = width * stds[f"{varying.name}_std"] / slope
             ends[varying.name] = ends_of(varying, outputs[varying.name], half)
+        ends |= self._intervals_on_pieces(where.points, level)
         return {name: (where.shaped(low), where.shaped(high)) for name, (low, high) in ends.items()}
 
     def sample(
@@ -181,6 +183,10 @@ class Solution:
             fields[varying.name] = values_and_slopes(varying, fields[varying.name])[0]
         values = coefficients.values_at(drawn.raw).numpy()
         names = [c.name for c in self.problem.shown_coefficients]
+        if self.problem.pieces:
+            rows = [dict(zip(names, row, strict=False)) for row in values.tolist()]
+            each = [on_pieces(self.problem, row, where.points) for row in rows]
+            fields |= {own: np.stack([row[own] for row in each]) for own in each[0]}
         return Sample(
             {name: values.reshape(num, *where.shape) for name, values in fields.items()},
             {name: values[:, k] for k, name in enumerate(names)},
@@ -258,6 +264,15 @@ class Solution:
 
     def _threads(self) -> Any:
         return limited_threads(self.session.stepper.num_threads)
+
+    def _intervals_on_pieces(self, points: Array, level: float) -> dict[str, tuple[Array, Array]]:
+        """Return the ends of the intervals of functions on pieces at points."""
+        if not self.problem.pieces:
+            return {}
+        found = self.uncertainty().coefficients(self.session.stepper.coefficients, level)
+        lower = on_pieces(self.problem, {n: i.lower for n, i in found.items()}, points)
+        upper = on_pieces(self.problem, {n: i.upper for n, i in found.items()}, points)
+        return {name: (lower[name], upper[name]) for name in lower}
 
     @cached_property
     def _uncertainty(self) -> Uncertainty | None:

@@ -31,7 +31,7 @@ class OwnNoise(Protocol):
 
 @dataclass(frozen=True)
 class Unknown:
-    """A coefficient to infer together with the fields: a number, or with `over` a field.
+    """A coefficient to infer with the fields: a number, with `over` or `pieces` a function.
 
     Attributes:
         initial: where the search starts.
@@ -40,10 +40,12 @@ class Unknown:
         upper: upper bound.
         over: the axis or axes with which the coefficient varies; or an unknown, or a derivative of
             one, of which it is a function.
+        pieces: axes with the number of equal cells along each, ``{"x": 8, "y": 8}``, or the places
+            where cells end, ``{"t": [14, 30]}``: the coefficient is constant on each of them.
         range: of that unknown, where no data tell it, ``(0, 2)``.
         truth: the true value, used only to report the error; of a field, a formula in its axes.
-        prior: what is known beforehand, ``{"mean": 2, "std": 0.3}`` or, of a positive number,
-            ``{"median": 2, "factor": 1.5}``.
+        prior: what is known beforehand of a number or of each piece, ``{"mean": 2, "std": 0.3}``
+            or, of a positive number, ``{"median": 2, "factor": 1.5}``.
         each: whether every experiment has a value of its own; ``{"spread": True}`` lets them
             scatter about a common one.
     """
@@ -57,6 +59,7 @@ class Unknown:
     prior: Mapping[str, Number] | None = None
     each: bool | Mapping[str, bool] | None = None
     range: Sequence[Number] | None = None
+    pieces: Mapping[str, int | Sequence[Number]] | None = None
 
     def keys_given(self) -> dict[str, Any]:
         """Return the mapping that says the same in a problem file."""

@@ -23,6 +23,7 @@ from pinngate.statement.unknown_quantities import (
     Coefficient,
     CoefficientField,
     FieldFunction,
+    Pieces,
     Spread,
 )
 from pinngate.tables.clock import Clock
@@ -136,6 +137,7 @@ class Statement:
     coefficients: tuple[Coefficient, ...] = ()
     coefficient_fields: tuple[CoefficientField, ...] = ()
     field_functions: tuple[FieldFunction, ...] = ()
+    pieces: tuple[Pieces, ...] = ()
     truth: Truth | None = None
     solve: SolveOptions = field(default_factory=SolveOptions)
     geometry: Geometry | None = None
@@ -194,6 +196,18 @@ class Statement:
         """The coefficients that were stated: all but the weights of functions, which come last."""
         hidden = sum(len(function.weights) for function in self.field_functions)
         return self.coefficients[: len(self.coefficients) - hidden]
+
+    @property
+    def tables(self) -> dict[str, Applied]:
+        """What stands in formulas for inputs and for coefficients on pieces, by their names."""
+        inputs = {given.name: given.expression for given in self.inputs}
+        return inputs | {own.name: own.expression for own in self.pieces}
+
+    @property
+    def single_coefficients(self) -> tuple[Coefficient, ...]:
+        """The coefficients that were stated one by one: not the values of pieces."""
+        members = {name for own in self.pieces for name in own.members}
+        return tuple(c for c in self.shown_coefficients if c.name not in members)
 
     @property
     def hidden(self) -> tuple[str, ...]:

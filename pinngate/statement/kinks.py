@@ -30,6 +30,7 @@ from pinngate.expression import (
     Name,
     Number,
     Paired,
+    Piecewise,
     Tabulated,
     coefficients_of,
     constant_value,
@@ -109,12 +110,25 @@ def _knots(problem: Problem, axis: str, most: int) -> list[float]:
 
 def kinks_of(problem: Problem, formulas: Iterable[Expression]) -> dict[str, tuple[float, ...]]:
     """Return the same of some formulas in the axes and constants of a problem."""
-    found: dict[str, list[float]] = {axis: [] for axis in problem.axes}
+    formulas = list(formulas)
+    found = _breaks(problem, formulas)
     for argument in _arguments(formulas):
         named = _named(problem, argument)
         if len(named) == 1 and (axis := next(iter(named))) in problem.domain:
             found[axis] += sign_changes(problem, argument, axis)
     return {axis: tuple(_distinct(places, problem.domain[axis])) for axis, places in found.items()}
+
+
+def _breaks(problem: Problem, formulas: Iterable[Expression]) -> dict[str, list[float]]:
+    """Return the breaks of functions that are constant on pieces, by axis."""
+    found: dict[str, list[float]] = {axis: [] for axis in problem.axes}
+    for part in (part for formula in formulas for part in parts(formula)):
+        match part:
+            case Applied(Piecewise() as function, arguments):
+                for breaks, place in zip(function.breaks, arguments[function.count :], strict=True):
+                    if isinstance(place, Name) and place.id in found:
+                        found[place.id] += breaks
+    return found
 
 
 def oblique_kinks(problem: Problem) -> tuple[Expression, ...]:

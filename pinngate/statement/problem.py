@@ -180,8 +180,8 @@ def _parts(statement: Statement) -> dict[str, Any]:
 def _outline(problem: Problem) -> dict[str, str]:
     """Return a line for each part of a problem, empty where there is none."""
     bounds = ", ".join(f"{a} in [{lo:g}, {hi:g}]" for a, (lo, hi) in problem.domain.items())
-    estimated = [c.name for c in problem.shown_coefficients]
-    varying = (*problem.coefficient_fields, *problem.field_functions)
+    estimated = [c.name for c in problem.single_coefficients]
+    varying = (*problem.coefficient_fields, *problem.field_functions, *problem.pieces)
     estimated += [f"{f.name}({', '.join(f.over)})" for f in varying]
     conditions = [f"{c.text} at {c.where}" for c in problem.conditions]
     conditions += [f"periodic in {axis}" for axis in problem.periodic]

@@ -15,6 +15,7 @@ from pinngate.expression import (
     Call,
     Expression,
     Paired,
+    Piecewise,
     Tabulated,
     names,
     operands,
@@ -66,9 +67,9 @@ def _is_mod(part: Applied) -> bool:
 
 
 def _steps(table: Applied, axis: str) -> bool:
-    """Whether a table, or a derivative of it, is a step along an axis."""
+    """Whether a table or pieces, or a derivative of them, are a step along an axis."""
     own = table.function
-    return isinstance(own, Tabulated) and any(
+    return isinstance(own, Tabulated | Piecewise) and any(
         own.jumps(table.by, k) for k, a in enumerate(table.arguments) if axis in names(a)
     )
 

@@ -5,10 +5,11 @@ Parts of a `components.Statement`. Everything here is immutable.
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
-from pinngate.expression import Expression, UnknownSpline
+from pinngate.expression import Applied, Expression, Name, Piecewise, UnknownSpline
 
 NUM_WEIGHTS = 12  # of a function of a field; how many of them count, its smoothness tells
 
@@ -98,3 +99,35 @@ class FieldFunction(CoefficientField):
     def weights(self) -> tuple[str, ...]:
         """Names of its weights, which no formula can hold: ``D(0)``, ``D(1)`` …"""
         return tuple(f"{self.name}({k})" for k in range(NUM_WEIGHTS))
+
+
+@dataclass(frozen=True)
+class Pieces(CoefficientField):
+    """A coefficient that is constant on pieces, the cells between `breaks`; else as its base.
+
+    The value of each piece is a `Coefficient` of the problem with the same start, bounds and prior.
+    `truth` is an expression in the axes `over` and in constants.
+
+    Attributes:
+        breaks: inner ends of the cells along each axis.
+        prior: of the value of each piece.
+    """
+
+    breaks: tuple[tuple[float, ...], ...] = ()
+    prior: Prior | None = None
+
+    @property
+    def function(self) -> Piecewise:
+        """The function of the values and of the axes."""
+        return Piecewise(self.name, self.breaks)
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Names of the values, which no formula can hold: ``k[1][1]``, ``k[1][2]`` …"""
+        indices = itertools.product(*(range(1, n + 1) for n in self.function.shape))
+        return tuple(self.name + "".join(f"[{k}]" for k in index) for index in indices)
+
+    @property
+    def expression(self) -> Applied:
+        """What stands for its name in formulas."""
+        return Applied(self.function, tuple(map(Name, (*self.members, *self.over))))

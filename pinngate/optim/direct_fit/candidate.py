@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from pinngate.expression import names
 from pinngate.inference.posterior import Posterior
 from pinngate.linear.forms import DenseForm, Form
 from pinngate.linear.jacobian import Batches
@@ -32,6 +33,7 @@ from pinngate.optim.gauss_newton.data_noise import DataNoise
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 from pinngate.optim.gauss_newton.stopping import Stopping
 from pinngate.optim.parts import Parts
+from pinngate.statement.derivatives import parse_derivative
 from pinngate.statement.problem import Problem
 
 if TYPE_CHECKING:
@@ -42,9 +44,16 @@ COARSE = "least squares through the solver came to rest, but a finer solver stil
 POOR = "the solver's solutions leave most of the data unexplained"
 
 
+def has_differentiated_fluxes(problem: Problem) -> bool:
+    """Whether a condition names a derivative of a flux, which no solver gives at a point."""
+    stated = (name for condition in problem.conditions for name in names(condition.residual))
+    found = (parse_derivative(name, problem.hidden, problem.axes) for name in stated)
+    return any(derivative is not None and derivative.order > 0 for derivative in found)
+
+
 def can_be_marched(problem: Problem) -> bool:
     """Whether a problem is one of evolution, in time or in time and one space axis."""
-    if "t" not in problem.axes or len(problem.axes) > 2 or problem.hidden:
+    if "t" not in problem.axes or len(problem.axes) > 2 or has_differentiated_fluxes(problem):
         return False
     try:
         MarchingForm(problem)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pinngate.data.observations import ObservationSet
 from pinngate.data.quantities import mean_nodes
-from pinngate.expression import differentiate, evaluate, names
+from pinngate.expression import Expression, differentiate, evaluate, names
 from pinngate.optim.direct_fit.jumps import Jumps, jump_times
 from pinngate.optim.direct_fit.marched_states import CannotMarch, Symbol
 from pinngate.optim.direct_fit.marching_form import MarchingForm
@@ -209,33 +209,33 @@ class ExactModel:
     ) -> tuple[Array, Array]:
         """Return what the sensors of one set read, (n,), and ∂/∂θ of it, (n, P)."""
         if data.mean is None:
-            return self._quantity(solution, theta, data, data.points)
+            return self.quantity(solution, theta, data.expression, data.points)
         nodes, weights = mean_nodes(
             data.points, data.mean, self.problem.domain, self.problem.coordinates
         )
         flat = nodes.reshape(-1, nodes.shape[2])
-        values, slopes = self._quantity(solution, theta, data, flat)
+        values, slopes = self.quantity(solution, theta, data.expression, flat)
         count, q = nodes.shape[:2]
         weights = np.broadcast_to(weights, (count, q))
         return (values.reshape(count, q) * weights).sum(1), np.einsum(
             "nqp,nq->np", slopes.reshape(count, q, -1), weights
         )
 
-    def _quantity(
-        self, solution: Solution, theta: Array, data: ObservationSet, points: Array
+    def quantity(
+        self, solution: Solution, theta: Array, expression: Expression, points: Array
     ) -> tuple[Array, Array]:
-        """Return an observed expression at points and its tangents, by the chain rule."""
+        """Return an expression at points (n, axes), (n,), and ∂/∂θ of it (n, P): the chain rule."""
         problem = self.problem
-        seen = {n: self._named(solution, theta, n, points) for n in names(data.expression)}
+        seen = {n: self._named(solution, theta, n, points) for n in names(expression)}
         found = {name: pair for name, pair in seen.items() if pair is not None}
         known: dict[str, Any] = {**problem.constants}
         known |= {axis: points[:, k] for k, axis in enumerate(problem.axes)}
         known |= {name: value for name, (value, _) in found.items()}
         total = np.zeros((len(points), self.unknowns.count))
         for name, (_, slopes) in found.items():
-            outer = evaluate(differentiate(data.expression, name), known, np)
+            outer = evaluate(differentiate(expression, name), known, np)
             total += np.broadcast_to(outer, len(points))[:, None] * slopes
-        value = np.asarray(evaluate(data.expression, known, np), dtype=float)
+        value = np.asarray(evaluate(expression, known, np), dtype=float)
         return np.broadcast_to(value, (len(points),)), total
 
     def _named(

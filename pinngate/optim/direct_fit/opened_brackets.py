@@ -71,7 +71,7 @@ class OpenedBrackets:
         """
         problem = self._problem
         try:
-            own, tables = problem.field_functions, {i.name: i.expression for i in problem.inputs}
+            own, tables = problem.field_functions, problem.tables
             typed = parse_equation(equation.text, callable_in(problem.functions, own))
             typed = with_laplacians(written(typed, own), problem.axes, problem.coordinates)
             opened = self._opened(with_tables(typed, tables))

@@ -20,9 +20,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from pinngate.expression import Expression
 from pinngate.model.channels.plan import Orders
 from pinngate.model.channels.propagate import Channels, LayerFactors
 from pinngate.model.networks import Network
+from pinngate.optim.direct_fit.marched_states import CannotMarch
 from pinngate.optim.direct_fit.through_solver import DirectFit
 from pinngate.statement.derivatives import Derivative
 from pinngate.statement.logarithmic_axes import in_axes
@@ -33,7 +35,7 @@ FREE = 1e3  # deviations of its own that the prior of what is free reaches
 
 
 class SolvedFields(Network):
-    """δ ↦ fields, then the free variables of coefficient functions.
+    """δ ↦ fields, then fluxes, then the free variables of coefficient functions.
 
     Args:
         problem: the problem.
@@ -47,7 +49,7 @@ class SolvedFields(Network):
         self.columns = None
         self.is_periodic = (False,) * len(problem.axes)
         self._hold_axes(list(problem.domain.values()), torch.float64)
-        scale = [*sizes, *(1.0 for _ in problem.coefficient_fields)]
+        scale = [*sizes, *(1.0 for _ in (*problem.fluxes, *problem.coefficient_fields))]
         self.register_buffer("output_scale", torch.tensor(scale, dtype=torch.float64))
         self.scale = np.ones(1)
         if fit is not None:
@@ -101,10 +103,22 @@ class SolvedFields(Network):
             return nothing, nothing[:, :, None]
         fit, places = self.fit, points.detach().double().cpu().numpy()
         found = [fit.derivative(Derivative(f, orders), places) for f in self.problem.unknowns]
+        found += [self._flux(fit, flux.inside, orders, places) for flux in self.problem.fluxes]
         found += [self._free(fit, name, orders, places) for name in fit.unknowns.functions]
         values = torch.as_tensor(np.stack([value for value, _ in found], 1))
         slopes = torch.as_tensor(np.stack([slope for _, slope in found], 1) * self.scale)
         return values, slopes
+
+    def _flux(
+        self, fit: DirectFit, inside: Expression, orders: Orders, places: Array
+    ) -> tuple[Array, Array]:
+        """Return the inside of a bracket and its tangents; its derivatives, which nothing asks for.
+
+        Equations hold already, and conditions that name them are not for the solver.
+        """
+        if sum(orders):
+            raise CannotMarch("a derivative of a bracket with a step has no value at a point")
+        return fit.flux(inside, places)
 
     def _free(
         self, fit: DirectFit, name: str, orders: Orders, places: Array

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pinngate.data.observations import ObservationSet
 from pinngate.errors import InputError
-from pinngate.expression import ZERO, coefficients_of, constant_value
+from pinngate.expression import ZERO, Expression, coefficients_of, constant_value
 from pinngate.model.coefficients import Coefficients
 from pinngate.optim.direct_fit.exact_model import ExactModel, Solution
 from pinngate.optim.direct_fit.fitted_record import POOR, TOLERANCE, FittedRecord
@@ -179,6 +179,10 @@ class DirectFit:
             CannotMarch: it is of a higher order in time than the field's equation.
         """
         return self._solution.read(self._model.form.states.symbol_of(wanted), points)
+
+    def flux(self, inside: Expression, points: Array) -> tuple[Array, Array]:
+        """Return the inside of a bracket at points (n, axes), (n,), and ∂/∂θ of it, (n, P)."""
+        return self._model.quantity(self._solution, self.theta, inside, points)
 
     def fields(self, points: Array) -> Array:
         """Return unknowns, then coefficient functions, at points (n, axes): (n, F)."""

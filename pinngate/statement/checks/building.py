@@ -23,6 +23,7 @@ from pinngate.statement.checks.event_sections import build_events
 from pinngate.statement.checks.geometry_section import build_geometry
 from pinngate.statement.checks.input_sections import build_inputs
 from pinngate.statement.checks.observation_sections import build_observations
+from pinngate.statement.checks.pieces_section import members_of
 from pinngate.statement.checks.regular_centre import with_regular_centre
 from pinngate.statement.checks.schema import ObservationSection, ProblemFile
 from pinngate.statement.checks.scope import Scope
@@ -54,7 +55,8 @@ def build(
     declare_names(scope, file)
     inputs = build_inputs(scope, file.inputs)
     geometry = build_geometry(scope, file.geometry)
-    coefficients, fields, of_fields = build_estimate(scope, file.estimate)
+    estimated = build_estimate(scope, file.estimate)
+    coefficients = estimated.numbers
     equations = _equations(scope, file.equations)
     stated, periodic = build_conditions(scope, file.conditions, geometry)
     conditions = with_regular_centre(scope, equations, stated)
@@ -65,10 +67,11 @@ def build(
     residuals += [item.residual for item in conserved]
     residuals += [item.quantity for item in observations if item.quantity is not None]
     residuals += [*(flux.inside for flux in scope.fluxes), *_amounts(events)]
-    _require_used(scope, [*(c.name for c in coefficients), *(f.name for f in fields)], residuals)
+    _require_used(scope, [*(c.name for c in coefficients), *scope.over], residuals)
     truth = build_truth(scope, file, coefficients, equations)
-    fields = field_truths(scope, file, coefficients, fields, truth)
-    of_fields = field_truths(scope, file, coefficients, of_fields, truth)
+    fields = field_truths(scope, file, coefficients, estimated.fields, truth)
+    of_fields = field_truths(scope, file, coefficients, estimated.functions, truth)
+    pieces = field_truths(scope, file, coefficients, estimated.pieces, truth)
     truth = None if truth == Truth() else truth  # coefficient fields know theirs themselves
     _require_truth(scope, file.observations, truth)
     _refuse_solver(scope, truth, has_geometry=geometry is not None, has_events=bool(events))
@@ -81,9 +84,10 @@ def build(
         periodic=periodic,
         observations=observations,
         constants=dict(scope.constants),
-        coefficients=(*coefficients, *weights_of(of_fields)),
+        coefficients=(*coefficients, *members_of(scope, pieces), *weights_of(of_fields)),
         coefficient_fields=fields,
         field_functions=of_fields,
+        pieces=pieces,
         truth=truth,
         solve=build_solve(scope.source, file.solve),
         geometry=geometry,
@@ -145,12 +149,19 @@ def _require_used(
         used |= {*names(expression), *scope.fields_in(expression)}
     for name in coefficients:
         if name not in used:
-            raise InputError(
-                f"no equation or condition mentions the coefficient '{name}'",
-                span=scope.source.key(("estimate", name)),
-                expected="an equation that holds it, since nothing else determines it",
-            )
+            raise _unused(scope, name)
+    for own in scope.pieces:
+        if own.members[0] not in used:
+            raise _unused(scope, own.name)
     _require_called(scope, expressions)
+
+
+def _unused(scope: Scope, name: str) -> InputError:
+    return InputError(
+        f"no equation or condition mentions the coefficient '{name}'",
+        span=scope.source.key(("estimate", name)),
+        expected="an equation that holds it, since nothing else determines it",
+    )
 
 
 def _require_called(scope: Scope, expressions: Sequence[Expression]) -> None:
@@ -206,7 +217,7 @@ def _refuse_solver(
 
 def _units(scope: Scope, stated: dict[str, str]) -> dict[str, str]:
     """Read `units`; each belongs to an axis, a field or an estimated coefficient."""
-    known = [*scope.axes, *scope.unknowns, *scope.coefficients]
+    known = [*scope.axes, *scope.unknowns, *scope.coefficients, *(p.name for p in scope.pieces)]
     for name in stated:
         if name not in known:
             raise InputError(

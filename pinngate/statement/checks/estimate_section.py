@@ -1,4 +1,4 @@
-"""The `estimate` of a problem file: unknown coefficients, numbers or functions of some axes.
+"""The `estimate` of a problem file: unknown coefficients, numbers or functions.
 
 Part of `building`.
 """
@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from pinngate.errors import InputError
+from pinngate.statement.checks.pieces_section import read_breaks
 from pinngate.statement.checks.schema import EstimateSection
 from pinngate.statement.checks.scope import Scope
 from pinngate.statement.checks.source import Place
@@ -18,25 +20,33 @@ from pinngate.statement.unknown_quantities import (
     Coefficient,
     CoefficientField,
     FieldFunction,
+    Pieces,
     Prior,
 )
 
-Varying = CoefficientField | FieldFunction
+
+@dataclass(frozen=True)
+class Estimated:
+    """What is estimated; of functions all but their truth."""
+
+    numbers: tuple[Coefficient, ...]
+    fields: tuple[CoefficientField, ...]
+    functions: tuple[FieldFunction, ...]
+    pieces: tuple[Pieces, ...]
 
 
-def build_estimate(
-    scope: Scope, sections: Mapping[str, EstimateSection]
-) -> tuple[tuple[Coefficient, ...], tuple[CoefficientField, ...], tuple[FieldFunction, ...]]:
-    """Read `estimate`: numbers, fields and functions of fields, the last two but for their truth.
+def build_estimate(scope: Scope, sections: Mapping[str, EstimateSection]) -> Estimated:
+    """Read `estimate`: numbers, fields, functions of fields and functions on pieces.
 
     Raises:
         InputError: a name is taken, bounds contradict each other or the initial value.
     """
     numbers: list[Coefficient] = []
-    varying: list[Varying] = []
+    varying: list[CoefficientField] = []
     for name, section in sections.items():
         place: Place = ("estimate", name)
-        if section.over is not None and name in RESERVED:
+        is_number = section.over is None and section.pieces is None
+        if not is_number and name in RESERVED:
             raise InputError(
                 f"'{name}' cannot name a field: it is a key of 'truth'",
                 span=scope.source.key(place),
@@ -44,26 +54,24 @@ def build_estimate(
             )
         scope.declare(name, "an estimated coefficient", place)
         values = _values(scope, section, place)
-        if section.over is None:
+        if is_number:
             numbers.append(_number(scope, section, place, values))
         else:
             varying.append(_varying(scope, section, place, values))
     functions = tuple(f for f in varying if isinstance(f, FieldFunction))
-    fields = tuple(f for f in varying if not isinstance(f, FieldFunction))
-    _enter(scope, numbers, fields, functions)
-    return tuple(numbers), fields, functions
+    pieces = tuple(f for f in varying if isinstance(f, Pieces))
+    fields = tuple(f for f in varying if not isinstance(f, FieldFunction | Pieces))
+    found = Estimated(tuple(numbers), fields, functions, pieces)
+    _enter(scope, found)
+    return found
 
 
-def _enter(
-    scope: Scope,
-    numbers: list[Coefficient],
-    fields: tuple[CoefficientField, ...],
-    functions: tuple[FieldFunction, ...],
-) -> None:
+def _enter(scope: Scope, found: Estimated) -> None:
     """Note in the scope what is estimated."""
-    scope.coefficients = tuple(c.name for c in numbers)
-    scope.over = {f.name: f.over for f in fields}
-    scope.field_functions = functions
+    scope.coefficients = tuple(c.name for c in found.numbers)
+    scope.over = {f.name: f.over for f in found.fields}
+    scope.field_functions = found.functions
+    scope.pieces = found.pieces
     scope.refuse_derivatives()
 
 
@@ -80,12 +88,19 @@ def _number(
 
 def _varying(
     scope: Scope, section: EstimateSection, place: Place, values: Mapping[str, float]
-) -> Varying:
-    """Return a function of axes or of a field."""
-    _refuse_prior(scope, section, place)
+) -> CoefficientField:
+    """Return a function of axes, of a field, or on pieces."""
     name, listed = str(place[-1]), section.over or []
     own = values["initial"], values.get("lower"), values.get("upper")
-    found: Varying
+    found: CoefficientField
+    if section.pieces is not None:
+        _refuse_range(scope, section, place, "is constant on pieces")
+        breaks = read_breaks(scope, section, place)
+        prior = _prior(scope, section, place, is_positive=values.get("lower") == 0.0)
+        found = Pieces(name, tuple(breaks), *own, breaks=tuple(breaks.values()), prior=prior)
+        _refuse_outside(scope, found, place)
+        return found
+    _refuse_prior(scope, section, place)
     if any(parse_derivative(over, scope.unknowns, scope.axes) for over in listed):
         _refuse_several(scope, listed, place)
         ends = _range(scope, section, place)
@@ -135,8 +150,8 @@ def _range(scope: Scope, section: EstimateSection, place: Place) -> tuple[float,
 
 def _values(scope: Scope, section: EstimateSection, place: Place) -> dict[str, float]:
     """Evaluate initial value, bounds and, of a number, the truth, as far as they are given."""
-    name = place[-1]
-    keys = ["initial", "lower", "upper", *(["truth"] if section.over is None else [])]
+    name, is_number = place[-1], section.over is None and section.pieces is None
+    keys = ["initial", "lower", "upper", *(["truth"] if is_number else [])]
     values = {
         key: scope.number(value, (*place, key), f"'{key}' of '{name}'")
         for key in keys
@@ -204,7 +219,7 @@ def _refuse_prior(scope: Scope, section: EstimateSection, place: Place) -> None:
         raise InputError(
             f"'{place[-1]}' is a function and has a prior",
             span=scope.source.key((*place, "prior")),
-            expected="a prior of a number; how smooth a function is, the data tell",
+            expected="a prior of a number or of pieces; how smooth a function is, the data tell",
         )
 
 

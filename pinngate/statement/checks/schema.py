@@ -29,6 +29,7 @@ from pinngate.statement.checks.schema_geometry import (
     ShapeSection,
 )
 from pinngate.statement.checks.schema_kinds import (
+    Cells,
     EquationText,
     Formula,
     Interval,
@@ -69,7 +70,10 @@ class EachSection(Section):
 
 
 class EstimateSection(Section):
-    """A coefficient to infer together with the fields: a number, or with `over` a field.
+    """A coefficient to infer together with the fields: a number, or a function.
+
+    With `over` it varies smoothly with axes, or is a function of a field; with `pieces` it is
+    constant on the cells of some axes.
 
     A number or a formula alone, `{kappa: 0.1}`, is its `initial`.
     """
@@ -94,6 +98,20 @@ class EstimateSection(Section):
         description="of a function of a field: `[low, high]` of that field; without it, the range "
         "of the measured values. Beyond it the function is constant",
     )
+    pieces: (
+        Annotated[
+            dict[str, Cells],
+            Field(min_length=1),
+            Kind("a mapping of axes to a number of equal cells, or to breakpoints"),
+        ]
+        | None
+    ) = Field(
+        None,
+        description="it is constant on the cells of these axes, `{x: 8, y: 8}`: a number of equal "
+        "ones, or the places in increasing order where one ends and the next begins, "
+        "`{t: [14, 30]}`. Equations name it like a number; the value of each piece is estimated, "
+        "with the same start, bounds and prior, as `k[1][1]`, `k[1][2]` …, the last axis first",
+    )
     positive: Annotated[bool, Kind("true or false")] = Field(
         False, description="search among positive values only, through the logarithm"
     )
@@ -106,14 +124,14 @@ class EstimateSection(Section):
     )
     prior: PriorSection | None = Field(
         None,
-        description="what is known of it beforehand, of a number: `{mean: 2, std: 0.3}` or "
-        "`{median: 2, factor: 1.5}`",
+        description="what is known beforehand of a number, or of the value of each piece: "
+        "`{mean: 2, std: 0.3}` or `{median: 2, factor: 1.5}`",
     )
     truth: NumberOrFormula | None = Field(
         None,
         description="true value, used only to report the error; without it, `truth.constants` of "
         "the same name. Of a field: a formula in its axes; without it, the key of its name in "
-        "`truth`",
+        "`truth`. Of pieces likewise, whose true values are those at their centres",
     )
 
 

@@ -91,6 +91,11 @@ Coordinates = Annotated[
 PositiveInteger = Annotated[
     int, BeforeValidator(whole), Field(ge=1), Kind("a whole number, 1 or more")
 ]
+Cells = Annotated[
+    int | list[NumberOrFormula],
+    BeforeValidator(whole),
+    Kind("a whole number of equal cells, or a list of breakpoints"),
+]
 Observed = Annotated[str, Kind("a field, a derivative or a formula")]
 MemorySize = Annotated[
     int, PlainValidator(parse_size), Kind("an amount of memory such as 2GB, 500MB or 1.5GiB")

@@ -49,7 +49,7 @@ from pinngate.statement.field_functions import (
     callable_in,
     weights_of,
 )
-from pinngate.statement.unknown_quantities import FieldFunction
+from pinngate.statement.unknown_quantities import FieldFunction, Pieces
 from pinngate.tables.clock import Clock
 
 AXES = ("x", "y", "z", "t")
@@ -88,6 +88,7 @@ class Scope:
     fluxes: list[Flux] = field(default_factory=list)
     inputs: dict[str, Applied] = field(default_factory=dict)
     field_functions: tuple[FieldFunction, ...] = ()
+    pieces: tuple[Pieces, ...] = ()
     clock: Clock | None = None
     positive: tuple[str, ...] = ()
     kinds: dict[str, str] = field(default_factory=dict)
@@ -98,6 +99,11 @@ class Scope:
     def outputs(self) -> tuple[str, ...]:
         """The unknowns, then the coefficients that are fields."""
         return (*self.unknowns, *self.over)
+
+    @property
+    def tables(self) -> dict[str, Applied]:
+        """What stands in formulas for inputs and for coefficients on pieces, by their names."""
+        return self.inputs | {own.name: own.expression for own in self.pieces}
 
     def unknown_place(self, name: str, index: int) -> Place:
         """Return where an unknown is stated, in a list or in a mapping."""
@@ -143,7 +149,7 @@ class Scope:
                 place: Place = ("inputs" if name in self.inputs else "constants", name)
                 if kind == "an unknown":
                     place = self.unknown_place(name, self.unknowns.index(name))
-                elif name in self.over or name in self.coefficients:
+                elif name in {*self.over, *self.coefficients, *(own.name for own in self.pieces)}:
                     place = ("estimate", name)
                 raise InputError(
                     f"'{name}' cannot name {kind}: it is a derivative of '{derivative.field}'",
@@ -257,12 +263,13 @@ class Scope:
             InputError: it does not parse, names what is not declared, or a derivative of an order
                 above four or of a step, or holds no field at all.
         """
-        typed = with_tables(self._parsed(text, place, is_equation=True), self.inputs)
+        typed = with_tables(self._parsed(text, place, is_equation=True), self.tables)
         self._check_brackets(typed, place)
         further = tuple(further)
         expression, fluxes = _expanded(self, typed, place, context, further)
-        others = [*self.axes, *self.constants, *self.coefficients, *self.inputs, *further]
+        others = [*self.axes, *self.constants, *self.coefficients, *self.tables, *further]
         known = {*others, *CONSTANTS, *(c.name for c in weights_of(self.field_functions))}
+        known |= {name for own in self.pieces for name in own.members}
         has_field = context in (DERIVED, EVENT)  # they may be of coefficients alone
         is_solved = partial(parse_derivative, unknowns=fluxes, axes=self.axes)
         found = {n: k for n, k in names(expression).items() if not is_solved(n)} | names(typed)

@@ -75,7 +75,7 @@ def _own_truths(
     scope: Scope, estimate: Mapping[str, EstimateSection]
 ) -> Iterator[tuple[Place, float | str]]:
     """Yield the place and text of the truth that a coefficient field states in `estimate`."""
-    for name in (*scope.over, *(f.name for f in scope.field_functions)):
+    for name in (*scope.over, *(f.name for f in (*scope.field_functions, *scope.pieces))):
         text = estimate[name].truth
         if text is not None:
             yield ("estimate", name, "truth"), text
@@ -132,7 +132,7 @@ def _field_truth(scope: Scope, file: ProblemFile, name: str) -> tuple[Place, flo
 
 def _check_keys(scope: Scope, stated: Mapping[str, float | str]) -> None:
     """Refuse a key that is no field."""
-    known = [*scope.outputs, *(f.name for f in scope.field_functions)]
+    known = [*scope.outputs, *(f.name for f in (*scope.field_functions, *scope.pieces))]
     for key in stated:
         if key not in known:
             raise InputError(
