@@ -14,13 +14,39 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pinngate.inference.posterior import Member, Posterior, field_gradients
 from pinngate.inference.uncertainty import Uncertainty
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
+
+
+@dataclass(frozen=True)
+class SampledPosterior:
+    """What draws of numbers θ, (P,), tell of them.
+
+    Attributes:
+        mean: (P,).
+        covariance: (P, P).
+        ends: of central intervals of 95 %, (2, P).
+        effective: as how many independent draws they count, of the number of which fewest.
+        count: draws.
+    """
+
+    mean: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    ends: NDArray[np.float64]
+    effective: float
+    count: int
+
+    def sides(self, quantile: float) -> NDArray[np.float64]:
+        """Return the sides of the intervals over a number of standard deviations, (2, P)."""
+        sides = np.abs(self.ends - self.mean)
+        return np.asarray(sides / (quantile * np.sqrt(self.covariance.diagonal())))
 
 
 @dataclass(frozen=True)
@@ -104,4 +130,4 @@ def _normal(covariance: Tensor, num: int, generator: torch.Generator) -> Tensor:
     return drawn
 
 
-__all__ = ["Draws", "joint_draws"]
+__all__ = ["Draws", "SampledPosterior", "joint_draws"]

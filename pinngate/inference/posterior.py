@@ -191,6 +191,11 @@ class Posterior:
             outside[close] = apart.square().sum(1)
         return within + outside.clamp_min(0.0)
 
+    def take(self, covariance: Tensor) -> None:
+        """Let the raw coefficients have a covariance (K, K) that draws have told."""
+        self.coefficient_covariance = covariance.to(self.coefficient_covariance)
+        self.information = torch.linalg.inv(self.coefficient_covariance)
+
     def members_at(self, network: Network) -> list[Member]:
         """Return the network of the answer with this posterior, as the one member of a mean."""
         return [Member(network, 1.0, self)]

@@ -139,13 +139,13 @@ def parted(groups: Labels, along: Array, coefficient: float) -> Labels:
     return found
 
 
-def correlation_in_set(points: Array, residuals: Array, time: int) -> Correlation | None:
+def correlation_in_set(points: Array, residuals: Array, time: int | None) -> Correlation | None:
     """Return the correlation of neighbouring residuals (n,) of one set; None where it is untested.
 
     Args:
         points: (n, axes).
         residuals: of the set.
-        time: the column of time.
+        time: the column of time, None where there is none.
     """
     one_set = np.zeros(len(residuals), np.intp)
     groups = groups_of(points, one_set, time)

@@ -11,10 +11,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.special import expit
 from torch import Tensor, nn
 
 from pinngate.statement.problem import Coefficient
+
+Array = NDArray[np.float64]
 
 
 class Coefficients(nn.Module):
@@ -40,6 +45,8 @@ class Coefficients(nn.Module):
         )
         both = zip(self.specifications, self.sizes, strict=True)
         raw = [_raw_initial(c, size) for c, size in both]
+        stated = [(c.initial, c.lower, c.upper) for c in self.specifications]
+        self._stated = np.array(stated, dtype=float).reshape(-1, 3).T  # None is NaN
         self.raw = nn.Parameter(torch.tensor(raw, dtype=dtype))
 
     @property
@@ -64,6 +71,23 @@ class Coefficients(nn.Module):
         both = enumerate(zip(self.specifications, self.sizes, strict=True))
         values = [_value_and_slope(c, size, raw[..., k])[0] for k, (c, size) in both]
         return torch.stack(values, -1) if values else raw
+
+    def mapped(self, raw: Array) -> tuple[Array, Array]:
+        """Return values and slopes at other raw numbers, all (num_coefficients,)."""
+        initial, lower, upper = self._stated
+        has_lower, has_upper, sizes = ~np.isnan(lower), ~np.isnan(upper), np.array(self.sizes)
+        grown = sizes * np.exp(np.where(has_lower | has_upper, raw, 0.0))
+        values = np.where(has_lower, lower + grown, initial + sizes * raw)
+        slopes = np.where(has_lower, grown, sizes)
+        if has_upper.any():
+            share, width = expit(raw), upper - lower
+            between = has_lower & has_upper
+            values = np.where(
+                between, lower + width * share, np.where(has_upper, upper - grown, values)
+            )
+            inner = width * share * (1 - share)
+            slopes = np.where(between, inner, np.where(has_upper, -grown, slopes))
+        return values, slopes
 
     def values(self) -> dict[str, Tensor]:
         """Return the present values by name, 0-dimensional tensors."""

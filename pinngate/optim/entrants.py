@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import torch
 
-from pinngate.optim.direct_fit.candidate import can_be_marched
+from pinngate.optim.direct_fit.candidate import has_solver
 from pinngate.optim.divisions import Division
 from pinngate.optim.parts import Parts
 from pinngate.statement.homogeneity import scaled_together
@@ -28,7 +28,7 @@ def is_for_solver(parts: Parts) -> bool:
     is_free = is_free and parts.batches.device.type == "cpu" and not parts.own_noise()
     has_data = parts.batches.num_points()["observations"] > 0
     is_free = is_free and has_data and not _has_loose_functions(parts)
-    return is_free and can_be_marched(parts.problem)
+    return is_free and has_solver(parts.problem)
 
 
 def _has_loose_functions(parts: Parts) -> bool:

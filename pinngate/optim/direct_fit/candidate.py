@@ -33,6 +33,7 @@ from pinngate.optim.gauss_newton.data_noise import DataNoise
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 from pinngate.optim.gauss_newton.stopping import Stopping
 from pinngate.optim.parts import Parts
+from pinngate.optim.steady_fit.through_elements import can_be_solved
 from pinngate.statement.derivatives import parse_derivative
 from pinngate.statement.problem import Problem
 
@@ -51,10 +52,15 @@ def has_differentiated_fluxes(problem: Problem) -> bool:
     return any(derivative is not None and derivative.order > 0 for derivative in found)
 
 
-def can_be_marched(problem: Problem) -> bool:
-    """Whether a problem is one of evolution, in time or in time and one space axis."""
-    if "t" not in problem.axes or len(problem.axes) > 2 or has_differentiated_fluxes(problem):
+def has_solver(problem: Problem) -> bool:
+    """Whether a problem is an evolution, in time or in time and one space axis.
+
+    Or a steady one that elements take, see `steady_fit`.
+    """
+    if len(problem.axes) > 2 or has_differentiated_fluxes(problem):
         return False
+    if not problem.has_time:
+        return can_be_solved(problem)
     try:
         MarchingForm(problem)
     except CannotMarch:
@@ -133,7 +139,8 @@ class ThroughSolver:
         self.iteration += 1
         parts = self.parts
         fit = started_fit(parts, self.coefficients, self.start)
-        time = parts.problem.axes.index("t")
+        axes = parts.problem.axes
+        time = axes.index("t") if "t" in axes else None
         if self.options.is_robust and has_outliers(fit, parts.batches.sets, time):
             raise CannotMarch("the noise has heavy tails, and this fit is by least squares")
         return self._take(fit).row(self.network.num_parameters, fit.coefficients)

@@ -32,7 +32,7 @@ from pinngate.optim.direct_fit.semidiscrete import SemiDiscrete
 from pinngate.optim.direct_fit.unknowns import Unknowns
 from pinngate.reference.stencils import Line, stencil_weights
 from pinngate.statement.axis_bounds import is_logarithmic
-from pinngate.statement.derivatives import parse_derivative
+from pinngate.statement.derivatives import Derivative, parse_derivative
 from pinngate.statement.kinks import formula_kinks, kink_places, knot_stops
 
 Array = NDArray[np.float64]
@@ -55,6 +55,16 @@ class Solution:
 
     system: SemiDiscrete
     march: March
+
+    @property
+    def num_nodes(self) -> int:
+        """Nodes in space."""
+        return len(self.system.line.nodes)
+
+    @property
+    def num_steps(self) -> int:
+        """Steps in time."""
+        return self.march.num_steps
 
     def read(self, symbol: Symbol, points: Array) -> tuple[Array, Array]:
         """Return a derivative of a state at points (m, axes), (m,), and ∂/∂θ of it (m, P).
@@ -189,6 +199,28 @@ class ExactModel:
             )
         self._most_steps = min(self._most_at_first, max(500, 5 * found.num_steps))
         return Solution(system, found)
+
+    def describe(self, solution: Solution) -> str:
+        """Return how it was solved, one sentence, and where the domain was taken to go on."""
+        method = f"{solution.num_steps} steps of the Radau IIA method of fifth order in time"
+        if (axis := self.form.axis) is None:
+            return f"Least squares through {method}."
+        differences = (
+            f"differences of order {self.accuracy} on {solution.num_nodes} nodes in {axis}"
+        )
+        ends = zip(self.domain, self.form.open_ends, strict=True)
+        beyond = [
+            f" No condition holds at {axis} = {end:g}: the domain goes on there."
+            for end, is_open in ends
+            if is_open
+        ]
+        return f"Least squares through {method} and {differences}." + "".join(beyond)
+
+    def derivative(
+        self, solution: Solution, wanted: Derivative, points: Array
+    ) -> tuple[Array, Array]:
+        """Return a derivative of an unknown at points (n, axes), (n,), and ∂/∂θ of it, (n, P)."""
+        return solution.read(self.form.states.symbol_of(wanted), points)
 
     def fields(self, solution: Solution, theta: Array, points: Array) -> tuple[Array, Array]:
         """Return unknowns, then coefficient functions, at points: (n, F), ∂/∂θ (n, F, P)."""

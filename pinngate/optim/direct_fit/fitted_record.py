@@ -44,8 +44,6 @@ class FittedRecord:
     def __init__(self, model: ExactModel, sets: Sequence[ObservationSet]) -> None:
         self.model, self.sets = model, list(sets)
         self._values = np.concatenate([data.values for data in sets])
-        column = model.problem.axes.index("t")
-        self._times = np.concatenate([data.points[:, column] for data in sets])
         self._spreads = [float(np.std(d.values)) or _largest(d.values) for d in sets]
         self.noise = NoiseScales(sets, self._spreads)
         self.resolution = model.first_resolution(NUM_NODES[model.accuracy], TOLERANCE)
@@ -103,7 +101,9 @@ class FittedRecord:
         """Let the record end at a share of the time axis; return how many values are left."""
         start, end = self.model.problem.domain["t"]
         self.model.horizon = start + share * (end - start)
-        self.noise.active = self._times <= self.model.horizon
+        column = self.model.problem.axes.index("t")
+        times = np.concatenate([data.points[:, column] for data in self.sets])
+        self.noise.active = times <= self.model.horizon
         self._last = None
         return int(self.noise.active.sum())
 

@@ -74,6 +74,11 @@ class MarchingForm:
         self.rows = (*self._inside(residuals), *self._at_ends())
 
     @property
+    def marched(self) -> tuple[tuple[str, int], ...]:
+        """Fields and orders in time of the states."""
+        return tuple(self.states.all)
+
+    @property
     def is_linear(self) -> bool:
         """Whether every row is linear in states and rates."""
         brackets = frozenset(self.brackets)

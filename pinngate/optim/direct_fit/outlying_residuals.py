@@ -20,7 +20,7 @@ from pinngate.optim.gauss_newton.stopping import EXACT
 OUTLIERS = 15.0  # log-likelihood by which tails must be heavy: a few per cent of outliers
 
 
-def has_outliers(fit: DirectFit, sets: Sequence[ObservationSet], time: int) -> bool:
+def has_outliers(fit: DirectFit, sets: Sequence[ObservationSet], time: int | None) -> bool:
     """Whether residuals have heavy tails and are not alike in neighbours, as misfit is.
 
     Residuals next to nothing are those of the solver's rounding, whatever their tails.
@@ -28,7 +28,7 @@ def has_outliers(fit: DirectFit, sets: Sequence[ObservationSet], time: int) -> b
     Args:
         fit: the fit.
         sets: the observations.
-        time: which column of their points is time.
+        time: which column of their points is time, None where none is.
     """
     free, start = np.asarray(fit.rows.free), 0
     for data in sets:

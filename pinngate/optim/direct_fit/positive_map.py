@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pinngate.optim.direct_fit.marching_form import MarchingForm
 from pinngate.statement.free_variables import LEAST, SHARP
+from pinngate.statement.problem import Problem
 
 Array = NDArray[np.float64]
 
@@ -37,11 +37,10 @@ class PositiveMap:
         return np.asarray(self.size * (share + np.log(-np.expm1(-share))) / SHARP)
 
 
-def positive_map(form: MarchingForm, state: int, sizes: Array) -> PositiveMap | None:
-    """Return the map of a state, None where it is not stated to be positive."""
-    f, order = form.states.all[state]
-    is_positive = order == 0 and f in form.problem.positive
-    return PositiveMap(float(sizes[state])) if is_positive else None
+def positive_map(problem: Problem, state: tuple[str, int], size: float) -> PositiveMap | None:
+    """Return the map of a state, field and order in time; None where it may be negative."""
+    field, order = state
+    return PositiveMap(float(size)) if order == 0 and field in problem.positive else None
 
 
 __all__ = ["PositiveMap", "positive_map"]

@@ -19,6 +19,7 @@ from pinngate.model.networks import Network
 from pinngate.optim.direct_fit.through_solver import DirectFit, direct_fit
 from pinngate.optim.direct_fit.unknowns import Guess
 from pinngate.optim.parts import Parts
+from pinngate.optim.steady_fit.through_elements import steady_fit
 from pinngate.statement.problem import Problem
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def started_fit(parts: Parts, coefficients: Coefficients, start: Candidate | Non
         with torch.no_grad():
             coefficients.raw.copy_(start.coefficients.raw)
         guess = outputs_of(start.network)
+    if not parts.problem.has_time:
+        return steady_fit(parts.problem, parts.batches.sets, coefficients)
     return direct_fit(parts.problem, parts.batches.sets, coefficients, guess)
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pinngate.data.observations import ObservationSet
 from pinngate.errors import InputError
 from pinngate.expression import ZERO, Expression, coefficients_of, constant_value
+from pinngate.inference.draws import SampledPosterior
 from pinngate.model.coefficients import Coefficients
 from pinngate.optim.direct_fit.exact_model import ExactModel, Solution
 from pinngate.optim.direct_fit.fitted_record import POOR, TOLERANCE, FittedRecord
@@ -83,6 +84,7 @@ class DirectFit:
         doubt: what it leaves uncertain in θ that other ridges do as well, (P, m), see `Ridges`.
         rows: the linear model that intervals come from.
         theta: all that was searched for (P,), the raw coefficients first.
+        sampled: what draws tell of it, which then is what is told; None where there are none.
     """
 
     raw: Array
@@ -107,22 +109,12 @@ class DirectFit:
     _record: FittedRecord | None = field(repr=False)
     _solution: Solution = field(repr=False)
     _root: Array = field(repr=False)
+    sampled: SampledPosterior | None = None
 
     @property
     def description(self) -> str:
         """How it was solved, one sentence, and where the domain was taken to go on."""
-        method = f"{self.num_steps} steps of the Radau IIA method of fifth order in time"
-        if (axis := self._model.form.axis) is None:
-            return f"Least squares through {method}."
-        order = self._model.accuracy
-        differences = f"differences of order {order} on {self.num_nodes} nodes in {axis}"
-        ends = zip(self._model.domain, self._model.form.open_ends, strict=True)
-        beyond = [
-            f" No condition holds at {axis} = {end:g}: the domain goes on there."
-            for end, is_open in ends
-            if is_open
-        ]
-        return f"Least squares through {method} and {differences}." + "".join(beyond)
+        return self._model.describe(self._solution)
 
     @property
     def deviations(self) -> Array:
@@ -161,6 +153,8 @@ class DirectFit:
 
         Cost: see `Profile`.
         """
+        if self.sampled is not None:
+            return self.sampled.sides(quantile)
         assert self._record is not None
         last = Iterate(self.theta, self.rows.residual, self.rows.jacobian)
         is_last = not any(data.censoring for data in self._record.sets)
@@ -178,7 +172,7 @@ class DirectFit:
         Raises:
             CannotMarch: it is of a higher order in time than the field's equation.
         """
-        return self._solution.read(self._model.form.states.symbol_of(wanted), points)
+        return self._model.derivative(self._solution, wanted, points)
 
     def flux(self, inside: Expression, points: Array) -> tuple[Array, Array]:
         """Return the inside of a bracket at points (n, axes), (n,), and ∂/∂θ of it, (n, P)."""
@@ -232,7 +226,7 @@ def direct_fit(
         theta = unknowns.start(guess)
         if start is not None:
             _take_functions(unknowns, theta, start)
-        found = _answer(search, search.run(theta), began)
+        found = answer_of(search, search.run(theta), began)
         has_values = sum(len(data.values) for data in sets) > 2 * unknowns.count
         # where the data determine more than half of a function, more of it would find more
         if found.is_poor or found.largest_share < 0.5 or not has_values:
@@ -291,7 +285,14 @@ def _take_functions(unknowns: Unknowns, theta: Array, outputs: Guess) -> None:
         theta[block.part] = np.linalg.lstsq(block.basis.on_nodes, values)[0]
 
 
-def _answer(search: StagedSearch, found: Iterate, began: float) -> DirectFit:
+def answer_of(search: StagedSearch, found: Iterate, began: float) -> DirectFit:
+    """Return the answer of a search.
+
+    Args:
+        search: after its run.
+        found: where it ended.
+        began: when, by `time.perf_counter`.
+    """
     record, ridges = search.record, search.ridges
     model, noise, solution = record.model, record.noise, record.solution(found.theta)
     unknowns = model.unknowns
@@ -321,8 +322,8 @@ def _answer(search: StagedSearch, found: Iterate, began: float) -> DirectFit:
         is_converged=search.steps.has_converged,
         iterations=search.steps.iterations,
         seconds=time.perf_counter() - began,
-        num_nodes=len(solution.system.line.nodes),
-        num_steps=solution.march.num_steps,
+        num_nodes=solution.num_nodes,
+        num_steps=solution.num_steps,
         solver_error=search.error,
         doubt=ridges.doubt(found.jacobian / std[:, None], found.residual / std, found.theta),
         rows=LastRows(
@@ -375,4 +376,4 @@ def _state_sizes(form: MarchingForm, sets: Sequence[ObservationSet]) -> Array:
     return np.array(sizes)
 
 
-__all__ = ["DirectFit", "SolverError", "direct_fit"]
+__all__ = ["DirectFit", "SolverError", "answer_of", "direct_fit"]

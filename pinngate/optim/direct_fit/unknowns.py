@@ -9,24 +9,22 @@ the variable in which they are searched for, and unknown initial states over the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from pinngate.classical.baseline import fixed_ends
 from pinngate.errors import InputError
-from pinngate.expression import differentiate, evaluate, names
+from pinngate.expression import Expression, differentiate, evaluate, names
 from pinngate.model.coefficients import Coefficients
 from pinngate.optim.direct_fit.marched_states import CannotMarch
-from pinngate.optim.direct_fit.marching_form import MarchingForm
-from pinngate.optim.direct_fit.positive_map import positive_map
+from pinngate.optim.direct_fit.positive_map import PositiveMap, positive_map
 from pinngate.optim.direct_fit.weighted_functions import AxisBasis, Block
 from pinngate.statement.axis_bounds import like
 from pinngate.statement.coefficient_fields import values_and_slopes
 from pinngate.statement.derivatives import parse_derivative
-from pinngate.statement.problem import CoefficientField
+from pinngate.statement.problem import CoefficientField, Problem
 
 Array = NDArray[np.float64]
 Guess = Callable[[Array], Array]
@@ -34,6 +32,27 @@ Guess = Callable[[Array], Array]
 NUM_BREAKS = {"initial": 33, "function": 17}  # to begin with
 REACH = 0.5  # of the axis: how far an unknown initial state varies beyond an open end
 LONGEST = 1.5  # change of a coefficient's logarithm in one step: a factor of 4.5
+
+
+class SearchedForm(Protocol):
+    """What θ has to know of a problem that is solved."""
+
+    problem: Problem
+
+    @property
+    def axis(self) -> str | None:
+        """The space axis along which initial states vary, None where there is none."""
+
+    @property
+    def open_ends(self) -> tuple[bool, bool]:
+        """Whether the domain goes on beyond its ends."""
+
+    @property
+    def marched(self) -> tuple[tuple[str, int], ...]:
+        """Fields and orders in time of the states that have an initial value."""
+
+    def stated_initial(self, state: int) -> Expression | None:
+        """Return what the conditions say of an initial value, None where nothing."""
 
 
 class Unknowns:
@@ -56,20 +75,18 @@ class Unknowns:
     """
 
     def __init__(
-        self, form: MarchingForm, coefficients: Coefficients, sizes: Array, fineness: int = 1
+        self, form: SearchedForm, coefficients: Coefficients, sizes: Array, fineness: int = 1
     ) -> None:
         self.form, self.problem, self.coefficients = form, form.problem, coefficients
         self._num_breaks = {k: 1 + fineness * (n - 1) for k, n in NUM_BREAKS.items()}
         self._at = 0
         self.scalars = self._take(len(coefficients.names))
-        self._stated = {k: form.stated_initial(k) for k in range(len(form.states.all))}
+        self._stated = {k: form.stated_initial(k) for k in range(len(form.marched))}
         unknown = [k for k, stated in self._stated.items() if stated is None]
         self.initial: dict[int, Block] = {}
         if form.axis is None:
             self.initial = {
-                k: Block(
-                    f"initial {k}", self._take(1), sizes[k], positive=positive_map(form, k, sizes)
-                )
+                k: Block(f"initial {k}", self._take(1), sizes[k], positive=self._positive(k, sizes))
                 for k in unknown
             }
         self.num_free = self._at
@@ -80,9 +97,12 @@ class Unknowns:
                 num_breaks = self._num_breaks["initial"]
                 basis = AxisBasis.of(self.problem, form.axis, num_breaks, list(ends), self._reach())
                 part = self._take(basis.count)
-                own = positive_map(form, k, sizes)
+                own = self._positive(k, sizes)
                 self.initial[k] = Block(f"initial {k}", part, sizes[k], basis, ends, own)
         self.count = self._at
+
+    def _positive(self, state: int, sizes: Array) -> PositiveMap | None:
+        return positive_map(self.problem, self.form.marched[state], sizes[state])
 
     def _reach(self) -> tuple[float, float]:
         """Return where an initial state varies: beyond open ends, too, from where it flows in."""
@@ -93,7 +113,7 @@ class Unknowns:
 
     def _fixed_ends(self, state: int, axis: str) -> dict[float, float]:
         """Return the values that conditions with nothing unknown in them fix at the ends."""
-        f, order = self.form.states.all[state]
+        f, order = self.form.marched[state]
         try:
             return fixed_ends(self.problem, f, axis) if order == 0 else {}
         except InputError:
@@ -133,7 +153,7 @@ class Unknowns:
         return theta
 
     def _guess_initial(self, theta: Array, state: int, block: Block, guess: Guess) -> None:
-        f, order = self.form.states.all[state]
+        f, order = self.form.marched[state]
         column = self.problem.unknowns.index(f)
         start, end = self.problem.domain["t"]
         step = 1e-4 * (end - start)
@@ -173,7 +193,7 @@ class Unknowns:
         """Return the states at places (n,) at the initial time, (S, n), and ∂/∂θ (S, n, P)."""
         seen = self.at(theta)
         start = np.array([self.problem.domain["t"][0]])
-        values = np.zeros((len(self.form.states.all), len(x)))
+        values = np.zeros((len(self.form.marched), len(x)))
         slopes = np.zeros((*values.shape, self.count))
         for k, stated in self._stated.items():
             if stated is None:
@@ -195,16 +215,7 @@ class Unknowns:
 
     def scalar_values(self, theta: Array) -> tuple[Array, Array]:
         """Return the coefficients and their slopes in the raw numbers, (K,) each."""
-        raw = torch.as_tensor(theta[self.scalars]).to(self.coefficients.raw)
-        kept = self.coefficients.raw.detach().clone()
-        try:
-            with torch.no_grad():
-                self.coefficients.raw.copy_(raw)
-            values, slopes = self.coefficients.values_and_slopes()
-        finally:
-            with torch.no_grad():
-                self.coefficients.raw.copy_(kept)
-        return values.double().cpu().numpy(), slopes.double().cpu().numpy()
+        return self.coefficients.mapped(theta[self.scalars])
 
     def function_values(self, name: str, theta: Array, places: Array) -> tuple[Array, Array]:
         """Return a coefficient function at places (n,) and ∂/∂θ of it, (n,) and (n, P)."""

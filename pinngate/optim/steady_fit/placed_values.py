@@ -1,0 +1,66 @@
+"""What of θ a formula names at elements: one number on each, and which entry of θ it comes from.
+
+A coefficient is the same on all elements; a function on pieces is the number of the piece that an
+element lies in. Between `element_grid` and `element_system`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pinngate.optim.direct_fit.unknowns import Unknowns
+from pinngate.optim.steady_fit.element_grid import ElementGrid
+from pinngate.statement.problem import Problem
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Values:
+    """The coefficients at θ: all of them (K,), and their slopes in the raw numbers."""
+
+    values: Array
+    slopes: Array
+
+
+class PlacedValues:
+    """Where every name of an unknown number is found in θ, by element.
+
+    Args:
+        problem: states the pieces.
+        unknowns: θ.
+        grid: the elements.
+
+    Attributes:
+        names: of the numbers, in the order of θ.
+        columns: entries of θ by name, (E,).
+    """
+
+    def __init__(self, problem: Problem, unknowns: Unknowns, grid: ElementGrid) -> None:
+        self.names = known = unknowns.coefficients.names
+        self._single = [c.name for c in problem.single_coefficients]
+        count = len(grid.cells)
+        self.columns: dict[str, Indices] = {
+            c.name: np.full(count, known.index(c.name)) for c in problem.single_coefficients
+        }
+        middles = grid.inside.points.mean(1)
+        for own in problem.pieces:
+            places = [middles[:, problem.axes.index(axis)] for axis in own.over]
+            members = np.array([known.index(name) for name in own.members])
+            self.columns[own.name] = members[own.function.cells(places)[0]]
+
+    def known(self, at: Values, owners: Indices) -> Mapping[str, Array]:
+        """Return the numbers of all names on elements, (E, 1)."""
+        return {name: at.values[own[owners]][:, None] for name, own in self.columns.items()}
+
+    def everywhere(self, at: Values) -> Mapping[str, float]:
+        """Return the numbers that are the same on all elements."""
+        return {name: float(at.values[self.columns[name][0]]) for name in self._single}
+
+
+__all__ = ["PlacedValues", "Values"]
