@@ -1,11 +1,11 @@
-"""A membrane of 64 pieces beside a long run of a sampler: ``python -m pinngate.bench.membrane_pieces``.
+"""A membrane of 64 pieces beside a long sampler: ``python -m pinngate.bench.membrane_pieces``.
 
 The benchmark of D. Aristoff and W. Bangerth (SIAM Review 65, 2023): −∇·(a∇u) = 10 on the unit
 square, u = 0 at its boundary, a constant on 8 × 8 squares with ln a ~ N(0, 2²), 169 values of u
 with a noise of 0.05. `--reference` makes mean and deviation of the logarithms by a sampler of its
 own on the benchmark's own discretisation, 32 × 32 bilinear elements: Hamiltonian Monte Carlo on
-A(a) = Σ a_c A_c with a banded factorisation, from several seeds, whose disagreement is told. Without
-it the answer of `pinngate.solve` is compared with these. The data are not part of the package.
+A(a) = Σ a_c A_c with a banded factorisation, from several seeds, whose disagreement is told.
+Without it the answer of `pinngate.solve` is compared with these. The data are not part of the package.
 """
 
 from __future__ import annotations

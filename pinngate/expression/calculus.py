@@ -106,7 +106,7 @@ def _derivative(
             return multiply(_OUTER_DERIVATIVES[function](a), inner[0])
         case Applied(own, arguments, by):
             total: Expression = ZERO
-            for k, da in enumerate(inner):
+            for k, da in ((k, da) for k, da in enumerate(inner) if da != ZERO):
                 total = add(total, multiply(_partial(own, arguments, (*by, k)), da))
             return total
     return ZERO

@@ -107,9 +107,10 @@ def _draws_of(
         variance, model = posterior.variance_of(gradient), posterior.model_variance_of(gradient)
         widened = (variance / model.clamp_min(1e-300)).sqrt().clamp_min(1.0)
         outputs[:, rows, field] += widened * (moves @ gradient.T)
-    stated = posterior.raw_std
     own = covariance.diagonal().clamp_min(1e-300).sqrt()
-    raw = coefficients.raw.detach() + shifts * torch.clamp_min(stated / own, 1.0)
+    stated = posterior.raw_std / own
+    widened = torch.clamp_min(stated, 1.0) if posterior.drawn is None else stated
+    raw = coefficients.raw.detach() + shifts * widened
     return Draws(outputs, raw)
 
 

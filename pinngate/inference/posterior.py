@@ -71,6 +71,8 @@ class Posterior:
         doubt: (m, P + K) what it adds that the ridge is chosen, as rows whose squares are summed.
         stretch: (2, K) lower and upper sides of the coefficients' intervals beside those of the
             linear model, None where that is all that is known.
+        drawn: covariance (K, K) of the raw coefficients that draws have told, which counts for them
+            in place of that of the linear model; None where there were none.
     """
 
     ridge: float
@@ -86,6 +88,7 @@ class Posterior:
     correlation: Correlation | None = None
     doubt: Tensor | None = None
     stretch: Tensor | None = None
+    drawn: Tensor | None = None
 
     @classmethod
     def of(
@@ -191,11 +194,6 @@ class Posterior:
             outside[close] = apart.square().sum(1)
         return within + outside.clamp_min(0.0)
 
-    def take(self, covariance: Tensor) -> None:
-        """Let the raw coefficients have a covariance (K, K) that draws have told."""
-        self.coefficient_covariance = covariance.to(self.coefficient_covariance)
-        self.information = torch.linalg.inv(self.coefficient_covariance)
-
     def members_at(self, network: Network) -> list[Member]:
         """Return the network of the answer with this posterior, as the one member of a mean."""
         return [Member(network, 1.0, self)]
@@ -216,6 +214,11 @@ class Posterior:
         Of posterior and sandwich the wider one counts, each with the quantile of its own degrees
         of freedom.
         """
+        if self.drawn is not None:
+            raw_std = self.drawn.diagonal().sqrt()
+            return raw_std, torch.full_like(
+                raw_std, student_quantile(self.degrees_of_freedom, level)
+            )
         variance = self.coefficient_covariance.diagonal().clamp_min(0)
         if self.doubt is not None:
             variance = variance + self.doubt[:, self.doubt.shape[1] - len(variance) :].square().sum(
@@ -246,6 +249,8 @@ class Posterior:
     @property
     def raw_covariance(self) -> Tensor:
         """Covariance of the raw coefficients, (K, K), allowing for correlated residuals."""
+        if self.drawn is not None:
+            return self.drawn
         own = self.coefficient_covariance.diagonal().clamp_min(1e-300).sqrt()
         widened = torch.clamp_min(self.raw_std / own, 1.0)
         return widened[:, None] * self.coefficient_covariance * widened
@@ -265,7 +270,8 @@ class Posterior:
         others.
         """
         raw_std, quantile = self._widths(level)
-        raw_std = torch.where(self._is_loose(), torch.inf, raw_std)
+        if self.drawn is None:
+            raw_std = torch.where(self._is_loose(), torch.inf, raw_std)
         values, slopes = coefficients.values_and_slopes()
         ends = []
         for side, sign in enumerate((-1.0, 1.0)):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import torch
@@ -117,11 +118,19 @@ class Parts:
 
     def coefficients(self) -> Coefficients:
         """Return the unknown coefficients at their initial values."""
-        scales, problem = self.batches.scales, self.problem
-        sizes = [natural_size(problem, c.name, scales) for c in problem.shown_coefficients]
-        sizes += [1.0] * (len(problem.coefficients) - len(sizes))  # weights of functions come last
-        made = Coefficients(problem.coefficients, self.batches.dtype, sizes)
+        stated = self.problem.coefficients
+        made = Coefficients(stated, self.batches.dtype, self._coefficient_sizes)
         return made.to(self.batches.device)
+
+    @cached_property
+    def _coefficient_sizes(self) -> list[float]:
+        """Sizes of the coefficients that start at zero; weights of functions have size one."""
+        problem, scales = self.problem, self.batches.scales
+        shown = {c.name for c in problem.shown_coefficients}
+        return [
+            natural_size(problem, c.name, scales) if c.name in shown and not c.initial else 1.0
+            for c in problem.coefficients
+        ]
 
 
 class Stepper(Protocol):

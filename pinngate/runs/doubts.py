@@ -102,10 +102,16 @@ def _undetermined(problem: Problem, metrics: Entries) -> Iterator[str]:
     if metrics["determined"] is not False:
         return
     yield f"{metrics['determined_words']}: fix some of them, or measure what tells them apart"
-    for coefficient in problem.shown_coefficients:
+    for coefficient in told_by_data(problem):
         found = metrics["coefficients"][coefficient.name]
         if is_vague(coefficient, found) and _is_still(coefficient, found):
             yield f"the search for {coefficient.name} never left its start: start it elsewhere"
+
+
+def told_by_data(problem: Problem) -> tuple[Coefficient, ...]:
+    """Return the coefficients that data alone tell: pieces with a prior have an answer anyway."""
+    resting = {name for own in problem.pieces if own.prior is not None for name in own.members}
+    return tuple(c for c in problem.shown_coefficients if c.name not in resting)
 
 
 def is_vague(coefficient: Coefficient, found: Entries) -> bool:

@@ -23,7 +23,7 @@ from pinngate.memory import peak_memory
 from pinngate.points.grid import Grid, evaluation_grid
 from pinngate.runs.breakdown import nulled, solving
 from pinngate.runs.derived_quantities import derived_entries
-from pinngate.runs.doubts import is_vague, verdict
+from pinngate.runs.doubts import is_vague, told_by_data, verdict
 from pinngate.runs.found_functions import function_entries
 from pinngate.runs.found_pieces import deviations_on_pieces, piece_entries
 from pinngate.runs.metrics import (
@@ -161,7 +161,7 @@ def _determined(
     vague = (
         []
         if posterior is None
-        else [c.name for c in problem.shown_coefficients if is_vague(c, found[c.name])]
+        else [c.name for c in told_by_data(problem) if is_vague(c, found[c.name])]
     )
     rest = [name for name in vague if name not in together]
     known: list[str] = []

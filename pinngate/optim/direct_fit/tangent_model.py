@@ -113,7 +113,7 @@ class TangentModel:
         posterior.transfer[places] = -torch.eye(count, dtype=posterior.transfer.dtype)
         posterior.doubt = self._doubt()
         if self.fit.sampled is not None:
-            posterior.take(torch.as_tensor(self.fit.sampled.covariance))
+            posterior.drawn = torch.as_tensor(self.fit.sampled.covariance)
         posterior.stretch = torch.as_tensor(self.fit.stretched(posterior.quantile))
         if posterior.sandwich is not None and count:
             posterior.sandwich[:, places] = posterior.sandwich[:, -count:].clone()

@@ -43,6 +43,7 @@ class ElementSystem:
         self.form, self.grid, self.places = form, grid, places
         self.problem = form.problem
         self._fields = self.problem.unknowns
+        self._slopes = tuple(f"_{axis}" for axis in self.problem.axes)
         self.integrands = [*self._inside(), *self._on_sides()]
         self.held = HeldNodes(form, grid, places)
         self._samplers: dict[tuple[int, Derivative], tuple[Array, scipy.sparse.csr_array]] = {}
@@ -79,6 +80,9 @@ class ElementSystem:
         known: dict[str, Any] = {**self.problem.constants}
         known |= self.places.known(at, elements.owners)
         known |= {axis: elements.points[:, :, k] for k, axis in enumerate(axes)}
+        if not state.any():
+            names = (f"{field}{along}" for field in self._fields for along in ("", *self._slopes))
+            return known | dict.fromkeys(names, 0.0)
         for k, field in enumerate(self._fields):
             corners = state[k :: len(self._fields)][elements.nodes]
             known[field] = corners @ elements.shapes.T

@@ -6,7 +6,7 @@ element lies in. Between `element_grid` and `element_system`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +28,26 @@ class Values:
     slopes: Array
 
 
+def columns_at(
+    problem: Problem, unknowns: Unknowns, points: Array, wanted: Collection[str]
+) -> dict[str, Indices]:
+    """Return which entry of θ the names of unknown numbers are at points (n, axes), (n,).
+
+    Args:
+        problem: states the pieces.
+        unknowns: θ.
+        points: where.
+        wanted: names, of which others are left out.
+    """
+    names = unknowns.coefficients.names
+    found = {name: np.full(len(points), k) for k, name in enumerate(names) if name in wanted}
+    for own in (own for own in problem.pieces if own.name in wanted):
+        places = [points[:, problem.axes.index(axis)] for axis in own.over]
+        members = np.array([names.index(name) for name in own.members])
+        found[own.name] = members[own.function.cells(places)[-1]]
+    return found
+
+
 class PlacedValues:
     """Where every name of an unknown number is found in θ, by element.
 
@@ -42,17 +62,10 @@ class PlacedValues:
     """
 
     def __init__(self, problem: Problem, unknowns: Unknowns, grid: ElementGrid) -> None:
-        self.names = known = unknowns.coefficients.names
+        self.names = unknowns.coefficients.names
         self._single = [c.name for c in problem.single_coefficients]
-        count = len(grid.cells)
-        self.columns: dict[str, Indices] = {
-            c.name: np.full(count, known.index(c.name)) for c in problem.single_coefficients
-        }
-        middles = grid.inside.points.mean(1)
-        for own in problem.pieces:
-            places = [middles[:, problem.axes.index(axis)] for axis in own.over]
-            members = np.array([known.index(name) for name in own.members])
-            self.columns[own.name] = members[own.function.cells(places)[0]]
+        kept = (*self._single, *(own.name for own in problem.pieces))
+        self.columns = columns_at(problem, unknowns, grid.inside.points.mean(1), kept)
 
     def known(self, at: Values, owners: Indices) -> Mapping[str, Array]:
         """Return the numbers of all names on elements, (E, 1)."""

@@ -25,8 +25,8 @@ from pinngate.optim.direct_fit.unknowns import Unknowns
 from pinngate.optim.steady_fit.banded import BandFactors
 from pinngate.optim.steady_fit.element_grid import ElementGrid
 from pinngate.optim.steady_fit.element_system import ElementSystem
-from pinngate.optim.steady_fit.placed_values import PlacedValues, Values
-from pinngate.optim.steady_fit.weak_form import SteadyForm
+from pinngate.optim.steady_fit.placed_values import PlacedValues, Values, columns_at
+from pinngate.optim.steady_fit.weak_form import SteadyForm, on_names
 from pinngate.statement.axis_places import share_at
 from pinngate.statement.derivatives import Derivative, parse_derivative
 from pinngate.statement.kinks import kink_places
@@ -197,10 +197,11 @@ class SteadyModel:
     def _at_points(
         self, solution: SteadySolution, expression: Expression, points: Array
     ) -> Reading:
-        problem, numbers = self.problem, self.unknowns.coefficients.names
+        problem, expression = self.problem, on_names(expression)
+        columns = columns_at(problem, self.unknowns, points, names(expression))
         known: dict[str, Any] = {**problem.constants}
         known |= {axis: points[:, k] for k, axis in enumerate(problem.axes)}
-        known |= {name: float(v) for name, v in zip(numbers, solution.at.values, strict=True)}
+        known |= {name: solution.at.values[own] for name, own in columns.items()}
         seen = {n: parse_derivative(n, problem.unknowns, problem.axes) for n in names(expression)}
         matrices = {n: solution.system.sampler(d, points) for n, d in seen.items() if d is not None}
         known |= {name: matrix @ solution.state for name, matrix in matrices.items()}
@@ -214,9 +215,10 @@ class SteadyModel:
         nothing = scipy.sparse.csr_array((len(points), solution.system.size))
         by_state = sum(parts[1:], parts[0]) if parts else nothing
         by_parameter = np.zeros((len(points), self.unknowns.count))
-        for k, name in enumerate(numbers):
-            if name in seen:
-                by_parameter[:, k] = at(differentiate(expression, name)) * solution.at.slopes[k]
+        for name in seen.keys() & columns.keys():
+            entries = np.arange(len(points)), columns[name]
+            slope = at(differentiate(expression, name))
+            by_parameter[entries] += slope * solution.at.slopes[columns[name]]
         return Reading(at(expression), by_state, by_parameter)
 
 

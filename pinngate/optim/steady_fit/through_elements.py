@@ -1,8 +1,8 @@
 """A fit of a steady problem through elements, and what draws tell of its numbers.
 
-The front door of `steady_fit`; its answer is that of a direct fit. Where every number has a prior
-and some are pieces, draws tell mean, deviations and intervals, and the field is the solution at the
-mean.
+The front door of `steady_fit`; its answer is a direct fit's. Where every number has a prior
+and some are pieces, draws tell mean, deviations and intervals of the numbers; the fields are those
+of the most likely ones.
 """
 
 from __future__ import annotations
@@ -70,10 +70,17 @@ def steady_fit(
     if fit.is_poor or not is_to_be_sampled(problem):
         return fit
     drawn = sampled_posterior(search, found, generator(problem.solve.seed, "draws of numbers"))
-    mean = record.at(drawn.mean)
-    if mean is None:
-        raise CannotMarch("the equations have no solution at the mean of the draws")
-    return replace(answer_of(search, mean, began), sampled=drawn)
+    values, slopes = unknowns.scalar_values(drawn.mean)
+    deviations = np.abs(slopes) * np.sqrt(drawn.covariance.diagonal())
+    told = zip(coefficients.names, values.tolist(), deviations.tolist(), strict=True)
+    return replace(
+        fit,
+        raw=drawn.mean,
+        raw_covariance=drawn.covariance,
+        coefficients={name: (value, deviation) for name, value, deviation in told},
+        seconds=time.perf_counter() - began,
+        sampled=drawn,
+    )
 
 
 __all__ = ["can_be_solved", "steady_fit"]
