@@ -22,7 +22,9 @@ OTHERS = {  # not on the path of a default solve
     "points/sobol.py", "points/grid.py",
 }  # fmt: skip
 MEMORY = {"TILE", "MAX_TILE", "MAX_GRADIENTS", "CACHED"}
-METHOD = {"ROOT", "NODES", "WEIGHTS", "STAGES", "REAL", "EMBEDDED", "LOG_2_PI"}  # mathematics
+METHOD = {  # mathematics
+    "ACCEPTED", "ROOT", "NODES", "WEIGHTS", "STAGES", "REAL", "EMBEDDED", "LOG_2_PI",
+}  # fmt: skip
 PLAIN = {0.0, 0.5, 1.0, 2.0}
 TINY = 1e-200  # a guard of a division
 

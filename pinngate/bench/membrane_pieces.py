@@ -5,7 +5,8 @@ square, u = 0 at its boundary, a constant on 8 × 8 squares with ln a ~ N(0, 2²
 with a noise of 0.05. `--reference` makes mean and deviation of the logarithms by a sampler of its
 own on the benchmark's own discretisation, 32 × 32 bilinear elements: Hamiltonian Monte Carlo on
 A(a) = Σ a_c A_c with a banded factorisation, from several seeds, whose disagreement is told.
-Without it the answer of `pinngate.solve` is compared with these. The data are not part of the package.
+Without it the answer of `pinngate.solve` is compared with these. The data are not part of the
+package.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ class Membrane:
         """Return λᵀ ∂u/∂ln a of an adjoint solution λ."""
         own, other = (np.append(v, 0.0)[self.nodes] for v in (u, adjoint))
         along = -np.exp(logarithms)[self.piece] * ((other @ ELEMENT) * own).sum(1)
-        return np.bincount(self.piece, along, PIECES**2)
+        return np.asarray(np.bincount(self.piece, along, PIECES**2), dtype=float)
 
     def energy(self, logarithms: Array) -> tuple[float, Array]:
         """Return E and its gradient, infinite where u cannot be computed."""
@@ -136,7 +137,7 @@ def chain(membrane: Membrane, start: Array, root: Array, draws: int, seed: int) 
             momentum = half - step / 2 * root.T @ steep
             if not height < energy + 1e3:
                 break
-        if random.random() < math.exp(min(0.0, before - height - momentum @ momentum / 2)):
+        if random.random() < math.exp(min(0.0, float(before - height - momentum @ momentum / 2))):
             here, energy, slope = there, height, steep
         if k >= draws // 10:
             found.append(here)

@@ -21,7 +21,7 @@ from pinngate.expression.printing import number_text, to_text
 from pinngate.memory import exact_text
 from pinngate.statement.axis_bounds import Bounds, is_logarithmic
 from pinngate.statement.checks.schema import ProblemFile
-from pinngate.statement.components import Input, Statement
+from pinngate.statement.components import Input, Statement, single_coefficients
 from pinngate.statement.equations import Conserved, Window
 from pinngate.statement.experiments import of_experiment
 from pinngate.statement.options import NetworkOptions, SolveOptions
@@ -197,7 +197,7 @@ def _common(whole: Mapping[str, float], one: Mapping[str, float]) -> dict[str, f
 
 def _estimated(stated: Statement, each: Mapping[str, bool]) -> dict[str, _Line]:
     """Return the entries of all coefficients; `each` as `Statement` has it."""
-    listed: list[Coefficient | CoefficientField] = list(stated.single_coefficients)
+    listed: list[Coefficient | CoefficientField] = list(single_coefficients(stated))
     listed += [*stated.coefficient_fields, *stated.field_functions, *stated.pieces]
     found = {c.name: _coefficient(c) for c in listed}
     for name, has_spread in each.items():

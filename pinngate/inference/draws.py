@@ -43,6 +43,15 @@ class SampledPosterior:
     effective: float
     count: int
 
+    @classmethod
+    def of(
+        cls, draws: NDArray[np.float64], effective: float, level: float = 0.95
+    ) -> SampledPosterior:
+        """Return what draws (n, P) tell; `level` is that of the intervals."""
+        ends = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
+        covariance = np.atleast_2d(np.cov(draws.T))
+        return cls(draws.mean(0), covariance, ends, effective, len(draws))
+
     def sides(self, quantile: float) -> NDArray[np.float64]:
         """Return the sides of the intervals over a number of standard deviations, (2, P)."""
         sides = np.abs(self.ends - self.mean)

@@ -8,8 +8,8 @@ for about a quarter of a period, π/2, by leapfrog steps, and is accepted by the
 that errors of the steps leave the density as it is (S. Duane et al., Physics Letters B 195, 1987;
 R. M. Neal, Handbook of Markov Chain Monte Carlo, 2011, chapter 5). Lengths vary, lest a draw come
 back to where it was. The step follows the share that is accepted, and centre and L the first draws,
-both until the draws that count begin (A. Beskos et al., Bernoulli 19, 2013; M. D. Hoffman,
-A. Gelman, J. Machine Learning Research 15, 2014, section 3.2).
+both until the draws that count begin (M. D. Hoffman, A. Gelman, J. Machine Learning Research 15,
+2014, section 3.2).
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ Array = NDArray[np.float64]
 Energy = Callable[[Array], tuple[float, Array]]
 """θ (P,) → −log density and its gradient (P,); infinite where there is none."""
 
-ACCEPTED = 0.651  # the best share (Beskos et al.)
-LOST = 1e3  # of energy: a path that has climbed so far is not followed
+ACCEPTED = 0.8  # share that the step aims at (Hoffman and Gelman)
 
 
 @dataclass
@@ -50,8 +49,8 @@ class Hamiltonian:
         self, energy: Energy, centre: Array, root: Array, random: np.random.Generator
     ) -> None:
         self.energy, self.centre, self.root, self.random = energy, centre, root, random
-        self.step = len(centre) ** -0.25
-        self._here = self._at(np.zeros_like(centre))
+        self.step = 1 / math.sqrt(math.sqrt(len(centre)))
+        self._here = self._at(np.zeros(len(centre)))
 
     def draws(self, count: int, *, is_learning: bool = False) -> Array:
         """Return draws of θ, (count, P), from where the chain is.
@@ -78,7 +77,7 @@ class Hamiltonian:
         covariance = share * np.cov(draws.T) + (1 - share) * self.root @ self.root.T
         theta = self.centre + self.root @ self._here.z
         self.centre, self.root = draws.mean(0), np.linalg.cholesky(covariance)
-        self._here = self._at(np.linalg.solve(self.root, theta - self.centre))
+        self._here = self._at(np.asarray(np.linalg.solve(self.root, theta - self.centre)))
 
     def _at(self, z: Array) -> _Place:
         energy, slope = self.energy(self.centre + self.root @ z)
@@ -88,7 +87,7 @@ class Hamiltonian:
         """Move, or stay; return the probability of having moved."""
         momentum = self.random.standard_normal(len(self.centre))
         before = self._here.energy + momentum @ momentum / 2
-        length = self.random.uniform(0.5, 1.5) * math.pi / 2
+        length = (0.5 + self.random.random()) * math.pi / 2
         there, momentum = self._path(momentum, math.ceil(length / self.step))
         rise = there.energy + momentum @ momentum / 2 - before
         share = math.exp(min(0.0, -float(rise))) if math.isfinite(rise) else 0.0
@@ -102,7 +101,7 @@ class Hamiltonian:
         for _ in range(steps):
             half = momentum - self.step / 2 * there.slope
             there = self._at(there.z + self.step * half)
-            if not there.energy < self._here.energy + LOST:
+            if not math.isfinite(there.energy):
                 return _Place(there.z, math.inf, there.slope), momentum
             momentum = half - self.step / 2 * there.slope
         return there, momentum

@@ -45,8 +45,9 @@ class Coefficients(nn.Module):
         )
         both = zip(self.specifications, self.sizes, strict=True)
         raw = [_raw_initial(c, size) for c, size in both]
-        stated = [(c.initial, c.lower, c.upper) for c in self.specifications]
-        self._stated = np.array(stated, dtype=float).reshape(-1, 3).T  # None is NaN
+        stated = ("initial", "lower", "upper")
+        each = [[getattr(c, key) for c in self.specifications] for key in stated]
+        self._stated = np.array(each, dtype=float)  # None is NaN
         self.raw = nn.Parameter(torch.tensor(raw, dtype=dtype))
 
     @property

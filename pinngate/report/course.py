@@ -34,6 +34,7 @@ from pinngate.report.style import (
     open_frame,
     whole_iterations,
 )
+from pinngate.statement.components import single_coefficients
 
 _MARKED = 40  # up to that many logged steps each is marked
 _OTHERS = "#BDBDBD"
@@ -87,7 +88,7 @@ def gate(archive: RunArchive) -> Figure | None:
 def coefficients(archive: RunArchive) -> Figure | None:
     """Draw each estimated coefficient with its interval over iterations, answer and truth."""
     best = winner_of(archive)
-    stated = [c.name for c in archive.problem.single_coefficients]
+    stated = [c.name for c in single_coefficients(archive.problem)]
     names = [name for name in stated if best.series([f"coefficient_{name}"])]
     if not names:
         return None

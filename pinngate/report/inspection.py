@@ -21,7 +21,11 @@ from pinngate.geometry.region import Region
 from pinngate.model.channels.plan import Plan, plan_channels
 from pinngate.statement.axis_bounds import is_logarithmic
 from pinngate.statement.coefficient_fields import searched, with_true_fields
-from pinngate.statement.components import has_true_coefficients, is_before_events
+from pinngate.statement.components import (
+    has_true_coefficients,
+    is_before_events,
+    single_coefficients,
+)
 from pinngate.statement.derivatives import differentiated
 from pinngate.statement.equations import Where, Window
 from pinngate.statement.kinks import kink_places, kinks_of, oblique_kinks
@@ -239,7 +243,7 @@ def _geometry(problem: Problem) -> Iterator[str]:
 def _candidates(problem: Problem) -> Iterator[str]:
     for name, one in problem.candidates.items():
         texts = "; ".join(equation.text for equation in one.equations)
-        numbers = [c.name for c in one.single_coefficients]
+        numbers = [c.name for c in single_coefficients(one)]
         estimated = ", ".join([*numbers, *(own.name for own in one.pieces)])
         yield f"{name}: {texts}" + (f", unknown {estimated}" if estimated else "")
         if one.optional:
@@ -270,7 +274,7 @@ def _inputs(problem: Problem) -> Iterator[str]:
 
 
 def _estimated(problem: Problem) -> Iterator[str]:
-    for c in problem.single_coefficients:
+    for c in single_coefficients(problem):
         yield f"{c.name}, starting at {c.initial:g}{_bounds(c)}" + (
             f", prior {c.prior}" if c.prior is not None else ""
         )

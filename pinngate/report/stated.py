@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pinngate.expression.printing import to_text
 from pinngate.report import mathml
 from pinngate.report.notation import percent, significant
+from pinngate.statement.components import single_coefficients
 from pinngate.statement.problem import (
     Coefficient,
     CoefficientField,
@@ -71,7 +72,7 @@ def numbers(problem: Problem) -> Iterator[Line]:
         words = f", a table over {', '.join(given.over)} of {own.values.size:,} values from "
         how = _BETWEEN[own.interpolation]
         yield Line("known: ", mathml.symbol(given.name), f"{words}{given.file.name}, {how}")
-    estimated: list[Coefficient | CoefficientField] = [*problem.single_coefficients]
+    estimated: list[Coefficient | CoefficientField] = [*single_coefficients(problem)]
     varying = (*problem.coefficient_fields, *problem.field_functions, *problem.pieces)
     for c in [*estimated, *varying]:
         line = f", {', '.join(_bounds(c))}"

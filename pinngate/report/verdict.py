@@ -17,6 +17,7 @@ from pinngate.inference.series import Correlation
 from pinngate.report.archive import RunArchive
 from pinngate.report.misfit_words import contradiction, correlation, misfit
 from pinngate.report.notation import ABSENT, percent, significant, with_uncertainty
+from pinngate.statement.components import single_coefficients
 from pinngate.statement.problem import Coefficient, MeasuredObservations
 
 FAR = 0.2  # a relative L2 above this is a different picture, whatever the run says of itself
@@ -84,7 +85,7 @@ def _judgements(archive: RunArchive) -> list[_Judgement]:
     return [
         *(_field_judgement(archive, unknown) for unknown in problem.unknowns),
         *(_field_judgement(own, name) for name, own in archive.varying()),
-        *(_coefficient_judgement(archive, c) for c in problem.single_coefficients),
+        *(_coefficient_judgement(archive, c) for c in single_coefficients(problem)),
     ]
 
 

@@ -198,18 +198,6 @@ class Statement:
         return self.coefficients[: len(self.coefficients) - hidden]
 
     @property
-    def tables(self) -> dict[str, Applied]:
-        """What stands in formulas for inputs and for coefficients on pieces, by their names."""
-        inputs = {given.name: given.expression for given in self.inputs}
-        return inputs | {own.name: own.expression for own in self.pieces}
-
-    @property
-    def single_coefficients(self) -> tuple[Coefficient, ...]:
-        """The coefficients that were stated one by one: not the values of pieces."""
-        members = {name for own in self.pieces for name in own.members}
-        return tuple(c for c in self.shown_coefficients if c.name not in members)
-
-    @property
     def hidden(self) -> tuple[str, ...]:
         """Names of the fluxes: fields that are solved for and never shown."""
         return tuple(flux.name for flux in self.fluxes)
@@ -266,6 +254,18 @@ class Statement:
         given = dict(self.truth.constants) if self.truth else {}
         own = {c.name: c.truth for c in self.coefficients if c.truth is not None}
         return given | own
+
+
+def named_tables(statement: Statement) -> dict[str, Applied]:
+    """Return what stands in formulas for inputs and for coefficients on pieces, by their names."""
+    inputs = {given.name: given.expression for given in statement.inputs}
+    return inputs | {own.name: own.expression for own in statement.pieces}
+
+
+def single_coefficients(statement: Statement) -> tuple[Coefficient, ...]:
+    """Return the coefficients that were stated one by one: not the values of pieces."""
+    members = {name for own in statement.pieces for name in own.members}
+    return tuple(c for c in statement.shown_coefficients if c.name not in members)
 
 
 def has_true_coefficients(statement: Statement) -> bool:

@@ -17,7 +17,7 @@ from pinngate.statement.arguments import Input, Number, Observations, Unknown
 from pinngate.statement.checks.candidate_sections import build_candidates
 from pinngate.statement.checks.python_source import read_arguments
 from pinngate.statement.checks.validation import validate
-from pinngate.statement.components import Derived, Event, Statement, Truth
+from pinngate.statement.components import Derived, Event, Statement, Truth, single_coefficients
 from pinngate.statement.equations import (
     BoundaryPart,
     Condition,
@@ -180,7 +180,7 @@ def _parts(statement: Statement) -> dict[str, Any]:
 def _outline(problem: Problem) -> dict[str, str]:
     """Return a line for each part of a problem, empty where there is none."""
     bounds = ", ".join(f"{a} in [{lo:g}, {hi:g}]" for a, (lo, hi) in problem.domain.items())
-    estimated = [c.name for c in problem.single_coefficients]
+    estimated = [c.name for c in single_coefficients(problem)]
     varying = (*problem.coefficient_fields, *problem.field_functions, *problem.pieces)
     estimated += [f"{f.name}({', '.join(f.over)})" for f in varying]
     conditions = [f"{c.text} at {c.where}" for c in problem.conditions]

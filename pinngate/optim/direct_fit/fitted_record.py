@@ -7,13 +7,14 @@ beyond that are zero, and the solver goes no further.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pinngate.data.observations import ObservationSet
 from pinngate.inference.series import correlation_in_set
-from pinngate.optim.direct_fit.exact_model import ExactModel, Solution, stacked
+from pinngate.optim.direct_fit.exact_model import Solution, stacked
 from pinngate.optim.direct_fit.levenberg_marquardt import Iterate, NoiseScales
 from pinngate.optim.direct_fit.marched_states import CannotMarch
 from pinngate.optim.direct_fit.radau_march import MarchFailed
@@ -31,7 +32,7 @@ class FittedRecord:
     """The data of one problem beside its solutions.
 
     Args:
-        model: θ ↦ solution.
+        model: θ ↦ solution: an `ExactModel`, or what answers the same.
         sets: the observations.
 
     Attributes:
@@ -41,12 +42,12 @@ class FittedRecord:
             then, and what is unexplained is noise.
     """
 
-    def __init__(self, model: ExactModel, sets: Sequence[ObservationSet]) -> None:
+    def __init__(self, model: Any, sets: Sequence[ObservationSet]) -> None:
         self.model, self.sets = model, list(sets)
         self._values = np.concatenate([data.values for data in sets])
         self._spreads = [float(np.std(d.values)) or _largest(d.values) for d in sets]
         self.noise = NoiseScales(sets, self._spreads)
-        self.resolution = model.first_resolution(NUM_NODES[model.accuracy], TOLERANCE)
+        self.resolution: Any = model.first_resolution(NUM_NODES[model.accuracy], TOLERANCE)
         self.has_one_minimum = model.form.axis is None and is_linear(model.problem)
         self._last: tuple[Solution, Iterate] | None = None
 

@@ -27,6 +27,7 @@ from pinngate.expression import (
 from pinngate.optim.direct_fit.marched_states import CannotMarch
 from pinngate.statement.brackets import Brackets
 from pinngate.statement.coefficient_fields import searched
+from pinngate.statement.components import named_tables
 from pinngate.statement.coordinates import with_laplacians
 from pinngate.statement.derivatives import canonical, spelled
 from pinngate.statement.field_functions import callable_in, written
@@ -71,7 +72,7 @@ class OpenedBrackets:
         """
         problem = self._problem
         try:
-            own, tables = problem.field_functions, problem.tables
+            own, tables = problem.field_functions, named_tables(problem)
             typed = parse_equation(equation.text, callable_in(problem.functions, own))
             typed = with_laplacians(written(typed, own), problem.axes, problem.coordinates)
             opened = self._opened(with_tables(typed, tables))

@@ -19,7 +19,7 @@ from pinngate.errors import InputError
 from pinngate.expression import Expression, differentiate, evaluate, names
 from pinngate.model.coefficients import Coefficients
 from pinngate.optim.direct_fit.marched_states import CannotMarch
-from pinngate.optim.direct_fit.positive_map import PositiveMap, positive_map
+from pinngate.optim.direct_fit.positive_map import positive_map
 from pinngate.optim.direct_fit.weighted_functions import AxisBasis, Block
 from pinngate.statement.axis_bounds import like
 from pinngate.statement.coefficient_fields import values_and_slopes
@@ -84,11 +84,9 @@ class Unknowns:
         self._stated = {k: form.stated_initial(k) for k in range(len(form.marched))}
         unknown = [k for k, stated in self._stated.items() if stated is None]
         self.initial: dict[int, Block] = {}
-        if form.axis is None:
-            self.initial = {
-                k: Block(f"initial {k}", self._take(1), sizes[k], positive=self._positive(k, sizes))
-                for k in unknown
-            }
+        for k in unknown if form.axis is None else ():
+            own = positive_map(self.problem, form.marched[k], sizes[k])
+            self.initial[k] = Block(f"initial {k}", self._take(1), sizes[k], positive=own)
         self.num_free = self._at
         self.functions = {f.name: self._function(f) for f in self.problem.coefficient_fields}
         if form.axis is not None:
@@ -97,12 +95,9 @@ class Unknowns:
                 num_breaks = self._num_breaks["initial"]
                 basis = AxisBasis.of(self.problem, form.axis, num_breaks, list(ends), self._reach())
                 part = self._take(basis.count)
-                own = self._positive(k, sizes)
+                own = positive_map(self.problem, form.marched[k], sizes[k])
                 self.initial[k] = Block(f"initial {k}", part, sizes[k], basis, ends, own)
         self.count = self._at
-
-    def _positive(self, state: int, sizes: Array) -> PositiveMap | None:
-        return positive_map(self.problem, self.form.marched[state], sizes[state])
 
     def _reach(self) -> tuple[float, float]:
         """Return where an initial state varies: beyond open ends, too, from where it flows in."""

@@ -44,7 +44,7 @@ class BandPattern:
     def __init__(self, rows: Indices, columns: Indices, size: int) -> None:
         kept = rows < size
         self.width = int(np.abs(rows - columns)[kept].max(initial=0))
-        self._shape = (3 * self.width + 1, size)
+        self._shape = (2 * self.width + 1 + self.width, size)
         place = (2 * self.width + rows - columns) + columns * self._shape[0]
         self._place = np.where(kept, place, size * self._shape[0])
 

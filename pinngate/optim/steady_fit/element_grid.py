@@ -61,7 +61,7 @@ class ElementGrid:
             1,
         )
         self.cells = cells
-        unit = (1 + np.array([-1, 1]) / np.sqrt(3)) / 2
+        unit = (1 + np.polynomial.legendre.leggauss(2)[0]) / 2
         places = np.array(list(itertools.product(unit, repeat=len(self.lines))))
         self.inside = self._elements(cells, places, np.arange(len(cells)))
 
@@ -77,7 +77,7 @@ class ElementGrid:
 
     def side(self, axis: int, end: int) -> Elements:
         """Return the elements on one side, as those whose quadrature is on it."""
-        unit = (1 + np.array([-1, 1]) / np.sqrt(3)) / 2
+        unit = (1 + np.polynomial.legendre.leggauss(2)[0]) / 2
         along = [(float(end),) if k == axis else unit for k in range(len(self.lines))]
         places = np.array(list(itertools.product(*along)))
         last = self.shape[axis] - 2

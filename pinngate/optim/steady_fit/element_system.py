@@ -139,9 +139,9 @@ class ElementSystem:
             column, count = self._fields.index(derivative.field), len(self._fields)
             entries = own.data, own.indices * count + column, own.indptr
             kept = points, scipy.sparse.csr_array(entries, shape=(len(points), self.size))
-            self._samplers = (
-                {**self._samplers, key: kept} if len(self._samplers) < 99 else {key: kept}
-            )
+            if len(self._samplers) > self.size:
+                self._samplers.clear()
+            self._samplers[key] = kept
         return kept[1]
 
     def _basis(self, elements: Elements, derivative: Derivative) -> Array:

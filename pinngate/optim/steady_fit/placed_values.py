@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pinngate.optim.direct_fit.unknowns import Unknowns
 from pinngate.optim.steady_fit.element_grid import ElementGrid
+from pinngate.statement.components import single_coefficients
 from pinngate.statement.problem import Problem
 
 Array = NDArray[np.float64]
@@ -63,7 +64,7 @@ class PlacedValues:
 
     def __init__(self, problem: Problem, unknowns: Unknowns, grid: ElementGrid) -> None:
         self.names = unknowns.coefficients.names
-        self._single = [c.name for c in problem.single_coefficients]
+        self._single = [c.name for c in single_coefficients(problem)]
         kept = (*self._single, *(own.name for own in problem.pieces))
         self.columns = columns_at(problem, unknowns, grid.inside.points.mean(1), kept)
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pinngate.data.observations import ObservationSet
 from pinngate.inference.draws import SampledPosterior
 from pinngate.inference.hamiltonian import Hamiltonian, effective_number
-from pinngate.optim.direct_fit.levenberg_marquardt import Iterate
+from pinngate.optim.direct_fit.levenberg_marquardt import SMALL, Iterate
 from pinngate.optim.direct_fit.radau_march import MarchFailed
 from pinngate.optim.direct_fit.staged_search import root_of_covariance
 from pinngate.optim.steady_fit.steady_model import SteadyModel
@@ -24,8 +24,6 @@ from pinngate.optim.steady_fit.steady_search import SteadySearch
 from pinngate.statement.problem import Problem
 
 Array = NDArray[np.float64]
-
-ENOUGH = 100  # independent draws of every number: its deviation is told to a fourteenth
 
 
 class NumberPriors:
@@ -110,20 +108,15 @@ def sampled_posterior(
     scaled = found.jacobian / search.record.noise.values[:, None]
     root = root_of_covariance(scaled, search.ridges.diagonal)
     chain = Hamiltonian(LogPosterior(search, search.record.coarser), search.start, root, random)
-    chain.draws(ENOUGH, is_learning=True)
-    chain.learn(chain.draws(2**2 * ENOUGH, is_learning=True))
-    chain.draws(ENOUGH // 2, is_learning=True)
-    draws = chain.draws(2 * ENOUGH)
-    while effective_number(draws).min() < ENOUGH and len(draws) < 2**4 * ENOUGH:
+    enough = round(1 / SMALL)  # as the squared error of a mean, in deviations
+    chain.draws(enough, is_learning=True)
+    chain.learn(chain.draws(2**2 * enough, is_learning=True))
+    chain.draws(enough // 2, is_learning=True)
+    draws = chain.draws(2 * enough)
+    while effective_number(draws).min() < enough and len(draws) < (2 * 2) ** 2 * enough:
         draws = np.concatenate([draws, chain.draws(len(draws))])
     draws = draws + (found.theta - search.start)
-    return SampledPosterior(
-        draws.mean(0),
-        np.cov(draws.T),
-        np.quantile(draws, [0.025, 0.975], axis=0),
-        float(effective_number(draws).min()),
-        len(draws),
-    )
+    return SampledPosterior.of(draws, float(effective_number(draws).min()))
 
 
 def is_to_be_sampled(problem: Problem) -> bool:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from pinngate.data.observations import ObservationSet
 from pinngate.data.quantities import mean_nodes
 from pinngate.expression import ONE, Expression, differentiate, evaluate, names
+from pinngate.optim.direct_fit.levenberg_marquardt import MOST_TRIED
 from pinngate.optim.direct_fit.radau_march import MarchFailed
 from pinngate.optim.direct_fit.unknowns import Unknowns
 from pinngate.optim.steady_fit.banded import BandFactors
@@ -35,7 +36,6 @@ from pinngate.statement.linearity import has_linear_equations
 Array = NDArray[np.float64]
 
 RESTING = float(np.sqrt(np.finfo(float).eps))  # of U: a step after which the next is rounding
-MOST_STEPS = 50  # of Newton's method, halved steps among them
 
 
 @dataclass(frozen=True)
@@ -232,7 +232,7 @@ def _newton(
     """
     knowns = system.knowns(state, at)
     residual = system.residual(state, at, knowns)
-    for _ in range(MOST_STEPS):
+    for _ in range(2 * MOST_TRIED):
         factor = _factored(system, state, at, knowns)
         step = -factor.solve(residual)
         if is_linear:
@@ -247,7 +247,7 @@ def _halved(
     system: ElementSystem, at: Values, state: Array, step: Array, residual: Array
 ) -> tuple[Array, Any, Array, float]:
     length, before = 1.0, float(np.linalg.norm(residual))
-    for _ in range(MOST_STEPS):
+    for _ in range(MOST_TRIED):
         tried = state + length * step
         knowns = system.knowns(tried, at)
         found = system.residual(tried, at, knowns)

@@ -72,7 +72,8 @@ class SteadySearch(StagedSearch):
 
     def _refined(self, found: Iterate) -> Iterate:
         """Halve the elements until that moves little; their error is of the second order."""
-        most = MOST_NODES * 4 ** (len(self.record.model.problem.axes) - 1)
+        model = self.record.model
+        most = MOST_NODES * 2 ** (2 * (len(model.problem.axes) - 1))
         self.start = found.theta
         while self.error.shift >= SHIFT and self.record.next_size <= most:
             coarse, self.start = found.residual, found.theta
@@ -80,7 +81,8 @@ class SteadySearch(StagedSearch):
             fine = self.record.at(found.theta.copy())
             if fine is None:
                 raise CannotMarch("the refined solver finds no solution")
-            rest = (fine.residual - coarse) / self.record.noise.values / 3
+            finer = 2**model.accuracy
+            rest = (fine.residual - coarse) / self.record.noise.values / (finer - 1)
             self.error = SolverError(float(np.abs(rest).max()), self._shift(fine, rest))
             found = self.steps.run(fine.theta, self.max_iterations) or fine
         return found

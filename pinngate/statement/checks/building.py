@@ -51,12 +51,10 @@ def build(
         InputError: the statement contradicts itself.
     """
     refuse_large(source, file)
-    scope = Scope(source, folder, functions=functions)
-    declare_names(scope, file)
+    declare_names(scope := Scope(source, folder, functions=functions), file)
     inputs = build_inputs(scope, file.inputs)
     geometry = build_geometry(scope, file.geometry)
     estimated = build_estimate(scope, file.estimate)
-    coefficients = estimated.numbers
     equations = _equations(scope, file.equations)
     stated, periodic = build_conditions(scope, file.conditions, geometry)
     conditions = with_regular_centre(scope, equations, stated)
@@ -64,14 +62,13 @@ def build(
     observations = build_observations(scope, file.observations)
     events = build_events(scope, file.events)
     residuals = [item.residual for item in equations] + [item.residual for item in conditions]
-    residuals += [item.residual for item in conserved]
     residuals += [item.quantity for item in observations if item.quantity is not None]
-    residuals += [*(flux.inside for flux in scope.fluxes), *_amounts(events)]
-    _require_used(scope, [*(c.name for c in coefficients), *scope.over], residuals)
-    truth = build_truth(scope, file, coefficients, equations)
-    fields = field_truths(scope, file, coefficients, estimated.fields, truth)
-    of_fields = field_truths(scope, file, coefficients, estimated.functions, truth)
-    pieces = field_truths(scope, file, coefficients, estimated.pieces, truth)
+    residuals += [*(f.inside for f in scope.fluxes), *(c.residual for c in conserved)]
+    _require_used(scope, [*residuals, *_amounts(events)])
+    truth = build_truth(scope, file, estimated.numbers, equations)
+    fields = field_truths(scope, file, estimated.numbers, estimated.fields, truth)
+    of_fields = field_truths(scope, file, estimated.numbers, estimated.functions, truth)
+    pieces = field_truths(scope, file, estimated.numbers, estimated.pieces, truth)
     truth = None if truth == Truth() else truth  # coefficient fields know theirs themselves
     _require_truth(scope, file.observations, truth)
     _refuse_solver(scope, truth, has_geometry=geometry is not None, has_events=bool(events))
@@ -84,7 +81,7 @@ def build(
         periodic=periodic,
         observations=observations,
         constants=dict(scope.constants),
-        coefficients=(*coefficients, *members_of(scope, pieces), *weights_of(of_fields)),
+        coefficients=(*estimated.numbers, *members_of(scope, pieces), *weights_of(of_fields)),
         coefficient_fields=fields,
         field_functions=of_fields,
         pieces=pieces,
@@ -140,19 +137,16 @@ def _named_at(scope: Scope, unknown: str, index: int) -> Span:
     return scope.source.key(place) if place[-1] == unknown else scope.source.span(place)
 
 
-def _require_used(
-    scope: Scope, coefficients: Iterable[str], expressions: Sequence[Expression]
-) -> None:
+def _require_used(scope: Scope, expressions: Sequence[Expression]) -> None:
     """Refuse a coefficient that nothing could determine."""
     used: set[str] = set()
     for expression in expressions:
         used |= {*names(expression), *scope.fields_in(expression)}
-    for name in coefficients:
-        if name not in used:
+    names_of = {name: name for name in (*scope.coefficients, *scope.over)}
+    names_of |= {own.name: own.members[0] for own in scope.pieces}
+    for name, seen in names_of.items():
+        if seen not in used:
             raise _unused(scope, name)
-    for own in scope.pieces:
-        if own.members[0] not in used:
-            raise _unused(scope, own.name)
     _require_called(scope, expressions)
 
 

@@ -72,6 +72,7 @@ def _enter(scope: Scope, found: Estimated) -> None:
     scope.over = {f.name: f.over for f in found.fields}
     scope.field_functions = found.functions
     scope.pieces = found.pieces
+    scope.tables |= {own.name: own.expression for own in found.pieces}
     scope.refuse_derivatives()
 
 

@@ -41,7 +41,7 @@ def build_inputs(scope: Scope, sections: Mapping[str, InputSection]) -> tuple[In
             made = _input(scope, name, section, place)
         except DataError as error:
             raise error.at(scope.source.span((*place, "file"))) from None
-        scope.inputs[name] = made.expression
+        scope.tables[name] = made.expression
         found.append(made)
     scope.refuse_derivatives()
     return tuple(found)

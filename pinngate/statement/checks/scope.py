@@ -72,6 +72,7 @@ class Scope:
     """What one statement declares: filled in the order in which `building` reads it.
 
     `folder` is where relative paths start; `files` has for each data file the place that names it.
+    `tables` stand in formulas for the names of inputs and of coefficients on pieces.
     """
 
     source: Source
@@ -86,7 +87,7 @@ class Scope:
     files: dict[Path, Span] = field(default_factory=dict)
     functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     fluxes: list[Flux] = field(default_factory=list)
-    inputs: dict[str, Applied] = field(default_factory=dict)
+    tables: dict[str, Applied] = field(default_factory=dict)
     field_functions: tuple[FieldFunction, ...] = ()
     pieces: tuple[Pieces, ...] = ()
     clock: Clock | None = None
@@ -99,11 +100,6 @@ class Scope:
     def outputs(self) -> tuple[str, ...]:
         """The unknowns, then the coefficients that are fields."""
         return (*self.unknowns, *self.over)
-
-    @property
-    def tables(self) -> dict[str, Applied]:
-        """What stands in formulas for inputs and for coefficients on pieces, by their names."""
-        return self.inputs | {own.name: own.expression for own in self.pieces}
 
     def unknown_place(self, name: str, index: int) -> Place:
         """Return where an unknown is stated, in a list or in a mapping."""
@@ -146,7 +142,7 @@ class Scope:
         for name, kind in self.declared.items():
             derivative = parse_derivative(name, self.outputs, self.axes)
             if derivative is not None and derivative.order > 0:
-                place: Place = ("inputs" if name in self.inputs else "constants", name)
+                place: Place = ("inputs" if name in self.tables else "constants", name)
                 if kind == "an unknown":
                     place = self.unknown_place(name, self.unknowns.index(name))
                 elif name in {*self.over, *self.coefficients, *(own.name for own in self.pieces)}:
