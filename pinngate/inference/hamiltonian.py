@@ -63,7 +63,8 @@ class Hamiltonian:
         """
         found, steps = np.empty((count, len(self.centre))), np.empty(count)
         for k in range(count):
-            share = self._move()
+            with np.errstate(all="ignore"):  # a path that leaves all bounds is not taken
+                share = self._move()
             found[k] = self.centre + self.root @ self._here.z
             if is_learning:
                 self.step *= math.exp((share - ACCEPTED) / math.sqrt(k + 1))

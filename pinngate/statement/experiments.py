@@ -110,9 +110,10 @@ def combined(experiments: Mapping[str, Statement], each: Mapping[str, bool]) -> 
             a common value with a spread that is estimated.
 
     Raises:
-        InputError: their domains differ in more than where time ends.
+        InputError: their domains differ in more than where time ends, or their pieces differ.
     """
     first = next(iter(experiments.values()))
+    _refuse_other_pieces(first, experiments)
     own = frozenset({*first.solved_fields, *each, *_differing(list(experiments.values()))})
     parts = [_Names(name, statement, own) for name, statement in experiments.items()]
     coefficients, spreads = _coefficients(first, parts, each)
@@ -139,6 +140,16 @@ def combined(experiments: Mapping[str, Statement], each: Mapping[str, bool]) -> 
         experiments=dict(experiments),
         each=dict(each),
     )
+
+
+def _refuse_other_pieces(first: Statement, experiments: Mapping[str, Statement]) -> None:
+    """Refuse equal cells of time axes that end at different times."""
+    for name, one in experiments.items():
+        if one.pieces != first.pieces:
+            raise InputError(
+                f"the pieces of '{first.pieces[0].name}' are others in the experiment '{name}'",
+                expected="breakpoints, which are the same in all: pieces: {t: [14, 30]}",
+            )
 
 
 def _differing(statements: Sequence[Statement]) -> set[str]:

@@ -73,7 +73,7 @@ class SteadySearch(StagedSearch):
     def _refined(self, found: Iterate) -> Iterate:
         """Halve the elements until that moves little; their error is of the second order."""
         model = self.record.model
-        most = MOST_NODES * 2 ** (2 * (len(model.problem.axes) - 1))
+        most = MOST_NODES * 2 ** (2 * len(model.problem.axes) - 1)
         self.start = found.theta
         while self.error.shift >= SHIFT and self.record.next_size <= most:
             coarse, self.start = found.residual, found.theta

@@ -66,6 +66,13 @@ def _breaks(scope: Scope, axis: str, stated: int | list[Any], place: Place) -> B
             hint=nearest(axis, scope.axes),
         )
     bounds = scope.domain[axis]
+    count = stated if isinstance(stated, int) else len(stated) + 1
+    if count > MAX_ESTIMATED:
+        raise InputError(
+            f"{count:,} pieces along {axis}",
+            span=scope.source.span(place),
+            expected=f"at most {MAX_ESTIMATED:,}",
+        )
     if isinstance(stated, int):
         found = [float(at_share(bounds, k / stated)) for k in range(1, stated)]
     else:
