@@ -59,12 +59,12 @@ class Hamiltonian:
             count: how many.
             is_learning: whether the step follows what is accepted.
 
-        Cost: about π/2 over the step evaluations of the energy for each.
+        Cost: about π/2 over the step evaluations of the energy for each, at most `count`.
         """
         found, steps = np.empty((count, len(self.centre))), np.empty(count)
         for k in range(count):
             with np.errstate(all="ignore"):  # a path that leaves all bounds is not taken
-                share = self._move()
+                share = self._move(count)
             found[k] = self.centre + self.root @ self._here.z
             if is_learning:
                 self.step *= math.exp((share - ACCEPTED) / math.sqrt(k + 1))
@@ -84,12 +84,12 @@ class Hamiltonian:
         energy, slope = self.energy(self.centre + self.root @ z)
         return _Place(z, energy, self.root.T @ slope)
 
-    def _move(self) -> float:
-        """Move, or stay; return the probability of having moved."""
+    def _move(self, most: int) -> float:
+        """Move, or stay, on a path of `most` steps; return the probability of having moved."""
         momentum = self.random.standard_normal(len(self.centre))
         before = self._here.energy + momentum @ momentum / 2
         length = (0.5 + self.random.random()) * math.pi / 2
-        there, momentum = self._path(momentum, math.ceil(length / self.step))
+        there, momentum = self._path(momentum, min(most, math.ceil(length / self.step)))
         rise = there.energy + momentum @ momentum / 2 - before
         share = math.exp(min(0.0, -float(rise))) if math.isfinite(rise) else 0.0
         if self.random.random() < share:

@@ -95,7 +95,8 @@ def _function(told: Mapping[str, Any]) -> str:
     if told["half_width"] is not None:
         text += f", its 95 % band ± {told['half_width']:.2g} in the mean"
     if told.get("from_prior"):
-        text += f"; of {len(told['from_prior'])} pieces the prior tells more than the data"
+        some = f"{len(told['from_prior'])} of {told['count']}"
+        text += f"; of {some} pieces the prior tells more than the data"
     return text
 
 

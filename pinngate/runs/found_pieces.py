@@ -82,6 +82,7 @@ def _entry(
         "range": [float(np.min(value)), float(np.max(value))],
         "half_width": None if None in stds else float(Z_95 * np.mean(stds)),
         "breaks": dict(zip(own.over, map(list, own.breaks), strict=True)),
+        "count": len(pieces),
         "from_prior": list(_from_prior(own, pieces)),
     }
 

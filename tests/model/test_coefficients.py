@@ -43,3 +43,14 @@ def test_bounds_hold_and_slopes_are_derivatives(kind: Coefficient, raw: float) -
     assert float((above - below) / (2 * step)) == pytest.approx(
         float(slope), rel=1e-6, abs=rounding
     )
+
+
+def test_other_raw_numbers_are_mapped_alike() -> None:
+    coefficients = Coefficients(KINDS, torch.float64)
+    with torch.no_grad():
+        coefficients.raw.copy_(torch.linspace(-2, 3, len(KINDS)))
+    values, slopes = coefficients.mapped(coefficients.raw.detach().numpy())
+    expected = coefficients.values_and_slopes()
+    assert values.tolist() == pytest.approx(expected[0].tolist(), rel=1e-14)
+    assert slopes.tolist() == pytest.approx(expected[1].tolist(), rel=1e-14)
+    assert [len(own) for own in Coefficients([], torch.float64).mapped(values[:0])] == [0, 0]

@@ -79,7 +79,7 @@ def test_a_patchwork_of_the_second_order() -> None:
         np.abs(made.fields(made.solve(theta, n), theta, points)[0][:, 0] - expected).max()
         for n in (24, 48)
     ]
-    assert errors[1] < 0.02
+    assert errors[1] < 0.03
     assert errors[0] / errors[1] == pytest.approx(4, rel=0.2)
 
 
@@ -162,7 +162,7 @@ def test_what_elements_do_not_take() -> None:
     refused = {
         "0 conditions": problem(["(k*u_x)_x = 1"], ends[:1], own),
         "no equation of second order": problem(["k*u_x = 1"], ends, own),
-        "derivatives that no flux holds": problem(["(k*u_x)_x = u_xxx"], ends, own),
+        "order 3 is no flux's": problem(["(k*u_x)_x = u_xxx"], ends, own),
         "not linear in its highest": problem(["(k*u_x)_x = u_xx**2"], ends, own),
     }
     for said, stated in refused.items():
