@@ -2,8 +2,8 @@
 
 The values of pieces that the data hardly tell move over factors, and so does the solution: neither
 the most likely place nor the curvature there are mean and spread. Draws are taken
-on the grid before the last, twice as coarse, and displaced by what the last one moved the most
-likely place. Above `steady_search`.
+by paths on the grid before the last, twice as coarse, displaced by what the last one moved the most
+likely place, and are accepted by the last one. Above `steady_search`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pinngate.inference.hamiltonian import Hamiltonian, effective_number
 from pinngate.optim.direct_fit.levenberg_marquardt import SMALL, Iterate
 from pinngate.optim.direct_fit.radau_march import MarchFailed
 from pinngate.optim.direct_fit.staged_search import root_of_covariance
-from pinngate.optim.steady_fit.steady_model import SteadyModel
+from pinngate.optim.steady_fit.steady_model import SteadyModel, SteadySolution
 from pinngate.optim.steady_fit.steady_search import SteadySearch
 from pinngate.statement.problem import Problem
 
@@ -47,7 +47,7 @@ class NumberPriors:
         """Return residuals in units of the priors' spread, and their slopes in the raw numbers."""
         own, slope = values[self.columns], slopes[self.columns]
         seen = np.where(self.is_log, np.log(np.where(self.is_log, own, 1.0)), own)
-        slope = np.where(self.is_log, slope / own, slope)
+        slope = slope / np.where(self.is_log, own, 1.0)
         return (seen - self.means) / self.stds, slope / self.stds
 
 
@@ -57,12 +57,14 @@ class LogPosterior:
     Args:
         search: after its run.
         count: elements along each axis.
+        displaced: what of θ is taken away first, (P,).
     """
 
-    def __init__(self, search: SteadySearch, count: int) -> None:
+    def __init__(self, search: SteadySearch, count: int, displaced: Array | None = None) -> None:
         record = search.record
         self.model: SteadyModel = record.model
         self.count = count
+        self._displaced = 0.0 if displaced is None else displaced
         problem, unknowns = self.model.problem, self.model.unknowns
         self.priors = NumberPriors(problem, unknowns.coefficients.names)
         pairs = zip(record.sets, record.noise.parts, strict=True)
@@ -72,14 +74,24 @@ class LogPosterior:
             if data.name not in self.priors.sets
         ]
 
+    def energy(self, theta: Array) -> float:
+        """Return E alone."""
+        return self._judged(theta)[0]
+
     def __call__(self, theta: Array) -> tuple[float, Array]:
         """Return E and ∂E/∂θ."""
-        try:
-            with np.errstate(all="ignore"):
-                solution = self.model.solve(theta, self.count)
-        except MarchFailed:
-            return np.inf, np.zeros(len(theta))
+        energy, gradient, solution, by_state = self._judged(theta)
+        if solution is None:
+            return energy, gradient
+        return energy, gradient + solution.pulled_back(by_state)
+
+    def _judged(self, theta: Array) -> tuple[float, Array, SteadySolution | None, Array]:
+        """Return E, its slopes in θ at a given U and in U, and the solution, None without one."""
         energy, gradient = 0.0, np.zeros(len(theta))
+        try:
+            solution = self.model.solve(theta - self._displaced, self.count)
+        except MarchFailed:
+            return np.inf, gradient, None, gradient
         by_state = np.zeros(solution.system.size)
         for data, std in self.data:
             found = self.model.reading(solution, data)
@@ -90,7 +102,7 @@ class LogPosterior:
         residual, slope = self.priors.residuals(solution.at.values, solution.at.slopes)
         gradient[self.priors.columns] += residual * slope
         energy += float(residual @ residual) / 2
-        return energy, gradient + solution.pulled_back(by_state)
+        return energy, gradient, solution, by_state
 
 
 def sampled_posterior(
@@ -103,11 +115,14 @@ def sampled_posterior(
         found: its most likely place.
         random: of the draws.
 
-    Cost: ten thousand solutions with an adjoint each, for sixty numbers.
+    Cost: ten thousand solutions with an adjoint each on the coarser grid, for sixty numbers, and
+    a thousand on the finer one.
     """
     scaled = found.jacobian / search.record.noise.values[:, None]
     root = root_of_covariance(scaled, search.ridges.diagonal)
-    chain = Hamiltonian(LogPosterior(search, search.record.coarser), search.start, root, random)
+    coarse = LogPosterior(search, search.record.coarser, found.theta - search.start)
+    fine = LogPosterior(search, search.record.resolution)
+    chain = Hamiltonian(coarse, found.theta, root, random, fine.energy)
     enough = round(1 / SMALL)  # as the squared error of a mean, in deviations
     chain.draws(enough, is_learning=True)
     chain.learn(chain.draws(2**2 * enough, is_learning=True))
@@ -115,7 +130,6 @@ def sampled_posterior(
     draws = chain.draws(2 * enough)
     while effective_number(draws).min() < enough and len(draws) < (2 * 2) ** 2 * enough:
         draws = np.concatenate([draws, chain.draws(len(draws))])
-    draws = draws + (found.theta - search.start)
     return SampledPosterior.of(draws, float(effective_number(draws).min()))
 
 

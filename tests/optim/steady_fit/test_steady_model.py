@@ -28,7 +28,7 @@ SIDES = [f"u = 0 at {axis} = {end}" for axis in "xy" for end in (0, 1)]
 def problem(equations: Any, conditions: list[str], estimate: Any, axes: str = "x") -> Any:
     unknowns = ["u", "v"] if len(equations) > 1 else ["u"]
     return pinngate.Problem(
-        domain={axis: (0, 1) for axis in axes},
+        domain=dict.fromkeys(axes, (0, 1)),
         unknowns=unknowns,
         equations=equations,
         conditions=conditions,
@@ -55,9 +55,7 @@ def pieces(*values: float, **axes: Any) -> dict[str, Any]:
 
 
 def test_layers_of_a_rod() -> None:
-    stated = problem(
-        ["(k*u_x)_x = 0"], ["u = 0 at x = 0", "u = 1 at x = 1"], pieces(1.0, x=[0.25])
-    )
+    stated = problem(["(k*u_x)_x = 0"], ["u = 0 at x = 0", "u = 1 at x = 1"], pieces(1.0, x=[0.25]))
     made = model(stated)
     theta = np.log([1.0, 3.0])
     x = np.linspace(0, 1, 9)[:, None]
@@ -142,7 +140,9 @@ def test_tangents_and_gradients_are_those_of_differences(name: str) -> None:
     assert np.abs(values).max() > 1e-3
     for k in range(made.unknowns.count):
         step = np.eye(made.unknowns.count)[k] * 1e-6
-        above, below = (made.readings(made.solve(t, 6), t, data)[0] for t in (theta + step, theta - step))
+        above, below = (
+            made.readings(made.solve(t, 6), t, data)[0] for t in (theta + step, theta - step)
+        )
         np.testing.assert_allclose(slopes[:, k], (above - below) / 2e-6, atol=1e-7)
     solution, weights = made.solve(theta, 6), random.standard_normal(7)
     found = made.reading(solution, data)
@@ -172,7 +172,9 @@ def test_what_elements_do_not_take() -> None:
 
 
 def test_an_equation_without_solution_is_told() -> None:
-    made = model(problem(["(k*u_x)_x = 1"], ["u_x = 0 at x = 0", "u_x = 0 at x = 1"], pieces(1.0, x=2)))
+    made = model(
+        problem(["(k*u_x)_x = 1"], ["u_x = 0 at x = 0", "u_x = 0 at x = 1"], pieces(1.0, x=2))
+    )
     with pytest.raises(Exception, match="singular|comes? to rest|derivative"):
         made.solve(made.unknowns.start(None), 8)
 
