@@ -123,11 +123,15 @@ class ThroughSolver:
         """
         self.iteration += 1
         parts = self.parts
-        fit = started_fit(parts, self.coefficients, self.start)
+        fit = self._fitted()
         time = parts.problem.axes.index("t")
         if self.options.is_robust and has_outliers(fit, parts.batches.sets, time):
             raise CannotMarch("the noise has heavy tails, and this fit is by least squares")
         return self._take(fit).row(self.network.num_parameters, fit.coefficients)
+
+    def _fitted(self) -> DirectFit:
+        has_octaves = self.options.mechanisms.octaves
+        return started_fit(self.parts, self.coefficients, self.start, has_octaves=has_octaves)
 
     def _take(self, fit: DirectFit) -> FitFigures:
         """Make an answer of a fit, and return its figures."""
@@ -172,4 +176,4 @@ class ThroughSolver:
         self.iteration, self.reason = state["iteration"], state["reason"]
         if self.reason in (CONVERGED, COARSE, POOR):
             self.coefficients = self.parts.coefficients()
-            self._take(started_fit(self.parts, self.coefficients, self.start))
+            self._take(self._fitted())

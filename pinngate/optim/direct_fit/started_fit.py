@@ -27,7 +27,13 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
-def started_fit(parts: Parts, coefficients: Coefficients, start: Candidate | None) -> DirectFit:
+def started_fit(
+    parts: Parts,
+    coefficients: Coefficients,
+    start: Candidate | None,
+    *,
+    has_octaves: bool = True,
+) -> DirectFit:
     """Return the fit of a problem.
 
     Args:
@@ -35,6 +41,7 @@ def started_fit(parts: Parts, coefficients: Coefficients, start: Candidate | Non
         coefficients: at their initial values; they become those of `start`.
         start: whose answer the search begins from, which is left at its best iterate; None for
             initial values, and the fields that are stated as a start.
+        has_octaves: as of `direct_fit`.
 
     Raises:
         CannotMarch: the solver has no solution.
@@ -45,7 +52,8 @@ def started_fit(parts: Parts, coefficients: Coefficients, start: Candidate | Non
         with torch.no_grad():
             coefficients.raw.copy_(start.coefficients.raw)
         guess = outputs_of(start.network)
-    return direct_fit(parts.problem, parts.batches.sets, coefficients, guess)
+    sets = parts.batches.sets
+    return direct_fit(parts.problem, sets, coefficients, guess, has_octaves=has_octaves)
 
 
 def stated_guess(problem: Problem) -> Guess | None:

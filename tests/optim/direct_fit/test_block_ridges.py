@@ -75,7 +75,8 @@ def test_what_other_ridges_do_as_well_is_uncertain(basis: AxisBasis) -> None:
     for strength, rung in ridges._tried(
         0, ridges.fit(rows, -values / 0.3, theta).effective_dimension
     ):
-        tried.append(ridges._diagonal(np.array([strength]), np.array([rung])))
+        norm = ridges._diagonal(np.array([strength]), np.array([rung]))
+        tried.append(norm * ridges.tempering)
     risks = np.array([Factored(rows, -values / 0.3).fit(ridge).risk for ridge in tried])
     weights = np.exp(-len(x) / 4 * (risks / risks.min() - 1))
     weights = np.where(weights < 0.01 * weights.sum(), 0.0, weights)
