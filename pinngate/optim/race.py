@@ -77,8 +77,8 @@ class Candidate(Protocol):
     def stopping(self) -> Stopping:
         """The best iterate."""
 
-    def linearise(self, batches: Mapping[str, Batch]) -> Linearisation:
-        """Linearise at the present iterate."""
+    def linearise(self, batches: Mapping[str, Batch], *, is_answer: bool = False) -> Linearisation:
+        """Linearise at the present iterate, at the answer so that variances can be asked for."""
 
     def step(self, batches: Mapping[str, Batch]) -> dict[str, float]:
         """Do one iteration."""

@@ -159,7 +159,9 @@ class Ridges:
                     if found.risk < enough * least.risk:
                         self.strengths, self.rungs, least = strengths, rungs, found
         norm = self._diagonal(self.strengths, self.rungs)
-        self.tempering = np.sqrt(octave_strengths(jacobian, right, norm, self._octaves))
+        tempering = np.sqrt(octave_strengths(jacobian, right, norm, self._octaves))
+        is_better = factored.fit(norm * tempering).risk < least.risk
+        self.tempering = tempering if is_better else np.ones_like(norm)
 
     def doubt(self, jacobian: Array, residual: Array, theta: Array) -> Array:
         """Return what it leaves uncertain that other ridges have risks as low, (P, m).

@@ -146,7 +146,7 @@ class ThroughSolver:
         self.reason = POOR if self.is_poor else CONVERGED if self.is_exact else COARSE
         return figures
 
-    def linearise(self, batches: Batches) -> Linearisation:
+    def linearise(self, batches: Batches, *, is_answer: bool = False) -> Linearisation:
         """Return the linear model at the answer: its tangents at the data.
 
         Raises:
