@@ -132,9 +132,10 @@ def _slices(archive: RunArchive, unknown: str) -> list[Cut]:
     elsewhere = tuple(i for i, axis in enumerate(problem.axes) if axis != swept)
     inside = np.flatnonzero(np.isfinite(archive.solution[unknown]).any(axis=elsewhere))
     observed = points_of(archive, unknown).get(swept)
-    if swept != "t":
-        inside = inside[1:-1] if inside.size > 2 else inside  # an edge tells what is known there
-    places = stations(archive.solution[swept][inside], observed, 6)
+    if swept == "t":
+        places = stations(archive.solution[swept][inside], observed, 6)
+    else:  # an edge tells what is known there
+        places = stations(archive.solution[swept][inside], observed, 8)[1:-1]
     others = {a: held_at(archive, unknown, a) for a in problem.axes if a not in (along, swept)}
     return [Cut((along,), {**others, swept: index}) for index in inside[places].tolist()]
 

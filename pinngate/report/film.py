@@ -179,7 +179,8 @@ def _clock(plot: Axes, archive: RunArchive, times: list[int], place: str = "") -
     """Write the time of every frame above the plot, and where a plane lies."""
     unit = archive.problem.units.get("t", "")
     for frame, t in enumerate(archive.solution["t"][times].tolist()):
-        told = f"{mathtext('t')} = {significant(t)} {unit}".rstrip() + (f", {place}" if place else "")
+        told = f"{mathtext('t')} = {significant(t)} {unit}".rstrip()
+        told += f", {place}" if place else ""
         written = plot.text(0.0, 1.02, told, transform=plot.transAxes, fontsize=FONT, color=INK)
         _enter(written, frame)
     for gid, order in ((BEGIN, ORDER - STEP), (END, ORDER + STEP)):

@@ -102,8 +102,7 @@ def marginals(archive: RunArchive) -> list[Marginal]:
         spread = std * _slope(coefficient, estimate)
         if spread > VAGUE and (coefficient.lower, coefficient.upper) != (None, None):
             continue
-        size = abs(estimate) + REACH * std
-        power = math.floor(math.log10(size))
+        power = math.floor(math.log10(max(abs(estimate), std)))
         unit = archive.problem.units.get(coefficient.name, "")
         power = 0 if power in WRITTEN_OUT else power
         found.append(Marginal(coefficient, centre, spread, estimate, power, unit))

@@ -29,6 +29,7 @@ from pinngate.report.style import (
     new_figure,
     open_frame,
 )
+from pinngate.report.vector_graphics import MANY
 
 SERIES = 4  # values of a sensor that make a series
 MOST_SENSORS = 9
@@ -53,7 +54,7 @@ def residuals(archive: RunArchive, of: str, columns: Columns) -> Figure | None:
         plot.axhline(0.0, color=INK, lw=0.8)
         plot.plot(
             found[axis][drawn], residual[drawn], ls="none", marker="o", ms=2.4, mew=0,
-            color=DATA, alpha=0.55,
+            color=DATA, alpha=0.55, rasterized=drawn.size > MANY,
         )  # fmt: skip
         _running_mean(plot, found[axis], residual)
         label(plot, with_unit(axis, archive.problem.units), "", f"along {mathtext(axis)}")

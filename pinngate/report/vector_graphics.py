@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FIGURE_WIDTH = 504  # points of every figure: a text column of seven inches
-PIXELS = 115  # dots an inch of what is drawn as pixels: those of a screen at full width
+PIXELS = 150  # dots an inch of what is drawn as pixels
+MANY = 1000  # dots of a scatter beyond which they are pixels
 SECONDS = 8.0  # of a film, before it begins anew
 BEGIN, END = "frames-begin", "frames-end"  # gids of artists below and above all frames
 SETTINGS = {
@@ -88,9 +89,10 @@ def in_page(document: str, name: str) -> tuple[str, dict[str, str]]:
     text = _LETTER.sub("", document)
     text = re.sub(r'(<svg[^>]*?) width="[^"]*" height="[^"]*"', r"\1", text, count=1)
     text = re.sub(r' xmlns(?::xlink)?="[^"]*"| version="1.1"', "", text)
-    text = _NAMED.sub(rf"\g<1>{name}-", text)
+    prefix = escape(name) + "-"
+    text = _NAMED.sub(lambda found: found[0] + prefix, text)
     for letter in letters:
-        text = text.replace(f'"#{name}-{letter}"', f'"#{letter}"')
+        text = text.replace(f'"#{prefix}{letter}"', f'"#{letter}"')
     text = re.sub(r"<defs>\s*</defs>", "", text)
     text = _COLOUR.sub(lambda found: _ink(found[0]), text)
     return re.sub(r"\n\s*", "\n", text), letters
