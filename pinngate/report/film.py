@@ -125,7 +125,7 @@ def _ends(archive: RunArchive, unknown: str, values: Array) -> tuple[float, floa
 
 def _name_lines(plot: Axes) -> None:
     """Name each kind of line once, whatever time it is of."""
-    kinds = {"estimate": {"color": ESTIMATE, "lw": 1.8}}
+    kinds: dict[str, dict[str, Any]] = {"estimate": {"color": ESTIMATE, "lw": 1.8}}
     looks = [line.get_linestyle() for line in plot.lines]
     if "--" in looks:
         kinds["truth"] = {"color": TRUTH, "lw": 1.1, "ls": (0, (4, 2))}

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
 
 from pinngate.report.archive import RunArchive
 from pinngate.report.joint_intervals import REACH, Marginal, marginals
@@ -53,7 +53,7 @@ def joint(archive: RunArchive) -> Figure | None:
         return None
     count = len(shown)
     figure = new_figure(min(6.6, 1.2 + 1.5 * count))
-    grid = figure.subplots(count, count, sharex="col", squeeze=False)
+    grid: Any = figure.subplots(count, count, sharex="col", squeeze=False)
     for row, column in np.ndindex(count, count):
         plot = grid[row, column]
         if column > row:
@@ -72,7 +72,7 @@ def joint(archive: RunArchive) -> Figure | None:
     return figure
 
 
-def _set_scales(grid: NDArray[np.object_], shown: Sequence[Marginal]) -> None:
+def _set_scales(grid: Any, shown: Sequence[Marginal]) -> None:
     """Give a coefficient the same scale in its column and its row."""
     num_ticks = 4 if len(shown) <= 4 else 2
     for k, marginal in enumerate(shown):

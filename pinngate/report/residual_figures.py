@@ -80,7 +80,7 @@ def _quantiles(plot: Axes, residual: NDArray[Any]) -> None:
     reach = 1.05 * max(abs(normal[0]), float(np.abs(ordered).max()))
     plot.plot([-reach, reach], [-reach, reach], color=INK, lw=0.8)
     plot.plot(normal[drawn], ordered[drawn], ls="none", marker="o", ms=2.4, mew=0, color=ESTIMATE)
-    label(plot, "normal quantiles", "", "residuals over their std")
+    label(plot, "normal quantiles", "", "residual / std")
     open_frame(plot)
 
 

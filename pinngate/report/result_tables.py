@@ -80,12 +80,13 @@ def derived(archive: RunArchive) -> Table:
 
 
 def _derived(name: str, entry: Mapping[str, Any], unit: str) -> tuple[str, list[str]]:
-    ends = entry.get("interval_95") or entry.get("range") or (None, None)
-    std = None if None in ends else (ends[1] - ends[0]) / (2 * QUANTILE_95)
+    ends = entry.get("interval_95") or entry.get("range")
+    low, high = ends or (None, None)
+    std = (ends[1] - ends[0]) / (2 * QUANTILE_95) if ends else None
     is_function = "over" in entry
     return escape(name), [
         "a function" if is_function else comparable(entry.get("estimate"), std, unit, last=2),
-        interval(*ends, unit),
+        interval(low, high, unit),
         entry["formula"],
         comparable(entry.get("truth"), std, unit),
     ]

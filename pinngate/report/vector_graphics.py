@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import re
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,7 +20,7 @@ PIXELS = 150  # dots an inch of what is drawn as pixels
 MANY = 1000  # dots of a scatter beyond which they are pixels
 SECONDS = 8.0  # of a film, before it begins anew
 BEGIN, END = "frames-begin", "frames-end"  # gids of artists below and above all frames
-SETTINGS = {
+SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "path",
     "svg.hashsalt": "pinngate",
     "svg.image_inline": True,
