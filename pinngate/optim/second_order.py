@@ -102,10 +102,13 @@ class SecondOrder:
 
     @property
     def expected_iterations(self) -> int:
-        """As many as the race has planned, or one heat more."""
+        """As many as the race has planned, later half a turn for each that goes on."""
         if self.race.winner is not None:
             return self.iteration
-        return max(self.iteration + HEAT, self.race.num_planned)
+        planned = self.race.num_planned
+        if self.iteration < planned:
+            return planned
+        return self.iteration + max(1, HEAT // 2 * self.race.num_going)
 
     @property
     def has_converged(self) -> bool:
