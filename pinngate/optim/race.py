@@ -166,11 +166,6 @@ class Race:
         sizes = [len(division.networks) for division in self.divisions[: last + 1]]
         return HEAT * sum(sizes) + (HEAT // 2 if sizes[-1] > 1 else 0)
 
-    @property
-    def num_going(self) -> int:
-        """How many of those that have had a turn go on, and may have another."""
-        return sum(self.solvers[name].reason is None for name in self.sound)
-
     def fail(self, name: str, reason: str) -> None:
         """Take a candidate that broke down out of the race."""
         self.solvers[name].reason = reason

@@ -108,7 +108,8 @@ class SecondOrder:
         planned = self.race.num_planned
         if self.iteration < planned:
             return planned
-        return self.iteration + max(1, HEAT // 2 * self.race.num_going)
+        num_going = sum(self.solvers[name].reason is None for name in self.race.sound)
+        return self.iteration + max(1, HEAT // 2 * num_going)
 
     @property
     def has_converged(self) -> bool:
