@@ -19,11 +19,10 @@ def test_a_race_plans_a_turn_for_each_and_half_a_turn_for_the_best() -> None:
     assert stepper.expected_iterations == HEAT * count + HEAT // 2
 
 
-def test_beyond_the_plan_each_that_goes_on_has_half_a_turn() -> None:
+def test_beyond_the_plan_each_that_has_not_stopped_has_half_a_turn() -> None:
     stepper = begin(pinngate.load("heat-noisy-ic")).stepper
     stepper.iteration = 300
-    for name, solver in list(stepper.solvers.items())[:2]:
-        assert name in stepper.race.solvers
+    for solver in list(stepper.solvers.values())[:2]:
         solver.iteration = 20
     assert stepper.expected_iterations == 300 + HEAT
     for solver in stepper.solvers.values():

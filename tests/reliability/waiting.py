@@ -47,10 +47,10 @@ def foretold(problem: str, seed: int) -> Foretold | None:
     return Foretold(problem, seed, middle.seconds_left, left) if left > 0.1 * total else None
 
 
-def runs(seeds: int, problems: tuple[str, ...] = SHIPPED) -> Iterator[Foretold]:
+def runs(seeds: range, problems: tuple[str, ...] = SHIPPED) -> Iterator[Foretold]:
     """Yield what was told in each run, problem by problem."""
     for problem in problems:
-        for seed in range(seeds):
+        for seed in seeds:
             found = foretold(problem, seed)
             if found is not None:
                 yield found
