@@ -27,6 +27,7 @@ from pinngate.runs.doubts import is_vague, verdict
 from pinngate.runs.found_functions import function_entries
 from pinngate.runs.metrics import (
     Z_95,
+    coefficient_correlation,
     coefficient_metrics,
     field_metrics,
     relative_l2,
@@ -111,6 +112,7 @@ def _judge(session: Session, reason: str, setup: float) -> Judged:
         "limit": bound,
         "classical": rivals,
         "coefficients": coefficient_metrics(problem, session.estimates(), intervals),
+        "coefficient_correlation": coefficient_correlation(problem, posterior),
         "coefficient_fields": _coefficient_fields(session, posterior, grid, solution)
         | function_entries(session, posterior, grid, solution),
         "physics_misfit": physics_misfit(session),

@@ -46,6 +46,7 @@ from pinngate.statement.problem import Problem, changed
 logger = logging.getLogger(__name__)
 
 NUM_LOGGED = 100  # rows of the history
+RECENT = 20  # iterations, by whose pace those to come are foretold
 CHECKPOINT_SECONDS = 10.0  # at most this much work is lost when a process is killed
 LOG_GRID_FRACTION = 0.4  # of the evaluation grid along each axis, for errors in the history
 
@@ -364,12 +365,12 @@ class _Log:
         return Progress(done, expected, row, left, seconds)
 
     def _pace(self, done: int, seconds: float) -> float:
-        """Return the seconds of an iteration, of those since half of them were done.
+        """Return the seconds of an iteration, of the last `RECENT` or those since half were done.
 
         The first ones load what the others find loaded, and candidates differ.
         """
         for earlier in reversed(self.session.history):
-            if 2 * earlier["iteration"] <= done:
+            if done - earlier["iteration"] >= min(RECENT, done / 2):
                 return (seconds - earlier["seconds"]) / (done - earlier["iteration"])
         return seconds / done
 

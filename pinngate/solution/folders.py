@@ -163,12 +163,15 @@ def _held(folder: Path, out: Path) -> AbstractContextManager[None]:
     return locked(folder) if is_inside else nullcontext()
 
 
-def draw_report(folder: Path | str, *, functions: Functions = NONE) -> Path:
+def draw_report(
+    folder: Path | str, *, functions: Functions = NONE, has_pixels: bool = False
+) -> Path:
     """Draw figures and page of a run anew, from its files, and return the path of the page.
 
     Args:
         folder: of a run that has been judged; its report may be missing.
         functions: of the caller's own that its problem calls.
+        has_pixels: whether every figure is written as PNG beside its SVG.
 
     Raises:
         InputError: the folder holds no judged run, or another process is at work in it.
@@ -177,7 +180,7 @@ def draw_report(folder: Path | str, *, functions: Functions = NONE) -> Path:
     folder = Path(folder)
     files.require_run(folder)
     with noted(is_waiting=False), kept(folder), locked(folder):
-        return write(folder, functions=functions)
+        return write(folder, functions=functions, has_pixels=has_pixels)
 
 
 __all__ = [

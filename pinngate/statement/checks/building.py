@@ -90,7 +90,7 @@ def build(
         title=" ".join(file.title.split()),
         description=file.description.strip(),
         source=file.source.strip(),
-        units=_units(scope, file.units),
+        units=_units(scope, file.units, file.derived),
         functions=dict(scope.functions),
         fluxes=tuple(scope.fluxes),
         derived=build_derived(scope, file.derived),
@@ -204,9 +204,9 @@ def _refuse_solver(
             )
 
 
-def _units(scope: Scope, stated: dict[str, str]) -> dict[str, str]:
-    """Read `units`; each belongs to an axis, a field or an estimated coefficient."""
-    known = [*scope.axes, *scope.unknowns, *scope.coefficients]
+def _units(scope: Scope, stated: dict[str, str], derived: Iterable[str]) -> dict[str, str]:
+    """Read `units`; each belongs to an axis, a field, a coefficient or a derived quantity."""
+    known = [*scope.axes, *scope.unknowns, *scope.coefficients, *derived]
     for name in stated:
         if name not in known:
             raise InputError(
