@@ -58,11 +58,23 @@ def joined_group() -> Iterator[None]:
     except RuntimeError as error:
         raise Interrupted(f"{LOST} ({_first_line(error)})", status=1) from error
     _stores.append(store)
+    among = Ranks(index, size, _swapped)
     try:
-        with sharing(Ranks(index, size, _swapped)):
+        with sharing(among), _ending_together(among):
             yield
     finally:
         dist.destroy_process_group()
+
+
+@contextmanager
+def _ending_together(among: Ranks) -> Iterator[None]:
+    """Wait for the one that writes: torchrun stops all once one has ended with a status."""
+    try:
+        yield
+    except SystemExit:
+        among.most([0.0])
+        raise
+    among.most([0.0])
 
 
 def is_first_to_tell() -> bool:
