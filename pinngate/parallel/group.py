@@ -8,6 +8,7 @@ them tells why a run has ended is decided by a counter in torchrun's own store, 
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,7 +57,7 @@ def joined_group() -> Iterator[None]:
             timeout=patience,
         )
     except RuntimeError as error:
-        raise Interrupted(f"{LOST} ({_first_line(error)})", status=1) from error
+        raise Interrupted(LOST, status=1) from error
     _stores.append(store)
     among = Ranks(index, size, _swapped)
     try:
@@ -78,7 +79,12 @@ def _ending_together(among: Ranks) -> Iterator[None]:
 
 
 def is_first_to_tell() -> bool:
-    """Whether no other process has told yet; the first process goes ahead of the others."""
+    """Whether no other process has told yet; the first process goes ahead of the others.
+
+    For a process that is about to end: it no longer listens to torchrun, which tells all to end
+    once one has.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     is_first = os.environ["RANK"] == "0"
     if not _stores:  # they have not met: what stopped one has stopped all
         return is_first
@@ -97,9 +103,5 @@ def _swapped(given: Tensor, partner: int) -> Tensor:
         for work in dist.batch_isend_irecv([sent, dist.P2POp(dist.irecv, received, partner)]):
             work.wait()
     except RuntimeError as error:
-        raise Interrupted(f"{LOST} ({_first_line(error)})", status=1) from error
+        raise Interrupted(LOST, status=1) from error
     return received
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__

@@ -1,12 +1,12 @@
-"""What processes share, once by each optimizer and form; started by torchrun, or called by a test."""
+"""What processes share, once by each optimizer and form: started by torchrun, called by tests."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
 
 import pinngate
 from pinngate.linear.effort import MatrixFreeOptions
@@ -22,17 +22,25 @@ from pinngate.statement.options import NetworkOptions
 from pinngate.statement.problem import Coefficient
 from tests.noisy_heat import NoisyHeat
 
-STEPS = 4
 POINTS = 3 * 4096  # three tiles of the equation and some more of data and conditions
 FORMS: dict[str, Form] = {
     "dense": DenseForm(),
     "normal": NormalForm(),
-    "matrix-free": MatrixFreeForm(MatrixFreeOptions(num_sampled=128, max_rank=32)),
+    "matrix-free": MatrixFreeForm(MatrixFreeOptions(num_sampled=128, max_rank=48, num_probes=2)),
 }
+ADAM = [
+    "solve.optimizer=population-risk-adam",
+    "solve.precision=float64",
+    "solve.iterations=50",
+    f"solve.collocation={POINTS}",
+    "solve.device=cpu",
+    "solve.network={width: 12, depth: 2, activation: tanh}",
+]
+Found = dict[str, Any]
 
 
-def by_gauss_newton(form: Form) -> dict[str, Tensor]:
-    """Return weights after some iterations, the figures of each and deviations at the end."""
+def by_gauss_newton(form: Form, before: Found | None = None) -> Found:
+    """Iterate once, or once more from `before`, and return all that came of it."""
     setting = NoisyHeat(
         NetworkOptions(8, 1, "sin", 2.0),
         coefficients=(Coefficient("kappa", 0.1, lower=0.0),),
@@ -40,40 +48,43 @@ def by_gauss_newton(form: Form) -> dict[str, Tensor]:
         is_initial=False,
     )
     solver = PopulationRiskGaussNewton(*setting.parts, GaussNewtonOptions(), form)
-    rows = [solver.step(setting.draw(POINTS, 64)) for _ in range(STEPS)]
-    posterior = gauss_newton_posterior(solver, setting.draw(POINTS, 64))
-    return {
-        "weights": flatten(setting.network, setting.coefficients),
-        "rows": torch.tensor([list(row.values()) for row in rows], dtype=torch.float64),
-        "std": posterior.std(setting.network, setting.grid(5)),
+    batches = [setting.draw(POINTS, 64) for _ in range(2)]
+    if before is not None:
+        solver.load_state_dict(before["state"])
+    row = solver.step(batches[solver.iteration])
+    state = solver.state_dict()
+    std = gauss_newton_posterior(solver, batches[0]).std(setting.network, setting.grid(5))
+    return {"weights": state["theta"], "row": torch.tensor([*row.values()]), "std": std} | {
+        "state": state
     }
 
 
-def by_adam(statistics: str) -> dict[str, Tensor]:
-    """Return the weights and the losses after some steps of PopulationRiskAdam."""
-    stated = pinngate.load("burgers-inverse", overrides=[
-        "solve.optimizer=population-risk-adam", "solve.precision=float64", "solve.iterations=50",
-        f"solve.collocation={POINTS}", f"solve.statistics={statistics}", "solve.device=cpu",
-        "solve.network={width: 12, depth: 2, activation: tanh}",
-    ])  # fmt: skip
-    stepper = begin(stated).stepper
-    losses = []
-    for _ in range(STEPS):
+def by_adam(statistics: str, before: Found | None = None) -> Found:
+    """Step three times, or once more from `before`, and return all that came of it."""
+    stated = [*ADAM, f"solve.statistics={statistics}"]
+    session = begin(pinngate.load("burgers-inverse", overrides=stated))
+    stepper = session.stepper
+    if before is not None:
+        session.load_state_dict(before["state"])
+    for _ in range(3 if before is None else 1):
         stepper.step()
-        losses.append(stepper.log_row()["loss"])
-    weights = flatten(stepper.network, stepper.coefficients)
-    return {"weights": weights, "losses": torch.tensor(losses, dtype=torch.float64)}
+    return {
+        "weights": flatten(stepper.network, stepper.coefficients),
+        "row": torch.tensor([*stepper.log_row().values()]),
+        "state": session.state_dict(),
+    }
 
 
-def everything() -> dict[str, dict[str, Tensor]]:
-    """Return what every way comes to."""
-    found = {name: by_gauss_newton(form) for name, form in FORMS.items()}
-    return found | {f"adam, {way}": by_adam(way) for way in ("grouped", "pairs")}
+def everything(before: dict[str, Found] | None = None) -> dict[str, Found]:
+    """Return what every way comes to, from the start or from `before`."""
+    told = before or {}
+    found = {name: by_gauss_newton(form, told.get(name)) for name, form in FORMS.items()}
+    return found | {way: by_adam(way, told.get(way)) for way in ("grouped", "pairs")}
 
 
 if __name__ == "__main__":
     with joined():
         results = everything()
         among = ranks()
-        results["sent"] = {"bytes": torch.tensor(among.num_bytes)}
+        results["sent"] = {"bytes": among.num_bytes, "messages": among.num_messages}
         torch.save(results, Path(sys.argv[1]) / f"rank-{among.index}.pt")
