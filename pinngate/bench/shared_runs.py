@@ -2,7 +2,7 @@
 
 Every way of iterating is run a few times by one process and by as many as torchrun starts; written
 are the largest difference of the weights and of the figures of an iteration, and the bytes that a
-process sent in one, beside what the formula says. No times: on a machine with fewer cores than
+process sent in one, from the least to the most, beside what the formula says. No times: on a machine with fewer cores than
 processes they would tell of the machine. What a cluster would need for larger problems follows from
 the same formula, with speeds that are assumed. `results/parallel` holds the tables.
 """
@@ -185,9 +185,10 @@ def rows(counts: Sequence[int]) -> list[Row]:
                     "processes": count,
                     "iterations": ITERATIONS,
                     "largest_difference": max(differences),
-                    "bytes": int(moved[:, 0].median()),
+                    "least_bytes": int(moved[:, 0].min()),
                     "formula": round(sent(int(numbers), count)) if numbers else "",
-                    "messages": int(moved[:, 1].median()),
+                    "most_bytes": int(moved[:, 0].max()),
+                    "least_messages": int(moved[:, 1].min()),
                 }
             )
     return table

@@ -90,7 +90,8 @@ class TiledColumns(GramColumns):
 
     @property
     def _observed_pieces(self) -> list[RowsPiece]:
-        return self.rows.observed_pieces(self.observed)
+        rows, begin = self.rows, self.observed.start
+        return [piece for piece in rows.pieces if rows.slices[piece.name].start >= begin]
 
     def of_observed(self, of_rows: Callable[[slice, Tensor], Tensor], size: int) -> Tensor:
         """Return what `of_rows` makes of the observation rows, a tile at a time. Cost: one pass."""

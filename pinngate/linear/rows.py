@@ -131,10 +131,6 @@ class LinearisedRows:
         for part in self._sweep(piece):
             yield from self._blocks(part, piece)
 
-    def observed_pieces(self, observed: slice) -> list[RowsPiece]:
-        """Return the pieces of the observation rows, which are the last."""
-        return [p for p in self.pieces if self.slices[p.name].start >= observed.start]
-
     @property
     def cached_bytes(self) -> int:
         """Memory of the kept factors."""
@@ -198,18 +194,10 @@ class LinearisedRows:
         def fill(piece: RowsPiece) -> None:
             for block in self._blocks_of(piece):
                 if block.rows.stop > rows.start and block.rows.start < rows.stop:
-                    squares[block.rows] = self._squares(block)
+                    squares[block.rows] = _squares(self.network, block)
 
         ranks().filled(self.pieces, [squares], fill)
         return squares[rows]
-
-    def _squares(self, block: Block) -> Tensor:
-        total = self.scale.new_zeros(block.rows.stop - block.rows.start)
-        for k, (d, a) in enumerate(block.factors):
-            left = self.network.hold_periodic(a, k)
-            inner = torch.einsum("cno,kno->nck", d, d) * torch.einsum("cni,kni->nck", left, left)
-            total = total + inner.sum((1, 2)) + d[0].square().sum(1)
-        return total
 
     def sample(self, num_rows: int, generator: torch.Generator) -> Tensor:
         """Return about `num_rows` rows B of A with E[Bᵀ B] = Aᵀ A, (k, P).
@@ -237,6 +225,15 @@ class LinearisedRows:
             factor = (sizes[name] / len(chosen[name])) ** 0.5
             found[weights.slices[term.name]] *= (factor * own)[:, None]
         return found
+
+
+def _squares(network: Network, block: Block) -> Tensor:
+    total = network.low.new_zeros(block.rows.stop - block.rows.start)
+    for k, (d, a) in enumerate(block.factors):
+        left = network.hold_periodic(a, k)
+        inner = torch.einsum("cno,kno->nck", d, d) * torch.einsum("cni,kni->nck", left, left)
+        total = total + inner.sum((1, 2)) + d[0].square().sum(1)
+    return total
 
 
 def _cut(model: ResidualModel, batches: Batches, tile: int) -> Iterator[RowsPiece]:

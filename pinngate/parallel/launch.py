@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from contextlib import AbstractContextManager, nullcontext
 
+MOST_LEAVES = 64  # processes among which a sum is shared; it needs log₂ of that more sums at once
+
 
 def is_launched() -> bool:
     """Whether this is one of the processes of ``torchrun``, by the environment that it sets."""

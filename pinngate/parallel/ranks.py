@@ -20,7 +20,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-MOST_LEAVES = 64  # processes among which a sum can be shared; log₂ of it more sums are held at once
+from pinngate.parallel.launch import MOST_LEAVES
 
 Item = TypeVar("Item")
 Swap = Callable[[Tensor, int], Tensor]

@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from pinngate.parallel.ranks import MOST_LEAVES, Ranks
+from pinngate.parallel.launch import MOST_LEAVES
+from pinngate.parallel.ranks import Ranks
 
 
 def together(size: int, work: Callable[[Ranks], object]) -> list[tuple[Ranks, object]]:
