@@ -2,9 +2,10 @@
 
 Every way of iterating is run a few times by one process and by as many as torchrun starts; written
 are the largest difference of the weights and of the figures of an iteration, and the bytes that a
-process sent in one, from the least to the most, beside what the formula says. No times: on a machine with fewer cores than
-processes they would tell of the machine. What a cluster would need for larger problems follows from
-the same formula, with speeds that are assumed. `results/parallel` holds the tables.
+process sent in one, from the least to the most, beside what the formula says. No times: on a
+machine with fewer cores than processes they would tell of the machine. What a cluster would need
+for larger problems follows from the same formula, with speeds that are assumed. `results/parallel`
+holds the tables.
 """
 
 from __future__ import annotations
