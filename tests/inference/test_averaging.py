@@ -132,7 +132,7 @@ def test_bands_of_weak_ridges_are_no_rounding():
     With this draw two ridges of a mean are below 1e-6; their bands had been 2 and 30 times those
     of the others, beside errors that were alike.
     """
-    found = runs.solve(config.load(config.resolve("wave-noisy-ic")), seed=104).session.uncertainty()
+    found = runs.solve(config.load(config.resolve("wave-noisy-ic")), seed=104).uncertainty()
     assert isinstance(found, AveragedPosterior)
     assert min(m.posterior.ridge for m in found.members) < 1e-6
     points = torch.rand(400, 2, dtype=DOUBLE, generator=torch.Generator().manual_seed(0))
