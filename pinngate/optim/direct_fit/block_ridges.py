@@ -46,6 +46,12 @@ class RidgeFit:
         """Mean square of the leave-one-out errors of what was measured."""
         return float(np.square(self.leave_one_out[: self.measured]).mean())
 
+    def is_worse_than(self, other: RidgeFit) -> bool:
+        """Whether its risk is higher by more than the standard error of the difference."""
+        mine, theirs = (np.square(f.leave_one_out[: self.measured]) for f in (self, other))
+        difference = mine - theirs
+        return bool(difference.mean() > difference.std() / np.sqrt(len(difference)))
+
     @property
     def effective_dimension(self) -> float:
         """Trace of the matrix that takes values to fitted ones."""
@@ -160,8 +166,8 @@ class Ridges:
                         self.strengths, self.rungs, least = strengths, rungs, found
         norm = self._diagonal(self.strengths, self.rungs)
         tempering = np.sqrt(octave_strengths(jacobian, right, norm, self._octaves))
-        is_better = factored.fit(norm * tempering).risk < least.risk
-        self.tempering = tempering if is_better else np.ones_like(norm)
+        is_worse = factored.fit(norm * tempering).is_worse_than(least)
+        self.tempering = np.ones_like(norm) if is_worse else tempering
 
     def doubt(self, jacobian: Array, residual: Array, theta: Array) -> Array:
         """Return what it leaves uncertain that other ridges have risks as low, (P, m).
