@@ -64,7 +64,7 @@ def _of_values(archive: RunArchive) -> list[tuple[str, Array]]:
             parts.append(left_out / noise)
     if not parts or sum(map(len, parts)) < FEWEST:
         return []
-    return [("values that were left out, by the estimated noise", _thinned(np.concatenate(parts)))]
+    return [("values left out", _thinned(np.concatenate(parts)))]
 
 
 def _thinned(values: NDArray[Any]) -> Array:

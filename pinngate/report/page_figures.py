@@ -67,8 +67,9 @@ CAPTIONS = {
     ),
     "calibration": (
         "Calibration",
-        "How much the intervals of every level hold. On the diagonal they hold what they claim, "
-        "above it they are too wide, below it too narrow.",
+        "How much the intervals of every level hold: of the truth by the standard deviation of the "
+        "field, of values that were left out by the estimated noise. On the diagonal they hold "
+        "what they claim, above it they are too wide, below it too narrow.",
     ),
     "joint": (
         "Coefficients together",

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from matplotlib.collections import PathCollection, QuadMesh
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from pinngate.report import RunArchive
 from pinngate.report.figures import figures_of
@@ -63,6 +64,25 @@ def test_those_that_apply_are_drawn_and_labelled(make_archive: Make, name: str) 
         bars = [a for a in figure.axes if a.get_label() == "<colorbar>"]
         assert all(bar.get_ylabel() for bar in bars)
     assert dict(mpl.rcParams) == settings
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_no_letter_leaves_its_figure(make_archive: Make, name: str) -> None:
+    archive = make_archive(name)
+    metrics = archive.metrics | {"noise_std_by_set": {"1": 0.3}}
+    for kind, figure in figures_of(replace(archive, metrics=metrics)).items():
+        png(figure)
+        whole = figure.bbox.padded(1.0)
+        for text in figure.findobj(Text):
+            if text.get_visible() and text.get_text() and text.axes in (None, *_plots(figure)):
+                box = text.get_window_extent()
+                is_inside = whole.x0 <= box.x0 and box.x1 <= whole.x1
+                is_tick = text in [t for a in figure.axes for t in _ticks(a)]
+                assert is_inside or is_tick, (kind, text.get_text())
+
+
+def _ticks(plot) -> list[Text]:
+    return [*plot.get_xticklabels(which="both"), *plot.get_yticklabels(which="both")]
 
 
 def test_the_image_holds_the_field_with_time_across(make_archive: Make) -> None:
