@@ -83,15 +83,12 @@ def resume(
     show(solution, json, began)
 
 
-def report(
-    folder: FolderArgument,
-    png: Annotated[bool, typer.Option("--png", help="write every figure as PNG as well")] = False,
-) -> None:
+def report(folder: FolderArgument) -> None:
     """Draw figures and report of a run anew, from its files; nothing is solved."""
     from pinngate.solution.folders import draw_report
 
     with remembering(folder):
-        page = draw_report(folder, has_pixels=png)
+        page = draw_report(folder)
     say(f"report: {page}")
 
 

@@ -30,15 +30,14 @@ FILES = (
 )  # fmt: skip
 
 
-def write(folder: str | Path, *, functions: Functions = NONE, has_pixels: bool = False) -> Path:
-    """Write ``figures/*.svg`` and ``report.html`` of a finished run, replacing earlier ones.
+def write(folder: str | Path, *, functions: Functions = NONE) -> Path:
+    """Write ``figures/*.svg``, the same as PNG and ``report.html`` of a finished run.
 
-    Each file appears complete or not at all.
+    Each file replaces an earlier one, and appears complete or not at all.
 
     Args:
         folder: of the run.
         functions: of the caller's own that its problem calls.
-        has_pixels: whether every figure is written as PNG too, which takes half as long again.
 
     Returns:
         The path of the page.
@@ -55,7 +54,7 @@ def write(folder: str | Path, *, functions: Functions = NONE, has_pixels: bool =
     images.mkdir(exist_ok=True)
     documents = {}
     for name, figure in figures_of(archive).items():
-        if has_pixels and not name.startswith("film"):  # all of whose pictures lie on each other
+        if not name.startswith("film"):  # all of whose pictures lie on each other
             write_bytes(images / f"{name}.png", png(figure))
         documents[name] = svg(figure, page_figures.words(archive, name))
         write_bytes(images / f"{name}.svg", documents[name].encode("utf-8"))

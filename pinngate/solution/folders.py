@@ -163,15 +163,12 @@ def _held(folder: Path, out: Path) -> AbstractContextManager[None]:
     return locked(folder) if is_inside else nullcontext()
 
 
-def draw_report(
-    folder: Path | str, *, functions: Functions = NONE, has_pixels: bool = False
-) -> Path:
+def draw_report(folder: Path | str, *, functions: Functions = NONE) -> Path:
     """Draw figures and page of a run anew, from its files, and return the path of the page.
 
     Args:
         folder: of a run that has been judged; its report may be missing.
         functions: of the caller's own that its problem calls.
-        has_pixels: whether every figure is written as PNG beside its SVG.
 
     Raises:
         InputError: the folder holds no judged run, or another process is at work in it.
@@ -180,7 +177,7 @@ def draw_report(
     folder = Path(folder)
     files.require_run(folder)
     with noted(is_waiting=False), kept(folder), locked(folder):
-        return write(folder, functions=functions, has_pixels=has_pixels)
+        return write(folder, functions=functions)
 
 
 __all__ = [
