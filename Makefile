@@ -62,7 +62,7 @@ docs: .venv/.installed  ## regenerate the pages that are made from the code
 
 # with every extra, so that no test is skipped for want of a package
 .venv/.tested-with: .venv/.installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,geometry,bench,netcdf,studies,dpo]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,geometry,bench,cluster,netcdf,studies,dpo]"
 	touch $@
 
 clean:

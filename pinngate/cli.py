@@ -14,7 +14,8 @@ import platform
 import shlex
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Annotated
 
 import typer
@@ -30,6 +31,7 @@ from pinngate.commands import (
 from pinngate.commands.answers import tell
 from pinngate.errors import InputError, Interrupted, PinngateError
 from pinngate.memory import keep_freed
+from pinngate.parallel.launch import is_heard, is_launched, joined
 from pinngate.runs.signals import noted
 from pinngate.studies.study_command import study
 
@@ -112,7 +114,7 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")  # a terminal may know ASCII alone
     arguments = ["--debug", *(a for a in sys.argv[1:] if a != "--debug")]
     try:
-        with noted(is_waiting=False):
+        with noted(is_waiting=False), _shared():
             app(args=arguments if is_debugging else sys.argv[1:], standalone_mode=True)
     except Exception as error:
         if is_debugging:
@@ -120,6 +122,26 @@ def main() -> None:
         sys.exit(_told(error))
     except KeyboardInterrupt:
         sys.exit(_told(Interrupted("interrupted")))
+
+
+@contextmanager
+def _shared() -> Iterator[None]:
+    """Share the command with the other processes of torchrun, if any; the first one prints.
+
+    Raises:
+        InputError: it is a command that processes cannot share.
+    """
+    command = next((a for a in sys.argv[1:] if not a.startswith("-")), "run")
+    if is_launched() and command not in ("run", "resume"):
+        raise InputError(
+            f"torchrun has started '{command}'", expected="run or resume, which processes can share"
+        )
+    with joined():
+        if os.environ.get("RANK", "0") == "0" or not is_launched():
+            yield
+            return
+        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+            yield
 
 
 def _way_on(told: str) -> str:
@@ -130,24 +152,29 @@ def _way_on(told: str) -> str:
 
 
 def _told(error: Exception) -> int:
-    """Say what stopped a command, and return the exit status."""
+    """Say what stopped a command, in one of the processes that share it, and return its status."""
+    say = tell if is_heard() else _ignore
     if isinstance(error, Interrupted):
-        tell(f"{error}{_way_on(str(error))}")
+        say(f"{error}{_way_on(str(error))}")
         return error.status
     if isinstance(error, PinngateError):
-        tell(str(error))
+        say(str(error))
         return 2 if isinstance(error, InputError) else 1
     if isinstance(error, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     if isinstance(error, MemoryError):
         told = str(error).splitlines()
-        tell(f"out of memory: {told[0] if told else 'nothing is left'}")
-        tell("  a smaller --max-memory, fewer points or a smaller network need less")
+        say(f"out of memory: {told[0] if told else 'nothing is left'}")
+        say("  a smaller --max-memory, fewer points or a smaller network need less")
         return 1
     from pinngate.runs.bug import command_for
 
-    tell(f"internal error: {type(error).__name__}: {error}")
-    tell(f"  this is a fault of pinngate; please report what this prints: {command_for(error)}")
-    tell("  run again with --debug for the traceback")
+    say(f"internal error: {type(error).__name__}: {error}")
+    say(f"  this is a fault of pinngate; please report what this prints: {command_for(error)}")
+    say("  run again with --debug for the traceback")
     return 1
+
+
+def _ignore(_: str) -> None:
+    pass

@@ -8,6 +8,7 @@ and binary ones (KiB, MiB, GiB, TiB).
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 import re
 import sys
@@ -133,5 +134,10 @@ _NEVER = 1 << 30  # bytes from which it is done all the same
 
 
 def budget(stated: int | None) -> int:
-    """Return the bytes that a solver may use: what is stated, else half of what is free."""
-    return int(SHARE * free_memory()) if stated is None else stated
+    """Return the bytes that a solver may use: what is stated, else half of what is free.
+
+    Processes that torchrun has started on one machine divide that half among them.
+    """
+    if stated is not None:
+        return stated
+    return int(SHARE * free_memory()) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))

@@ -20,6 +20,7 @@ ROOMS = [
     "writing",
     "memory",
     "streams",
+    "parallel",
     "citation",
     "expression",
     "tables",

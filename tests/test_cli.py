@@ -412,6 +412,6 @@ def test_a_run_without_a_report_is_drawn_later(pinngate, tmp_path: Path) -> None
     assert f"folder: {folder}" in out
     assert (folder / "metrics.json").exists()
     assert not (folder / "report.html").exists()
-    assert not list(folder.glob("figures/*.png"))
+    assert not list(folder.glob("figures/*"))
     pinngate("report", str(folder))
     assert (folder / "report.html").exists()

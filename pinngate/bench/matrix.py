@@ -12,10 +12,11 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from pinngate import __version__, config
+from pinngate.bench.cluster import Cluster, executed_on
 from pinngate.bench.measures import Case, Row, case_of, score
 from pinngate.bench.methods import method
 from pinngate.bench.methods.contract import NotApplicable, Task
@@ -33,6 +34,7 @@ def run_matrix(
     *,
     num_workers: int = 1,
     time_limit: float | None = None,
+    cluster: Cluster | None = None,
     on_row: Callable[[Row, int, int], None] | None = None,
 ) -> list[Row]:
     """Run what has not been run yet and return all rows of the suite.
@@ -40,12 +42,14 @@ def run_matrix(
     Args:
         suite: the matrix.
         folder: holds ``runs.jsonl``, made if absent.
-        num_workers: processes; each uses one thread.
+        num_workers: processes, or jobs of a cluster, at a time; each uses one thread.
         time_limit: seconds that one run may take; one that takes longer is a failed row.
+        cluster: where runs are jobs; None for processes on this machine.
         on_row: called with each new row, the number done and the number in all.
 
     Raises:
-        InputError: a method's library is not installed; nothing has been run.
+        InputError: a method's library is not installed, or the cluster not there; nothing has been
+            run.
     """
     for choice in suite.methods.values():
         method(choice.method).require()
@@ -55,9 +59,10 @@ def run_matrix(
     done = _finished(file)
     missing = [(key, run) for key, run in wanted.items() if key not in done]
     logger.info("%d of %d runs are done", len(wanted) - len(missing), len(wanted))
+    run_all = executed if cluster is None else partial(executed_on, cluster, folder / "jobs")
     if missing:
         with file.open("a", encoding="utf-8") as stream:
-            for row in executed(
+            for row in run_all(
                 missing, execute, num_workers=num_workers, time_limit=time_limit, failed=_failed
             ):
                 done[row["id"]] = row

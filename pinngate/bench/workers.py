@@ -164,7 +164,8 @@ def _status(status: int | None) -> str:
 
 def _serve(connection: Connection, execute: Execute) -> None:
     """Answer runs until the other end is closed."""
-    _warm_up()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    warm_up()
     connection.send(None)
     while True:
         try:
@@ -174,9 +175,8 @@ def _serve(connection: Connection, execute: Execute) -> None:
         connection.send(execute(key, run))
 
 
-def _warm_up() -> None:
+def warm_up() -> None:
     """Take one thread, and load what a first optimizer step needs: no run pays for it."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     keep_freed()
     import torch

@@ -164,6 +164,15 @@ def bench(
             parser=seconds_of, metavar="SECONDS", help="of one run; beyond, it is a failed row"
         ),
     ] = None,
+    cluster: Annotated[
+        str | None, typer.Option(metavar="NAME", help="run as jobs: slurm, or local to try it here")
+    ] = None,
+    job: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE", help="option of submitit, as slurm_partition=gpu; may be repeated"
+        ),
+    ] = None,
     set_: SetOption = None,
     device: Annotated[
         str | None, typer.Option(help="cpu or cuda: of our optimizers, and of the steps of 'speed'")
@@ -182,7 +191,8 @@ def bench(
 
     Resumes where it stopped, and ends in tables (CSV and Markdown), statistics paired by seed,
     figures and one page, report.html. Rivals need extras: pip install 'pinngate[bench,deepxde]'.
-    The suite 'speed' times single steps of ours and of DeepXDE in turn.
+    With --cluster every run is a job (extra: pip install 'pinngate[cluster]'), --workers of them at
+    a time. The suite 'speed' times single steps of ours and of DeepXDE in turn.
     """
     if suite == "speed" and not list_:
         from pinngate.bench import speed
@@ -190,6 +200,7 @@ def bench(
         speed.run(device or "cpu", out or Path("results/bench/speed"))
         return
     from pinngate.bench import load_suite, run_matrix, write_page, write_tables
+    from pinngate.bench.cluster import cluster_of
     from pinngate.bench.suite import cut
     from pinngate.bench.suite_file import suite_names
 
@@ -212,7 +223,14 @@ def bench(
         cell = f"{row['problem']} {row['setting']} {row['method']} seed {row['seed']}"
         tell(f"{done}/{total}  {cell}: {text}")
 
-    rows = run_matrix(stated, folder, num_workers=workers, time_limit=time_limit, on_row=show)
+    rows = run_matrix(
+        stated,
+        folder,
+        num_workers=workers,
+        time_limit=time_limit,
+        cluster=cluster_of(cluster, job or ()),
+        on_row=show,
+    )
     command = " ".join(["pinngate", *sys.argv[1:]])
     print(write_tables(stated, rows, folder, command).read_text(encoding="utf-8"))
     say(f"report: {write_page(stated, rows, folder, command)}")

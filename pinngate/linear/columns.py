@@ -8,7 +8,7 @@ dual form (N ≤ P) gram = A Aᵀ, T_A = α M⁻¹; normal form gram = AᵀA, T_
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import torch
@@ -60,6 +60,10 @@ class GramColumns(ABC):
     @abstractmethod
     def tiles(self) -> Iterator[tuple[slice, Tensor]]:
         """Yield the observation rows of A, (k, P), and their places among all rows."""
+
+    @abstractmethod
+    def of_observed(self, of_rows: Callable[[slice, Tensor], Tensor], size: int) -> Tensor:
+        """Return what `of_rows` makes of places and rows of observations, (n, size)."""
 
     @abstractmethod
     def triangle(self) -> Tensor:
@@ -145,6 +149,10 @@ class JacobianColumns(GramColumns):
     def tiles(self) -> Iterator[tuple[slice, Tensor]]:
         """Yield all observation rows at once."""
         yield self.observed, self.penalised[self.observed]
+
+    def of_observed(self, of_rows: Callable[[slice, Tensor], Tensor], size: int) -> Tensor:
+        """Return what `of_rows` makes of all observations at once."""
+        return of_rows(self.observed, self.penalised[self.observed])
 
     def triangle(self) -> Tensor:
         """Return R of all rows at once."""

@@ -48,9 +48,7 @@ class DenseSystem(GramSystem[JacobianColumns]):
         if len(ridges) == 1 and isinstance(self.inverse, CholeskyInverse):
             return [fit_by_factor(self.columns, self.inverse, ridges[0], b)]
         eigen = self.eigen
-        tiles = [(self.observed, self._spectral_rows)]
-        (found,) = fits_by_spectrum(self.columns, eigen, tiles, ridges, b)
-        return found
+        return fits_by_spectrum(self.columns, eigen, ridges, b)(self.observed, self._spectral_rows)
 
     def best_fit(self, ridges: Sequence[float], b: Tensor) -> RidgeFit:
         """Return the fit of least risk."""

@@ -64,6 +64,10 @@ class Form(Protocol):
     def is_formed(self) -> bool:
         """Whether a Gram matrix is there: further solves are then cheap beside forming it."""
 
+    @property
+    def factored(self) -> Form:
+        """The form for variances: J itself is factorised; under weak ridges JᵀJ is rounding."""
+
     def rows(self, trial: Trial, batches: Batches, weights: RowWeights) -> Rows:
         """Linearise at the present weights."""
 
@@ -81,6 +85,11 @@ class DenseForm:
 
     is_formed: bool = True
     is_factored: bool = False
+
+    @property
+    def factored(self) -> Form:
+        """J, which is factorised itself."""
+        return DenseForm(is_factored=True)
 
     def rows(self, trial: Trial, batches: Batches, weights: RowWeights) -> Rows:
         """Return the rows with J."""
@@ -123,6 +132,11 @@ class NormalForm:
     is_formed: bool = True
     is_factored: bool = False
 
+    @property
+    def factored(self) -> Form:
+        """The triangle of J."""
+        return NormalForm(is_factored=True)
+
     def rows(self, trial: Trial, batches: Batches, weights: RowWeights) -> Rows:
         """Return the rows, none of their factors kept."""
         made = LinearisedRows(*trial, batches, weights, cache_bytes=0.0, tile=TILE)
@@ -161,6 +175,11 @@ class MatrixFreeForm:
 
     work: MatrixFreeOptions = field(default_factory=MatrixFreeOptions)
     is_formed: bool = False
+
+    @property
+    def factored(self) -> Form:
+        """The same: nothing is formed."""
+        return self
 
     def rows(self, trial: Trial, batches: Batches, weights: RowWeights) -> Rows:
         """Return the factors of the rows."""

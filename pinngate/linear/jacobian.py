@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
-from pinngate.model.residuals import ResidualModel
+from pinngate.model.residuals import Piece, ResidualModel
 from pinngate.model.row_weights import RowWeights
 from pinngate.model.terms import Batch
+from pinngate.parallel.ranks import ranks
 
 Batches = Mapping[str, Batch]
 
@@ -118,9 +119,13 @@ def weighted_residuals(
     weights: RowWeights,
 ) -> Tensor:
     """Return r (N,) alone, in the rows of `jacobian`."""
-    r = network.low.new_empty(weights.num_rows)
-    for tile in model.sweep(network, coefficients, batches):
-        for e in tile.evaluations:
+    r = network.low.new_zeros(weights.num_rows)
+    evaluated = model.evaluator(network, coefficients)
+
+    def fill(piece: Piece) -> None:
+        for e in evaluated(piece).evaluations:
             begin = weights.slices[e.term.name].start + e.start
             r[begin : begin + len(e.residual)] = weights.by_term[e.term.name] * e.residual
+
+    ranks().filled(list(model.pieces(batches)), [r], fill)
     return r

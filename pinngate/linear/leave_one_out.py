@@ -5,7 +5,7 @@ The observation rows come in tiles, all at once where the Jacobian is formed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -33,33 +33,45 @@ def fit_by_factor(
         diagonal = ridge * torch.cholesky_inverse(factor).diagonal()[observed]
         residual, t_c = ridge * found[observed], ridge * by_column[observed]
         return left_out(ridge, diagonal, residual, t_c, gram, moment)
-    parts = []
-    for places, rows in columns.tiles():
+
+    def seen(places: slice, rows: Tensor) -> list[RidgeFit]:
         whitened = torch.linalg.solve_triangular(factor, rows.T, upper=False)
         diagonal = 1 - whitened.square().sum(0)
         residual = b[places] - rows @ found
         t_c = columns.unpenalised[places] - rows @ by_column
-        parts.append(left_out(ridge, diagonal, residual, t_c, gram, moment))
-    return joined(parts)
+        return [left_out(ridge, diagonal, residual, t_c, gram, moment)]
+
+    return together(columns, seen, [ridge])[0]
+
+
+Seen = Callable[[slice, Tensor], list[RidgeFit]]
+"""Fits at some ridges, seen from some observations: their places among all rows and their rows."""
+
+
+def together(columns: GramColumns, seen: Seen, ridges: Sequence[float]) -> list[RidgeFit]:
+    """Return the fit at each ridge, seen from all observations."""
+
+    def numbers(places: slice, rows: Tensor) -> Tensor:
+        fits = seen(places, rows)
+        return torch.stack([x for f in fits for x in (f.residual, f.leverage, f.leave_one_out)], 1)
+
+    found = columns.of_observed(numbers, 3 * len(ridges)).unflatten(1, (len(ridges), 3))
+    return [RidgeFit(float(a), *found[:, k].unbind(1)) for k, a in enumerate(ridges)]
 
 
 def fits_by_spectrum(
-    columns: GramColumns,
-    eigen: SpectralInverse,
-    tiles: Iterable[tuple[slice, Tensor]],
-    ridges: Sequence[float],
-    b: Tensor,
-) -> Iterator[list[RidgeFit]]:
-    """Yield the fit of b (N,) at each ridge, seen from the observations of one tile.
+    columns: GramColumns, eigen: SpectralInverse, ridges: Sequence[float], b: Tensor
+) -> Seen:
+    """Return what sees the fit of b (N,) at each ridge, from what turns spectral coordinates
+    into rows, (k, m).
 
     Args:
         columns: of the Jacobian.
         eigen: of their Gram matrix.
-        tiles: places among all rows, and what turns spectral coordinates into those rows, (k, m).
         ridges: α of each.
         b: (N,).
 
-    Cost: O(n m) for each ridge.
+    Cost: O(k m) for each ridge.
     """
     alpha = torch.tensor(list(ridges), dtype=b.dtype, device=b.device)
     weights = 1 / (eigen.eigenvalues[:, None] + alpha)
@@ -72,7 +84,8 @@ def fits_by_spectrum(
         grams, moments = alpha[:, None, None] * grams, alpha[:, None] * moments
     else:
         grams, moments = columns.products - grams, columns.unpenalised.T @ b - moments
-    for places, rows in tiles:
+
+    def seen(places: slice, rows: Tensor) -> list[RidgeFit]:
         diagonals = rows.square() @ weights
         residuals = rows @ (weights * vb[:, None])
         images = (rows @ by_column.flatten(1)).unflatten(1, by_column.shape[1:])
@@ -82,10 +95,12 @@ def fits_by_spectrum(
         else:
             diagonals, residuals = 1 - diagonals, b[places, None] - residuals
             images = columns.unpenalised[places, None] - images
-        yield [
+        return [
             left_out(ridge, diagonals[:, k], residuals[:, k], images[:, k], grams[k], moments[k])
             for k, ridge in enumerate(ridges)
         ]
+
+    return seen
 
 
 def fits_by_singular_values(

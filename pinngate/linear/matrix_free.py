@@ -253,6 +253,7 @@ def _images_beyond(rows: LinearisedRows, basis: Tensor, solutions: Tensor) -> Te
         new = new - basis @ (basis.T @ new)
     squares, mixing = torch.linalg.eigh(new.T @ new)
     kept = squares > NEGLIGIBLE**2
+    kept[: max(0, len(kept) - len(basis) + basis.shape[1])] = False  # no more than there can be
     return rows.forward(torch.linalg.qr(new @ mixing[:, kept]).Q)
 
 

@@ -14,6 +14,7 @@ from pinngate.errors import InputError
 from pinngate.linear.effort import MAX_WRITTEN, TILE, MatrixFreeOptions
 from pinngate.memory import rounded_text
 from pinngate.model.terms import TILE as DENSE_TILE
+from pinngate.parallel.launch import MOST_LEAVES
 
 NUMBER = 8  # bytes of a double
 LIBRARY = 50_000_000  # bytes that the libraries take at their first products and decompositions
@@ -122,15 +123,17 @@ def matrix_free_memory(size: Size, work: MatrixFreeOptions | None = None) -> int
 def normal_memory(size: Size) -> int:
     """Return the bytes of the form that holds JᵀJ, and J never.
 
-    Some numbers a row; then the Gram matrix four times during its decomposition, or six arrays of
-    its size where a posterior meets correlated residuals; beside it the propagation of one tile,
+    Some numbers a row; then the Gram matrix four times during its decomposition, six arrays of its
+    size where a posterior meets correlated residuals, or the sums of a tree of tiles, one for each
+    of its levels; beside it the propagation of one tile,
     twice over for what the allocator keeps of the one before, and five times what is written out of
     its rows.
     """
     rows, columns = max(size.num_rows, size.num_posterior_rows), size.num_parameters
     tile = min(rows, DENSE_TILE)
+    arrays = max(6, min(rows // DENSE_TILE, MOST_LEAVES).bit_length())
     tiles = 7 * tile * size.per_point + 5 * min(tile * columns, MAX_WRITTEN)
-    return LIBRARY + NUMBER * (PER_ROW * rows + 6 * columns**2 + tiles)
+    return LIBRARY + NUMBER * (PER_ROW * rows + arrays * columns**2 + tiles)
 
 
 def _is_tall(size: Size) -> bool:

@@ -58,6 +58,10 @@ class MixedColumns(GramColumns):
         """Yield the observation rows, which are not mixed."""
         return self.columns.tiles()
 
+    def of_observed(self, of_rows: Callable[[slice, Tensor], Tensor], size: int) -> Tensor:
+        """Return what `of_rows` makes of the observation rows, which are not mixed."""
+        return self.columns.of_observed(of_rows, size)
+
     def triangle(self) -> Tensor:
         """Return R, observations below the rows that are mixed."""
         found = self.mixing(self.columns.unobserved())

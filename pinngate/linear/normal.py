@@ -16,11 +16,13 @@ where Aᵀb of the last b is kept, so that a Gauss–Newton step takes about ten
 cost P² a row. Memory: a tile of
 rows, P² a few times, and some numbers a row. Source of the sums: any text on normal equations; what
 they lose of the condition number is what `dense` loses where N > P, which solves them, too.
+Processes that share a run make the rows of their own pieces alone, but for triangles and groups of
+observations; what is factorised is factorised by each of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -30,9 +32,10 @@ from pinngate.linear.freed import freed_by_tiles
 from pinngate.linear.gram import add_lower_gram, inverse_root
 from pinngate.linear.gram_system import GramSystem
 from pinngate.linear.inverses import CholeskyInverse
-from pinngate.linear.leave_one_out import fit_by_factor, fits_by_spectrum, joined
-from pinngate.linear.rows import LinearisedRows
+from pinngate.linear.leave_one_out import Seen, fit_by_factor, fits_by_spectrum, together
+from pinngate.linear.rows import LinearisedRows, RowsPiece
 from pinngate.linear.system import RidgeFit
+from pinngate.parallel.ranks import ranks
 
 
 class TiledColumns(GramColumns):
@@ -60,10 +63,14 @@ class TiledColumns(GramColumns):
 
     def gram(self) -> Tensor:
         """Return AᵀA, right in its lower triangle. Cost: one pass."""
-        gram = self.unpenalised.new_zeros(self.num_penalised, self.num_penalised)
-        for _, written in self.rows.products.written():
-            add_lower_gram(gram, written)
-        return gram
+
+        def part(piece: RowsPiece) -> list[Tensor]:
+            gram = self.unpenalised.new_zeros(self.num_penalised, self.num_penalised)
+            for _, written in self.rows.products.written([piece]):
+                add_lower_gram(gram, written)
+            return [gram]
+
+        return ranks().summed(self.rows.pieces, part)[0]
 
     def reduce(self, x: Tensor) -> Tensor:
         """Return Aᵀ x. Cost: one pass, none for the vector that was given last."""
@@ -79,9 +86,32 @@ class TiledColumns(GramColumns):
 
     def tiles(self) -> Iterator[tuple[slice, Tensor]]:
         """Yield the observation rows, a tile at a time. Cost: one pass."""
-        for places, written in self.rows.products.written():
-            if places.start >= self.observed.start:
-                yield places, written
+        return self.rows.products.written(self._observed_pieces)
+
+    @property
+    def _observed_pieces(self) -> list[RowsPiece]:
+        rows, begin = self.rows, self.observed.start
+        return [piece for piece in rows.pieces if rows.slices[piece.name].start >= begin]
+
+    def of_observed(self, of_rows: Callable[[slice, Tensor], Tensor], size: int) -> Tensor:
+        """Return what `of_rows` makes of the observation rows, a tile at a time. Cost: one pass."""
+        begin = self.observed.start
+        found = self.unpenalised.new_zeros(self.num_rows - begin, size)
+
+        def fill(piece: RowsPiece) -> None:
+            for places, written in self.rows.products.written([piece]):
+                found[places.start - begin : places.stop - begin] = of_rows(places, written)
+
+        ranks().filled(self._observed_pieces, [found], fill)
+        return found
+
+    def summed_over_observed(self, of_rows: Callable[[slice, Tensor], Tensor]) -> Tensor:
+        """Return the sum of what `of_rows` makes of each tile of observations. Cost: one pass."""
+
+        def part(piece: RowsPiece) -> list[Tensor]:
+            return [torch.stack([of_rows(*t) for t in self.rows.products.written([piece])]).sum(0)]
+
+        return ranks().summed(self._observed_pieces, part)[0]
 
     def triangle(self) -> Tensor:
         """Return R, one tile below the other. Cost: one pass, 2 N P² operations."""
@@ -130,19 +160,22 @@ class NormalSystem(GramSystem[TiledColumns]):
         """Return the fit of b (N,) at each ridge, several of them in the eigenbasis."""
         if len(ridges) == 1 and isinstance(self.inverse, CholeskyInverse):
             return [fit_by_factor(self.columns, self.inverse, ridges[0], b)]
-        return [joined(parts) for parts in zip(*self._fits_by_tile(ridges, b), strict=True)]
+        return together(self.columns, self._seen(ridges, b), ridges)
 
     def best_fit(self, ridges: Sequence[float], b: Tensor) -> RidgeFit:
         """Return the fit of least risk; the others leave nothing but their risks."""
-        risks = b.new_zeros(len(ridges))
-        for parts in self._fits_by_tile(ridges, b):
-            risks += torch.stack([part.leave_one_out.square().sum() for part in parts])
+        seen = self._seen(ridges, b)
+
+        def squares(places: slice, rows: Tensor) -> Tensor:
+            return torch.stack([part.leave_one_out.square().sum() for part in seen(places, rows)])
+
+        risks = self.columns.summed_over_observed(squares)
         return self.fits([ridges[int(risks.argmin())]], b)[0]
 
-    def _fits_by_tile(self, ridges: Sequence[float], b: Tensor) -> Iterator[list[RidgeFit]]:
+    def _seen(self, ridges: Sequence[float], b: Tensor) -> Seen:
         eigen = self.eigen
-        tiles = ((places, rows @ eigen.vectors) for places, rows in self.columns.tiles())
-        return fits_by_spectrum(self.columns, eigen, tiles, ridges, b)
+        seen = fits_by_spectrum(self.columns, eigen, ridges, b)
+        return lambda places, rows: seen(places, rows @ eigen.vectors)
 
     def row_squares(self, rows: slice) -> Tensor:
         """Return ‖a_i‖² of some rows of A, (n,). Cost: one pass."""

@@ -2,13 +2,15 @@
 
 Row n of A is Σ_c d_nc a_ncᵀ for every layer. Few vectors are multiplied in that form; where there
 are many, the rows of a few points are written out and used as a matrix, since the factored form
-costs as many products a vector as there are channels. Below `rows`, which supplies the factors.
+costs as many products a vector as there are channels. Below `rows`, which supplies the factors in
+pieces; processes that share a run take their own pieces and add up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -17,7 +19,9 @@ from pinngate.linear.effort import MAX_WRITTEN
 from pinngate.linear.jacobian import write_rows
 from pinngate.model.channels.propagate import LayerFactors
 from pinngate.model.networks import Network
+from pinngate.parallel.ranks import ranks
 
+Piece = TypeVar("Piece")
 MAX_FACTORED = 12  # most vectors for which the factored form is the faster (measured, 3 channels)
 
 
@@ -33,34 +37,44 @@ class Block:
 class _Sides:
     """What is multiplied and what comes out of a pass.
 
-    `vectors` is v (P, m) or None, `given` y (N, m) or None; `images` is A v (N, m), `moments` the
-    transpose (m, P) of Aᵀ y or Aᵀ A v, so that each vector's weights of a layer lie together.
+    `vectors` is v (P, m) or None, `given` y (N, m) or None; `images` is A v (N, m).
     """
 
     vectors: Tensor | None
     given: Tensor | None
     images: Tensor
-    moments: Tensor
     is_back: bool
+
+    @property
+    def num_vectors(self) -> int:
+        """m."""
+        one = self.vectors if self.vectors is not None else self.given
+        return 0 if one is None else one.shape[1]
 
     def right(self, rows: slice) -> Tensor:
         """Return what the transpose is applied to: y, or the images so far."""
         return self.images[rows] if self.given is None else self.given[rows]
 
 
-class Products:
+class Products(Generic[Piece]):
     """A v, Aᵀ y and Aᵀ A v.
 
     Args:
         network: P weights.
         num_rows: N.
-        blocks: makes an iterator over all rows.
+        pieces: of the rows.
+        blocks: makes an iterator over the rows of a piece.
     """
 
     def __init__(
-        self, network: Network, num_rows: int, blocks: Callable[[], Iterator[Block]]
+        self,
+        network: Network,
+        num_rows: int,
+        pieces: Sequence[Piece],
+        blocks: Callable[[Piece], Iterator[Block]],
     ) -> None:
-        self.network, self.num_rows, self.blocks = network, num_rows, blocks
+        self.network, self.num_rows = network, num_rows
+        self.pieces, self.blocks = pieces, blocks
         self.num_weights = network.num_parameters
 
     def passed(
@@ -77,34 +91,55 @@ class Products:
         if one is None:
             raise ValueError("a pass needs a vector on one side")
         num_vectors, is_back = one.shape[1], is_gram or y is not None
-        images = one.new_empty(self.num_rows if v is not None else 0, num_vectors)
-        moments = one.new_zeros(num_vectors, self.num_weights if is_back else 0)
-        sides = _Sides(v, y, images, moments, is_back)
-        if num_vectors <= MAX_FACTORED:
-            self._factored(sides)
-        else:
-            self._written(sides)
+        images = one.new_zeros(self.num_rows if v is not None else 0, num_vectors)
+        sides = _Sides(v, y, images, is_back)
+        way = self._factored(sides) if num_vectors <= MAX_FACTORED else self._written(sides)
+        (moments,) = ranks().summed(self.pieces, way) if is_back else self._forward(way)
+        if v is not None:
+            ranks().complete(self.pieces, [images])
         return images, moments.T
 
-    def _factored(self, sides: _Sides) -> None:
+    def _forward(self, way: Callable[[Piece], list[Tensor]]) -> list[Tensor]:
+        for piece in ranks().own(self.pieces):
+            moments = way(piece)
+        return moments
+
+    def _factored(self, sides: _Sides) -> Callable[[Piece], list[Tensor]]:
+        """Return what fills the images of a piece and returns the transpose of Aᵀ y, (m, P)."""
         tangents = None
         if sides.vectors is not None:
             held = sides.vectors.T.clone(memory_format=torch.contiguous_format)
             self._hold(held)
             tangents = self._split(held)
-        gradients = self._split(sides.moments) if sides.is_back else None
-        for block in self.blocks():
-            if tangents is not None:
-                sides.images[block.rows] = _factored_forward(tangents, block.factors)
-            if gradients is not None:
-                _factored_adjoint(gradients, block.factors, sides.right(block.rows))
-        self._hold(sides.moments)
 
-    def written(self) -> Iterator[tuple[slice, Tensor]]:
-        """Yield all rows of A in turn, (k, P) each, in an array that the next overwrite."""
+        def multiplied(piece: Piece) -> list[Tensor]:
+            moments = self._no_moments(sides)
+            gradients = self._split(moments) if sides.is_back else None
+            for block in self.blocks(piece):
+                if tangents is not None:
+                    sides.images[block.rows] = _factored_forward(tangents, block.factors)
+                if gradients is not None:
+                    _factored_adjoint(gradients, block.factors, sides.right(block.rows))
+            self._hold(moments)
+            return [moments]
+
+        return multiplied
+
+    def _no_moments(self, sides: _Sides) -> Tensor:
+        size = self.num_weights if sides.is_back else 0
+        return self.network.low.new_zeros(sides.num_vectors, size)
+
+    def written(self, pieces: Sequence[Piece] | None = None) -> Iterator[tuple[slice, Tensor]]:
+        """Yield rows of A in turn, (k, P) each, in an array that the next overwrite.
+
+        Args:
+            pieces: whose rows, None for all.
+        """
         size = max(1, MAX_WRITTEN // self.num_weights)
         buffer: Tensor | None = None
-        for block in self.blocks():
+        for block in (
+            b for p in (self.pieces if pieces is None else pieces) for b in self.blocks(p)
+        ):
             if buffer is None:
                 buffer = block.factors[0].adjoints.new_empty(size, self.num_weights)
             for begin in range(block.rows.start, block.rows.stop, size):
@@ -115,12 +150,19 @@ class Products:
                 write_rows(self.network, factors, written)
                 yield rows, written
 
-    def _written(self, sides: _Sides) -> None:
-        for rows, written in self.written():
-            if sides.vectors is not None:
-                torch.mm(written, sides.vectors, out=sides.images[rows])
-            if sides.is_back:
-                sides.moments.addmm_(sides.right(rows).T, written)
+    def _written(self, sides: _Sides) -> Callable[[Piece], list[Tensor]]:
+        """Do as `_factored` with rows written out."""
+
+        def multiplied(piece: Piece) -> list[Tensor]:
+            moments = self._no_moments(sides)
+            for rows, written in self.written([piece]):
+                if sides.vectors is not None:
+                    torch.mm(written, sides.vectors, out=sides.images[rows])
+                if sides.is_back:
+                    moments.addmm_(sides.right(rows).T, written)
+            return [moments]
+
+        return multiplied
 
     def _split(self, vectors: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Return views (m, outputs, inputs) and (m, outputs) of vectors (m, P) for each layer."""

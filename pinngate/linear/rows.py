@@ -31,10 +31,11 @@ from pinngate.model.residuals import ResidualModel
 from pinngate.model.row_weights import RowWeights
 from pinngate.model.terms import Batch
 from pinngate.model.tiles import TermEvaluation, Tile
+from pinngate.parallel.ranks import ranks
 
 
 @dataclass
-class _Piece:
+class RowsPiece:
     """Points of one term, or of all equations, from `offset` on; `kept` holds their factors."""
 
     name: str
@@ -42,10 +43,10 @@ class _Piece:
     offset: int
     kept: list[Block] | None = None
 
-    def only(self, rows: Tensor) -> _Piece:
+    def only(self, rows: Tensor) -> RowsPiece:
         """Return some of the points."""
         own = {self.name: self.batches[self.name].take(rows)}
-        return _Piece(self.name, self.batches | own, 0)
+        return RowsPiece(self.name, self.batches | own, 0)
 
 
 class LinearisedRows:
@@ -89,15 +90,15 @@ class LinearisedRows:
         num_unpenalised = coefficients.raw.numel()
         self.num_weights = network.num_parameters
         self.scale = weights.factors(network.low)
-        self.residual = network.low.new_empty(num_rows)
-        self.unpenalised = network.low.new_empty(num_rows, num_unpenalised)
-        self._pieces = list(_cut(model, self.batches, tile))
-        self.products = Products(self.network, num_rows, self._all_blocks)
+        self.residual = network.low.new_zeros(num_rows)
+        self.unpenalised = network.low.new_zeros(num_rows, num_unpenalised)
+        self.pieces = list(_cut(model, self.batches, tile))
+        self.products = Products(self.network, num_rows, self.pieces, self._blocks_of)
         self._linearise(cache_bytes)
 
     def _linearise(self, cache_bytes: float) -> None:
         left = cache_bytes
-        for piece in self._pieces:
+        for piece in ranks().own(self.pieces):
             blocks: list[Block] = []
             for part in self._sweep(piece):
                 for e in part.evaluations:
@@ -110,30 +111,30 @@ class LinearisedRows:
             if blocks and size <= left:
                 piece.kept = blocks
             left = left - size if size <= left else 0.0
+        ranks().complete(self.pieces, [self.residual, self.unpenalised])
 
-    def _sweep(self, piece: _Piece) -> Iterator[Tile]:
+    def _sweep(self, piece: RowsPiece) -> Iterator[Tile]:
         return self.model.sweep(self.network, self.coefficients, piece.batches)
 
-    def _rows(self, evaluation: TermEvaluation, piece: _Piece) -> slice:
+    def _rows(self, evaluation: TermEvaluation, piece: RowsPiece) -> slice:
         start = self.slices[evaluation.term.name].start + piece.offset + evaluation.start
         return slice(start, start + len(evaluation.residual))
 
-    def _blocks(self, part: Tile, piece: _Piece) -> list[Block]:
+    def _blocks(self, part: Tile, piece: RowsPiece) -> list[Block]:
         found = part.backward(lambda e: self.scale[self._rows(e, piece)])
         return [Block(self._rows(e, piece), factors) for e, _, factors in found]
 
-    def _all_blocks(self) -> Iterator[Block]:
-        for piece in self._pieces:
-            if piece.kept is not None:
-                yield from piece.kept
-                continue
-            for part in self._sweep(piece):
-                yield from self._blocks(part, piece)
+    def _blocks_of(self, piece: RowsPiece) -> Iterator[Block]:
+        if piece.kept is not None:
+            yield from piece.kept
+            return
+        for part in self._sweep(piece):
+            yield from self._blocks(part, piece)
 
     @property
     def cached_bytes(self) -> int:
         """Memory of the kept factors."""
-        return sum(_num_bytes(p.kept) for p in self._pieces if p.kept is not None)
+        return sum(_num_bytes(p.kept) for p in self.pieces if p.kept is not None)
 
     def scale_rows(self, roots: Tensor) -> None:
         """Scale every row by roots (N,); the residuals stay as they are."""
@@ -141,7 +142,7 @@ class LinearisedRows:
             return
         self.scale = self.scale * roots
         self.unpenalised = self.unpenalised * roots[:, None]
-        for piece in self._pieces:
+        for piece in self.pieces:
             for block in piece.kept or []:
                 for d, _ in block.factors:
                     d *= roots[block.rows, None]
@@ -172,7 +173,7 @@ class LinearisedRows:
         Yields:
             A slice of `places`, and the rows there, (j, P).
         """
-        for piece in self._pieces:
+        for piece in self.pieces:
             begin = self.slices[piece.name].start + piece.offset
             ends = places.new_tensor([begin, begin + len(piece.batches[piece.name])])
             first, last = torch.searchsorted(places, ends).tolist()
@@ -188,18 +189,14 @@ class LinearisedRows:
 
     def row_squares(self, rows: slice) -> Tensor:
         """Return ‖a_n‖² of rows of A, (n,). Cost: N·C²·width a layer."""
-        squares = self.scale.new_empty(self.shape[0])
-        for block in self._all_blocks():
-            if block.rows.stop <= rows.start or block.rows.start >= rows.stop:
-                continue
-            total: Tensor | float = 0.0
-            for k, (d, a) in enumerate(block.factors):
-                left = self.network.hold_periodic(a, k)
-                inner = torch.einsum("cno,kno->nck", d, d) * torch.einsum(
-                    "cni,kni->nck", left, left
-                )
-                total = total + inner.sum((1, 2)) + d[0].square().sum(1)
-            squares[block.rows] = total
+        squares = self.scale.new_zeros(self.shape[0])
+
+        def fill(piece: RowsPiece) -> None:
+            for block in self._blocks_of(piece):
+                if block.rows.stop > rows.start and block.rows.start < rows.stop:
+                    squares[block.rows] = _squares(self.network, block)
+
+        ranks().filled(self.pieces, [squares], fill)
         return squares[rows]
 
     def sample(self, num_rows: int, generator: torch.Generator) -> Tensor:
@@ -230,14 +227,23 @@ class LinearisedRows:
         return found
 
 
-def _cut(model: ResidualModel, batches: Batches, tile: int) -> Iterator[_Piece]:
+def _squares(network: Network, block: Block) -> Tensor:
+    total = network.low.new_zeros(block.rows.stop - block.rows.start)
+    for k, (d, a) in enumerate(block.factors):
+        left = network.hold_periodic(a, k)
+        inner = torch.einsum("cno,kno->nck", d, d) * torch.einsum("cni,kni->nck", left, left)
+        total = total + inner.sum((1, 2)) + d[0].square().sum(1)
+    return total
+
+
+def _cut(model: ResidualModel, batches: Batches, tile: int) -> Iterator[RowsPiece]:
     shared = [t.name for t in model.terms if t.kind == "equation"][1:]
     empty = {name: b.take(slice(0, 0)) for name, b in batches.items()}
     for name, batch in batches.items():
         if name in shared:
             continue
         for start in range(0, len(batch), tile):
-            yield _Piece(name, {**empty, name: batch.take(slice(start, start + tile))}, start)
+            yield RowsPiece(name, {**empty, name: batch.take(slice(start, start + tile))}, start)
 
 
 def _scaled(scale: Tensor, evaluation: TermEvaluation) -> Tensor:

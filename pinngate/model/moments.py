@@ -11,6 +11,7 @@ deviation √(2/(groups−1)) at a few percent of the cost of a step.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -21,9 +22,10 @@ from torch import Tensor
 from pinngate.model.channels.propagate import LayerFactors
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
-from pinngate.model.residuals import ResidualModel
+from pinngate.model.residuals import Piece, ResidualModel
 from pinngate.model.terms import TILE, Batch
-from pinngate.model.tiles import TermEvaluation
+from pinngate.model.tiles import Tile
+from pinngate.parallel.ranks import ranks
 
 Mode = Literal["loop", "vmap", "pairs", "grouped"]
 NUM_GROUPS = 32  # 25 % relative standard deviation a step, 2 % after averaging with rho = 0.99
@@ -82,16 +84,12 @@ def gradient_moments(
         num_groups: groups in a tile, for ``grouped``.
         tile: most points held at once.
     """
-    sums: dict[str, _Sums] = {}
-    every = bases or [None] * len(network.layer_shapes)
-    for part in model.sweep(network, coefficients, batches, tile=tile):
-        for evaluation, m, factors in part.backward(lambda e: 2 * e.residual):
-            name = evaluation.term.name
-            if name not in sums:
-                sums[name] = _Sums(mode, num_groups, every)
-            sums[name].add(evaluation, m, factors)
+    pieces = list(model.pieces(batches, tile))
+    evaluated = model.evaluator(network, coefficients)
+    sums = _Sums(model, network, coefficients, mode, num_groups, bases)
+    (found,) = ranks().summed(pieces, lambda piece: [sums.of(evaluated(piece))])
     end = 2 * len(network.layer_shapes)
-    results = {name: s.result() for name, s in sums.items()}
+    results = sums.results(found, pieces)
     for moments in results.values():
         for held in filter(None, (moments.mean, moments.variance)):
             held[:end] = network.as_weights(held[:end])
@@ -106,40 +104,48 @@ def _rotated(factors: LayerFactors, basis: Basis | None) -> LayerFactors:
 
 
 class _Sums:
-    """Running sums of one term over its tiles."""
+    """Sums over the points of a tile: a row of Σg, Σg² or its like, and Σr² for each term.
 
-    def __init__(self, mode: Mode | None, num_groups: int, bases: Sequence[Basis | None]) -> None:
-        self.mode, self.bases = mode, bases
-        self.num_groups = num_groups
-        self.first: list[Tensor] = []
-        self.second: list[Tensor] = []
-        self.loss: Tensor | float = 0.0
-        self.num_points = 0
-        self.total_groups = 0
+    Args: as of `gradient_moments`.
+    """
 
-    def add(self, evaluation: TermEvaluation, m: Tensor, factors: Sequence[LayerFactors]) -> None:
-        first: list[Tensor] = []
-        second: list[Tensor] = []
-        size = evaluation.residual.shape[0]
-        groups = _group_sizes(size, self.num_groups)
-        for layer, basis in zip(factors, self.bases, strict=True):
-            if self.mode == "grouped":
-                _add_grouped(_grouped_sums(layer, groups, basis), groups, first, second)
-            else:
-                self._layer(_rotated(layer, basis), first, second)
-        by_coefficient = m[:, None] * evaluation.by_coefficient
-        first.append(by_coefficient.sum(0))
-        if self.mode is not None:
-            second.append(self._coefficient_squares(by_coefficient, groups))
-        if self.first:
-            torch._foreach_add_(self.first, first)
-            if second:
-                torch._foreach_add_(self.second, second)
-        else:
-            self.first, self.second = first, second
-        self.loss = self.loss + evaluation.residual.square().sum()
-        self.num_points += size
-        self.total_groups += len(groups)
+    def __init__(
+        self,
+        model: ResidualModel,
+        network: Network,
+        coefficients: Coefficients,
+        mode: Mode | None,
+        num_groups: int,
+        bases: Sequence[Basis | None] | None,
+    ) -> None:
+        self.mode, self.num_groups = mode, num_groups
+        self.bases = bases or [None] * len(network.layer_shapes)
+        self.places = {term.name: k for k, term in enumerate(model.terms)}
+        layers = [shape for o, i in network.layer_shapes for shape in ((o, i), (o,))]
+        self.shapes: list[tuple[int, ...]] = [*layers, (coefficients.raw.numel(),)]
+        self.sizes = [math.prod(shape) for shape in self.shapes]
+
+    def of(self, part: Tile) -> Tensor:
+        """Return the sums of a tile, (terms, numbers); those of absent terms are zero."""
+        width = sum(self.sizes) * (1 if self.mode is None else 2) + 1
+        sums = part.evaluations[0].residual.new_zeros(len(self.places), width)
+        for evaluation, m, factors in part.backward(lambda e: 2 * e.residual):
+            first: list[Tensor] = []
+            second: list[Tensor] = []
+            groups = _group_sizes(len(evaluation.residual), self.num_groups)
+            for layer, basis in zip(factors, self.bases, strict=True):
+                if self.mode == "grouped":
+                    _add_grouped(_grouped_sums(layer, groups, basis), groups, first, second)
+                else:
+                    self._layer(_rotated(layer, basis), first, second)
+            by_coefficient = m[:, None] * evaluation.by_coefficient
+            first.append(by_coefficient.sum(0))
+            if self.mode is not None:
+                second.append(self._coefficient_squares(by_coefficient, groups))
+            loss = evaluation.residual.square().sum()
+            numbers = [found.reshape(-1) for found in (*first, *second, loss)]
+            torch.cat(numbers, out=sums[self.places[evaluation.term.name]])
+        return sums
 
     def _layer(self, layer: LayerFactors, first: list[Tensor], second: list[Tensor]) -> None:
         d, a = layer
@@ -163,19 +169,30 @@ class _Sums:
         parts = [p.sum(0) ** 2 / p.shape[0] for p in torch.split(by_coefficient, groups)]
         return torch.stack(parts).sum(0)
 
-    def result(self) -> TermMoments:
-        n = self.num_points
-        mean = [s / n for s in self.first]
+    def results(self, sums: Tensor, pieces: Sequence[Piece]) -> dict[str, TermMoments]:
+        """Return the statistics of every term that has points, from the sums of all tiles."""
+        counts: dict[str, tuple[int, int]] = {}
+        for segment in (s for _, segments, _ in pieces for s in segments):
+            points, groups = counts.get(segment.term.name, (0, 0))
+            size = len(segment.batch)
+            added = len(_group_sizes(size, self.num_groups))
+            counts[segment.term.name] = points + size, groups + added
+        return {name: self._moments(sums[self.places[name]], *n) for name, n in counts.items()}
+
+    def _moments(self, sums: Tensor, n: int, num_groups: int) -> TermMoments:
+        times = 1 if self.mode is None else 2
+        numbers = sums[:-1].split(self.sizes * times)
+        shaped = [x.view(shape) for x, shape in zip(numbers, self.shapes * times, strict=True)]
+        mean = [s / n for s in shaped[: len(self.shapes)]]
+        second = shaped[len(self.shapes) :]
         variance: list[Tensor] | None = None
         if self.mode == "grouped":
-            spread = max(1, self.total_groups - 1)
-            unbiased = [(s - n * m * m) / spread for s, m in zip(self.second, mean, strict=True)]
+            spread = max(1, num_groups - 1)
+            unbiased = [(s - n * m * m) / spread for s, m in zip(second, mean, strict=True)]
             variance = [(v * ((n - 1) / n)).clamp_min(0) for v in unbiased]
         elif self.mode is not None:
-            variance = [
-                (s / n - m * m).clamp_min(0) for s, m in zip(self.second, mean, strict=True)
-            ]
-        return TermMoments(mean, variance, torch.as_tensor(self.loss) / n, n)
+            variance = [(s / n - m * m).clamp_min(0) for s, m in zip(second, mean, strict=True)]
+        return TermMoments(mean, variance, sums[-1] / n, n)
 
 
 def _group_sizes(size: int, num_groups: int) -> list[int]:

@@ -6,7 +6,7 @@ and conditions and observations of plain field values travel together, tile by t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -45,6 +45,10 @@ class Block:
                 Segment(term, residual, part, start, span)
                 for term, residual in zip(self.terms, self.residuals, strict=True)
             ]
+
+
+Piece = tuple[Block, list[Segment], Tensor]
+"""Terms, their rows in a tile, and its points (n, axes)."""
 
 
 class ResidualModel:
@@ -90,18 +94,24 @@ class ResidualModel:
 
         Cost: one forward propagation; the caller pays for each backward.
         """
+        yield from map(self.evaluator(network, coefficients), self.pieces(batches, tile))
+
+    def evaluator(self, network: Network, coefficients: Coefficients) -> Callable[[Piece], Tile]:
+        """Return what evaluates a piece, at the present weights and coefficients."""
         known = Known(self.constants, coefficients, self.axes)
-        for block, segments, points in self.pieces(batches, tile):
+
+        def evaluated(piece: Piece) -> Tile:
+            block, segments, points = piece
             propagation = forward(network, block.plan, points, known.values)
             evaluations = tuple(
                 evaluate_segment(s, block.plan, propagation, points, known) for s in segments
             )
             spans = tuple(s.span for s in segments)
-            yield Tile(propagation, evaluations, spans, block.is_shared)
+            return Tile(propagation, evaluations, spans, block.is_shared)
 
-    def pieces(
-        self, batches: Mapping[str, Batch], tile: int = TILE
-    ) -> Iterator[tuple[Block, list[Segment], Tensor]]:
+        return evaluated
+
+    def pieces(self, batches: Mapping[str, Batch], tile: int = TILE) -> Iterator[Piece]:
         """Yield the points (n, axes) of every tile, with the terms that are evaluated on them."""
         for block in self.blocks:
             for segments in block.tiles(batches, tile):

@@ -32,6 +32,7 @@ from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 from pinngate.optim.parts import Parts
 from pinngate.optim.race import Candidate
+from pinngate.parallel.ranks import ranks
 from pinngate.points.sampling import POSTERIOR_POINTS
 
 
@@ -136,7 +137,9 @@ def memory_plan(parts: Parts, network: Network) -> MemoryPlan:
         depth=depth,
         num_channels=parts.model.num_channels,
     )
-    return choose_form(size, budget(parts.problem.solve.max_memory))
+    # one form for all processes that share the run, the one that fits where least is free
+    allowed = -ranks().most([-budget(parts.problem.solve.max_memory)])[0]
+    return choose_form(size, int(allowed))
 
 
 def _tell_of_noise(solver: Candidate, parts: Parts) -> None:

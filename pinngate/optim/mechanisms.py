@@ -22,6 +22,7 @@ class Mechanisms:
         averaging: of a linear problem the answer is a mean over the small networks.
         basis: on one or two axes a tensor basis races before the networks.
         foresight: beside the best, candidates go on that foresee to be significantly better.
+        octaves: in fits through a solver each octave of a function has its part in the ridge.
         ramp: the weight of the physics rises from a small part of itself.
         rehearsal: a race of networks alone is run on a part of very many values.
         robust: tails of the noise are judged, and outliers lose weight.
@@ -33,6 +34,7 @@ class Mechanisms:
     averaging: bool = True
     basis: bool = True
     foresight: bool = True
+    octaves: bool = True
     ramp: bool = True
     rehearsal: bool = True
     robust: bool = True

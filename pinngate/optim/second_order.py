@@ -102,10 +102,11 @@ class SecondOrder:
 
     @property
     def expected_iterations(self) -> int:
-        """As many as the race has planned, or one heat more."""
+        """As many as the race has planned, or half a turn more for each that has not stopped."""
         if self.race.winner is not None:
             return self.iteration
-        return max(self.iteration + HEAT, self.race.num_planned)
+        num_going = sum(self.solvers[name].reason is None for name in self.race.sound)
+        return max(self.race.num_planned, self.iteration + max(1, HEAT // 2 * num_going))
 
     @property
     def has_converged(self) -> bool:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from html import escape
 from typing import Any
 
 from pinngate.report import stated
 from pinngate.report.archive import RunArchive
 from pinngate.report.notation import significant
 from pinngate.statement.problem import Problem
+
+HEADS = ("unknowns", "leave-one-out risk", "behind", "in standard errors")
 
 
 def candidate_table(archive: RunArchive) -> dict[str, Any] | None:
@@ -17,17 +20,17 @@ def candidate_table(archive: RunArchive) -> dict[str, Any] | None:
     if not told:
         return None
     rows = [_row(archive, row, told["chosen"]) for row in told["table"]]
-    return {"rows": rows, "words": told["words"]}
+    return {"heads": HEADS, "rows": rows, "words": told["words"]}
 
 
 def _row(archive: RunArchive, row: Mapping[str, Any], chosen: str) -> dict[str, Any]:
     error = row["standard_error"]
     ratio = row["behind"] / error if error else None
+    equations = stated.equations(Problem.of(archive.problem.candidates[row["name"]]))
     cells = (row["size"], significant(row["leave_one_out"]), significant(row["behind"]))
     return {
-        "name": row["name"],
+        "head": f"{escape(row['name'])}: {'<br>'.join(equations)}",
         "is_chosen": row["name"] == chosen,
-        "equations": stated.equations(Problem.of(archive.problem.candidates[row["name"]])),
         "cells": [str(cells[0]), *cells[1:], significant(ratio, 2)],
     }
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,11 @@ class Course:
     name: str
     is_winner: bool
     columns: dict[str, Array]
+
+    @property
+    def num_rows(self) -> int:
+        """How many of its iterations were logged."""
+        return max((values.size for values in self.columns.values()), default=0)
 
     def starting(self, prefix: str) -> list[str]:
         """Return the columns whose name starts so."""
@@ -103,6 +109,25 @@ def race_rows(archive: RunArchive) -> list[dict[str, Any]]:
         for entry, risk in zip(race, risks, strict=True)
     ]
     return sorted(rows, key=lambda row: row["rank"])
+
+
+def race_table(archive: RunArchive) -> dict[str, Any]:
+    """Return the same for the page: ``heads``, and ``rows`` of ``head`` and ``cells``."""
+    is_mean = num_members(archive) > 1
+    heads = {
+        "words": "hidden layers", "risk": "risk", "above": "above the least",
+        "iterations": "iterations",
+    } | ({"share": "share of the answer"} if is_mean else {})  # fmt: skip
+    chosen = "least risk" if is_mean else "chosen"
+    rows = [
+        {
+            "head": escape(f"{row['name']} – {chosen}" if row["is_winner"] else row["name"]),
+            "cells": [row[key] for key in heads],
+            "is_chosen": row["is_winner"],
+        }
+        for row in race_rows(archive)
+    ]
+    return {"heads": list(heads.values()), "rows": rows}
 
 
 def _race_row(

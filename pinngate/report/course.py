@@ -43,9 +43,14 @@ Panel = Callable[[Axes, RunArchive], None]
 
 
 def training(archive: RunArchive) -> Figure | None:
-    """Draw the loss by term, the risk of each network in a race, and the relative L2 error."""
+    """Draw the loss by term, the risk of each network in a race, and the relative L2 error.
+
+    None where fewer than two iterations were logged.
+    """
     found = courses(archive)
     best = found[-1]
+    if sum(course.num_rows for course in found) < 2:
+        return None
     panels: list[Panel] = []
     if best.series(["loss", *best.starting("loss_")], is_log=True):
         panels.append(_loss)
@@ -63,7 +68,7 @@ def risk(archive: RunArchive) -> Figure | None:
     Only the course of the network that gave the answer; None where no risk was recorded.
     """
     best = winner_of(archive)
-    if not best.series(["leave_one_out_risk"], is_log=True):
+    if best.num_rows < 2 or not best.series(["leave_one_out_risk"], is_log=True):
         return None
     panels: list[Panel] = [_risk]
     if best.series(["effective_dimension"]):
@@ -86,11 +91,14 @@ def gate(archive: RunArchive) -> Figure | None:
 
 
 def coefficients(archive: RunArchive) -> Figure | None:
-    """Draw each estimated coefficient with its interval over iterations, answer and truth."""
+    """Draw each estimated coefficient with its interval over iterations, answer and truth.
+
+    None where none was logged, or one iteration alone, which is no course.
+    """
     best = winner_of(archive)
     stated = [c.name for c in single_coefficients(archive.problem)]
     names = [name for name in stated if best.series([f"coefficient_{name}"])]
-    if not names:
+    if not names or best.num_rows < 2:
         return None
     num_rows = -(-len(names) // 2)
     figure = new_figure(0.3 + 2.5 * num_rows)

@@ -17,6 +17,7 @@ from pinngate.report.notation import mathtext, significant
 
 _MAX_POINTS = 1000  # more observations than that hide the field beneath them
 _NUM_PANELS = 4
+FRAMES = 24  # pictures of a film at most
 FEW_PLACES = 12  # of sensors along an axis
 NODAL = 0.05  # of the largest mean square: the middle tells little of the field
 Array = NDArray[np.float64]
@@ -70,6 +71,11 @@ def stations(grid: Array, observed: NDArray[Any] | None, count: int) -> list[int
         at = int(np.abs(grid - place).argmin())
         chosen[int(np.abs(chosen - at).argmin())] = at
     return [int(i) for i in np.unique(chosen)]
+
+
+def film_times(archive: RunArchive) -> list[int]:
+    """Return the grid indices of the times that a film shows, the first and the last among them."""
+    return stations(archive.solution["t"], None, FRAMES)
 
 
 def held_at(archive: RunArchive, unknown: str, axis: str) -> int:

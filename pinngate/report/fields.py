@@ -26,7 +26,7 @@ from pinngate.report.cuts import (
     title_of,
 )
 from pinngate.report.images import Image, draw_row
-from pinngate.report.notation import mathtext, percent, with_unit
+from pinngate.report.notation import QUANTILE_95, mathtext, percent, with_unit
 from pinngate.report.style import (
     CLASSICAL,
     DATA,
@@ -41,8 +41,6 @@ from pinngate.report.style import (
     open_frame,
     scale,
 )
-
-QUANTILE_95 = 1.96  # half-width of a 95 % interval in standard deviations
 
 
 def solution(archive: RunArchive, unknown: str) -> Figure:
@@ -82,7 +80,8 @@ def _planes(archive: RunArchive, unknown: str) -> Figure:
         estimate = Image(mathtext(unknown), archive.solution[unknown], unknown)
         draw_row(figure, plots, archive, cuts, estimate)
     if std is not None:
-        draw_row(figure, grid[-1], archive, rows[-1], _std_image(unknown, std))
+        name = f"std of {mathtext(unknown)}"  # rows are low
+        draw_row(figure, grid[-1], archive, rows[-1], Image(name, std, is_size=True))
     return figure
 
 
@@ -133,7 +132,10 @@ def _slices(archive: RunArchive, unknown: str) -> list[Cut]:
     elsewhere = tuple(i for i, axis in enumerate(problem.axes) if axis != swept)
     inside = np.flatnonzero(np.isfinite(archive.solution[unknown]).any(axis=elsewhere))
     observed = points_of(archive, unknown).get(swept)
-    places = stations(archive.solution[swept][inside], observed, 6)
+    if swept == "t":
+        places = stations(archive.solution[swept][inside], observed, 6)
+    else:  # an edge tells what is known there
+        places = stations(archive.solution[swept][inside], observed, 8)[1:-1]
     others = {a: held_at(archive, unknown, a) for a in problem.axes if a not in (along, swept)}
     return [Cut((along,), {**others, swept: index}) for index in inside[places].tolist()]
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pinngate.report.archive import RunArchive
 from pinngate.report.notation import significant, with_unit
 from pinngate.report.style import CLASSICAL, ESTIMATE, INK, label, legend, new_figure, open_frame
+from pinngate.report.vector_graphics import MANY
 
 _MAX_DOTS = 20_000  # values drawn one by one: more are one blot, and each costs time
 _REACH = 5.0  # half-width of the histogram in standard deviations of the noise
@@ -71,7 +72,8 @@ def _draw_agreement(plot: Axes, data: _Residuals, seen: str) -> None:
     plot.fill_between(ends, ends - half, ends + half, color=CLASSICAL, alpha=0.12, lw=0, label=band)
     plot.plot(ends, ends, color=INK, lw=1, label="observed = fitted")
     size, alpha = (2, 0.35) if value.size > 300 else (3, 0.6)
-    plot.plot(*_dots(data), ls="none", marker="o", ms=size, mew=0, color=ESTIMATE, alpha=alpha)
+    look: dict[str, Any] = {"ls": "none", "marker": "o", "ms": size, "mew": 0}
+    plot.plot(*_dots(data), **look, color=ESTIMATE, alpha=alpha, rasterized=value.size > MANY)
     # An outlier must not shrink the rest; those cut off are counted in the other panel.
     low, high = ends[0] - (_REACH + 0.5) * noise, ends[1] + (_REACH + 0.5) * noise
     pad = 0.2 * noise

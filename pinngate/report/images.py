@@ -60,7 +60,7 @@ def draw_row(
         if near:
             _scatter(plot, near, cut, colours)
         is_left = index == 0 or cuts[index - 1].free != cut.free
-        _label(plot, archive, cut, is_left)
+        axis_names(plot, archive, cut, is_left)
     beyond = image.is_size and any(np.nanmax(p, initial=0.0) > mesh.norm.vmax for p in planes)
     extend: Any = "max" if beyond else "neither"
     bar = figure.colorbar(mesh, ax=list(plots), pad=0.02, aspect=22, extend=extend)
@@ -76,14 +76,37 @@ def _draw_plane(plot: Axes, archive: RunArchive, cut: Cut, plane: Array, colours
     geometry = archive.problem.geometry if is_plane else None
     if geometry is not None:
         plane = filled(plane)
-    shading: Any = "gouraud" if np.isfinite(plane).all() else "nearest"
-    cmap, limits = colours
-    mesh = plot.pcolormesh(x, y, plane, cmap=cmap, norm=limits, shading=shading, rasterized=True)
+    mesh = _draw_values(plot, x, y, plane, colours)
     if geometry is not None:
         cover_outside(plot, geometry, x, y)
     plot.set_xlim(x[0], x[-1])
     plot.set_ylim(y[0], y[-1])
     return mesh
+
+
+def _draw_values(plot: Axes, x: Array, y: Array, plane: Array, colours: Colours) -> Any:
+    """Draw values (y, x) at grid points: as an image where these are even, else as a mesh."""
+    cmap, limits = colours
+    if all(is_even(grid) for grid in (x, y)):
+        return plot.imshow(
+            plane, cmap=cmap, norm=limits, extent=cells(x, y), origin="lower", aspect="auto",
+            interpolation="bilinear" if np.isfinite(plane).all() else "nearest",
+        )  # fmt: skip
+    shading: Any = "gouraud" if np.isfinite(plane).all() else "nearest"
+    return plot.pcolormesh(x, y, plane, cmap=cmap, norm=limits, shading=shading, rasterized=True)
+
+
+def is_even(grid: Array) -> bool:
+    """Whether the points of a grid are one distance apart."""
+    return grid.size > 1 and bool(np.allclose(np.diff(grid), np.ptp(grid) / (grid.size - 1)))
+
+
+def cells(x: Array, y: Array) -> tuple[float, float, float, float]:
+    """Return the ends (left, right, bottom, top) of cells about the points of even grids."""
+    across, up = (0.5 * np.ptp(grid) / (grid.size - 1) for grid in (x, y))
+    return (
+        float(x[0] - across), float(x[-1] + across), float(y[0] - up), float(y[-1] + up),
+    )  # fmt: skip
 
 
 def _scatter(plot: Axes, near: dict[str, Array], cut: Cut, colours: Colours) -> None:
@@ -96,7 +119,8 @@ def _scatter(plot: Axes, near: dict[str, Array], cut: Cut, colours: Colours) -> 
     plot.scatter(x, y, linewidths=0.4, clip_on=False, zorder=4, **look)
 
 
-def _label(plot: Axes, archive: RunArchive, cut: Cut, is_left: bool) -> None:
+def axis_names(plot: Axes, archive: RunArchive, cut: Cut, is_left: bool = True) -> None:
+    """Label the axes of a plane, and draw it to scale where both are lengths."""
     units = archive.problem.units
     horizontal, vertical = (with_unit(axis, units) for axis in cut.free)
     label(plot, horizontal, vertical if is_left else "", cut.title)

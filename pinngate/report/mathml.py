@@ -7,6 +7,7 @@ Core, https://www.w3.org/TR/mathml-core/.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from html import escape
 
@@ -37,6 +38,10 @@ _NOTATIONS = {  # of functions that are not written by their name, and how tight
     "abs": ("<mo>|</mo>{}<mo>|</mo>", _ATOM),
     "exp": ("<msup><mi>e</mi><mrow>{}</mrow></msup>", _POWER),
 }
+LONG = 24  # letters of a formula that one line holds wherever it is read
+_TIMES = "&#x2062;"
+_BREAKS, _OPENING = ("+", "−", "="), ("(", ",", "+", "−", "=")
+_TAG, _TOKEN = re.compile(r"<[^>]*>"), re.compile(r"(<[^>]*>)([^<]*)")
 _THIN = '<mspace width="0.12em"/>'
 
 
@@ -74,7 +79,32 @@ def symbol(name: str) -> str:
 
 
 def _math(body: str) -> str:
-    return f"<math><mrow>{body}</mrow></math>"
+    """Return a body as an element; a long one as several, between which a line may break."""
+    pieces = _pieces(body) if _num_letters(body) > LONG else [body]
+    return "<wbr>".join(f"<math><mrow>{piece}</mrow></math>" for piece in pieces)
+
+
+def _num_letters(body: str) -> int:
+    return len(_TAG.sub("", body).replace(_TIMES, "").replace("&#x2061;", ""))
+
+
+def _pieces(body: str) -> list[str]:
+    """Split a formula before each +, − and = between terms, and in long products between factors.
+
+    Fractions and powers stay whole. Browsers break no line inside a formula.
+    """
+    pieces, depth, before = [""], 0, "("
+    for tag, content in _TOKEN.findall(body):
+        token = tag + content
+        if depth == 0 and tag == "<mo>" and before not in _OPENING:
+            is_factor = content == _TIMES and before == ")"
+            if content in _BREAKS or (is_factor and _num_letters(pieces[-1]) > LONG // 2):
+                pieces.append("")
+                token = f'<mo form="infix">{content}'
+        pieces[-1] += token
+        depth += 0 if tag.endswith("/>") else -1 if tag.startswith("</") else 1
+        before = content or before
+    return pieces
 
 
 def _identifier(name: str) -> str:

@@ -16,6 +16,7 @@ _LETTERS = (
 )
 GREEK = dict(zip(_LETTERS.split()[::2], _LETTERS.split()[1::2], strict=True))
 ABSENT = "–"
+QUANTILE_95 = 1.96  # half-width of a 95 % interval in standard deviations
 PLAIN = (-3, 5)  # powers of ten that are written out
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SUBSCRIPTED = re.compile(r"([A-Za-z]+?)_?(\d+)|([A-Za-z]+)_([A-Za-z0-9]+)")
@@ -38,6 +39,11 @@ def mathtext(name: str) -> str:
     return f"${face(stem)}_{{{face(subscript)}}}$" if subscript else f"${face(stem)}$"
 
 
+def plain(text: str) -> str:
+    """Return a text without the marks of mathtext: ``$\\mathrm{birth}$`` → birth."""
+    return re.sub(r"\\mathrm\{([^}]*)\}|[$_{}]", r"\1", text)
+
+
 def with_unit(name: str, units: Mapping[str, str]) -> str:
     """Return a name as mathtext with its unit, ``u (K)``, as an axis of a figure is labelled."""
     unit = units.get(name, "").replace("$", r"\$")
@@ -54,7 +60,7 @@ def significant(value: float | None, digits: int = 3) -> str:
         return mantissa
     if abs(value) < 1e7 and float(f"{value:.{digits}g}").is_integer():
         return f"{float(f'{value:.{digits}g}'):,.0f}".replace("-", "−")
-    return f"{mantissa}·10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
+    return f"{mantissa}·{power_of_ten(int(exponent))}"
 
 
 def percent(fraction: float | None) -> str:
@@ -71,27 +77,56 @@ def percent(fraction: float | None) -> str:
     return f"{text}\N{NO-BREAK SPACE}%"
 
 
-def with_uncertainty(value: float | None, std: float | None) -> str:
-    """Return ``value ± std``, both to the second significant digit of `std`."""
+def power_of_ten(exponent: int) -> str:
+    """Return ``10⁻⁵``."""
+    return f"10{str(exponent).translate(_SUPERSCRIPTS)}"
+
+
+def with_uncertainty(value: float | None, std: float | None, unit: str = "") -> str:
+    """Return ``value ± std``, both to the second significant digit of `std`, and the unit."""
     if value is None or std is None or not math.isfinite(std) or std <= 0:
-        return significant(value, 4)
-    exponent = math.floor(math.log10(max(abs(value), std)))
-    if PLAIN[0] <= exponent <= PLAIN[1]:
-        decimals = max(0, 1 - math.floor(math.log10(std)))
-        return f"{value:.{decimals}f} ± {std:.{decimals}f}".replace("-", "−")
-    scale = 10.0**exponent
-    decimals = max(0, 1 - math.floor(math.log10(std / scale)))
-    both = f"{value / scale:.{decimals}f} ± {std / scale:.{decimals}f}".replace("-", "−")
-    return f"({both})·10{str(exponent).translate(_SUPERSCRIPTS)}"
+        return f"{significant(value, 4)} {unit}".rstrip() if value is not None else ABSENT
+    exponent = _exponent(max(abs(value), std))
+    both = f"{_rounded(value, std, exponent)} ± {_rounded(std, std, exponent)}"
+    return f"{_scaled(both, exponent, '()' if exponent or unit else '  ')} {unit}".strip()
 
 
-def interval(low: float | None, high: float | None) -> str:
-    """Return ``[low, high]`` with enough digits to tell the ends apart."""
+def interval(low: float | None, high: float | None, unit: str = "") -> str:
+    """Return ``[low, high]`` to the second significant digit of its half width, and the unit."""
     if low is None or high is None:
         return ABSENT
-    width, size = abs(high - low), max(abs(low), abs(high))
-    digits = 4 if width <= 0 else max(3, 2 + math.ceil(math.log10(max(size / width, 1))))
-    return f"[{significant(low, digits)}, {significant(high, digits)}]"
+    exponent, half = _exponent(max(abs(low), abs(high))), abs(high - low) / 4
+    if half <= 0:
+        return f"[{significant(low, 4)}, {significant(high, 4)}] {unit}".rstrip()
+    both = f"{_rounded(low, half, exponent)}, {_rounded(high, half, exponent)}"
+    return f"{_scaled(both, exponent, '[]')} {unit}".rstrip()
+
+
+def comparable(value: float | None, std: float | None, unit: str = "", last: int = 3) -> str:
+    """Return a value beside ``… ± std``, to the digit number `last` of that, and the unit."""
+    if value is None or std is None or not 0 < std < math.inf or value == 0:
+        return f"{significant(value, 4)} {unit}".rstrip() if value is not None else ABSENT
+    digits = math.floor(math.log10(abs(value))) - math.floor(math.log10(std)) + last
+    return f"{significant(value, min(max(digits, 2), 12))} {unit}".rstrip()
+
+
+def _exponent(size: float) -> int:
+    """Return the power of ten that is written apart, 0 for sizes that are written out."""
+    exponent = math.floor(math.log10(size)) if size > 0 else 0
+    return 0 if PLAIN[0] <= exponent <= PLAIN[1] else exponent
+
+
+def _rounded(value: float, std: float, exponent: int) -> str:
+    """Return value / 10^exponent to the second significant digit of a standard deviation."""
+    scale = 10.0**exponent
+    decimals = 1 - math.floor(math.log10(std / scale))
+    text = f"{round(value / scale, decimals):,.{max(0, decimals)}f}"
+    return text.replace("-", "−")
+
+
+def _scaled(both: str, exponent: int, brackets: str) -> str:
+    text = f"{brackets[0]}{both}{brackets[1]}".strip()
+    return f"{text}·{power_of_ten(exponent)}" if exponent else text
 
 
 def seconds(value: float | None) -> str:

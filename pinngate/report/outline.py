@@ -16,7 +16,8 @@ from pinngate.statement.shapes import Ball, Box, Ellipse, Geometry, Polygon, Sha
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-NUM_PIXELS = 500  # along each side of a plane; a panel has fewer
+NUM_PIXELS = 240  # along each side of a plane
+BLUR = 1.5  # pixels
 _EDGE = 1e-9  # of a shape: its own outline counts as inside
 
 
@@ -65,7 +66,10 @@ def cover_outside(plot: Axes, geometry: Geometry, x: Array, y: Array) -> None:
     places = np.stack([a.ravel() for a in np.meshgrid(across, along)], axis=1)
     outside = ~is_inside(geometry, places).reshape(NUM_PIXELS, NUM_PIXELS)
     if outside.any():
-        plot.contourf(across, along, outside.astype(float), levels=[0.5, 1.5], colors=["white"])
-        plot.contour(
-            across, along, outside.astype(float), levels=[0.5], colors=["#AAAAAA"], linewidths=0.8
-        )
+        from scipy.ndimage import gaussian_filter
+
+        # between the pixels the outline is where as much is outside as inside
+        share = gaussian_filter(outside.astype(np.float64), BLUR, mode="nearest")
+        cover = plot.contourf(across, along, share, levels=[0.5, 1.5], colors=["white"])
+        cover.set_edgecolor("#AAAAAA")
+        cover.set_linewidth(0.8)

@@ -7,7 +7,6 @@ asks nothing of the network, so that it can be mailed and kept. Words come from 
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from importlib.resources import files
@@ -15,101 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from pinngate.expression.parser import NONE, Functions
-from pinngate.report import candidates, mathml, verdict
+from pinngate.report import candidates, page_figures, result_tables, verdict
 from pinngate.report import stated as statement
-from pinngate.report.alternatives import alternative
 from pinngate.report.archive import RunArchive, read
 from pinngate.report.candidate_table import candidate_table
-from pinngate.report.coefficient_tables import coefficient_table, piece_tables, told_columns
-from pinngate.report.derived_table import derived_rows
-from pinngate.report.figures import MOST_EACH
-from pinngate.report.notation import (
-    ABSENT,
-    seconds,
-)
+from pinngate.report.cuts import FRAMES
+from pinngate.report.notation import ABSENT, seconds
+from pinngate.report.piece_tables import piece_tables
+from pinngate.report.vector_graphics import FIGURE_WIDTH
 from pinngate.statement.options import NetworkOptions
 from pinngate.writing import write_bytes
 
-CAPTIONS = {
-    "solution": (
-        "The solution",
-        "The estimated field and, where the method gives one, its standard deviation: how far off "
-        "the estimate may be at each place. Dots are observations; those coloured on the scale of "
-        "the field stand out from it by their noise. With several times, each observation is shown "
-        "at the nearest.",
-    ),
-    "slices": (
-        "Slices",
-        "The estimate (blue) with its 95 % interval (shaded), the truth where known (dashed) and "
-        "the observations within 1 % of the slice. Axes that do not vary are held in the middle or "
-        "at a sensor. The dashed line should leave the shading at about one place in twenty.",
-    ),
-    "error": (
-        "The error",
-        "The distance from the truth, and the relative L2 error over time or its size in standard "
-        "deviations. The error at each time is relative to the whole field, so that it compares "
-        "with the dashed whole-domain errors. A dotted line well below the solid one means "
-        "intervals that are too narrow.",
-    ),
-    "field": (
-        "The coefficient",
-        "The estimated coefficient over its axes and its standard deviation. Where the fields have "
-        "no slope for it to act on, and at the edges, the data say little of it: there the "
-        "deviation grows and the estimate falls back towards its initial value.",
-    ),
-    "fit": (
-        "The fit to the data",
-        "Left: observed against fitted values; about 95 % should lie in the band. Right: the "
-        "residuals, which should follow the normal curve of the noise. A histogram narrower than "
-        "the curve of the stated noise (dashed, where the data state it) means that noise was "
-        "fitted, a wider one that signal was missed.",
-    ),
-    "residuals": (
-        "The residuals",
-        "Along each axis, with the mean of neighbours and its 95 % interval: a wave or a slope is "
-        "signal that the model misses, a funnel is noise that varies. Right: their ordered values "
-        "against those of a normal distribution; ends that leave the diagonal are heavy tails.",
-    ),
-    "series": (
-        "The series",
-        "What each sensor read (dots) over time, and the fit at those times (line); of many "
-        "sensors, nine.",
-    ),
-    "calibration": (
-        "Calibration",
-        "How much the intervals of every level hold. On the diagonal they hold what they claim, "
-        "above it they are too wide, below it too narrow.",
-    ),
-    "coefficients": (
-        "Coefficients",
-        "Each estimated number over the iterations with its 95 % interval; of several networks, "
-        "the chosen one's. It should have settled before the end.",
-    ),
-    "training": (
-        "Training",
-        "What was minimised, by terms, and the error against the truth where it is known. Where "
-        "several networks raced, each starts at iteration 0: the chosen one in colour, the others "
-        "in grey. A grey line ends where its network stopped or was dropped for its risk.",
-    ),
-    "risk": (
-        "The risk",
-        "Of the network that was chosen. The leave-one-out risk, which needs no truth, should fall "
-        "to just above the noise variance and stay; a training misfit far below the noise variance "
-        "means that noise was fitted. The ridge α, which keeps directions that carry only noise at "
-        "rest, follows the least risk; the effective dimension counts the directions left to "
-        "move. Iterates count from the end of the shaded ramp, where the physics has its full "
-        "weight.",
-    ),
-    "gate": (
-        "The gate",
-        "The share of coordinates in which the signal of the gradient exceeded its noise, so that "
-        "the data could move them, and the rate at which they moved.",
-    ),
-}
-
-
-PLACES = {"solution": "first", "training": "training", "risk": "training", "gate": "training"}
-ACCURACY = ("", "this run", "classical", "statistical limit", "this run / limit")
 FILES = (
     "problem.yaml", "observations.csv", "solution.npz", "solution.nc", "metrics.json",
     "history.csv", "environment.json",
@@ -117,9 +32,9 @@ FILES = (
 
 
 def write(folder: str | Path, *, functions: Functions = NONE) -> Path:
-    """Write ``figures/*.png`` and ``report.html`` of a finished run, replacing earlier ones.
+    """Write ``figures/*.svg``, the same as PNG and ``report.html`` of a finished run.
 
-    Each file appears complete or not at all.
+    Each file replaces an earlier one, and appears complete or not at all.
 
     Args:
         folder: of the run.
@@ -133,24 +48,28 @@ def write(folder: str | Path, *, functions: Functions = NONE) -> Path:
     """
     from pinngate.report.figures import figures_of
     from pinngate.report.style import png
+    from pinngate.report.vector_graphics import svg
 
     archive = read(folder, functions=functions)
-    figures = {name: png(figure) for name, figure in figures_of(archive).items()}
     images = archive.folder / "figures"
     images.mkdir(exist_ok=True)
-    for name, content in figures.items():
-        write_bytes(images / f"{name}.png", content)
+    documents = {}
+    for name, figure in figures_of(archive).items():
+        if not name.startswith("film"):  # all of whose pictures lie on each other
+            write_bytes(images / f"{name}.png", png(figure))
+        documents[name] = svg(figure, page_figures.words(archive, name))
+        write_bytes(images / f"{name}.svg", documents[name].encode("utf-8"))
     page = archive.folder / "report.html"
-    write_bytes(page, render(archive, figures).encode("utf-8"))
+    write_bytes(page, render(archive, documents).encode("utf-8"))
     return page
 
 
-def render(archive: RunArchive, figures: Mapping[str, bytes]) -> str:
+def render(archive: RunArchive, figures: Mapping[str, str]) -> str:
     """Return the page.
 
     Args:
         archive: the run.
-        figures: name to PNG, as `figures_of` names them.
+        figures: name to SVG document, as `figures_of` names them.
     """
     import jinja2
 
@@ -160,6 +79,7 @@ def render(archive: RunArchive, figures: Mapping[str, bytes]) -> str:
     )
     problem = archive.problem
     file = archive.folder / "problem.yaml"
+    drawn = [f"figures/{name}.svg" for name in figures]
     return environment.from_string(source).render(
         title=problem.title or problem.name,
         problem=problem,
@@ -170,67 +90,33 @@ def render(archive: RunArchive, figures: Mapping[str, bytes]) -> str:
         conditions=list(statement.conditions(problem)),
         observations=list(statement.observations(problem, _counts(archive))),
         truth=list(statement.truth(problem)),
-        accuracy=_accuracy(archive),
-        coefficients=coefficient_table(archive),
+        accuracy=result_tables.accuracy(archive),
+        coefficients=result_tables.coefficients(archive),
         pieces=piece_tables(archive),
         chosen=candidate_table(archive),
-        derived=derived_rows(archive),
+        derived=result_tables.derived(archive),
         noise=verdict.noise_rows(archive),
-        figures=_pictures(archive, figures),
-        data_files=[name for name in FILES if (archive.folder / name).is_file()],
+        figures=page_figures.pictures(archive, figures),
+        most_frames=FRAMES,
+        figure_width=FIGURE_WIDTH,
+        data_files=_data_files(archive.folder),
+        drawn_files=[name for name in drawn if (archive.folder / name).is_file()],
         solving=list(_solving(archive)),
-        race=candidates.race_rows(archive),
+        race=candidates.race_table(archive),
         is_mean=candidates.num_members(archive) > 1,
         environment=list(_flat(archive.environment)),
         source_file=file.read_text(encoding="utf-8") if file.is_file() else None,
     )
 
 
+def _data_files(folder: Path) -> list[str]:
+    """Return the names of what a run left that can be read elsewhere, and of the data it read."""
+    brought = [path.relative_to(folder).as_posix() for path in sorted(folder.glob("data/*"))]
+    return [name for name in FILES if (folder / name).is_file()] + brought
+
+
 def _counts(archive: RunArchive) -> list[int]:
     return [len(columns["value"]) for _, _, columns in archive.observation_sets()]
-
-
-def _accuracy(archive: RunArchive) -> list[dict[str, Any]]:
-    tables = []
-    judged = [(archive, unknown) for unknown in archive.problem.unknowns]
-    judged += [(own, name) for name, own in archive.varying()]
-    for part, unknown in judged:
-        rows = verdict.accuracy_rows(part, unknown)
-        entry = archive.section("classical", unknown)
-        if rows:
-            heads, rows = told_columns(ACCURACY, rows)
-            table = {"symbol": mathml.symbol(unknown), "heads": heads, "rows": rows}
-            tables.append(table | {"method": entry.get("method")})
-    return tables
-
-
-def _pictures(archive: RunArchive, figures: Mapping[str, bytes]) -> dict[str, Any]:
-    """Return the figures by their place: under the verdict, further down, and in a fold."""
-    places: dict[str, Any] = {"first": [], "rest": [], "training": [], "note": ""}
-    for name, content in figures.items():
-        picture = _figure(archive, name, content)
-        places[PLACES.get(name.partition("_")[0], "rest")].append(picture)
-    left_out = max(len(archive.problem.unknowns), len(archive.observation_sets())) - MOST_EACH
-    if left_out > 0 and figures:
-        places["note"] = (
-            f"Of fields and sets beyond the first {MOST_EACH} only the solution is drawn."
-        )
-    return places
-
-
-def _figure(archive: RunArchive, name: str, content: bytes) -> dict[str, str]:
-    kind, _, suffix = name.partition("_")
-    heading, caption = CAPTIONS.get(kind, (kind.capitalize(), ""))
-    if suffix:
-        sets = dict.fromkeys(("fit", "residuals", "series"), f"(set {suffix})")
-        heading += " " + (sets | {"field": suffix}).get(kind, f"of {suffix}")
-    return {
-        "name": name,
-        "heading": heading,
-        "alternative": alternative(archive, name, heading),
-        "caption": caption,
-        "data": b64encode(content).decode("ascii"),
-    }
 
 
 def _solving(archive: RunArchive) -> Iterator[tuple[str, str]]:

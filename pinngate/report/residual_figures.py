@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from pinngate.data.replicates import by_place
 from pinngate.report.archive import RunArchive
-from pinngate.report.notation import mathtext, significant, with_unit
+from pinngate.report.coverage import FEWEST, coverage_scores, running_mean, some
+from pinngate.report.notation import QUANTILE_95, mathtext, significant, with_unit
 from pinngate.report.style import (
     CLASSICAL,
     DATA,
@@ -28,13 +29,11 @@ from pinngate.report.style import (
     new_figure,
     open_frame,
 )
+from pinngate.report.vector_graphics import MANY
 
-FEWEST = 8  # values below which a scatter says nothing
-MOST_DOTS = 4000
 SERIES = 4  # values of a sensor that make a series
 MOST_SENSORS = 9
 LEVELS = np.linspace(0.02, 0.98, 49)
-BINS = 12  # of a running mean along an axis
 Columns = dict[str, NDArray[Any]]
 
 
@@ -50,12 +49,12 @@ def residuals(archive: RunArchive, of: str, columns: Columns) -> Figure | None:
     axes = [a for a in archive.problem.axes if np.ptp(found[a]) > 0]
     figure = new_figure(2.5)
     plots = figure.subplots(1, len(axes) + 1, squeeze=False)[0]
-    drawn = _some(residual.size)
+    drawn = some(residual.size)
     for plot, axis in zip(plots, axes, strict=False):
         plot.axhline(0.0, color=INK, lw=0.8)
         plot.plot(
             found[axis][drawn], residual[drawn], ls="none", marker="o", ms=2.4, mew=0,
-            color=DATA, alpha=0.55,
+            color=DATA, alpha=0.55, rasterized=drawn.size > MANY,
         )  # fmt: skip
         _running_mean(plot, found[axis], residual)
         label(plot, with_unit(axis, archive.problem.units), "", f"along {mathtext(axis)}")
@@ -66,14 +65,11 @@ def residuals(archive: RunArchive, of: str, columns: Columns) -> Figure | None:
 
 
 def _running_mean(plot: Axes, x: NDArray[Any], residual: NDArray[Any]) -> None:
-    """Draw the means of neighbouring residuals with their standard errors."""
-    groups = [g for g in np.array_split(np.argsort(x, kind="stable"), BINS) if g.size >= 3]
-    if len(groups) < 3:
-        return
-    at = [float(x[g].mean()) for g in groups]
-    means = np.array([residual[g].mean() for g in groups])
-    errors = np.array([residual[g].std(ddof=1) / np.sqrt(g.size) for g in groups])
-    plot.errorbar(at, means, 1.96 * errors, color=ESTIMATE, lw=1.4, elinewidth=0.8)
+    """Draw the means of neighbouring residuals with their 95 % intervals."""
+    found = running_mean(x, residual)
+    if found is not None:
+        at, means, errors = found
+        plot.errorbar(at, means, QUANTILE_95 * errors, color=ESTIMATE, lw=1.4, elinewidth=0.8)
 
 
 def _quantiles(plot: Axes, residual: NDArray[Any]) -> None:
@@ -84,7 +80,7 @@ def _quantiles(plot: Axes, residual: NDArray[Any]) -> None:
     reach = 1.05 * max(abs(normal[0]), float(np.abs(ordered).max()))
     plot.plot([-reach, reach], [-reach, reach], color=INK, lw=0.8)
     plot.plot(normal[drawn], ordered[drawn], ls="none", marker="o", ms=2.4, mew=0, color=ESTIMATE)
-    label(plot, "normal quantiles", "", "residuals over their std")
+    label(plot, "normal quantiles", "", "residual / std")
     open_frame(plot)
 
 
@@ -132,7 +128,7 @@ def calibration(archive: RunArchive) -> Figure | None:
 
     None where there is neither.
     """
-    lines = [*_of_truth(archive), *_of_values(archive)]
+    lines = coverage_scores(archive)
     if not lines:
         return None
     figure = new_figure(3.0)
@@ -146,49 +142,8 @@ def calibration(archive: RunArchive) -> Figure | None:
     plot.set(xlim=(0, 1), ylim=(0, 1))
     label(plot, "level of the interval", "share that it holds")
     open_frame(plot)
-    legend(plot, loc="lower right")
+    legend(plot, loc="center left", bbox_to_anchor=(1.04, 0.5))
     return figure
-
-
-def _of_truth(archive: RunArchive) -> list[tuple[str, NDArray[np.float64]]]:
-    """Return the errors of the fields over their standard deviations, where both are known."""
-    found = []
-    for name in archive.problem.unknowns[:2]:
-        truth, std = archive.truth(name), archive.std(name)
-        if truth is None or std is None:
-            continue
-        known = np.isfinite(truth) & (std > 0)
-        scores = ((archive.solution[name] - truth)[known] / std[known]).ravel()
-        if scores.size:
-            found.append((f"the truth of {mathtext(name)}, on the grid", _thinned(scores)))
-    return found
-
-
-def _of_values(archive: RunArchive) -> list[tuple[str, NDArray[np.float64]]]:
-    """Return leave-one-out residuals over their own standard deviation, of all sets together."""
-    parts = []
-    for _, _, columns in archive.observation_sets():
-        left_out = columns.get("leave_one_out_residual", np.zeros(0))
-        left_out = left_out[np.isfinite(left_out)]
-        noise = (
-            archive.number("noise_std_by_set", str(columns["set"][0])) if left_out.size else None
-        )
-        if noise:
-            parts.append(left_out / noise)
-    if not parts or sum(map(len, parts)) < FEWEST:
-        return []
-    return [("values that were left out, by the estimated noise", _thinned(np.concatenate(parts)))]
-
-
-def _thinned(values: NDArray[Any]) -> NDArray[np.float64]:
-    return np.asarray(values[_some(values.size)])
-
-
-def _some(size: int) -> NDArray[Any]:
-    """Return the indices of all, or of some at random where they are very many."""
-    if size <= MOST_DOTS:
-        return np.arange(size)
-    return np.random.default_rng(0).choice(size, MOST_DOTS, replace=False)
 
 
 def _finite(columns: Columns) -> Columns:

@@ -19,9 +19,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from numpy.typing import NDArray
 
 from pinngate.report.notation import significant
+from pinngate.report.vector_graphics import FIGURE_WIDTH
 from pinngate.statement.axis_bounds import Bounds, is_logarithmic
 
-WIDTH = 7.0  # inches: a text column
 FONT = 9.0
 DPI = 150
 COMPRESSION = 3  # of PNGs: a tenth larger than with the 6 that is usual, in half the time
@@ -42,7 +42,7 @@ def new_figure(height: float, is_tight: bool = False) -> Figure:
     A tight one moves plots of a fixed aspect ratio together, with colour bars of their height.
     """
     layout: Literal["compressed", "constrained"] = "compressed" if is_tight else "constrained"
-    figure = Figure(figsize=(WIDTH, height), layout=layout, facecolor="white")
+    figure = Figure(figsize=(FIGURE_WIDTH / 72, height), layout=layout, facecolor="white")
     FigureCanvasAgg(figure)
     return figure
 

@@ -16,7 +16,7 @@ import numpy as np
 from pinngate.inference.series import Correlation
 from pinngate.report.archive import RunArchive
 from pinngate.report.misfit_words import contradiction, correlation, misfit
-from pinngate.report.notation import ABSENT, percent, significant, with_uncertainty
+from pinngate.report.notation import ABSENT, comparable, percent, significant, with_uncertainty
 from pinngate.statement.components import single_coefficients
 from pinngate.statement.problem import Coefficient, MeasuredObservations
 
@@ -132,12 +132,13 @@ def _coefficient_judgement(archive: RunArchive, coefficient: Coefficient) -> _Ju
     )
     if estimate is None:
         return _Judgement()
-    words = f"{name} = {with_uncertainty(estimate, std)}"
+    unit = archive.problem.units.get(name, "")
+    words = f"{name} = {with_uncertainty(estimate, std, unit)}"
     inside = truth_inside(archive, name)
     if inside is not None:
         place = "inside" if inside else "outside"
-        beside = f"the truth, {significant(truth, 4)}, is {place} its 95 % interval"
-        return _Judgement(f"{words} ({beside})", not inside)
+        compared = f"the truth, {comparable(truth, std, unit)}, is {place} its 95 % interval"
+        return _Judgement(f"{words} ({compared})", not inside)
     if error is not None:
         words += f" (off the truth by {percent(error)})"
     return _Judgement(words, error is not None and error > FAR)
@@ -164,7 +165,8 @@ def accuracy_rows(archive: RunArchive, unknown: str) -> list[list[str]]:
             archive.number(source, unknown, key) for source in ("fields", "classical", "limit")
         )
         if (ours, classical, limit) != (None, None, None):
-            best = "95 %" if key == "coverage_95" and limit is None else write(limit)
+            is_level = key == "coverage_95" and bool(archive.section("limit", unknown))
+            best = "95 %" if is_level else write(limit)
             ratio = _ratio(ours, limit) if key.startswith("relative_l2") else ABSENT
             rows.append([words, write(ours), write(classical), best, ratio])
     return rows
@@ -191,9 +193,15 @@ def _estimated_rows(archive: RunArchive) -> Iterator[tuple[str, str]]:
         estimated = archive.number("noise_std", unknown)
         if estimated is not None:
             stated = _stated_noise(archive, unknown)
-            beside = f" (stated: {', '.join(stated)})" if stated else ""
+            known = f" (stated: {', '.join(stated)})" if stated else ""
             name = f"noise of {unknown}, estimated standard deviation"
-            yield name, significant(estimated) + beside
+            yield name, _sized(archive, unknown, estimated) + known
+
+
+def _sized(archive: RunArchive, unknown: str, value: float | None) -> str:
+    """Return a number with the unit of a field."""
+    unit = archive.problem.units.get(unknown, "")
+    return significant(value) if value is None else f"{significant(value)} {unit}".rstrip()
 
 
 def _stated_noise(archive: RunArchive, unknown: str) -> list[str]:
@@ -245,7 +253,7 @@ def _instrument_rows(archive: RunArchive) -> list[tuple[str, str]]:
             archive.observation_sets(), _sources(archive), strict=False
         ):
             std = archive.number("noise_std_by_set", name)
-            words = f"{significant(std)} ({columns['value'].size:,} values{source})"
+            words = f"{_sized(archive, of, std)} ({columns['value'].size:,} values{source})"
             rows.append((f"noise of {name}, {of}", words))
     for name, entry in archive.section("replicates").items():
         if entry:

@@ -28,6 +28,7 @@ from pinngate.runs.found_functions import function_entries
 from pinngate.runs.found_pieces import deviations_on_pieces, piece_entries
 from pinngate.runs.metrics import (
     Z_95,
+    coefficient_correlation,
     coefficient_metrics,
     field_metrics,
     relative_l2,
@@ -113,6 +114,7 @@ def _judge(session: Session, reason: str, setup: float) -> Judged:
         "limit": bound,
         "classical": rivals,
         "coefficients": coefficients,
+        "coefficient_correlation": coefficient_correlation(problem, posterior),
         "coefficient_fields": _coefficient_fields(session, posterior, grid, solution)
         | function_entries(session, posterior, grid, solution)
         | piece_entries(problem, coefficients, grid, solution),

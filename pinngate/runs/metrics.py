@@ -14,6 +14,7 @@ import numpy as np
 
 from pinngate.data.observations import ObservationSet
 from pinngate.inference.posterior import CoefficientInterval
+from pinngate.inference.uncertainty import Uncertainty
 from pinngate.points.grid import Grid
 from pinngate.statement.problem import Noise, Prior, Problem, SyntheticObservations
 
@@ -96,6 +97,25 @@ def coefficient_metrics(
         for name in names
     }
     return _with_priors(problem, found)
+
+
+def coefficient_correlation(
+    problem: Problem, uncertainty: Uncertainty | None
+) -> list[list[float]] | None:
+    """Return the correlations of the coefficients, (K, K) in the order in which they are stated.
+
+    They are of the numbers that are searched for, the logarithm of a positive coefficient. None
+    where nothing was observed or there are fewer than two.
+    """
+    count = len(problem.shown_coefficients)
+    if uncertainty is None or count < 2:
+        return None
+    covariance = uncertainty.raw_covariance[:count, :count].double().cpu().numpy()
+    std = np.sqrt(np.diagonal(covariance))
+    if not (np.isfinite(covariance).all() and (std > 0).all()):
+        return None
+    found: list[list[float]] = (covariance / std[:, None] / std).tolist()
+    return found
 
 
 def _coefficient_entry(

@@ -8,6 +8,7 @@ until the optimizer gives a reason to stop.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,11 +23,12 @@ from pinngate.data.field_ranges import with_ranges
 from pinngate.data.observations import ObservationSet, collect
 from pinngate.data.priors import conserved_sets, prior_sets
 from pinngate.data.quantities import mean_nodes
-from pinngate.errors import InputError
+from pinngate.errors import InputError, SolveError
 from pinngate.model.residuals import ResidualModel
 from pinngate.model.terms import Batch, Term
 from pinngate.optim.parts import OwnOptimizer, Parts, Stepper
 from pinngate.optim.registry import complete, method, resolve
+from pinngate.parallel.ranks import ranks
 from pinngate.points.batches import BatchSource
 from pinngate.points.grid import evaluation_grid
 from pinngate.points.sampling import NUM_CONDITION
@@ -38,7 +40,7 @@ from pinngate.runs.brought_along import (
     with_own_network,
 )
 from pinngate.runs.metrics import relative_l2
-from pinngate.runs.signals import interruption, noted
+from pinngate.runs.signals import STATUS, Pending, interruption, noted
 from pinngate.statement.coefficient_fields import searched, true_values, values_and_slopes
 from pinngate.statement.options import OWN_OPTIMIZER
 from pinngate.statement.piece_values import on_pieces
@@ -47,6 +49,7 @@ from pinngate.statement.problem import Problem, changed
 logger = logging.getLogger(__name__)
 
 NUM_LOGGED = 100  # rows of the history
+RECENT = 20  # iterations, by whose pace those to come are foretold
 CHECKPOINT_SECONDS = 10.0  # at most this much work is lost when a process is killed
 LOG_GRID_FRACTION = 0.4  # of the evaluation grid along each axis, for errors in the history
 
@@ -251,7 +254,8 @@ def train(
         session: from `begin`, or continued from a checkpoint.
         on_progress: called at every logged iteration.
         on_checkpoint: called every ten seconds, at the end, and after the iteration in which
-            Ctrl-C, SIGTERM or SIGHUP came: never in the middle of one.
+            Ctrl-C, SIGTERM or SIGHUP came: never in the middle of one. Of processes that share a
+            run, the first one calls it.
         callback: called after every iteration; where it returns True, the run stops and the session
             holds the best answer so far.
 
@@ -260,7 +264,8 @@ def train(
         SolveError: the computation failed.
     """
     stepper, clock, log = session.stepper, _Clock(session), _Log(session)
-    keep, show = on_checkpoint or _ignore, on_progress or _ignore
+    keep = on_checkpoint if on_checkpoint and ranks().is_first else _ignore
+    show = on_progress or _ignore
     is_stopped = False
     with noted(is_waiting=True) as signals:
         while stepper.reason is None and not is_stopped and not signals.name:
@@ -275,6 +280,7 @@ def train(
                 is_stopped = _asks_to_stop(callback, log, row)
             except KeyboardInterrupt:  # from a callback, which is called between iterations
                 signals.name = "SIGINT"
+            is_stopped = _agreed(signals, is_stopped, session, is_comparing=row is not None)
             if signals.name or clock.is_checkpoint_due():
                 session.seconds = clock.now()
                 keep(session)
@@ -292,6 +298,38 @@ def train(
 
 def _ignore(_: object) -> None:
     pass
+
+
+def _agreed(signals: Pending, is_stopped: bool, session: Session, *, is_comparing: bool) -> bool:
+    """Let a signal or a callback of one process stop all; return whether a callback did.
+
+    Args:
+        signals: of this process, afterwards of all.
+        is_stopped: whether the callback of this process did.
+        session: whose weights are the same on all.
+        is_comparing: whether to check that.
+
+    Raises:
+        SolveError: they are not.
+        Interrupted: another process has ended.
+    """
+    if ranks().size == 1:
+        return is_stopped
+    names, mark = ["", *STATUS], 0.0
+    if is_comparing:
+        weights = [*session.stepper.network.weights, session.stepper.coefficients.raw]
+        mark = sum(float(weight.detach().double().sum()) for weight in weights)
+    mark = mark if math.isfinite(mark) else 0.0
+    code, stopped, top, bottom = ranks().most(
+        [names.index(signals.name), float(is_stopped), mark, -mark]
+    )
+    if top != -bottom:
+        raise SolveError(
+            "the processes of this run no longer have the same weights: machines or versions of "
+            "libraries differ"
+        )
+    signals.name = names[int(code)]
+    return bool(stopped)
 
 
 def _asks_to_stop(callback: Callback | None, log: _Log, row: dict[str, float] | None) -> bool:
@@ -365,12 +403,12 @@ class _Log:
         return Progress(done, expected, row, left, seconds)
 
     def _pace(self, done: int, seconds: float) -> float:
-        """Return the seconds of an iteration, of those since half of them were done.
+        """Return the seconds of an iteration, of the last `RECENT` or those since half were done.
 
         The first ones load what the others find loaded, and candidates differ.
         """
         for earlier in reversed(self.session.history):
-            if 2 * earlier["iteration"] <= done:
+            if done - earlier["iteration"] >= min(RECENT, done / 2):
                 return (seconds - earlier["seconds"]) / (done - earlier["iteration"])
         return seconds / done
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, replace
 from datetime import datetime
 from functools import partial
@@ -18,6 +18,7 @@ from pinngate import config
 from pinngate.errors import InputError, PinngateError
 from pinngate.expression.parser import NONE, Functions
 from pinngate.optim.parts import OwnOptimizer
+from pinngate.parallel.ranks import ranks
 from pinngate.report import write
 from pinngate.runs import checkpoint, exports, files
 from pinngate.runs.folder import require_own_network
@@ -36,7 +37,8 @@ from pinngate.statement.problem import Problem, changed
 
 def default_folder(problem: Problem, root: Path = Path("results")) -> Path:
     """Return ``results/<name>/<stamp>``, a folder that does not exist yet."""
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    (now,) = ranks().most([time.time()])  # the same on all processes that share a run
+    stamp = datetime.fromtimestamp(now).strftime("%Y%m%d-%H%M%S")
     folder = root / problem.name / stamp
     for k in range(2, 1000):
         if not folder.exists():
@@ -182,6 +184,7 @@ def run(
         exports.require_netcdf()
     folder = default_folder(problem) if folder is None else Path(folder)
     if problem.candidates:
+        _require_one_process()
         from pinngate.solution.candidate_runs import run_candidates
 
         how: dict[str, Any] = {"network": network, "optimizer": optimizer}
@@ -205,23 +208,39 @@ def _run(
     """Solve a problem of one candidate in a folder."""
     started = time.perf_counter()
     session = begun()
-    is_new = not folder.exists()
-    files.make(folder)
-    with noted(is_waiting=False), kept(folder), locked(folder):
+    is_new, is_writing = not folder.exists(), ranks().is_first
+    if is_writing:
+        files.make(folder)
+    with noted(is_waiting=False), kept(folder), _held(folder):
         try:
-            files.prepare(folder, session.problem)
+            if is_writing:
+                files.prepare(folder, session.problem)
         except InputError:
             if is_new and not (folder / "problem.yaml").exists():
                 shutil.rmtree(folder, ignore_errors=True)
             raise
-        files.write_environment(folder, session.problem)
+        if is_writing:
+            files.write_environment(folder, session.problem)
         setup = time.perf_counter() - started
         return _continue(folder, session, setup, on_progress, callback, has_report)
 
 
+def _held(folder: Path) -> AbstractContextManager[None]:
+    """Hold the folder of a run, in the one process that writes into it."""
+    return locked(folder) if ranks().is_first else nullcontext()
+
+
+def _require_one_process() -> None:
+    if ranks().size > 1:
+        raise InputError(
+            "candidates are compared by one process",
+            expected="a problem without candidates, or pinngate run without torchrun",
+        )
+
+
 def _write_netcdf(solution: Solution) -> None:
     """Write the fields on the grid of the report as NetCDF beside the other files."""
-    if solution.folder is not None:
+    if solution.folder is not None and ranks().is_first:
         problem = solution.problem
         arrays = solution.judged.solution
         axes = {axis: arrays[axis] for axis in problem.axes}
@@ -257,24 +276,27 @@ def resume(
     """
     started, folder = time.perf_counter(), Path(folder)
     files.require_run(folder)
-    with noted(is_waiting=False), kept(folder), locked(folder):
+    with noted(is_waiting=False), kept(folder), _held(folder):
         if (folder / "metrics.json").exists():
             if (folder / "report.html").exists():
                 raise InputError(
                     f"the run in {folder} is finished",
                     hint="pinngate predict evaluates it anywhere, pinngate report draws it anew",
                 )
-            write(folder, functions=functions)
+            if ranks().is_first:
+                write(folder, functions=functions)
             return load_solution(folder, network=network, functions=functions)
         problem = config.load(folder / "problem.yaml", functions=functions)
         if problem.candidates:
+            _require_one_process()
             from pinngate.solution.candidate_runs import resume_candidates
 
             how: dict[str, Any] = {"network": network, "optimizer": optimizer}
             how |= {"on_progress": on_progress, "callback": callback}
             return resume_candidates(problem, folder, **how)
         session = _session(folder, network, optimizer, functions, max_memory)
-        if not (folder / "environment.json").exists():  # it was stopped before it wrote that
+        is_told = (folder / "environment.json").exists()
+        if ranks().is_first and not is_told:  # it was stopped before it wrote that
             files.write_environment(folder, session.problem)
         setup = time.perf_counter() - started
         return _continue(folder, session, setup, on_progress, callback)
@@ -312,7 +334,8 @@ def _continue(
     callback: Callback | None = None,
     has_report: bool = True,
 ) -> Solution:
-    identity = files.identity(folder)
+    is_writing = ranks().is_first
+    identity = files.identity(folder) if is_writing else ""
 
     def keep(session: Session) -> None:
         checkpoint.save(folder / "checkpoint.pt", session.state_dict(), identity)
@@ -321,9 +344,12 @@ def _continue(
         reason = train(session, on_progress=on_progress, on_checkpoint=keep, callback=callback)
     except PinngateError:
         with suppress(OSError):  # what stopped the run is what is told
-            files.write_history(folder / "history.csv", session.history)
+            if is_writing:
+                files.write_history(folder / "history.csv", session.history)
         raise
-    files.write_history(folder / "history.csv", session.history)
+    if is_writing:
+        files.write_history(folder / "history.csv", session.history)
     judged = judge(session, reason, setup)
-    write_results(folder, session.problem, judged, has_report=has_report)
+    if is_writing:
+        write_results(folder, session.problem, judged, has_report=has_report)
     return Solution(session.problem, session, judged, folder)

@@ -140,7 +140,7 @@ def test_a_run_from_file_to_report_and_prediction(tmp_path: Path) -> None:
         assert np.isfinite(read.solution[name][:51]).all()
         assert np.isfinite(read.solution[name][:, 50:]).all()
     assert read.number("fields", "u", "relative_l2") is not None
-    assert (folder / "figures" / "solution.png").exists()
+    assert (folder / "figures" / "solution.svg").exists()
     assert "inside plate" in (folder / "report.html").read_text()
     assert "the boundary part insulated" in (folder / "report.html").read_text()
     points = tmp_path / "points.csv"

@@ -65,9 +65,9 @@ def measured(max_memory: str, overrides: list[str]) -> dict[str, float]:
     not os.access("/proc/self/clear_refs", os.W_OK), reason="the peak is read from /proc"
 )
 def test_a_measured_peak_stays_within_the_estimate_and_the_limit() -> None:
-    dense, free = (measured(memory, LARGE_PROBLEM) for memory in ("1GB", "100MB"))
+    dense, free = (measured(memory, LARGE_PROBLEM) for memory in ("1GB", "90MB"))
     assert (dense["form"], free["form"]) == ("dense", "matrix-free")
-    assert free["taken"] <= free["estimate"] <= 100e6 < dense["taken"] <= dense["estimate"]
+    assert free["taken"] <= free["estimate"] <= 90e6 < dense["taken"] <= dense["estimate"]
     # an estimate far above what is taken would refuse what fits
     assert dense["estimate"] < 3 * dense["taken"]
 

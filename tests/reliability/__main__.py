@@ -20,7 +20,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.reliability import disk, fuzz, interruptions, soak
+from tests.reliability import disk, fuzz, interruptions, soak, waiting
 from tests.reliability.children import load_everything
 from tests.reliability.small import SETTINGS, finished
 
@@ -123,7 +123,27 @@ def soaking(options: argparse.Namespace, _: Path) -> Iterator[Entry]:
     }
 
 
-PARTS = {"fuzz": fuzzing, "interruptions": interrupting, "disks": failing_disks, "soak": soaking}
+def foretelling(options: argparse.Namespace, _: Path) -> Iterator[Entry]:
+    """Compare the time left that is told at half of a run with what it takes."""
+    began = time.monotonic()
+    found = list(waiting.runs(range(options.seed, options.seed + options.seeds)))
+    ratios = sorted(run.ratio for run in found)
+    wrong = [run for run in found if not run.is_right]
+    yield {
+        "what": "time left, told at half of a run",
+        "cases": len(found),
+        "failures": len(wrong),
+        "note": f"within a factor of two; told over true {ratios[0]:.2f} to {ratios[-1]:.2f}, "
+        f"median {ratios[len(ratios) // 2]:.2f}",
+        "words": [f"{r.problem}, seed {r.seed}: {r.told:.1f} s, not {r.left:.1f}" for r in wrong],
+        "seconds": round(time.monotonic() - began),
+    }
+
+
+PARTS = {
+    "fuzz": fuzzing, "interruptions": interrupting, "disks": failing_disks, "soak": soaking,
+    "waiting": foretelling,
+}  # fmt: skip
 
 
 def write(folder: Path, entries: list[Entry]) -> None:
@@ -167,6 +187,7 @@ def main() -> int:
     )
     parser.add_argument("--disks", type=int, default=60, help="failing disks of each kind")
     parser.add_argument("--soak", type=float, default=30.0, help="minutes")
+    parser.add_argument("--seeds", type=int, default=1, help="of runs whose end is foretold")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--results", type=Path, default=ROOT / "results" / "reliability")
     options = parser.parse_args()

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pinngate.report.notation import (
+    comparable,
     interval,
     mathtext,
     percent,
@@ -55,7 +56,8 @@ def test_percent_says_100_of_the_whole_only(value: float) -> None:
         (8.5462e-5, 5.9e-7, "(8.546 ± 0.059)·10⁻⁵"),
         (-8.5462e-5, 5.9e-7, "(−8.546 ± 0.059)·10⁻⁵"),
         (12.3456, 0.5, "12.35 ± 0.50"),
-        (1234.5, 100.0, "1234 ± 100"),
+        (1234.5, 100.0, "1,230 ± 100"),
+        (152_340.0, 1234.0, "152,300 ± 1,200"),
         (3.2e-8, 1e-9, "(3.20 ± 0.10)·10⁻⁸"),
         (0.7, None, "0.7"),
         (0.7, 0.0, "0.7"),
@@ -70,6 +72,35 @@ def test_with_uncertainty(value: float | None, std: float | None, text: str) -> 
 def test_interval_tells_its_ends_apart(middle: float, half: float) -> None:
     low, high = interval(middle - half, middle + half)[1:-1].split(", ")
     assert low != high
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "unit", "text"),
+    [
+        (0.679, 0.761, "", "[0.679, 0.761]"),
+        (8.4306e-5, 8.6618e-5, "m²/s", "[8.431, 8.662]·10⁻⁵ m²/s"),
+        (0.99999, 1.00001, "", "[0.9999900, 1.0000100]"),
+        (-3.0, 3.0, "K", "[−3.0, 3.0] K"),
+        (2.0, 2.0, "", "[2, 2]"),
+        (None, 2.0, "K", "–"),
+    ],
+)
+def test_an_interval_has_the_digits_of_its_width(low, high, unit: str, text: str) -> None:
+    assert interval(low, high, unit) == text
+
+
+def test_a_unit_stands_behind_both() -> None:
+    assert with_uncertainty(8.5462e-5, 5.9e-7, "m²/s") == "(8.546 ± 0.059)·10⁻⁵ m²/s"
+    assert with_uncertainty(0.72, 0.021, "1/s") == "(0.720 ± 0.021) 1/s"
+    assert with_uncertainty(0.72, None, "1/s") == "0.72 1/s"
+
+
+@pytest.mark.parametrize(
+    ("value", "std", "text"),
+    [(8.54e-5, 5.9e-7, "8.54·10⁻⁵ K"), (0.25, 0.012, "0.25 K"), (2.3699123, 0.07, "2.3699 K")],
+)
+def test_a_truth_has_one_digit_more_than_its_estimate(value: float, std: float, text: str) -> None:
+    assert comparable(value, std, "K") == text
 
 
 def test_seconds() -> None:

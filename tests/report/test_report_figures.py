@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from matplotlib.collections import PathCollection, QuadMesh
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from pinngate.report import RunArchive
 from pinngate.report.figures import figures_of
@@ -19,7 +20,8 @@ Make = Callable[[str], RunArchive]
 
 EXPECTED = {
     "heat": [
-        "solution", "slices", "error", "fit", "residuals", "calibration", "training", "risk",
+        "solution", "slices", "film", "error", "fit", "residuals", "calibration", "training",
+        "risk",
     ],
     "decay": [
         "solution", "error", "fit", "residuals", "calibration", "coefficients", "training", "gate",
@@ -27,9 +29,9 @@ EXPECTED = {
     "membrane": [
         "solution", "slices", "error", "fit", "residuals", "calibration", "training",
     ],
-    "bare": ["solution_u", "slices_u", "solution_v", "slices_v"],
-    "plate": ["solution", "slices", "error", "fit", "residuals", "calibration"],
-    "volume": ["solution", "slices"],
+    "bare": ["solution_u", "slices_u", "film_u", "solution_v", "slices_v", "film_v"],
+    "plate": ["solution", "slices", "film", "error", "fit", "residuals", "calibration"],
+    "volume": ["solution", "slices", "film"],
 }  # fmt: skip
 
 
@@ -64,16 +66,64 @@ def test_those_that_apply_are_drawn_and_labelled(make_archive: Make, name: str) 
     assert dict(mpl.rcParams) == settings
 
 
+@pytest.mark.parametrize("name", EXPECTED)
+def test_no_letter_leaves_its_figure(make_archive: Make, name: str) -> None:
+    archive = make_archive(name)
+    metrics = archive.metrics | {"noise_std_by_set": {"1": 0.3}}
+    for kind, figure in figures_of(replace(archive, metrics=metrics)).items():
+        png(figure)
+        whole = figure.bbox.padded(1.0)
+        for text in figure.findobj(Text):
+            if text.get_visible() and text.get_text() and text.axes in (None, *_plots(figure)):
+                box = text.get_window_extent()
+                is_inside = whole.x0 <= box.x0 and box.x1 <= whole.x1
+                is_tick = text in [t for a in figure.axes for t in _ticks(a)]
+                assert is_inside or is_tick, (kind, text.get_text())
+
+
+def _ticks(plot) -> list[Text]:
+    return [*plot.get_xticklabels(which="both"), *plot.get_yticklabels(which="both")]
+
+
 def test_the_image_holds_the_field_with_time_across(make_archive: Make) -> None:
     archive = make_archive("heat")
     plot = figures_of(archive)["solution"].axes[0]
-    (mesh,) = [c for c in plot.collections if isinstance(c, QuadMesh)]
-    shown = np.asarray(mesh.get_array()).reshape(archive.solution["u"].shape)
-    np.testing.assert_array_equal(shown, archive.solution["u"])  # rows are x, columns are t
+    (image,) = plot.images
+    np.testing.assert_array_equal(image.get_array(), archive.solution["u"])  # rows are x
+    # cells of a width of 1/60 and a height of 1/80 about the places of the grid
+    np.testing.assert_allclose(image.get_extent(), [-1 / 120, 1 + 1 / 120, -1 / 160, 1 + 1 / 160])
     assert (plot.get_xlabel(), plot.get_ylabel()) == ("$t$", "$x$")
     (dots,) = [c for c in plot.collections if isinstance(c, PathCollection)]
     at = archive.observations
     np.testing.assert_array_equal(dots.get_offsets(), np.column_stack([at["t"], at["x"]]))
+
+
+def test_an_uneven_grid_is_a_mesh(make_archive: Make) -> None:
+    archive = make_archive("heat")
+    t = archive.solution["t"] ** 2
+    uneven = replace(archive, solution=archive.solution | {"t": t})
+    plot = figures_of(uneven)["solution"].axes[0]
+    assert not plot.images
+    (mesh,) = [c for c in plot.collections if isinstance(c, QuadMesh)]
+    shown = np.asarray(mesh.get_array()).reshape(archive.solution["u"].shape)
+    np.testing.assert_array_equal(shown, archive.solution["u"])
+
+
+def test_slices_across_a_plane_stay_off_its_edges(make_archive: Make) -> None:
+    archive = make_archive("membrane")
+    titles = [p.get_title(loc="left") for p in _plots(figures_of(archive)["slices"])]
+    places = [float(title.split("=")[1]) for title in titles]
+    assert len(places) == 6
+    assert min(places) > 0.1
+    assert max(places) < 0.9
+
+
+def test_colours_of_a_deviation_leave_out_the_last_hundredth(make_archive: Make) -> None:
+    archive = make_archive("heat")
+    std = np.full_like(archive.solution["u"], 0.02)
+    std[:2, :3] = 5.0  # a corner where nothing is known
+    plot = figures_of(replace(archive, solution=archive.solution | {"u_std": std}))["solution"]
+    assert plot.axes[1].images[0].norm.vmax == pytest.approx(0.02)
 
 
 def test_slices_show_the_data_where_they_live(make_archive: Make) -> None:

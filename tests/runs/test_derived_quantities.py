@@ -86,3 +86,19 @@ def test_on_two_axes_one_is_held_and_one_is_reduced_over() -> None:
 def test_a_wrong_one_is_refused(old: str, new: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
         pinngate.config.loads(TEXT.replace(old, new))
+
+
+def test_the_report_tells_them_with_their_units() -> None:
+    from pinngate.report.result_tables import derived
+    from pinngate.solution.display import archive_of
+
+    stated = pinngate.config.loads(TEXT + "units: {half: h, t: h}\n")
+    table = derived(archive_of(pinngate.solve(stated)))
+    row = {entry["head"]: entry["cells"] for entry in table["rows"]}["half"]
+    estimate, interval = row[:2]
+    assert estimate.endswith(" h")
+    assert interval.endswith("] h")
+    low, high = (float(end) for end in interval[1:-3].split(", "))
+    assert low < float(estimate.removesuffix(" h")) < high
+    with pytest.raises(InputError, match="a unit of 'w'"):
+        pinngate.config.loads(TEXT + "units: {w: h}\n")

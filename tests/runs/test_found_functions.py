@@ -78,7 +78,7 @@ def test_a_folder_keeps_it(solution: Solution, tmp_path: Path) -> None:
     assert "<mi>f</mi>" in page
     assert "a function of S" in page
     assert "f(0)" not in page
-    assert (folder / "figures" / "field_f.png").is_file()
+    assert (folder / "figures" / "field_f.svg").is_file()
     again = pinngate.load_solution(folder)
     np.testing.assert_allclose(again(t=[1.0])["S"], solution(t=[1.0])["S"], rtol=1e-12)
     assert again.problem.field_functions == solution.problem.field_functions

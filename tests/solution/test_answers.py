@@ -94,6 +94,15 @@ def test_coefficients_have_their_joint_covariance(oscillator: Solution) -> None:
     assert text[0].startswith("damping = ")
 
 
+def test_the_report_knows_their_correlation(oscillator: Solution) -> None:
+    recorded = oscillator.metrics["coefficient_correlation"]
+    np.testing.assert_allclose(recorded, oscillator.coefficients.correlation, atol=1e-9)
+
+
+def test_one_coefficient_has_no_correlation(conductivity: Solution) -> None:
+    assert conductivity.metrics["coefficient_correlation"] is None
+
+
 def test_a_coefficient_that_varies_keeps_its_bound(conductivity: Solution) -> None:
     (varying,) = conductivity.problem.coefficient_fields
     assert varying.lower == 0

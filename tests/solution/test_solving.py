@@ -60,7 +60,7 @@ def test_folder_is_complete(finished: runs.Solution) -> None:
     folder = finished.folder
     assert folder is not None
     assert {p.name for p in folder.iterdir()} >= FILES
-    assert {p.name for p in (folder / "figures").iterdir()} >= {"solution.png", "training.png"}
+    assert {p.name for p in (folder / "figures").iterdir()} >= {"solution.svg", "training.svg"}
     assert not list(folder.rglob("*.part"))
     assert json.loads((folder / "metrics.json").read_text()) == finished.metrics
     with (folder / "history.csv").open() as stream:

@@ -381,7 +381,7 @@ def test_the_files_of_a_run_hold_the_field(bar: runs.Solution) -> None:
     folder = bar.folder
     assert folder is not None
     assert set(json.loads((folder / "metrics.json").read_text())["coefficient_fields"]) == {"a"}
-    assert {p.name for p in (folder / "figures").iterdir()} >= {"field_a.png", "error_a.png"}
+    assert {p.name for p in (folder / "figures").iterdir()} >= {"field_a.svg", "error_a.svg"}
     assert "the field a is within" in (folder / "report.html").read_text()
     assert "relative_l2_a" in (folder / "history.csv").read_text().splitlines()[0]
     points = np.array([[0.25], [0.6]])

@@ -91,7 +91,7 @@ class Collocation:
         """α of the latest fit."""
         return self.stage.ridge
 
-    def linearise(self, batches: Batches) -> Linearisation:
+    def linearise(self, batches: Batches, *, is_answer: bool = False) -> Linearisation:
         """Linearise at the present iterate, at the nodes and with the data of `batches`."""
         has_coefficients = self.weight.accepted > self.ascent.release
         return self.linearisation.at(batches, self.ridge, has_coefficients=has_coefficients)

@@ -1,8 +1,10 @@
 """The ridge of each block of functions, by the exact leave-one-out risk of the linearised problem.
 
 Every block of weights has a ridge of its own, so that a rough initial state does not make a
-coefficient rough. They are chosen in turn on a logarithmic ladder until none changes. Between
-`exact_model` and `levenberg_marquardt`.
+coefficient rough. They are chosen in turn on a logarithmic ladder until none changes. A norm knows
+one slope of the spectrum; what a signal has beyond it, a line, or a frequency that it lacks, is
+told by the strength of each octave (`octave_strengths`), of which the geometric mean with the
+norm's is taken. Between `exact_model` and `levenberg_marquardt`.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinngate.inference.averaging import shares
+from pinngate.optim.direct_fit.octaves import octave_strengths, octaves
 from pinngate.optim.direct_fit.weighted_functions import SPLINE, Block
 
 Array = NDArray[np.float64]
@@ -21,7 +24,7 @@ Indices = NDArray[np.intp]
 
 NEAR = 10.0 ** np.arange(-1.0, 1.5, 0.5)  # how far a ridge moves at once
 ORDERS = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)  # of the Sobolev norm
-WORTH = 0.03  # of one number's share of the risk: a ridge that brings less is no change
+SMALL = 0.01  # decrease of the loss, in squared units of the noise, that is none
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,12 @@ class RidgeFit:
     def risk(self) -> float:
         """Mean square of the leave-one-out errors of what was measured."""
         return float(np.square(self.leave_one_out[: self.measured]).mean())
+
+    def is_worse_than(self, other: RidgeFit) -> bool:
+        """Whether its risk is higher by more than the standard error of the difference."""
+        mine, theirs = (np.square(f.leave_one_out[: self.measured]) for f in (self, other))
+        difference = mine - theirs
+        return bool(difference.mean() > difference.std() / np.sqrt(len(difference)))
 
     @property
     def effective_dimension(self) -> float:
@@ -87,26 +96,37 @@ class Ridges:
         num_free: numbers before them.
         first: λ where all of them start; a strong one leads through smooth functions.
         measured: number of values that were measured, which come first.
+        has_octaves: whether each octave has its part in the ridge.
 
     Attributes:
         strengths: λ of each block.
         rungs: the index in `ORDERS` of each block's s.
+        tempering: what the octaves of each weight make of it, (P,).
     """
 
     def __init__(
-        self, blocks: Sequence[Block], num_free: int, first: float, measured: int | None = None
+        self,
+        blocks: Sequence[Block],
+        num_free: int,
+        first: float,
+        measured: int | None = None,
+        *,
+        has_octaves: bool = True,
     ) -> None:
         self.blocks, self.num_free, self.measured = tuple(blocks), num_free, measured
         self.strengths = np.full(len(self.blocks), first)
         self.rungs = np.full(len(self.blocks), ORDERS.index(SPLINE))
+        tempered = self.blocks if has_octaves else ()
+        self._octaves = [octave for block in tempered for octave in octaves(block.part)]
+        self.tempering = np.ones(self.blocks[-1].part.stop if self.blocks else num_free)
 
     @property
     def diagonal(self) -> Array:
         """The ridge of each number of θ, (P,)."""
-        return self._diagonal(self.strengths, self.rungs)
+        return self._diagonal(self.strengths, self.rungs) * self.tempering
 
     def _diagonal(self, strengths: Array, rungs: Indices) -> Array:
-        found = np.zeros(self.blocks[-1].part.stop if self.blocks else self.num_free)
+        found = np.zeros(len(self.tempering))
         for block, strength, rung in zip(self.blocks, strengths, rungs, strict=True):
             found[block.part] = strength * block.stiffness ** (ORDERS[rung] - SPLINE)
         return found
@@ -130,8 +150,10 @@ class Ridges:
         """
         if not self.blocks:
             return
-        factored = Factored(jacobian, residual - jacobian @ theta, self.measured)
-        least, enough = factored.fit(self.diagonal), 1 - WORTH / len(residual)
+        right = residual - jacobian @ theta
+        factored = Factored(jacobian, right, self.measured)
+        norm = self._diagonal(self.strengths, self.rungs)
+        least, enough = factored.fit(norm), 1 - SMALL / len(residual)
         before = np.inf
         while least.risk < before:
             before = least.risk
@@ -142,6 +164,10 @@ class Ridges:
                     found = factored.fit(self._diagonal(strengths, rungs))
                     if found.risk < enough * least.risk:
                         self.strengths, self.rungs, least = strengths, rungs, found
+        norm = self._diagonal(self.strengths, self.rungs)
+        tempering = np.sqrt(octave_strengths(jacobian, right, norm, self._octaves))
+        is_worse = factored.fit(norm * tempering).is_worse_than(least)
+        self.tempering = np.ones_like(norm) if is_worse else tempering
 
     def doubt(self, jacobian: Array, residual: Array, theta: Array) -> Array:
         """Return what it leaves uncertain that other ridges have risks as low, (P, m).
@@ -165,7 +191,7 @@ class Ridges:
             for strength, rung in self._tried(k, present.effective_dimension):
                 strengths, rungs = self.strengths.copy(), self.rungs.copy()
                 strengths[k], rungs[k] = strength, rung
-                tried.append(self._diagonal(strengths, rungs))
+                tried.append(self._diagonal(strengths, rungs) * self.tempering)
             risks = {str(i): factored.fit(ridge).risk for i, ridge in enumerate(tried)}
             for i, share in shares(risks, len(residual)).items():
                 covariance = _inverse(gram + np.diag(tried[int(i)]))

@@ -138,12 +138,16 @@ class ThroughSolver:
         """
         self.iteration += 1
         parts = self.parts
-        fit = started_fit(parts, self.coefficients, self.start)
+        fit = self._fitted()
         axes = parts.problem.axes
         time = axes.index("t") if "t" in axes else None
         if self.options.is_robust and has_outliers(fit, parts.batches.sets, time):
             raise CannotMarch("the noise has heavy tails, and this fit is by least squares")
         return self._take(fit).row(self.network.num_parameters, fit.coefficients)
+
+    def _fitted(self) -> DirectFit:
+        has_octaves = self.options.mechanisms.octaves
+        return started_fit(self.parts, self.coefficients, self.start, has_octaves=has_octaves)
 
     def _take(self, fit: DirectFit) -> FitFigures:
         """Make an answer of a fit, and return its figures."""
@@ -158,7 +162,7 @@ class ThroughSolver:
         self.reason = POOR if self.is_poor else CONVERGED if self.is_exact else COARSE
         return figures
 
-    def linearise(self, batches: Batches) -> Linearisation:
+    def linearise(self, batches: Batches, *, is_answer: bool = False) -> Linearisation:
         """Return the linear model at the answer: its tangents at the data.
 
         Raises:
@@ -188,4 +192,4 @@ class ThroughSolver:
         self.iteration, self.reason = state["iteration"], state["reason"]
         if self.reason in (CONVERGED, COARSE, POOR):
             self.coefficients = self.parts.coefficients()
-            self._take(started_fit(self.parts, self.coefficients, self.start))
+            self._take(self._fitted())

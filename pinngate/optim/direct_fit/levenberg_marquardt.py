@@ -20,13 +20,12 @@ from scipy.linalg import cho_factor, cho_solve
 from pinngate.data.censoring import Censoring, likeliest_std
 from pinngate.data.observations import ObservationSet
 from pinngate.data.priors import LEAST_SPREAD
-from pinngate.optim.direct_fit.block_ridges import Ridges
+from pinngate.optim.direct_fit.block_ridges import SMALL, Ridges
 from pinngate.optim.direct_fit.roughness import chosen, restricted
 
 Array = NDArray[np.float64]
 MOST_TRIED = 12  # choices of ridges, after which they stay, and lengths of one step
 NEAR = 0.03  # of the loss: a step that promises less is near the minimum, where ridges are chosen
-SMALL = 0.01  # decrease of the loss, in squared units of the noise, that is none
 
 
 @dataclass(frozen=True)

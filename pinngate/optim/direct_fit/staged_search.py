@@ -55,6 +55,7 @@ class StagedSearch:
     Args:
         record: data and solutions.
         max_iterations: of each run of least squares.
+        has_octaves: of the ridges.
 
     Attributes:
         ridges: of the blocks of θ.
@@ -62,11 +63,17 @@ class StagedSearch:
         error: of the solver, after `run`.
     """
 
-    def __init__(self, record: FittedRecord, max_iterations: int) -> None:
+    def __init__(
+        self, record: FittedRecord, max_iterations: int, *, has_octaves: bool = True
+    ) -> None:
         self.record, self.max_iterations = record, max_iterations
         self._unknowns = unknowns = record.model.unknowns
         self.ridges = Ridges(
-            unknowns.blocks, unknowns.num_free, FIRST_RIDGE, record.noise.num_measured
+            unknowns.blocks,
+            unknowns.num_free,
+            FIRST_RIDGE,
+            record.noise.num_measured,
+            has_octaves=has_octaves,
         )
         self.steps = LevenbergMarquardt(record.at, record.noise, self.ridges, unknowns.length)
         self.error = SolverError(np.inf, np.inf)

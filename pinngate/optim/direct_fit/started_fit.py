@@ -28,7 +28,13 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
-def started_fit(parts: Parts, coefficients: Coefficients, start: Candidate | None) -> DirectFit:
+def started_fit(
+    parts: Parts,
+    coefficients: Coefficients,
+    start: Candidate | None,
+    *,
+    has_octaves: bool = True,
+) -> DirectFit:
     """Return the fit of a problem.
 
     Args:
@@ -36,6 +42,7 @@ def started_fit(parts: Parts, coefficients: Coefficients, start: Candidate | Non
         coefficients: at their initial values; they become those of `start`.
         start: whose answer the search begins from, which is left at its best iterate; None for
             initial values, and the fields that are stated as a start.
+        has_octaves: as of `direct_fit`.
 
     Raises:
         CannotMarch: the solver has no solution.
@@ -46,9 +53,10 @@ def started_fit(parts: Parts, coefficients: Coefficients, start: Candidate | Non
         with torch.no_grad():
             coefficients.raw.copy_(start.coefficients.raw)
         guess = outputs_of(start.network)
+    sets = parts.batches.sets
     if not parts.problem.has_time:
-        return steady_fit(parts.problem, parts.batches.sets, coefficients)
-    return direct_fit(parts.problem, parts.batches.sets, coefficients, guess)
+        return steady_fit(parts.problem, sets, coefficients)
+    return direct_fit(parts.problem, sets, coefficients, guess, has_octaves=has_octaves)
 
 
 def stated_guess(problem: Problem) -> Guess | None:

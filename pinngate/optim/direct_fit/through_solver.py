@@ -195,6 +195,7 @@ def direct_fit(
     start: Guess | None = None,
     *,
     max_iterations: int = 40,
+    has_octaves: bool = True,
 ) -> DirectFit:
     """Fit a problem to its data through a solver.
 
@@ -206,6 +207,7 @@ def direct_fit(
             coefficient functions, (n, F); None takes states that agree with the first data, or
             zeros.
         max_iterations: steps of the search on each resolution.
+        has_octaves: whether each octave of a function has its part in the ridge.
 
     Raises:
         CannotMarch: the problem is none that this solver takes, or no solution was found.
@@ -222,7 +224,7 @@ def direct_fit(
     while True:
         unknowns = Unknowns(form, coefficients, sizes, fineness)
         record = FittedRecord(ExactModel(form, unknowns, sizes), sets)
-        search = StagedSearch(record, max_iterations)
+        search = StagedSearch(record, max_iterations, has_octaves=has_octaves)
         theta = unknowns.start(guess)
         if start is not None:
             _take_functions(unknowns, theta, start)

@@ -16,9 +16,9 @@ def gauss_newton_fit(solver: Candidate, batches: Batches) -> LinearisedFit:
         solver: supplies ridge, row weights and noise model.
         batches: points; more collocation points than a step's make it less dependent on their draw.
 
-    Cost: one eigendecomposition of size min(N, P), or what stands for it in the solver's form.
+    Cost: one factorisation of the rows, N P², or what stands for it in the solver's form.
     """
-    line = solver.linearise(batches)
+    line = solver.linearise(batches, is_answer=True)
     line.system.decompose()
     fit = line.system.fits([solver.ridge], line.target)[0]
     places = observed_places(solver.model, batches)

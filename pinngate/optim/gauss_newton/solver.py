@@ -111,13 +111,21 @@ class PopulationRiskGaussNewton:
         """Return the weights of the rows, in units of the fields' size."""
         return balanced_rows(self.model, batches, self.options, self.physics.value, self.unit)
 
-    def linearise(self, batches: Batches) -> Linearisation:
-        """Linearise all residuals at the present iterate, in units of the fields' size."""
+    def linearise(self, batches: Batches, *, is_answer: bool = False) -> Linearisation:
+        """Linearise all residuals at the present iterate, in units of the fields' size.
+
+        Args:
+            batches: points and data.
+            is_answer: whether variances will be asked for: J is factorised then, where it has
+                as many rows as weights.
+        """
+        weights = self.row_weights(batches)
+        is_tall = weights.observed.stop >= self.network.num_parameters
         return linearise(
-            self.form,
+            self.form.factored if is_answer and is_tall else self.form,
             self.trial,
             batches,
-            self.row_weights(batches),
+            weights,
             self.anchor,
             ridge=self.ridge,
             noise=self.noise.of_rows(batches),

@@ -91,7 +91,7 @@ def build(
         title=" ".join(file.title.split()),
         description=file.description.strip(),
         source=file.source.strip(),
-        units=_units(scope, file.units),
+        units=_units(scope, file.units, file.derived),
         functions=dict(scope.functions),
         fluxes=tuple(scope.fluxes),
         derived=build_derived(scope, file.derived),
@@ -209,9 +209,10 @@ def _refuse_solver(
             )
 
 
-def _units(scope: Scope, stated: dict[str, str]) -> dict[str, str]:
-    """Read `units`; each belongs to an axis, a field or an estimated coefficient."""
-    known = [*scope.axes, *scope.unknowns, *scope.coefficients, *(p.name for p in scope.pieces)]
+def _units(scope: Scope, stated: dict[str, str], derived: Iterable[str]) -> dict[str, str]:
+    """Read `units`; each belongs to an axis, a field, a coefficient or a derived quantity."""
+    coefficients = [*scope.coefficients, *(own.name for own in scope.pieces)]
+    known = [*scope.axes, *scope.unknowns, *coefficients, *derived]
     for name in stated:
         if name not in known:
             raise InputError(

@@ -366,7 +366,8 @@ class ProblemFile(Section):
     )
     units: dict[str, Text] = Field(
         default_factory=dict,
-        description="units of axes and fields, for figures and NetCDF files: "
+        description="units of axes, fields, coefficients and derived quantities, for reports and "
+        "NetCDF files: "
         "`{x: m, t: s, u: K}`; nothing is converted",
     )
     experiments: list[ExperimentSection] = Field(

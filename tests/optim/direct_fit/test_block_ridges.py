@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pinngate import config
-from pinngate.optim.direct_fit.block_ridges import ORDERS, Factored, Ridges
+from pinngate.optim.direct_fit.block_ridges import ORDERS, Factored, RidgeFit, Ridges
 from pinngate.optim.direct_fit.weighted_functions import AxisBasis, Block
 
 N = 60
@@ -75,7 +75,8 @@ def test_what_other_ridges_do_as_well_is_uncertain(basis: AxisBasis) -> None:
     for strength, rung in ridges._tried(
         0, ridges.fit(rows, -values / 0.3, theta).effective_dimension
     ):
-        tried.append(ridges._diagonal(np.array([strength]), np.array([rung])))
+        norm = ridges._diagonal(np.array([strength]), np.array([rung]))
+        tried.append(norm * ridges.tempering)
     risks = np.array([Factored(rows, -values / 0.3).fit(ridge).risk for ridge in tried])
     weights = np.exp(-len(x) / 4 * (risks / risks.min() - 1))
     weights = np.where(weights < 0.01 * weights.sum(), 0.0, weights)
@@ -97,3 +98,12 @@ def test_what_other_ridges_do_as_well_is_uncertain(basis: AxisBasis) -> None:
 def test_without_functions_no_ridge_is_in_doubt() -> None:
     rows = np.random.default_rng(0).standard_normal((N, 3))
     assert not Ridges([], 3, 0.1).doubt(rows, rows[:, 0], np.zeros(3)).any()
+
+
+def test_a_fit_is_worse_by_a_standard_error_of_what_was_measured() -> None:
+    steady, noisy = np.full(8, 1.0), np.array([1.0, 3.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0])
+    better = RidgeFit(np.zeros(8), np.full(8, 0.9))
+    assert RidgeFit(np.zeros(8), steady).is_worse_than(better)
+    assert not RidgeFit(np.zeros(8), noisy).is_worse_than(RidgeFit(np.zeros(8), steady))
+    known = np.concatenate([np.full(8, 0.9), [50.0]])
+    assert not RidgeFit(np.zeros(9), known, 8).is_worse_than(better)

@@ -175,7 +175,7 @@ def test_an_equation_without_solution_is_told() -> None:
     made = model(
         problem(["(k*u_x)_x = 1"], ["u_x = 0 at x = 0", "u_x = 0 at x = 1"], pieces(1.0, x=2))
     )
-    with pytest.raises(Exception, match="singular|comes? to rest|derivative"):
+    with pytest.raises(Exception, match=r"singular|comes? to rest|derivative"):
         made.solve(made.unknowns.start(None), 8)
 
 
