@@ -21,6 +21,7 @@ from typing import Any
 from pinngate.bench.suite import Run
 from pinngate.bench.workers import TRIES, Execute, Job, Row, warm_up
 from pinngate.errors import InputError
+from pinngate.runs.signals import interruption, noted
 
 CLUSTERS = ("slurm", "local")
 LOOK = 0.5  # seconds between two looks at what is running here
@@ -114,6 +115,7 @@ def executed_on(
 
     Raises:
         InputError: as `Cluster.executor`.
+        Interrupted: a signal came while jobs were submitted.
     """
     executor = cluster.executor(folder, num_workers, time_limit)
     is_here = cluster.name == "local"
@@ -122,7 +124,10 @@ def executed_on(
     submitted: list[_Submitted] = []
     try:
         while waiting or submitted:
-            submitted += _submit(executor, execute, waiting, room - len(submitted))
+            with noted(is_waiting=True) as signals:  # no job is started that is not cancelled
+                submitted += _submit(executor, execute, waiting, room - len(submitted))
+            if signals.name:
+                raise interruption(signals.name)
             done = [s for s in submitted if s.is_over(time_limit)]
             submitted = [s for s in submitted if s not in done]
             for one in done:

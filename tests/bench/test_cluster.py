@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ import pytest
 from pinngate.bench import run_matrix
 from pinngate.bench.cluster import Cluster, cluster_of, executed_on
 from pinngate.bench.suite import Choice, Run, runs_of
-from pinngate.errors import InputError
+from pinngate.errors import InputError, Interrupted
 from tests.bench.tiny import SMALL, tiny_suite
 
 needs_submitit = pytest.mark.usefixtures("submitit")
@@ -111,6 +112,25 @@ def test_without_submitit_the_way_to_it_is_told(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "submitit", None)
     with pytest.raises(InputError, match="--cluster needs submitit"):
         cluster_of("local", ())
+
+
+@needs_submitit
+def test_a_job_that_is_being_submitted_is_cancelled_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executor = import_module("submitit").LocalExecutor
+    submit = executor._submit_command
+
+    def interrupted(self: object, command: str) -> object:
+        job = submit(self, command)
+        os.kill(os.getpid(), signal.SIGINT)
+        return job
+
+    monkeypatch.setattr(executor, "_submit_command", interrupted)
+    with pytest.raises(Interrupted):
+        told_by(hangs, tmp_path, None)
+    left = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    assert str(tmp_path) not in left.stdout
 
 
 @needs_submitit
