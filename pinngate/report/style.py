@@ -60,7 +60,7 @@ def label(axes: Axes, x: str, y: str, title: str = "") -> None:
     axes.set_xlabel(x, fontsize=FONT)
     axes.set_ylabel(y, fontsize=FONT)
     if title:
-        axes.set_title(title, fontsize=FONT, loc="left", color=INK)
+        axes.set_title(title, fontsize=FONT, loc="left", color=INK, y=1.0)
     axes.tick_params(labelsize=FONT - 1, color=GREY, labelcolor=INK, length=3)
     axes.tick_params(which="minor", color=GREY, length=1.8)
     for spine in axes.spines.values():
@@ -124,15 +124,17 @@ def field_colours(*fields: NDArray[np.float64]) -> tuple[str, Normalize]:
 
 
 def png(figure: Figure) -> bytes:
-    """Return the figure as a PNG of `DPI` dots an inch.
+    """Return the figure as a PNG of `DPI` dots an inch, and leave everything at its place.
 
-    The pixels are those of `Figure.savefig`, which draws everything twice.
+    The pixels are those of `Figure.savefig`, which draws everything twice. Another drawing of the
+    figure need not ask again where there is room: that takes as long as to draw.
     """
     from PIL import Image
 
     canvas = FigureCanvasAgg(figure)
     figure.set_dpi(DPI)
     canvas.draw()
+    figure.set_layout_engine("none")
     stream = io.BytesIO()
     picture = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
     picture.save(stream, format="png", compress_level=COMPRESSION, dpi=(DPI, DPI))

@@ -13,16 +13,16 @@ from pinngate import solution as runs
 SMALL = [
     "solve.collocation=60",
     "solve.network={width: 8, depth: 1}",
-    "observations.0.count=40",
+    "observations.0.layout={t: 40}",
 ]
 SETTINGS = {
     "population-risk-gauss-newton": [*SMALL, "solve.iterations=60"],
     "population-risk-adam": [
-        *SMALL, "solve.optimizer=population-risk-adam", "solve.iterations=150",
+        *SMALL, "solve.optimizer=population-risk-adam", "solve.iterations=80",
     ],
 }  # fmt: skip
 COMPARED = ("fields", "risk", "coefficients", "iterations", "verdict")
-PROBLEM = "heat-noisy-ic"
+PROBLEM = "oscillator"
 
 
 def arguments(optimizer: str, folder: Path) -> list[str]:

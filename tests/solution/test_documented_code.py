@@ -1,4 +1,4 @@
-"""The Python code of the README and of docs/solution.md: it runs, and it is typed."""
+"""The Python code of the README and of docs/solution.md runs; with a user's script it is typed."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ def test_it_is_typed(tmp_path: Path) -> None:
         script = tmp_path / f"{Path(page).stem.lower()}_code.py"
         script.write_text(code_of(page), encoding="utf-8")
         scripts.append(str(script))
+    scripts.append(str(Path(__file__).with_name("user_script.py")))
     options = ["--strict", "--follow-imports=silent", "--config-file=", "--cache-dir"]
     command = [sys.executable, "-m", "mypy", *options, str(ROOT / ".mypy_cache" / "strict")]
     done = subprocess.run([*command, *scripts], cwd=ROOT, capture_output=True, text=True)
