@@ -71,18 +71,20 @@ class Piecewise:
         like = next((a for a in arguments if hasattr(a, "detach")), None)
         if like is not None:
             return self._on_tensors(weights, places, like)
+        found = self._on_arrays(weights, places)
+        return found if found.ndim or any(hasattr(a, "ndim") for a in arguments) else float(found)
+
+    def _on_arrays(self, weights: Sequence[Any], places: Sequence[Any]) -> NDArray[np.float64]:
         import numpy as np
 
         sides = self.cells([np.asarray(a, dtype=float) for a in places])
         own = [np.asarray(w, dtype=float) for w in weights]
         if all(w.ndim == 0 for w in own):
-            found = np.mean([np.array(own)[cell] for cell in sides], axis=0)
-        else:
-            shape = np.broadcast_shapes(sides[0].shape, *(w.shape for w in own))
-            table = np.stack([np.broadcast_to(w, shape) for w in own])
-            rows = [np.broadcast_to(cell, shape)[None] for cell in sides]
-            found = np.mean([np.take_along_axis(table, row, 0)[0] for row in rows], axis=0)
-        return float(found) if all(np.ndim(a) == 0 for a in arguments) else found
+            return np.asarray(np.mean([np.array(own)[cell] for cell in sides], axis=0))
+        shape = np.broadcast_shapes(sides[0].shape, *(w.shape for w in own))
+        table = np.stack([np.broadcast_to(w, shape) for w in own])
+        rows = [np.broadcast_to(cell, shape)[None] for cell in sides]
+        return np.asarray(np.mean([np.take_along_axis(table, r, 0)[0] for r in rows], axis=0))
 
     def cells(self, places: Sequence[NDArray[np.float64]]) -> list[NDArray[np.intp]]:
         """Return the index of the cell at places, of each axis (…), once unless on a break.

@@ -24,6 +24,8 @@ from pinngate.inference.uncertainty import Uncertainty
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
 
+CENTRAL_95 = (0.025, 0.975)
+
 
 @dataclass(frozen=True)
 class SampledPosterior:
@@ -45,12 +47,20 @@ class SampledPosterior:
 
     @classmethod
     def of(
-        cls, draws: NDArray[np.float64], effective: float, level: float = 0.95
+        cls,
+        draws: NDArray[np.float64],
+        effective: float,
+        shares: NDArray[np.float64] | None = None,
     ) -> SampledPosterior:
-        """Return what draws (n, P) tell; `level` is that of the intervals."""
-        ends = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
-        covariance = np.atleast_2d(np.cov(draws.T))
-        return cls(draws.mean(0), covariance, ends, effective, len(draws))
+        """Return what draws (n, P) tell, each as much as its share (n,) of one, or all alike."""
+        count = len(draws)
+        shares = np.full(count, 1 / count) if shares is None else shares
+        covariance = np.atleast_2d(np.cov(draws.T, aweights=shares))
+        order = np.argsort(draws, 0)
+        levels = np.cumsum(shares[order], 0) - shares[order] / 2
+        columns = zip(levels.T, np.take_along_axis(draws, order, 0).T, strict=True)
+        ends = np.stack([np.interp(CENTRAL_95, at, own) for at, own in columns], 1)
+        return cls(shares @ draws, covariance, ends, effective, count)
 
     def sides(self, quantile: float) -> NDArray[np.float64]:
         """Return the sides of the intervals over a number of standard deviations, (2, P)."""

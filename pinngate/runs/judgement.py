@@ -95,10 +95,7 @@ def _judge(session: Session, reason: str, setup: float) -> Judged:
     held_out = observation_table(
         session, [o.held_out for o in session.observations if o.held_out is not None], None
     )
-    intervals = None
-    if posterior is not None:
-        intervals = posterior.coefficients(session.stepper.coefficients)
-    coefficients = coefficient_metrics(problem, session.estimates(), intervals)
+    coefficients = _coefficients(session, posterior)
     metrics: dict[str, Any] = {
         "format": 1,
         "problem": problem.name,
@@ -140,6 +137,13 @@ def _judge(session: Session, reason: str, setup: float) -> Judged:
     metrics["seconds"]["evaluate"] = evaluate
     metrics["seconds"]["total"] = setup + session.seconds + evaluate
     return Judged(metrics, solution, joined(observations, held_out), posterior)
+
+
+def _coefficients(session: Session, posterior: Uncertainty | None) -> dict[str, Any]:
+    intervals = None
+    if posterior is not None:
+        intervals = posterior.coefficients(session.stepper.coefficients)
+    return coefficient_metrics(session.problem, session.estimates(), intervals)
 
 
 def fitted_noise(session: Session) -> dict[str, float]:

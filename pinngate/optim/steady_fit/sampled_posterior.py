@@ -1,9 +1,10 @@
 """What many numbers with priors are, by draws: where the linear model at one place misleads.
 
 The values of pieces that the data hardly tell move over factors, and so does the solution: neither
-the most likely place nor the curvature there are mean and spread. Draws are taken
-by paths on the grid before the last, twice as coarse, displaced by what the last one moved the most
-likely place, and are accepted by the last one. Above `steady_search`.
+the most likely place nor the curvature there are mean and spread. Draws of the linear model's own
+distribution, weighed, tell whether that is so. Where it is, draws are taken by paths on the grid
+before the last, twice as coarse, displaced by what the last one moved the most likely place, and
+are accepted by the last one. Above `steady_search`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from pinngate.data.observations import ObservationSet
 from pinngate.inference.draws import SampledPosterior
 from pinngate.inference.hamiltonian import Hamiltonian, effective_number
+from pinngate.inference.importance import weighted_draws
 from pinngate.optim.direct_fit.levenberg_marquardt import SMALL, Iterate
 from pinngate.optim.direct_fit.radau_march import MarchFailed
 from pinngate.optim.direct_fit.staged_search import root_of_covariance
@@ -115,15 +117,18 @@ def sampled_posterior(
         found: its most likely place.
         random: of the draws.
 
-    Cost: ten thousand solutions with an adjoint each on the coarser grid, for sixty numbers, and
-    a thousand on the finer one.
+    Cost: a few hundred solutions where the linear model nearly holds; else ten thousand with an
+    adjoint each on the coarser grid, for sixty numbers, and a thousand on the finer one.
     """
     scaled = found.jacobian / search.record.noise.values[:, None]
     root = root_of_covariance(scaled, search.ridges.diagonal)
-    coarse = LogPosterior(search, search.record.coarser, found.theta - search.start)
     fine = LogPosterior(search, search.record.resolution)
-    chain = Hamiltonian(coarse, found.theta, root, random, fine.energy)
     enough = round(1 / SMALL)  # as the squared error of a mean, in deviations
+    weighed = weighted_draws(fine.energy, found.theta, root, enough, random)
+    if weighed is not None:
+        return weighed
+    coarse = LogPosterior(search, search.record.coarser, found.theta - search.start)
+    chain = Hamiltonian(coarse, found.theta, root, random, fine.energy)
     chain.draws(enough, is_learning=True)
     chain.learn(chain.draws(2**2 * enough, is_learning=True))
     chain.draws(enough // 2, is_learning=True)

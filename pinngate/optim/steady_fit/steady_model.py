@@ -199,27 +199,35 @@ class SteadyModel:
     ) -> Reading:
         problem, expression = self.problem, on_names(expression)
         columns = columns_at(problem, self.unknowns, points, names(expression))
+        matrices = self._samplers(solution, expression, points)
         known: dict[str, Any] = {**problem.constants}
-        known |= {axis: points[:, k] for k, axis in enumerate(problem.axes)}
+        known |= dict(zip(problem.axes, points.T, strict=True))
         known |= {name: solution.at.values[own] for name, own in columns.items()}
-        seen = {n: parse_derivative(n, problem.unknowns, problem.axes) for n in names(expression)}
-        matrices = {n: solution.system.sampler(d, points) for n, d in seen.items() if d is not None}
         known |= {name: matrix @ solution.state for name, matrix in matrices.items()}
 
         def at(formula: Expression) -> Array:
             found = np.asarray(evaluate(formula, known, np), dtype=float)
             return np.broadcast_to(found, (len(points),))
 
-        slopes = [(differentiate(expression, name), own) for name, own in matrices.items()]
-        parts = [m if s == ONE else m.multiply(at(s)[:, None]).tocsr() for s, m in slopes]
-        nothing = scipy.sparse.csr_array((len(points), solution.system.size))
-        by_state = sum(parts[1:], parts[0]) if parts else nothing
+        by_state = scipy.sparse.csr_array((len(points), solution.system.size))
+        for name, matrix in matrices.items():
+            along = differentiate(expression, name)
+            own = matrix if along == ONE else matrix.multiply(at(along)[:, None]).tocsr()
+            by_state = by_state + own
         by_parameter = np.zeros((len(points), self.unknowns.count))
-        for name in seen.keys() & columns.keys():
+        for name in names(expression) & columns.keys():
             entries = np.arange(len(points)), columns[name]
             slope = at(differentiate(expression, name))
             by_parameter[entries] += slope * solution.at.slopes[columns[name]]
         return Reading(at(expression), by_state, by_parameter)
+
+    def _samplers(
+        self, solution: SteadySolution, expression: Expression, points: Array
+    ) -> dict[str, scipy.sparse.csr_array]:
+        """Return what takes U to every derivative of a field that an expression names."""
+        problem = self.problem
+        seen = {n: parse_derivative(n, problem.unknowns, problem.axes) for n in names(expression)}
+        return {n: solution.system.sampler(d, points) for n, d in seen.items() if d is not None}
 
 
 def _newton(

@@ -166,10 +166,14 @@ def _balance(problem: Problem, equation: Equation) -> Balance:
         source = subtract(source, multiply(_slope(problem, factor, axis), inside))
     fluxes = {axis: on_names(substitute(flux, insides)) for axis, flux in fluxes.items()}
     found = Balance(fluxes, on_names(substitute(source, insides)))
-    named = (d for e in found.formulas for d in problem.derivatives(e).values())
-    if any(derivative.order > 1 for derivative in named):
+    if _highest_order(problem, found) > 1:
         raise CannotMarch(f"'{equation.text}' has derivatives that no flux holds")
     return found
+
+
+def _highest_order(problem: Problem, balance: Balance) -> int:
+    named = (d for e in balance.formulas for d in problem.derivatives(e).values())
+    return max((derivative.order for derivative in named), default=0)
 
 
 def _is_differenced(problem: Problem, derivative: Derivative) -> bool:
