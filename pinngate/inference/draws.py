@@ -12,7 +12,7 @@ deviations that are stated; how they go together stays that of the model.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -23,8 +23,6 @@ from pinngate.inference.posterior import Member, Posterior, field_gradients
 from pinngate.inference.uncertainty import Uncertainty
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import Network
-
-CENTRAL_95 = (0.025, 0.975)
 
 
 @dataclass(frozen=True)
@@ -51,16 +49,24 @@ class SampledPosterior:
         draws: NDArray[np.float64],
         effective: float,
         shares: NDArray[np.float64] | None = None,
+        level: float = 0.95,
     ) -> SampledPosterior:
-        """Return what draws (n, P) tell, each as much as its share (n,) of one, or all alike."""
+        """Return what draws (n, P) tell; `level` is that of the intervals.
+
+        Each tells as much as its share (n,) of one, by default all alike.
+        """
         count = len(draws)
         shares = np.full(count, 1 / count) if shares is None else shares
         covariance = np.atleast_2d(np.cov(draws.T, aweights=shares))
-        order = np.argsort(draws, 0)
+        order, tails = np.argsort(draws, 0), [(1 - level) / 2, (1 + level) / 2]
         levels = np.cumsum(shares[order], 0) - shares[order] / 2
         columns = zip(levels.T, np.take_along_axis(draws, order, 0).T, strict=True)
-        ends = np.stack([np.interp(CENTRAL_95, at, own) for at, own in columns], 1)
+        ends = np.stack([np.interp(tails, at, own) for at, own in columns], 1)
         return cls(shares @ draws, covariance, ends, effective, count)
+
+    def displaced(self, by: NDArray[np.float64]) -> SampledPosterior:
+        """Return the same of numbers θ + by, (P,)."""
+        return replace(self, mean=self.mean + by, ends=self.ends + by)
 
     def sides(self, quantile: float) -> NDArray[np.float64]:
         """Return the sides of the intervals over a number of standard deviations, (2, P)."""

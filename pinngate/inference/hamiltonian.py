@@ -5,8 +5,7 @@ In coordinates z in which the density is about a standard normal one, θ = c + L
     dz/dτ = p,   dp/dτ = −∂E/∂z,   p ~ N(0, I),
 
 for about a quarter of a period, π/2, by leapfrog steps, and is accepted by the Metropolis rule, so
-that errors of the steps leave the density as it is, and so would a path through the energy of a
-cheaper model, where the rule asks the true one (S. Duane et al., Physics Letters B 195, 1987;
+that errors of the steps leave the density as it is (S. Duane et al., Physics Letters B 195, 1987;
 R. M. Neal, Handbook of Markov Chain Monte Carlo, 2011, chapter 5). Lengths vary, lest a draw come
 back to where it was. The step follows the share that is accepted, and centre and L the first draws,
 both until the draws that count begin (M. D. Hoffman, A. Gelman, J. Machine Learning Research 15,
@@ -17,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,37 +28,29 @@ Energy = Callable[[Array], tuple[float, Array]]
 ACCEPTED = 0.8  # share that the step aims at (Hoffman and Gelman)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Place:
     z: Array
-    guide: float
+    energy: float
     slope: Array
-    energy: float = math.inf
 
 
 class Hamiltonian:
     """A chain of draws.
 
     Args:
-        guide: E, or an energy near it, along which paths go.
+        energy: E.
         centre: c (P,).
         root: L (P, P).
         random: of the draws.
-        energy: E where the guide is another.
     """
 
     def __init__(
-        self,
-        guide: Energy,
-        centre: Array,
-        root: Array,
-        random: np.random.Generator,
-        energy: Callable[[Array], float] | None = None,
+        self, energy: Energy, centre: Array, root: Array, random: np.random.Generator
     ) -> None:
-        self.guide, self.energy, self.random = guide, energy, random
-        self.centre, self.root = centre, root
+        self.energy, self.centre, self.root, self.random = energy, centre, root, random
         self.step = 1 / math.sqrt(math.sqrt(len(centre)))
-        self._here = self._judged(self._at(np.zeros(len(centre))))
+        self._here = self._at(np.zeros(len(centre)))
 
     def draws(self, count: int, *, is_learning: bool = False) -> Array:
         """Return draws of θ, (count, P), from where the chain is.
@@ -87,31 +78,23 @@ class Hamiltonian:
         covariance = share * np.cov(draws.T) + (1 - share) * self.root @ self.root.T
         theta = self.centre + self.root @ self._here.z
         self.centre, self.root = draws.mean(0), np.linalg.cholesky(covariance)
-        z = np.asarray(np.linalg.solve(self.root, theta - self.centre))
-        self._here = self._judged(self._at(z))
+        self._here = self._at(np.asarray(np.linalg.solve(self.root, theta - self.centre)))
 
     def _at(self, z: Array) -> _Place:
-        guide, slope = self.guide(self.centre + self.root @ z)
-        return _Place(z, guide, self.root.T @ slope)
-
-    def _judged(self, place: _Place) -> _Place:
-        """Return a place with its energy."""
-        if self.energy is None:
-            return replace(place, energy=place.guide)
-        return replace(place, energy=self.energy(self.centre + self.root @ place.z))
+        energy, slope = self.energy(self.centre + self.root @ z)
+        return _Place(z, energy, self.root.T @ slope)
 
     def _move(self, most: int) -> float:
-        """Move, or stay, on a path of `most` steps; return how well the steps kept the energy."""
+        """Move, or stay, on a path of `most` steps; return the probability of having moved."""
         momentum = self.random.standard_normal(len(self.centre))
+        before = self._here.energy + momentum @ momentum / 2
         length = (0.5 + self.random.random()) * math.pi / 2
-        there, after = self._path(momentum, min(most, math.ceil(length / self.step)))
-        gained = float(after @ after - momentum @ momentum) / 2
-        kept = _share(there.guide - self._here.guide + gained)
-        if kept > 0:
-            there = self._judged(there)
-            if self.random.random() < _share(there.energy - self._here.energy + gained):
-                self._here = there
-        return kept
+        there, momentum = self._path(momentum, min(most, math.ceil(length / self.step)))
+        rise = there.energy + momentum @ momentum / 2 - before
+        share = math.exp(min(0.0, -float(rise))) if math.isfinite(rise) else 0.0
+        if self.random.random() < share:
+            self._here = there
+        return share
 
     def _path(self, momentum: Array, steps: int) -> tuple[_Place, Array]:
         """Return where leapfrog steps end."""
@@ -119,15 +102,10 @@ class Hamiltonian:
         for _ in range(steps):
             half = momentum - self.step / 2 * there.slope
             there = self._at(there.z + self.step * half)
-            if not math.isfinite(there.guide):
-                return there, momentum
+            if not math.isfinite(there.energy):
+                return _Place(there.z, math.inf, there.slope), momentum
             momentum = half - self.step / 2 * there.slope
         return there, momentum
-
-
-def _share(rise: float) -> float:
-    """Return min(1, exp(−rise)), zero where the rise is no number."""
-    return math.exp(min(0.0, -rise)) if math.isfinite(rise) else 0.0
 
 
 def effective_number(draws: Array) -> Array:

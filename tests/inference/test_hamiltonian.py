@@ -76,19 +76,3 @@ def test_the_effective_number_of_an_autoregressive_series() -> None:
     found = effective_number(series) / count
     assert found[0] == pytest.approx((1 - memory) / (1 + memory), rel=0.2)
     assert found[1] == pytest.approx(1.0, rel=0.1)
-
-
-def test_a_path_through_another_energy_leaves_the_density_as_it_is() -> None:
-    def guide(theta: Array) -> tuple[float, Array]:  # too wide, and displaced
-        return float((theta - 0.3) @ (theta - 0.3) / 4), (theta - 0.3) / 2
-
-    found = Hamiltonian(
-        guide,
-        np.zeros(2),
-        np.eye(2),
-        np.random.default_rng(5),
-        lambda theta: float(theta @ theta) / 2,
-    )
-    draws = drawn(found, 6000)
-    assert np.abs(draws.mean(0)).max() < 0.08
-    np.testing.assert_allclose(draws.std(0), 1.0, atol=0.08)

@@ -19,7 +19,7 @@ def test_of_the_normal_density_itself_all_draws_count() -> None:
 
     found = weighted_draws(energy, np.full(2, 3.0), root, 4000, np.random.default_rng(0))
     assert found is not None
-    assert found.count == found.effective == pytest.approx(4000)
+    assert found.count == pytest.approx(found.effective) == 4000
     np.testing.assert_allclose(found.mean, 3.0, atol=0.1)
     np.testing.assert_allclose(found.covariance, root @ root.T, atol=0.2)
     np.testing.assert_allclose(found.ends[1] - found.mean, 1.96 * np.hypot(*root.T), rtol=0.06)

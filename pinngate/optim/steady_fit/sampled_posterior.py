@@ -2,9 +2,9 @@
 
 The values of pieces that the data hardly tell move over factors, and so does the solution: neither
 the most likely place nor the curvature there are mean and spread. Draws of the linear model's own
-distribution, weighed, tell whether that is so. Where it is, draws are taken by paths on the grid
-before the last, twice as coarse, displaced by what the last one moved the most likely place, and
-are accepted by the last one. Above `steady_search`.
+distribution, weighed, tell whether that is so. Where it is, draws are taken by paths. Both are on
+the grid before the last, twice as coarse, and displaced by what the last one moved the most likely
+place. Above `steady_search`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pinngate.inference.importance import weighted_draws
 from pinngate.optim.direct_fit.levenberg_marquardt import SMALL, Iterate
 from pinngate.optim.direct_fit.radau_march import MarchFailed
 from pinngate.optim.direct_fit.staged_search import root_of_covariance
-from pinngate.optim.steady_fit.steady_model import SteadyModel, SteadySolution
+from pinngate.optim.steady_fit.steady_model import SteadyModel
 from pinngate.optim.steady_fit.steady_search import SteadySearch
 from pinngate.statement.problem import Problem
 
@@ -49,7 +49,7 @@ class NumberPriors:
         """Return residuals in units of the priors' spread, and their slopes in the raw numbers."""
         own, slope = values[self.columns], slopes[self.columns]
         seen = np.where(self.is_log, np.log(np.where(self.is_log, own, 1.0)), own)
-        slope = slope / np.where(self.is_log, own, 1.0)
+        slope = np.where(self.is_log, slope / own, slope)
         return (seen - self.means) / self.stds, slope / self.stds
 
 
@@ -59,14 +59,12 @@ class LogPosterior:
     Args:
         search: after its run.
         count: elements along each axis.
-        displaced: what of θ is taken away first, (P,).
     """
 
-    def __init__(self, search: SteadySearch, count: int, displaced: Array | None = None) -> None:
+    def __init__(self, search: SteadySearch, count: int) -> None:
         record = search.record
         self.model: SteadyModel = record.model
         self.count = count
-        self._displaced = 0.0 if displaced is None else displaced
         problem, unknowns = self.model.problem, self.model.unknowns
         self.priors = NumberPriors(problem, unknowns.coefficients.names)
         pairs = zip(record.sets, record.noise.parts, strict=True)
@@ -76,24 +74,14 @@ class LogPosterior:
             if data.name not in self.priors.sets
         ]
 
-    def energy(self, theta: Array) -> float:
-        """Return E alone."""
-        return self._judged(theta)[0]
-
     def __call__(self, theta: Array) -> tuple[float, Array]:
         """Return E and ∂E/∂θ."""
-        energy, gradient, solution, by_state = self._judged(theta)
-        if solution is None:
-            return energy, gradient
-        return energy, gradient + solution.pulled_back(by_state)
-
-    def _judged(self, theta: Array) -> tuple[float, Array, SteadySolution | None, Array]:
-        """Return E, its slopes in θ at a given U and in U, and the solution, None without one."""
-        energy, gradient = 0.0, np.zeros(len(theta))
         try:
-            solution = self.model.solve(theta - self._displaced, self.count)
+            with np.errstate(all="ignore"):
+                solution = self.model.solve(theta, self.count)
         except MarchFailed:
-            return np.inf, gradient, None, gradient
+            return np.inf, np.zeros(len(theta))
+        energy, gradient = 0.0, np.zeros(len(theta))
         by_state = np.zeros(solution.system.size)
         for data, std in self.data:
             found = self.model.reading(solution, data)
@@ -104,7 +92,7 @@ class LogPosterior:
         residual, slope = self.priors.residuals(solution.at.values, solution.at.slopes)
         gradient[self.priors.columns] += residual * slope
         energy += float(residual @ residual) / 2
-        return energy, gradient, solution, by_state
+        return energy, gradient + solution.pulled_back(by_state)
 
 
 def sampled_posterior(
@@ -117,25 +105,25 @@ def sampled_posterior(
         found: its most likely place.
         random: of the draws.
 
-    Cost: a few hundred solutions where the linear model nearly holds; else ten thousand with an
-    adjoint each on the coarser grid, for sixty numbers, and a thousand on the finer one.
+    Cost: a few hundred solutions with an adjoint each where the linear model nearly holds, else ten
+    thousand, for sixty numbers.
     """
     scaled = found.jacobian / search.record.noise.values[:, None]
     root = root_of_covariance(scaled, search.ridges.diagonal)
-    fine = LogPosterior(search, search.record.resolution)
     enough = round(1 / SMALL)  # as the squared error of a mean, in deviations
-    weighed = weighted_draws(fine.energy, found.theta, root, enough, random)
+    density = LogPosterior(search, search.record.coarser)
+    moved = found.theta - search.start
+    weighed = weighted_draws(lambda theta: density(theta)[0], search.start, root, enough, random)
     if weighed is not None:
-        return weighed
-    coarse = LogPosterior(search, search.record.coarser, found.theta - search.start)
-    chain = Hamiltonian(coarse, found.theta, root, random, fine.energy)
+        return weighed.displaced(moved)
+    chain = Hamiltonian(density, search.start, root, random)
     chain.draws(enough, is_learning=True)
     chain.learn(chain.draws(2**2 * enough, is_learning=True))
     chain.draws(enough // 2, is_learning=True)
     draws = chain.draws(2 * enough)
     while effective_number(draws).min() < enough and len(draws) < (2 * 2) ** 2 * enough:
         draws = np.concatenate([draws, chain.draws(len(draws))])
-    return SampledPosterior.of(draws, float(effective_number(draws).min()))
+    return SampledPosterior.of(draws, float(effective_number(draws).min())).displaced(moved)
 
 
 def is_to_be_sampled(problem: Problem) -> bool:
