@@ -21,26 +21,28 @@ def weighted_draws(
     centre: Array,
     root: Array,
     enough: int,
+    most: int,
     random: np.random.Generator,
 ) -> SampledPosterior | None:
     """Return what weighed draws tell.
 
     θ = c + L z counts as w ∝ exp(−E(θ) + ‖z‖²/2), and all together as 1/Σw² draws (A. Kong, J. S.
-    Liu, W. H. Wong, J. Amer. Statist. Assoc. 89, 1994). None where that are fewer than a
-    quarter of those that were taken: then the linear model misleads.
+    Liu, W. H. Wong, J. Amer. Statist. Assoc. 89, 1994). None where `most` of
+    them would not count enough: then the linear model misleads.
 
     Args:
         energy: E.
         centre: c (P,).
         root: L (P, P).
-        enough: draws that are asked for.
+        enough: as how many draws they are to count.
+        most: draws that may be taken for that.
         random: of z.
 
-    Cost: 4·enough energies at most.
+    Cost: `most` energies at most.
     """
     draws, logarithms, effective = np.empty((0, len(centre))), np.empty(0), 0.0
     while effective < enough:
-        normal = random.standard_normal((enough // 4, len(centre)))
+        normal = random.standard_normal((enough // 2, len(centre)))
         moved = centre + normal @ root.T
         energies = np.array([energy(theta) for theta in moved])
         draws = np.concatenate([draws, moved])
@@ -48,7 +50,7 @@ def weighted_draws(
         shares = np.exp(logarithms - logarithms.max())
         shares /= shares.sum()
         effective = 1 / float(shares @ shares)
-        if not 4 * effective > len(draws):
+        if not effective * most > enough * len(draws):
             return None
     return SampledPosterior.of(draws, effective, shares)
 

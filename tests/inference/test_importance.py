@@ -17,7 +17,7 @@ def test_of_the_normal_density_itself_all_draws_count() -> None:
     def energy(theta: Array) -> float:
         return float(np.square(np.linalg.solve(root, theta - 3)).sum() / 2)
 
-    found = weighted_draws(energy, np.full(2, 3.0), root, 4000, np.random.default_rng(0))
+    found = weighted_draws(energy, np.full(2, 3.0), root, 4000, 8000, np.random.default_rng(0))
     assert found is not None
     assert found.count == pytest.approx(found.effective) == 4000
     np.testing.assert_allclose(found.mean, 3.0, atol=0.1)
@@ -32,7 +32,7 @@ def test_a_skew_density() -> None:
         return float(np.exp(theta[0]) - 9 * theta[0])
 
     found = weighted_draws(
-        energy, np.log([9.0]), np.array([[1 / 3]]), 4000, np.random.default_rng(1)
+        energy, np.log([9.0]), np.array([[1 / 3]]), 4000, 8000, np.random.default_rng(1)
     )
     assert found is not None
     assert found.count > found.effective
@@ -44,4 +44,6 @@ def test_where_the_normal_density_misleads_there_is_nothing() -> None:
     def energy(theta: Array) -> float:
         return float(np.square(theta / 0.05).sum() / 2)
 
-    assert weighted_draws(energy, np.zeros(3), np.eye(3), 100, np.random.default_rng(2)) is None
+    assert (
+        weighted_draws(energy, np.zeros(3), np.eye(3), 100, 400, np.random.default_rng(2)) is None
+    )

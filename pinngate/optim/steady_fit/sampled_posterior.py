@@ -113,7 +113,11 @@ def sampled_posterior(
     enough = round(1 / SMALL)  # as the squared error of a mean, in deviations
     density = LogPosterior(search, search.record.coarser)
     moved = found.theta - search.start
-    weighed = weighted_draws(lambda theta: density(theta)[0], search.start, root, enough, random)
+
+    def energy(theta: Array) -> float:
+        return density(theta)[0]
+
+    weighed = weighted_draws(energy, search.start, root, enough, 2**2 * enough, random)
     if weighed is not None:
         return weighed.displaced(moved)
     chain = Hamiltonian(density, search.start, root, random)
