@@ -17,6 +17,7 @@ import torch
 
 from pinngate.classical import classical
 from pinngate.inference.determinacy import known_combinations
+from pinngate.inference.posterior import student_quantile
 from pinngate.inference.uncertainty import Uncertainty
 from pinngate.limits import limit
 from pinngate.memory import peak_memory
@@ -277,14 +278,16 @@ def deviations(
 ) -> dict[str, np.ndarray]:
     """Return ``<unknown>_std`` at the points, (n,) each; nothing without a posterior.
 
-    For a coefficient field that is the standard deviation of the output times |da/db|, for one on
-    pieces that of the value of the piece.
+    That of the normal distribution with the same 95 % interval: where few values tell the noise,
+    Student's is wider by a tenth and more. For a coefficient field that is the one of the output
+    times |da/db|, for one on pieces that of the value of the piece.
     """
     if posterior is None:
         return {}
+    wider = student_quantile(posterior.degrees_of_freedom) / Z_95
     network = copy.deepcopy(session.stepper.network).double()
     std = posterior.std(network, torch.as_tensor(points, device=network.low.device)).cpu().numpy()
-    columns = dict(zip(session.problem.outputs, std.T, strict=True))
+    columns = dict(zip(session.problem.outputs, wider * std.T, strict=True))
     found = {f"{name}_std": columns[name] for name in session.problem.shown_outputs}
     if session.problem.coefficient_fields:
         outputs = session.outputs(points)

@@ -17,6 +17,7 @@ from pinngate.inference.draws import joint_draws
 from pinngate.inference.posterior import student_quantile
 from pinngate.inference.uncertainty import Uncertainty
 from pinngate.runs.judgement import Judged, deviations
+from pinngate.runs.metrics import Z_95
 from pinngate.runs.training import Session, limited_threads
 from pinngate.solution.coefficients_found import Estimate, Estimates, covariance_of
 from pinngate.solution.places import Places, places
@@ -130,7 +131,8 @@ class Solution:
             raise InputError(f"a level of {level}", expected="a number between 0 and 1, as 0.95")
         where = self._places(points, axes, extrapolate)
         posterior = self.uncertainty()
-        width = student_quantile(posterior.degrees_of_freedom, level)
+        freedom = posterior.degrees_of_freedom
+        width = Z_95 * student_quantile(freedom, level) / student_quantile(freedom)
         with self._threads():
             stds = deviations(self.session, posterior, where.points)
         outputs = self.session.outputs(where.points)
