@@ -11,7 +11,7 @@ from scipy.integrate import solve_ivp
 
 import pinngate
 from pinngate import config
-from pinngate.inference.posterior import field_gradients
+from pinngate.inference.posterior import field_gradients, student_quantile
 from pinngate.optim.direct_fit.candidate import POOR, ThroughSolver
 from pinngate.optim.direct_fit.marched_states import CannotMarch
 from pinngate.optim.direct_fit.outlying_residuals import has_outliers
@@ -180,8 +180,9 @@ def test_a_lower_score_by_bent_physics_does_not_win() -> None:
 def test_deviations_of_free_initial_values_are_those_of_the_fit() -> None:
     solution = pinngate.solve(pinngate.load("predator-prey"))
     times = np.linspace(0, 15, 6)
-    fit = solution.session.stepper.network.fit
-    np.testing.assert_allclose(solution.std(t=times)["u"], fit.std(times[:, None])[:, 0], rtol=1e-3)
+    fit, ratio = solution.session.stepper.network.fit, student_quantile(80 - 6) / 1.96
+    expected = ratio * fit.std(times[:, None])[:, 0]
+    np.testing.assert_allclose(solution.std(t=times)["u"], expected, rtol=1e-3)
 
 
 def test_the_solver_may_be_kept_out() -> None:
