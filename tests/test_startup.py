@@ -45,6 +45,12 @@ def test_check_builds_no_network_and_draws_nothing(tmp_path: Path) -> None:
     assert found & {"torch", "scipy", "matplotlib", "jinja2"} == set()
 
 
+def test_a_run_without_a_report_draws_nothing(tmp_path: Path) -> None:
+    asked = ("--out", "out", "--quiet", "--no-report", "--set", "solve.iterations=1")
+    run = command("run", "heat-noisy-ic", *asked).replace("not end.code", "end.code in (0, 1)")
+    assert loaded_by(run, tmp_path) & {"matplotlib", "jinja2"} == set()
+
+
 def test_a_run_does_without_scipy_stats(tmp_path: Path) -> None:
     run = command("run", "heat-noisy-ic", "--out", "out", "--quiet", "--set", "solve.iterations=1")
     found = loaded_by(run.replace("assert not end.code", "assert end.code in (0, 1)"), tmp_path)

@@ -84,12 +84,15 @@ def _judgements(archive: RunArchive) -> list[_Judgement]:
     problem = archive.problem
     return [
         *(_field_judgement(archive, unknown) for unknown in problem.unknowns),
-        *(_field_judgement(own, name) for name, own in archive.varying()),
+        *(_field_judgement(own, name, is_estimated=True) for name, own in archive.varying()),
         *(_coefficient_judgement(archive, c) for c in single_coefficients(problem)),
     ]
 
 
-def _field_judgement(archive: RunArchive, unknown: str) -> _Judgement:
+def _field_judgement(
+    archive: RunArchive, unknown: str, *, is_estimated: bool = False
+) -> _Judgement:
+    """Judge a field, or an estimated function, of which the data may know little: by its band."""
     error = archive.number("fields", unknown, "relative_l2")
     if error is None:
         return _by_its_own_estimate(archive, unknown)
@@ -110,7 +113,7 @@ def _field_judgement(archive: RunArchive, unknown: str) -> _Judgement:
         f"{'only ' if is_narrow else ''}{percent(coverage)} of the grid"
         f"{', so the intervals are too narrow' if is_narrow else ''}"
     )
-    return _Judgement(words, error > FAR or is_narrow)
+    return _Judgement(words, is_narrow or (error > FAR and not is_estimated))
 
 
 def _by_its_own_estimate(archive: RunArchive, unknown: str) -> _Judgement:

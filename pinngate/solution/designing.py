@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from pinngate.errors import InputError
-from pinngate.report.design_figure import figure
-from pinngate.report.style import png
 from pinngate.runs import files
 from pinngate.runs.lock import locked
 from pinngate.runs.measurement_design import Design, assumed_noise, design_of
@@ -74,6 +72,9 @@ def _with_quantities(solved: Problem, asked: Problem) -> Problem:
 
 def write_design(found: Design, folder: Path) -> tuple[Path, Path]:
     """Write ``design.csv`` and ``design.png`` into the folder of a run; return their paths."""
+    from pinngate.report.design_figure import figure
+    from pinngate.report.style import png
+
     table, picture = folder / "design.csv", folder / "design.png"
     with locked(folder):
         files.write_csv(table, found.table())
