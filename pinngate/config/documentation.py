@@ -34,9 +34,7 @@ from pinngate.statement.checks.schema import (
     CandidateSection,
     ConditionSection,
     ConservedSection,
-    EachSection,
     EllipseSection,
-    EstimateSection,
     EventSection,
     ExperimentSection,
     FieldSection,
@@ -47,7 +45,6 @@ from pinngate.statement.checks.schema import (
     NoiseSection,
     ObservationSection,
     PartSection,
-    PriorSection,
     ProblemFile,
     Section,
     ShapeSection,
@@ -57,6 +54,7 @@ from pinngate.statement.checks.schema import (
     WeightsSection,
     describe,
 )
+from pinngate.statement.checks.schema_estimate import EachSection, EstimateSection, PriorSection
 from pinngate.statement.options import (
     DECLARATIONS,
     DEFAULT_OPTIMIZER,

@@ -14,7 +14,8 @@ from pinngate.data.observations import ObservationSet, collect
 from pinngate.errors import InputError
 from pinngate.memory import rounded_text
 from pinngate.reference import truth
-from pinngate.report.inspection import Finding, describe, multiply_adds, verify_truth
+from pinngate.report.inspection import describe, multiply_adds
+from pinngate.report.truth_check import Finding, verify_truth
 from pinngate.runs.forecast import memory_of_a_run
 from pinngate.statement.completion import complete_options
 from pinngate.statement.options import NetworkOptions, OptimizerOptions, optimizer_name

@@ -79,7 +79,7 @@ def _check_round_trip(case: ProblemUnderTest) -> None:
 
 def _check_truth(case: ProblemUnderTest) -> None:
     from pinngate.points.grid import evaluation_grid
-    from pinngate.report.inspection import verify_truth
+    from pinngate.report.truth_check import verify_truth
 
     for finding in verify_truth(case.problem):
         _require(

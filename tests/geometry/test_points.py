@@ -17,7 +17,7 @@ from pinngate.points.batches import BatchSource
 from pinngate.points.grid import evaluation_grid
 from pinngate.reference import truth
 from pinngate.report import archive
-from pinngate.report.inspection import verify_truth
+from pinngate.report.truth_check import verify_truth
 from pinngate.statement.problem import Noise, Plane, Problem, SyntheticObservations, changed
 from tests.geometry.stated import needs_deepxde, problem
 

@@ -7,7 +7,8 @@ import pytest
 
 from pinngate import config
 from pinngate.points.grid import evaluation_grid
-from pinngate.report.inspection import describe, multiply_adds, verify_truth
+from pinngate.report.inspection import describe, multiply_adds
+from pinngate.report.truth_check import verify_truth
 from pinngate.runs.metrics import field_metrics, relative_l2
 
 HEAT = config.load(config.resolve("heat-noisy-ic"))

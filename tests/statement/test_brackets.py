@@ -11,7 +11,8 @@ from pinngate import config
 from pinngate.errors import InputError
 from pinngate.expression import Expression, evaluate, parse_equation, substitute
 from pinngate.expression.printing import to_text
-from pinngate.report.inspection import describe, verify_truth
+from pinngate.report.inspection import describe
+from pinngate.report.truth_check import verify_truth
 from pinngate.statement.brackets import Brackets
 from pinngate.statement.linearity import is_linear
 from pinngate.statement.problem import Problem

@@ -22,7 +22,7 @@ from pinngate.model.networks import JointNetwork, Network
 from pinngate.model.residuals import ResidualModel
 from pinngate.model.terms import Batch, problem_terms
 from pinngate.optim.gauss_newton.solver import PopulationRiskGaussNewton
-from pinngate.report.inspection import verify_truth
+from pinngate.report.truth_check import verify_truth
 from pinngate.statement.brackets import Brackets
 from pinngate.statement.coefficient_fields import (
     ends_of,

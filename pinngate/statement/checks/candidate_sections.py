@@ -18,9 +18,9 @@ from pinngate.statement.checks.experiment_sections import build_whole
 from pinngate.statement.checks.schema import (
     CandidateSection,
     ConditionSection,
-    EstimateSection,
     ProblemFile,
 )
+from pinngate.statement.checks.schema_estimate import EstimateSection
 from pinngate.statement.checks.source import Place, Source
 from pinngate.statement.components import Statement
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pinngate.errors import InputError
 from pinngate.statement.checks.pieces_section import read_breaks
-from pinngate.statement.checks.schema import EstimateSection
+from pinngate.statement.checks.schema_estimate import EstimateSection
 from pinngate.statement.checks.scope import Scope
 from pinngate.statement.checks.source import Place
 from pinngate.statement.checks.truth_section import RESERVED

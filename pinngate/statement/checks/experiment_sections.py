@@ -11,7 +11,8 @@ from typing import Any
 from pinngate.errors import InputError, Span
 from pinngate.expression.parser import NONE, Functions
 from pinngate.statement.checks.building import build
-from pinngate.statement.checks.schema import EachSection, ExperimentSection, ProblemFile
+from pinngate.statement.checks.schema import ExperimentSection, ProblemFile
+from pinngate.statement.checks.schema_estimate import EachSection
 from pinngate.statement.checks.source import Place, Source
 from pinngate.statement.components import Statement
 from pinngate.statement.experiments import combined

@@ -13,7 +13,7 @@ from pinngate.errors import ExpressionError, InputError, nearest
 from pinngate.expression import constant_value
 from pinngate.statement.axis_places import at_share
 from pinngate.statement.checks.amounts import MAX_ESTIMATED
-from pinngate.statement.checks.schema import EstimateSection
+from pinngate.statement.checks.schema_estimate import EstimateSection
 from pinngate.statement.checks.scope import Scope
 from pinngate.statement.checks.source import Place
 from pinngate.statement.unknown_quantities import Coefficient, Pieces

@@ -12,7 +12,8 @@ from typing import TypeVar
 
 from pinngate.errors import InputError, nearest
 from pinngate.expression import Expression, names
-from pinngate.statement.checks.schema import EstimateSection, ProblemFile, TruthSection
+from pinngate.statement.checks.schema import ProblemFile, TruthSection
+from pinngate.statement.checks.schema_estimate import EstimateSection
 from pinngate.statement.checks.scope import Scope
 from pinngate.statement.checks.source import Place
 from pinngate.statement.checks.undefined_parts import refuse_undefined
