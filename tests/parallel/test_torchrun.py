@@ -94,7 +94,7 @@ def stated(*more: str) -> list[str]:
 def test_a_signal_leaves_one_checkpoint_and_one_message(tmp_path: Path) -> None:
     out = tmp_path / "run"
     run = pinngate(2, *RUN, "--out", str(out), *stated("solve.iterations=100000"))
-    wait_for(out / "environment.json")
+    wait_for(out / "checkpoint.pt")  # it is in the midst of training
     process_of(run, 1).send_signal(signal.SIGTERM)
     printed, errors = run.communicate(timeout=WAITING)
     assert run.returncode == 1

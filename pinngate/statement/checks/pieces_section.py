@@ -11,7 +11,6 @@ from typing import Any
 
 from pinngate.errors import ExpressionError, InputError, nearest
 from pinngate.expression import constant_value
-from pinngate.statement.axis_places import at_share
 from pinngate.statement.checks.amounts import MAX_ESTIMATED
 from pinngate.statement.checks.schema_estimate import EstimateSection
 from pinngate.statement.checks.scope import Scope
@@ -74,6 +73,8 @@ def _breaks(scope: Scope, axis: str, stated: int | list[Any], place: Place) -> B
             expected=f"at most {MAX_ESTIMATED:,}",
         )
     if isinstance(stated, int):
+        from pinngate.statement.axis_places import at_share  # numpy, of this statement alone
+
         found = [float(at_share(bounds, k / stated)) for k in range(1, stated)]
     else:
         found = [scope.number(v, (*place, k), "a breakpoint") for k, v in enumerate(stated)]
