@@ -151,7 +151,7 @@ def test_rows_of_networks_are_those_of_the_solver() -> None:
 
 def test_intervals_hold_what_they_say_and_independent_noise_would_not() -> None:
     off, ignored = [], []
-    for seed in range(40):
+    for seed in range(24):
         problem = decay(NOISE)
         sets = collect(problem, truth(problem), seed)
         plain = [pinngate.data.observations.replace(made, memory=None) for made in sets]
@@ -159,7 +159,7 @@ def test_intervals_hold_what_they_say_and_independent_noise_would_not() -> None:
             fit = direct_fit(problem, data, Coefficients(problem.coefficients, torch.float64))
             value, deviation = fit.coefficients["a"]
             found.append((value - RATE) / deviation)
-    assert abs(np.mean(off)) < 4 / np.sqrt(40)
+    assert abs(np.mean(off)) < 4 / np.sqrt(24)
     assert 0.55 < np.std(off) < 1.5
     assert np.std(ignored) > 1.5
 

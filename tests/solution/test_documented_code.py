@@ -43,7 +43,8 @@ def test_it_is_typed(tmp_path: Path) -> None:
         script = tmp_path / f"{Path(page).stem.lower()}_code.py"
         script.write_text(code_of(page), encoding="utf-8")
         scripts.append(str(script))
-    scripts.append(str(Path(__file__).with_name("user_script.py")))
+    tests = ROOT / "tests"
+    scripts += [str(tests / own) for own in ("solution/user_script.py", "statement/user_script.py")]
     options = ["--strict", "--follow-imports=silent", "--config-file=", "--cache-dir"]
     command = [sys.executable, "-m", "mypy", *options, str(ROOT / ".mypy_cache" / "strict")]
     done = subprocess.run([*command, *scripts], cwd=ROOT, capture_output=True, text=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 import pickle
 import subprocess
 import sys
@@ -479,31 +478,6 @@ def test_a_users_script_runs() -> None:
         [sys.executable, str(SCRIPT)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.slow
-def test_a_users_script_is_typed(pytestconfig: pytest.Config) -> None:
-    pytest.importorskip("mypy")
-    assert pytestconfig.cache is not None
-    cache = pytestconfig.cache.mkdir("mypy")
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "mypy",
-            "--strict",
-            "--config-file=",
-            f"--cache-dir={cache}",
-            SCRIPT,
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=cache,
-        env=os.environ | {"MYPYPATH": str(Path(pinngate.__file__).parent.parent)},
-    )
-    assert f"{SCRIPT.name}:" not in done.stdout, done.stdout
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_page_says_what_happens() -> None:
