@@ -11,6 +11,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,8 @@ from pinngate.model.networks import Network
 Array = NDArray[np.float64]
 
 SMOOTHNESS = 3.0  # order of the Sobolev norm: that of a quintic smoothing spline
+TILE = 256  # points of combinations at a time
+SHORT = 4  # points of a line, below which lines are not used
 CACHED = 1_000_000_000  # bytes of products that are kept at most
 
 
@@ -71,6 +75,7 @@ class TensorBasis(Network):
         grids = np.stack(np.meshgrid(*[f.frequencies for f in axes], indexing="ij"))
         square = (grids**2).sum(0)
         inside = np.ones(square.shape, dtype=bool)
+        self.is_full = is_full
         if not is_full:
             tops = np.array([f.frequencies[-1] for f in axes]).reshape(-1, *(1,) * len(axes))
             inside = ((grids / tops) ** 2).sum(0) <= 1 + 1e-9
@@ -106,18 +111,46 @@ class TensorBasis(Network):
 
     def products(self, points: Tensor, orders: Orders) -> Tensor:
         """Return ∂^α of every product at points (N, axes): (N, M), in 1/(axis units)^|α|."""
+        found = torch.as_tensor(self.smoothing).to(points)
+        axes = self._along_axes(points, orders)
+        if self.is_full and len(axes) == 2:
+            return torch.einsum("ni,nj->nij", *axes).flatten(1).mul_(found)
+        for values, members in zip(axes, self.members.T, strict=True):
+            found = found * values[:, members]
+        return found
+
+    def combined(self, points: Tensor, orders: Orders, weights: Tensor) -> Tensor:
+        """Return ∂^α of combinations of the products at points (N, axes), weights (M, K): (N, K).
+
+        Cost: 2·N·M·K operations; the products themselves are not formed on two axes.
+        """
+        axes = self._along_axes(points, orders)
+        if not (self.is_full and len(axes) == 2):
+            return self.products(points, orders) @ weights
+        scaled = weights * torch.as_tensor(self.smoothing).to(weights)[:, None]
+        lines = scaled.view(axes[0].shape[1], -1)
+        found = scaled.new_empty(len(points), weights.shape[1])
+        for rows in _lines(points[:, (self.columns or [0])[0]]):
+            first = axes[0][rows] if rows.step is None else axes[0][rows.start : rows.start + 1]
+            along = (first @ lines).view(len(first), axes[1].shape[1], -1)
+            second = axes[1][rows].view(len(first), -1, axes[1].shape[1])
+            found[rows] = (second @ along).flatten(0, 1)
+        return found
+
+    def _along_axes(self, points: Tensor, orders: Orders) -> list[Tensor]:
+        """Return derivatives of the functions of each axis at the points, (N, m) each."""
         array = points.detach().cpu().numpy()
-        found = np.broadcast_to(self.smoothing, (len(array), len(self.members)))
         own = list(self.columns or range(array.shape[1]))
-        if sum(orders) > sum(orders[k] for k in own):
-            return points.new_zeros(found.shape)
+        is_foreign = sum(orders) > sum(orders[k] for k in own)
+        found = []
         for place, k in enumerate(own):
             low, high = float(self.low[place]), float(self.high[place])
             column = np.log(array[:, k]) if place in self.logarithmic else array[:, k]
             scaled = (2 * column - low - high) / (high - low)
             values = self.functions[place].values(scaled, orders[k])
-            found = found * values[:, self.members[:, place]] * (2 / (high - low)) ** orders[k]
-        return torch.as_tensor(np.ascontiguousarray(found)).to(points)
+            values = values * (0.0 if is_foreign else (2 / (high - low)) ** orders[k])
+            found.append(torch.as_tensor(np.ascontiguousarray(values)).to(points))
+        return found
 
     def _product(self, points: Tensor, orders: Orders) -> Tensor:
         """Return the same, kept for points that come again."""
@@ -128,13 +161,17 @@ class TensorBasis(Network):
             self._kept[key] = self.products(points, orders)
         return self._kept[key]
 
+    def forget(self) -> None:
+        """Let go of what is kept."""
+        self._kept.clear()
+
     def propagate(self, channels: Channels) -> BasisTape:
         """Carry derivative channels to the fields: the products' derivatives times the weights."""
         points = channels.points
         inputs = [self._product(points, orders) for orders in channels.plan.derivatives]
         for terms in channels.operators:
-            parts = [c * self._product(points, orders) for orders, c in terms]
-            inputs.append(torch.stack(parts).sum(0))
+            parts = (c * self._product(points, orders) for orders, c in terms)
+            inputs.append(reduce(torch.Tensor.add_, parts))
         stacked = torch.stack(inputs)
         outputs = stacked @ self.layer.weight.T
         outputs[0] += self.layer.bias
@@ -155,6 +192,15 @@ class TensorBasis(Network):
             found = torch.linalg.lstsq(rows, values, driver="gelsd").solution
             self.layer.weight.copy_(found.T)
             self.layer.bias.zero_()
+
+
+def _lines(x: Tensor) -> list[slice]:
+    """Return runs of points of one x (N,), with a step; where those are short, tiles without."""
+    lengths = torch.unique_consecutive(x, return_counts=True)[1].tolist()
+    if len(lengths) * SHORT > len(x):
+        return [slice(begin, begin + TILE) for begin in range(0, len(x), TILE)]
+    ends = list(accumulate(lengths))
+    return [slice(end - n, end, 1) for end, n in zip(ends, lengths, strict=True)]
 
 
 @dataclass(frozen=True)

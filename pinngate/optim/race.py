@@ -18,7 +18,7 @@ of the solvers' scores and leave-one-out errors. Below `second_order`, which doe
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from torch import Tensor
@@ -112,6 +112,7 @@ class Race:
         is_demanding: whether the preliminary division runs one round only.
         num_observations: values that the solvers fit.
         has_foresight: whether arms go on that foresee to be the best.
+        is_missing_signal: whether leave-one-out errors (n,) still have a pattern.
 
     Attributes:
         at_work: the candidate that iterates now; the winner once there is one.
@@ -130,11 +131,13 @@ class Race:
         is_demanding: bool,
         num_observations: int,
         has_foresight: bool = True,
+        is_missing_signal: Callable[[Tensor], bool] = lambda errors: False,
     ) -> None:
         self.divisions = list(divisions)
         self.solvers = solvers
         self.is_demanding = is_demanding
         self.num_observations, self.has_foresight = num_observations, has_foresight
+        self.is_missing_signal = is_missing_signal
         self.division = 0
         self.at_work = next(iter(self.divisions[0].networks))
         self.in_heat = 0
@@ -229,8 +232,15 @@ class Race:
             self._misfit(solver),
             self._standard_error(solver, self.solvers[best]),
             self._standard_error(solver),
-            solver.is_poor,
+            solver.is_poor or self._is_behind(solver),
         )
+
+    def _is_behind(self, solver: Candidate) -> bool:
+        """Whether a network has stopped, and its errors are those of too small a one."""
+        errors = _errors(solver)
+        if errors is None or solver.reason is None or not solver.is_sampling:
+            return False
+        return self.is_missing_signal(errors)
 
     def _standard_error(self, solver: Candidate, other: Candidate | None = None) -> float:
         """Return the standard error of mean(e²), or of mean(e²) − mean(e'²) over the same data.

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -29,6 +30,7 @@ from pinngate.optim.exact_fits import ExactFits
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 from pinngate.optim.gauss_newton.stopping import EXACT
 from pinngate.optim.line_up import LineUp
+from pinngate.optim.missed_signal import is_missing_signal
 from pinngate.optim.parts import Parts
 from pinngate.optim.race import HEAT, Race
 from pinngate.optim.rehearsal import Rehearsal
@@ -75,6 +77,7 @@ class SecondOrder:
             is_demanding=bool(problem.coefficients) or not has_linear_equations(problem),
             num_observations=self.points.num_observations,
             has_foresight=mechanisms.foresight,
+            is_missing_signal=partial(is_missing_signal, parts.batches.sets),
         )
         self.exact_fits = ExactFits(self.line_up, self.race)
         self.rehearsal = Rehearsal(self.points, self.race)

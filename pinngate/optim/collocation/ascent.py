@@ -18,7 +18,7 @@ import torch
 from pinngate.optim.collocation.continuation import is_worse
 from pinngate.optim.collocation.refinement import (
     grow,
-    is_missing_signal,
+    has_more_to_find,
     is_resolved,
     is_strained,
     meet_misfit,
@@ -110,7 +110,7 @@ class Ascent:
         is_better = best is None or is_worse(best.errors, stage.errors)
         if best is None or is_better:
             self.best = self.last = best = stage
-        is_growing = is_better or is_missing_signal(self.space, stage)
+        is_growing = is_better or has_more_to_find(self.space, stage)
         if is_growing and grow(self.space, stage):
             return
         self.soft = self.last = self.best = best
@@ -120,6 +120,7 @@ class Ascent:
     def _stiffen(self) -> None:
         """Raise the weight: of a linear problem, at once to its goal."""
         self.weight.rise(math.inf if self.is_linear else self.weight.factor)
+        self.space.constrain()
 
     def _accept(self, stage: Stage) -> None:
         before, self.last = self.last or stage, stage
@@ -146,11 +147,18 @@ class Ascent:
         if self.best is None or not self.has_answer or stage.score < self.best.score:
             self.best, self.is_lost, self.has_answer, self.num_vain = stage, is_lost, True, 0
         is_hopeful = self.num_vain < (MOST_LOST if is_lost else MOST_VAIN)
-        is_wanting = is_strained(stage, stage.misfit) or is_lost or not self.is_settled
+        is_settled = self.is_settled or self.space.knows_its_error
+        is_wanting = is_strained(stage, stage.misfit) or is_lost or not is_settled
+        if self.is_linear and not is_lost and self._grow_on_physics(stage):
+            return
         if is_wanting and is_hopeful and refine(self.space, self.space.left_over()):
             return
         # where the data alone were fitted far better, another start may be; else least score wins
         self.is_over = not (is_lost and self.start_again())
+
+    def _grow_on_physics(self, stage: Stage) -> bool:
+        """Refine where the data have more to tell that no coarser basis could follow."""
+        return has_more_to_find(self.space, stage) and grow(self.space, stage)
 
     def start_again(self) -> bool:
         """Begin once more from the data alone, coefficients found otherwise; False: none is left.

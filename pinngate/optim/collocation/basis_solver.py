@@ -37,9 +37,6 @@ from pinngate.optim.gauss_newton.stopping import Stopping
 from pinngate.optim.parts import Parts
 from pinngate.statement.linearity import is_linear
 
-MOST_FUNCTIONS = 1200  # of all fields: beyond, each of many steps takes seconds
-MOST_LINEAR = 2500  # where a handful of solves is all
-
 
 class Collocation:
     """One candidate: see the module.
@@ -66,9 +63,10 @@ class Collocation:
         self.reason: str | None = None
         self.last_score = self.last_lookahead = math.inf
         is_linear_problem = is_linear(parts.problem)
-        most = MOST_LINEAR if is_linear_problem else MOST_FUNCTIONS
         self.weight = Continuation(FIRST_WEIGHT, LARGEST_GOAL)
-        self.space = WorkingSpace(parts, self.coefficients, options, self.weight, most)
+        self.space = WorkingSpace(
+            parts, self.coefficients, options, self.weight, is_linear=is_linear_problem
+        )
         self.linearisation = BasisLinearisation(
             self.space, self.noise, self.form, is_linear=is_linear_problem
         )
@@ -194,6 +192,7 @@ class Collocation:
         return {
             "theta": self.space.theta,
             "resolution": dict(self.space.resolution),
+            "constrained_at": self.space.constrained_at,
             "scales": {name: (f.size, f.centre) for name, f in self.space.scales.items()},
             "noise": self.noise.state_dict(),
             "ascent": self.ascent.state_dict(),
@@ -204,10 +203,11 @@ class Collocation:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from `state_dict`; the following iterations are bitwise the same."""
         scales = {name: FieldScale(*pair) for name, pair in state["scales"].items()}
-        self.space.build(dict(state["resolution"]), scales)
-        self.space.theta = state["theta"]
         self.noise.load_state_dict(state["noise"])
         self.ascent.load_state_dict(state["ascent"])
+        self.space.constrained_at = state["constrained_at"]
+        self.space.build(dict(state["resolution"]), scales)
+        self.space.theta = state["theta"]
         self.stage.load_state_dict(state)
         for name in _PLAIN:
             setattr(self, name, state[name])

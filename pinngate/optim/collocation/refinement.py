@@ -11,10 +11,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from pinngate.inference.series import correlation
 from pinngate.optim.collocation.spaces import finer, refined
 from pinngate.optim.collocation.stages import Stage
 from pinngate.optim.collocation.working_space import WorkingSpace
+from pinngate.optim.missed_signal import is_missing_signal
 
 Array = NDArray[np.float64]
 
@@ -62,18 +62,13 @@ def is_resolved(stage: Stage, before: Stage) -> bool:
     return change < _allowed(stage)
 
 
-def is_missing_signal(space: WorkingSpace, stage: Stage) -> bool:
-    """Whether leave-one-out errors of neighbours are correlated and values are left to tell."""
+def has_more_to_find(space: WorkingSpace, stage: Stage) -> bool:
+    """Whether leave-one-out errors still have a pattern and values are left to tell."""
     sets = space.parts.batches.sets
-    points = np.concatenate([o.points for o in sets])
-    labels = np.repeat(np.arange(len(sets)), [len(o.points) for o in sets])
-    num_places = len(np.unique(points, axis=0))
+    num_places = len(np.unique(np.concatenate([o.points for o in sets]), axis=0))
     if space.network.num_parameters > len(space.fields.output_scale) * num_places:
         return False
-    is_series = points.shape[1] == 1
-    kind, time = ("series", 0) if is_series else ("blocks", None)
-    found = correlation(points, stage.errors.numpy(), labels, labels, kind, time)
-    return found is not None and found.is_clear
+    return is_missing_signal(sets, stage.errors)
 
 
 def _allowed(stage: Stage) -> float:

@@ -15,6 +15,7 @@ the weight of the physics at the reference beside its present one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -40,11 +41,11 @@ class Resolved:
     """F, on the rows of an equation or condition each.
 
     Attributes:
-        parts: rows, and Ψ_a of each axis, the last one varying fastest.
+        parts: rows of a term, and Ψ_a of each axis, the last one varying fastest.
         ratio: ρ.
     """
 
-    parts: Sequence[tuple[slice, Mapping[str, Tensor]]]
+    parts: Mapping[str, tuple[slice, Mapping[str, Tensor]]]
     ratio: float
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -52,7 +53,7 @@ class Resolved:
         if self.ratio >= 1:
             return x
         found = x.clone()
-        for rows, axes in self.parts:
+        for rows, axes in self.parts.values():
             own = x[rows]
             found[rows] = self.ratio * own + (1 - self.ratio) * _projected(own, axes)
         return found
@@ -60,21 +61,36 @@ class Resolved:
     def left_over(self, x: Tensor) -> dict[str, Tensor]:
         """Return Σ ((1 − Q_a) x)² of rows x (N,) at each node of each axis, (nodes,)."""
         found: dict[str, Tensor] = {}
-        for rows, axes in self.parts:
-            values = x[rows].reshape([len(psi) for psi in axes.values()])
-            for place, (axis, psi) in enumerate(axes.items()):
-                along = values.movedim(place, 0).reshape(len(psi), -1)
-                square = (along - psi @ (psi.T @ along)).square().sum(1)
-                if len(square) > 1:
-                    found[axis] = found[axis] + square if axis in found else square
+        for own in self.left_over_by_term(x).values():
+            for axis, square in own.items():
+                found[axis] = found[axis] + square if axis in found else square
         return found
+
+    def left_over_by_term(self, x: Tensor) -> dict[str, dict[str, Tensor]]:
+        """Return the same for each term."""
+        return {name: _left_over(x[rows], axes) for name, (rows, axes) in self.parts.items()}
+
+
+def _left_over(x: Tensor, axes: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    found, values = {}, x.reshape([len(psi) for psi in axes.values()])
+    for place, (axis, psi) in enumerate(axes.items()):
+        along = values.movedim(place, 0).reshape(len(psi), -1)
+        if len(psi) > 1:
+            found[axis] = (along - psi @ (psi.T @ along)).square().sum(1)
+    return found
+
+
+def coordinates(x: Tensor, axes: Sequence[Tensor]) -> Tensor:
+    """Return Ψᵀ x of rows x (Π nodes, …): (Π rank, …)."""
+    found = x.reshape(*(len(psi) for psi in axes), math.prod(x.shape[1:]))
+    for place in range(len(axes) - 1, -1, -1):  # the last axis first: its part may be a few lines
+        before, after = found.shape[:place], found.shape[place + 1 :]
+        lines = found.reshape(math.prod(before), len(axes[place]), math.prod(after))
+        found = (axes[place].T @ lines).reshape(*before, axes[place].shape[1], *after)
+    return found.reshape(math.prod(psi.shape[1] for psi in axes), *x.shape[1:])
 
 
 def _projected(x: Tensor, axes: Mapping[str, Tensor]) -> Tensor:
     """Return the resolved part of x (Π nodes, …)."""
-    found = x.reshape(*(len(psi) for psi in axes.values()), -1)
-    for place, psi in enumerate(axes.values()):
-        found = torch.tensordot(psi.T, found, dims=([1], [place])).movedim(0, place)
-    for place, psi in enumerate(axes.values()):
-        found = torch.tensordot(psi, found, dims=([1], [place])).movedim(0, place)
-    return found.reshape(x.shape)
+    found = coordinates(x, list(axes.values()))
+    return coordinates(found, [psi.T for psi in axes.values()])

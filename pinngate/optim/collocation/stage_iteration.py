@@ -93,10 +93,12 @@ class StageIteration:
             figures.misfit,
             fit.effective_dimension,
             self.noise.state_dict(),
+            self.space.constrained_at,
         )
 
     def restore(self, stage: Stage) -> None:
         """Come back to a stage: its basis and weights, its ridge and noise."""
+        self.space.constrained_at = stage.constrained_at
         self.space.build(stage.resolution, stage.scales)
         self.space.theta = stage.theta
         self.ridge, self.damping = stage.ridge, 0.0

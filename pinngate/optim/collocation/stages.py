@@ -31,6 +31,7 @@ class Stage:
     misfit: float
     dimension: float
     noise: dict[str, Any]
+    constrained_at: float
 
     @property
     def score(self) -> float:

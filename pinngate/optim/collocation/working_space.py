@@ -5,6 +5,8 @@ Above `spaces`, which makes bases and finer ones; below `ascent`, which says whe
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
@@ -18,7 +20,9 @@ from pinngate.model.residuals import ResidualModel
 from pinngate.model.row_weights import RowWeights
 from pinngate.model.scales import FieldScale, Scales
 from pinngate.model.terms import problem_terms
+from pinngate.model.trefftz_basis import TrefftzBasis
 from pinngate.optim.collocation.continuation import Continuation
+from pinngate.optim.collocation.free_directions import Physics, free_directions
 from pinngate.optim.collocation.resolved import Resolved
 from pinngate.optim.collocation.spaces import (
     Resolution,
@@ -28,6 +32,7 @@ from pinngate.optim.collocation.spaces import (
     resolved_parts,
     space,
 )
+from pinngate.optim.collocation.unmet_physics import Gains, field_error, gains
 from pinngate.optim.gauss_newton.row_balance import balanced_rows
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 from pinngate.optim.parts import Parts
@@ -36,6 +41,8 @@ from pinngate.points.basis_nodes import node_batches
 Array = NDArray[np.float64]
 
 UNRESOLVED_WEIGHT = 0.1  # most of the weight of what the basis cannot do away with
+MOST_FUNCTIONS = 1200  # of all fields: beyond, each of many steps takes seconds
+MOST_CONSTRAINED = 8000  # where the physics is solved once: 1.5 GB
 KNOWN_SIZE = 3.0  # factor by which a hidden field may differ from the size it is given
 
 
@@ -47,12 +54,13 @@ class WorkingSpace:
         coefficients: the scalar ones.
         options: weights of equations and conditions at the reference.
         weight: of the physics, as it rises.
-        most_functions: of all fields.
+        is_linear: whether the problem is.
 
     Attributes:
         network: fields and functions at their present weights.
         model: residuals of equations, conditions and observations.
         batches: nodes and data.
+        constrained_at: weight of the physics that its functions obey, 0 where they need not.
         anchor: the weights that the ridge holds to, zeros.
     """
 
@@ -62,14 +70,17 @@ class WorkingSpace:
         coefficients: Coefficients,
         options: GaussNewtonOptions,
         weight: Continuation,
-        most_functions: int,
+        *,
+        is_linear: bool,
     ) -> None:
         self.parts, self.coefficients, self.options = parts, coefficients, options
-        self.weight, self.most_functions = weight, most_functions
+        self.weight, self.is_linear = weight, is_linear
+        self.constrained_at = 0.0
+        self._known: dict[Any, tuple[tuple[Tensor, Tensor] | None, Gains]] = {}
         self.build(first_resolution(parts.problem, coefficients), dict(parts.batches.scales))
 
     def build(self, resolution: Resolution, scales: Scales) -> None:
-        """Make the basis of a resolution, with its nodes and terms."""
+        """Make the basis of a resolution, with its nodes and terms; constrained where it was."""
         problem, source = self.parts.problem, self.parts.batches
         self.resolution, self.scales = resolution, dict(scales)
         self.network = space(problem, resolution, scales)
@@ -82,13 +93,49 @@ class WorkingSpace:
         slices = row_weights(self.model, self.batches, {}).slices
         num_rows = {name: rows.stop - rows.start for name, rows in slices.items()}
         resolved = resolved_parts(problem, fields, self.model.terms, num_rows)
-        self._resolved = [(slices[name], axes) for name, axes in resolved.items()]
+        self._resolved = {name: (slices[name], axes) for name, axes in resolved.items()}
+        self._gains: Gains | None = None
+        if self.constrained_at > 0 and self._resolved:
+            self._constrain()
         self.anchor = self.theta[: self.network.num_parameters] * 0
+
+    def constrain(self) -> None:
+        """Go over to the part of the basis that obeys the physics of a linear problem."""
+        if self.is_linear and self.constrained_at == 0.0:
+            self.constrained_at = self.weight.value
+            self._carry_over(self.resolution, self.scales)
+
+    def _constrain(self) -> None:
+        """Keep the directions that the physics leaves free, where they are a part."""
+        key = (tuple(self.resolution.items()), tuple(self.scales.items()), self.constrained_at)
+        if key not in self._known:
+            self._known[key] = self._free()
+        free, found = self._known[key]
+        if free is not None:
+            self._gains = found
+            self.network = TrefftzBasis(self.fields, *free)
+            self.trial = Trial(self.model, self.network, self.coefficients)
+
+    def _free(self) -> tuple[tuple[Tensor, Tensor] | None, Gains]:
+        unit, tensor = self.network.unit, self.fields
+        physics = Physics(
+            self.model,
+            self.batches,
+            balanced_rows(self.model, self.batches, self.options, self.constrained_at, unit),
+            {name: list(axes.values()) for name, (_, axes) in self._resolved.items()},
+            self.parts.batches.num_points()["observations"] / unit**2,
+        )
+        reference = self._reference_weights()
+        axes = self.parts.problem.axes
+        found = gains(self.trial, tensor, axes, self.batches, reference)
+        return free_directions(tensor, self.coefficients, physics), found
 
     @property
     def fields(self) -> TensorBasis:
-        """The basis of the fields, beside those of coefficients that vary."""
+        """The basis of the fields at its weights, beside those of coefficients that vary."""
         first = self.network.networks[0]
+        if isinstance(first, TrefftzBasis):
+            return first.expanded
         if not isinstance(first, TensorBasis):
             raise TypeError("a space is made of bases")
         return first
@@ -107,6 +154,10 @@ class WorkingSpace:
         unit = self.network.unit
         return balanced_rows(self.model, batches, self.options, self.weight.value, unit)
 
+    def _reference_weights(self) -> RowWeights:
+        unit = self.network.unit
+        return balanced_rows(self.model, self.batches, self.options, 1.0, unit)
+
     @property
     def mixing(self) -> Resolved:
         """What weighs the resolved part of the physics at the present weight."""
@@ -116,8 +167,20 @@ class WorkingSpace:
         """Return the weighted residuals at the nodes, (N,)."""
         return weighted_residuals(*self.trial, self.batches, self.row_weights(self.batches))
 
+    @property
+    def knows_its_error(self) -> bool:
+        """Whether unmet physics is told as the error of the fields that it stands for."""
+        return self._gains is not None
+
     def misfit(self, line: Linearisation) -> float:
-        """Return Σ r² of the physics at the reference weights, as a mean over the observations."""
+        """Return Σ r² of the physics at the reference weights, as a mean over the observations.
+
+        Of a constrained basis the error of the fields that it stands for.
+        """
+        if self._gains is not None:
+            weights = self._reference_weights()
+            residuals = weighted_residuals(*self.trial, self.batches, weights)
+            return field_error(self.mixing, residuals, self._gains)
         total = 0.0
         for term in self.model.terms:
             if term.kind in ("equation", "condition"):
@@ -150,10 +213,8 @@ class WorkingSpace:
     def change(self, resolution: Resolution) -> bool:
         """Carry the fields over to another resolution; return whether there was room."""
         made = space(self.parts.problem, resolution, self.scales)
-        if made.num_parameters > self.most_functions:
-            return False
-        self._carry_over(resolution, self.scales)
-        return True
+        most = MOST_CONSTRAINED if self.constrained_at > 0 else MOST_FUNCTIONS
+        return made.num_parameters <= most and self._carry_over(resolution, self.scales)
 
     def learn_sizes(self) -> None:
         """Give hidden fields the size that they have by now."""
@@ -168,10 +229,16 @@ class WorkingSpace:
         if grown:
             self._carry_over(self.resolution, self.scales | grown)
 
-    def _carry_over(self, resolution: Resolution, scales: Scales) -> None:
-        before = self.network
+    def _carry_over(self, resolution: Resolution, scales: Scales) -> bool:
+        """Build anew and take over the fields; return False where too many functions are free."""
+        before, own, theta = self.network, (self.resolution, self.scales), self.theta
         self.build(resolution, scales)
+        if self.network.num_parameters > MOST_FUNCTIONS:
+            self.build(*own)
+            self.theta = theta
+            return False
         places = self.batches[self.parts.batches.equation_names[0]].points
         for old, new in zip(before.networks, self.network.networks, strict=True):
-            if isinstance(new, TensorBasis):
+            if isinstance(new, TensorBasis | TrefftzBasis):
                 new.fit_to(old, places)
+        return True

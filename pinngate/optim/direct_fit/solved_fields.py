@@ -10,9 +10,7 @@ exactly. To everything downstream it is a network of a single linear layer, as `
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,8 +20,7 @@ from torch import Tensor, nn
 
 from pinngate.expression import Expression
 from pinngate.model.channels.plan import Orders
-from pinngate.model.channels.propagate import Channels, LayerFactors
-from pinngate.model.networks import Network
+from pinngate.model.tangents import TangentNetwork
 from pinngate.optim.direct_fit.marched_states import CannotMarch
 from pinngate.optim.direct_fit.through_solver import DirectFit
 from pinngate.statement.derivatives import Derivative
@@ -34,7 +31,7 @@ Array = NDArray[np.float64]
 FREE = 1e3  # deviations of its own that the prior of what is free reaches
 
 
-class SolvedFields(Network):
+class SolvedFields(TangentNetwork):
     """δ ↦ fields, then fluxes, then the free variables of coefficient functions.
 
     Args:
@@ -56,12 +53,7 @@ class SolvedFields(Network):
             ridge, free = fit.rows.ridge, FREE * fit.deviations
             self.scale = np.where(ridge > 0, 1 / np.sqrt(np.where(ridge > 0, ridge, 1.0)), free)
             self.scale[fit.unknowns.scalars] = 1.0
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # where nothing was searched for there are no tangents
-            layer = nn.Linear(len(self.scale), 1, dtype=torch.float64)
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
-        self.layers = nn.ModuleList([layer])
+        self._hold_numbers(len(self.scale))
 
     @property
     def unit(self) -> float:
@@ -69,22 +61,12 @@ class SolvedFields(Network):
         sizes = self.output_scale[: len(self.problem.unknowns)]
         return float(sizes.square().mean().sqrt())
 
-    @property
-    def is_shallow(self) -> bool:
-        """A mean of solutions of a nonlinear problem is none."""
-        return False
-
-    @property
-    def width_and_depth(self) -> tuple[int, int]:
-        """The tangents stand for one hidden layer."""
-        return len(self.scale), 1
-
     def describe(self) -> dict[str, Any]:
         """Return how it was solved."""
         solver = "no solution yet" if self.fit is None else self.fit.description
         return {"solver": solver, "parameters": self.num_parameters}
 
-    def _values(self, points: Tensor, orders: Orders) -> tuple[Tensor, Tensor]:
+    def values(self, points: Tensor, orders: Orders) -> tuple[Tensor, Tensor]:
         """Return ∂^α of every output along s, (N, F), and of its tangents, (N, F, M)."""
         if not any(orders[k] for k in self.logarithmic):
             return self._along_axes(points, orders)
@@ -131,49 +113,7 @@ class SolvedFields(Network):
             slopes[:, block.part] = block.basis(places[:, axis], orders[axis])
         return slopes @ fit.theta, slopes
 
-    def propagate(self, channels: Channels) -> SolvedTape:
-        """Carry derivative channels to the fields."""
-        points = channels.points
-        found = [self._values(points, orders) for orders in channels.plan.derivatives]
-        for terms in channels.operators:
-            parts = [(c, *self._values(points, orders)) for orders, c in terms]
-            values = torch.stack([c * value for c, value, _ in parts]).sum(0)
-            slopes = [_by_point(c) * slope for c, _, slope in parts]
-            found.append((values, torch.stack(slopes).sum(0)))
-        outputs = torch.stack([value for value, _ in found])
-        inputs = torch.stack([slope for _, slope in found])
-        return SolvedTape(outputs + inputs @ self.linears[0].weight[0], inputs)
-
-    def forward(self, points: Tensor) -> Tensor:
-        """Return the outputs at the points: (N, axes) → (N, F)."""
-        values, slopes = self._values(points, (0,) * points.shape[1])
-        return values + slopes @ self.linears[0].weight[0]
-
-
-@dataclass(frozen=True)
-class SolvedTape:
-    """Outputs (C, N, F) and their tangents (C, N, F, M)."""
-
-    outputs: Tensor
-    inputs: Tensor
-
-    def backward(self, adjoints: Tensor) -> list[LayerFactors]:
-        """Return the factors of the one layer, a channel for each output; its bias moves nothing.
-
-        The layer has one output, whose inputs differ between fields.
-        """
-        channels, num_points, outputs, _ = self.inputs.shape
-        size = channels * outputs
-        d = adjoints.permute(0, 2, 1).reshape(size, num_points, 1)
-        a = self.inputs.permute(0, 2, 1, 3).reshape(size, num_points, -1)
-        nothing = d.new_zeros(1, num_points, 1)
-        return [LayerFactors(torch.cat([nothing, d]), torch.cat([torch.zeros_like(a[:1]), a]))]
-
 
 def _kept(orders: Orders, columns: Sequence[int]) -> list[int]:
     """Return the orders along some axes, zero along others."""
     return [order if k in columns else 0 for k, order in enumerate(orders)]
-
-
-def _by_point(c: Any) -> Any:
-    return c[:, :, None] if isinstance(c, Tensor) else c

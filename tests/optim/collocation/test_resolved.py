@@ -41,12 +41,12 @@ def test_derivatives_of_its_own_functions_are_resolved(functions: AxisFunctions)
 
 def made(ratio: float) -> Resolved:
     x, y = resolved_on(splines(), 2), resolved_on(splines(), 1)
-    return Resolved([(slice(0, len(x) * len(y)), {"x": x, "y": y})], ratio)
+    return Resolved({"equation_1": (slice(0, len(x) * len(y)), {"x": x, "y": y})}, ratio)
 
 
 def test_it_is_symmetric_and_leaves_observations_alone() -> None:
     mixing = made(0.1)
-    count = mixing.parts[0][0].stop
+    count = mixing.parts["equation_1"][0].stop
     torch.manual_seed(0)
     a, b = torch.randn(2, count + 7, dtype=DOUBLE)
     assert float(a @ mixing(b)) == pytest.approx(float(mixing(a) @ b))
@@ -58,7 +58,7 @@ def test_it_is_symmetric_and_leaves_observations_alone() -> None:
 
 def test_what_is_left_over_is_told_by_axis() -> None:
     mixing = made(0.1)
-    x, y = mixing.parts[0][1].values()
+    x, y = mixing.parts["equation_1"][1].values()
     torch.manual_seed(0)
     noise = torch.randn(len(x), dtype=DOUBLE)
     rough, smooth = noise - x @ (x.T @ noise), y[:, 0]
@@ -69,7 +69,7 @@ def test_what_is_left_over_is_told_by_axis() -> None:
 
 def test_mixed_columns_are_the_product_with_the_jacobian() -> None:
     mixing = made(0.2)
-    count = mixing.parts[0][0].stop
+    count = mixing.parts["equation_1"][0].stop
     torch.manual_seed(1)
     jacobian = torch.randn(count + 30, 12, dtype=DOUBLE)
     observed = slice(count, count + 30)

@@ -1,0 +1,127 @@
+"""What equations and conditions leave free of a tensor basis, and fits in that space alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+import pinngate
+from pinngate.model.trefftz_basis import TrefftzBasis
+from pinngate.optim.collocation.basis_solver import Collocation
+from pinngate.optim.collocation.working_space import WorkingSpace
+from pinngate.optim.entrants import BASIS
+from pinngate.runs.training import begin
+
+
+def plane_waves(x: np.ndarray, y: np.ndarray, k: float) -> np.ndarray:
+    return np.sin(0.6 * k * x + 0.8 * k * y) + np.cos(0.8 * k * x - 0.6 * k * y)
+
+
+def helmholtz(k: float, count: int, source: float = 0.0) -> pinngate.Problem:
+    generator = np.random.default_rng(0)
+    x, y = generator.uniform(size=(2, count))
+    values = plane_waves(x, y, k) + source * np.sin(7 * x) / (k**2 - 49)
+    values += 0.1 * generator.standard_normal(count)
+    return pinngate.Problem(
+        domain={"x": [0, 1], "y": [0, 1]},
+        unknowns=["u"],
+        constants={"k": k},
+        equations=[f"u_xx + u_yy + k**2*u = {source}*sin(7*x)"],
+        observations=[pinngate.Observations("u", {"x": x, "y": y}, values)],
+    )
+
+
+def string(conditions: list[str]) -> pinngate.Problem:
+    generator = np.random.default_rng(1)
+    x, t = generator.uniform(size=(2, 400))
+    values = np.sin(np.pi * x) * np.cos(2 * np.pi * t) + x
+    return pinngate.Problem(
+        domain={"x": [0, 1], "t": [0, 1]},
+        unknowns=["u"],
+        equations=["u_tt = 4*u_xx"],
+        conditions=conditions,
+        observations=[
+            pinngate.Observations(
+                "u", {"x": x, "t": t}, values + 0.1 * generator.standard_normal(400)
+            )
+        ],
+    )
+
+
+ENDS = ["u = 0 at x = 0", "u = 1 at x = 1"]
+
+
+def constrained(problem: pinngate.Problem) -> WorkingSpace:
+    solver = begin(problem).stepper.solvers[BASIS]
+    assert isinstance(solver, Collocation)
+    solver.weight.value = solver.weight.goal = 200.0
+    solver.space.constrain()
+    return solver.space
+
+
+def test_its_fields_meet_equations_conditions_and_sources() -> None:
+    space = constrained(string(ENDS))
+    network = space.network
+    assert isinstance(network, TrefftzBasis)
+    # an initial value and an initial velocity, two functions of x
+    sizes = [len(f.frequencies) for f in space.fields.functions]
+    assert network.num_parameters < 3 * sizes[0] < sizes[0] * sizes[1] / 3
+    gram = network.directions.T @ network.directions
+    assert torch.allclose(gram, torch.eye(len(gram), dtype=torch.float64), atol=1e-10)
+    assert float((network.directions.T @ network.offset).abs().max()) < 1e-10
+    torch.manual_seed(0)
+    with torch.no_grad():
+        network.numbers.copy_(torch.randn(len(network.numbers), dtype=torch.float64))
+    for x, value in ((0.0, 0.0), (1.0, 1.0)):
+        side = torch.stack([torch.full((20,), x), torch.linspace(0, 1, 20)], 1).double()
+        assert float((network(side).detach()[:, 0] - value).abs().max()) < 1e-3
+    expanded = space.fields
+    inside = torch.rand(50, 2, dtype=torch.float64)
+    assert torch.allclose(expanded(inside), network(inside), atol=1e-12)
+
+
+def test_what_is_said_twice_does_no_harm() -> None:
+    once, twice = constrained(string(ENDS)), constrained(string([*ENDS, "u_t = 0 at x = 0"]))
+    assert once.network.num_parameters == twice.network.num_parameters
+
+
+@pytest.mark.parametrize("source", [0.0, 100.0])
+def test_fits_are_those_of_the_whole_basis(source: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = helmholtz(12.0, 600, source=source)
+    small = pinngate.solve(problem)
+    monkeypatch.setattr(WorkingSpace, "constrain", lambda self: None)
+    whole = pinngate.solve(problem)
+    places = np.random.default_rng(3).uniform(0.1, 0.9, size=(2, 200))
+    ours, theirs = (s(x=places[0], y=places[1])["u"] for s in (small, whole))
+    deviation = small.std(x=places[0], y=places[1])["u"]
+    assert np.sqrt(np.mean((ours - theirs) ** 2)) < 0.5 * np.sqrt(np.mean(deviation**2))
+
+
+def test_waves_that_none_of_the_first_bases_can_follow() -> None:
+    """Ten in a row, which values alone do not show to as many functions."""
+    solution = pinngate.solve(helmholtz(60.0, 1500))
+    assert solution.metrics["status"] == "converged"
+    places = np.random.default_rng(4).uniform(0.03, 0.97, size=(2, 500))
+    truth = plane_waves(*places, 60.0)
+    error = np.sqrt(np.mean((solution(x=places[0], y=places[1])["u"] - truth) ** 2))
+    assert error < 0.1 * np.sqrt(160 / 1500)  # the noise in as many amplitudes
+
+
+def test_a_run_is_resumed_bitwise() -> None:
+    whole, parted = begin(many_values()), begin(many_values())
+    while not isinstance(parted.stepper.solvers[BASIS].network, TrefftzBasis):
+        whole.stepper.step()
+        parted.stepper.step()
+    state = parted.state_dict()
+    resumed = begin(many_values())
+    resumed.load_state_dict(state)
+    assert isinstance(resumed.stepper.solvers[BASIS].network, TrefftzBasis)
+    for _ in range(3):
+        whole.stepper.step()
+        resumed.stepper.step()
+    assert whole.stepper.log_row() == resumed.stepper.log_row()
+
+
+def many_values() -> pinngate.Problem:
+    return helmholtz(30.0, 2500)
