@@ -8,7 +8,6 @@ derivatives. Beside `networks`; the functions of one axis are in `axis_functions
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -23,14 +22,13 @@ from torch import Tensor, nn
 from pinngate.model.axis_functions import AxisFunctions
 from pinngate.model.channels.plan import Orders
 from pinngate.model.channels.propagate import Channels, LayerFactors
+from pinngate.model.kept_values import KeptValues
 from pinngate.model.networks import Network
 
 Array = NDArray[np.float64]
 
 SMOOTHNESS = 3.0  # order of the Sobolev norm: that of a quintic smoothing spline
 TILE = 256  # points of combinations at a time
-SHORT = 4  # points of a line, below which lines are not used
-CACHED = 1_000_000_000  # bytes of products that are kept at most
 
 
 class TensorBasis(Network):
@@ -85,7 +83,7 @@ class TensorBasis(Network):
         nn.init.zeros_(layer.weight)
         nn.init.zeros_(layer.bias)
         self.layers = nn.ModuleList([layer])
-        self._kept: dict[tuple[bytes, Orders], Tensor] = {}
+        self.kept = KeptValues()
 
     @property
     def layer(self) -> nn.Linear:
@@ -152,25 +150,14 @@ class TensorBasis(Network):
             found.append(torch.as_tensor(np.ascontiguousarray(values)).to(points))
         return found
 
-    def _product(self, points: Tensor, orders: Orders) -> Tensor:
-        """Return the same, kept for points that come again."""
-        key = (hashlib.sha1(points.cpu().numpy().tobytes()).digest(), orders)
-        if key not in self._kept:
-            if sum(kept.numel() for kept in self._kept.values()) * 8 > CACHED:
-                self._kept.clear()
-            self._kept[key] = self.products(points, orders)
-        return self._kept[key]
-
-    def forget(self) -> None:
-        """Let go of what is kept."""
-        self._kept.clear()
-
     def propagate(self, channels: Channels) -> BasisTape:
         """Carry derivative channels to the fields: the products' derivatives times the weights."""
         points = channels.points
-        inputs = [self._product(points, orders) for orders in channels.plan.derivatives]
+        inputs = [
+            self.kept.of(points, orders, self.products) for orders in channels.plan.derivatives
+        ]
         for terms in channels.operators:
-            parts = (c * self._product(points, orders) for orders, c in terms)
+            parts = (c * self.kept.of(points, orders, self.products) for orders, c in terms)
             inputs.append(reduce(torch.Tensor.add_, parts))
         stacked = torch.stack(inputs)
         outputs = stacked @ self.layer.weight.T
@@ -195,9 +182,9 @@ class TensorBasis(Network):
 
 
 def _lines(x: Tensor) -> list[slice]:
-    """Return runs of points of one x (N,), with a step; where those are short, tiles without."""
+    """Return runs of points of one x (N,), with a step; where those are single, tiles without."""
     lengths = torch.unique_consecutive(x, return_counts=True)[1].tolist()
-    if len(lengths) * SHORT > len(x):
+    if 2 * len(lengths) > len(x):
         return [slice(begin, begin + TILE) for begin in range(0, len(x), TILE)]
     ends = list(accumulate(lengths))
     return [slice(end - n, end, 1) for end, n in zip(ends, lengths, strict=True)]

@@ -10,16 +10,16 @@ equations leave free, found numerically (C. Lehrenfeld, P. Stocker, Int. J. Nume
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from pinngate.model.bases import CACHED, TensorBasis
+from pinngate.model.bases import TensorBasis
 from pinngate.model.channels.plan import Orders
+from pinngate.model.kept_values import KeptValues
 from pinngate.model.networks import Network
-from pinngate.model.tangents import TangentNetwork
+from pinngate.model.tangent_network import TangentNetwork
 
 
 class TrefftzBasis(TangentNetwork):
@@ -41,7 +41,7 @@ class TrefftzBasis(TangentNetwork):
         self.register_buffer("offset", offset)
         self.register_buffer("directions", directions)
         self._hold_numbers(directions.shape[1])
-        self._kept: dict[tuple[bytes, Orders], Tensor] = {}
+        self.kept = KeptValues()
 
     offset: Tensor
     directions: Tensor
@@ -63,12 +63,7 @@ class TrefftzBasis(TangentNetwork):
 
         Cost: N·M·f·F operations; kept for points that come again.
         """
-        key = (hashlib.sha1(points.cpu().numpy().tobytes()).digest(), orders)
-        if key not in self._kept:
-            if sum(kept.numel() for kept in self._kept.values()) * 8 > CACHED:
-                self._kept.clear()
-            self._kept[key] = self._made(points, orders)
-        found = self._kept[key]
+        found = self.kept.of(points, orders, self._made)
         return found[:, :, -1], found[:, :, :-1]
 
     def _made(self, points: Tensor, orders: Orders) -> Tensor:

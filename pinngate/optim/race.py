@@ -232,15 +232,8 @@ class Race:
             self._misfit(solver),
             self._standard_error(solver, self.solvers[best]),
             self._standard_error(solver),
-            solver.is_poor or self._is_behind(solver),
+            solver.is_poor or _is_behind(solver, self.is_missing_signal),
         )
-
-    def _is_behind(self, solver: Candidate) -> bool:
-        """Whether a network has stopped, and its errors are those of too small a one."""
-        errors = _errors(solver)
-        if errors is None or solver.reason is None or not solver.is_sampling:
-            return False
-        return self.is_missing_signal(errors)
 
     def _standard_error(self, solver: Candidate, other: Candidate | None = None) -> float:
         """Return the standard error of mean(e²), or of mean(e²) − mean(e'²) over the same data.
@@ -276,6 +269,14 @@ class Race:
 
 
 _STATE = ("division", "at_work", "in_heat", "winner", "num_observations")
+
+
+def _is_behind(solver: Candidate, is_missing_signal: Callable[[Tensor], bool]) -> bool:
+    """Whether a network has stopped, and its errors are those of too small a one."""
+    errors = _errors(solver)
+    if errors is None or solver.reason is None or not solver.is_sampling:
+        return False
+    return is_missing_signal(errors)
 
 
 def _errors(solver: Candidate) -> Tensor | None:

@@ -147,18 +147,15 @@ class Ascent:
         if self.best is None or not self.has_answer or stage.score < self.best.score:
             self.best, self.is_lost, self.has_answer, self.num_vain = stage, is_lost, True, 0
         is_hopeful = self.num_vain < (MOST_LOST if is_lost else MOST_VAIN)
-        is_settled = self.is_settled or self.space.knows_its_error
+        is_settled = self.is_settled or self.space.gains is not None
         is_wanting = is_strained(stage, stage.misfit) or is_lost or not is_settled
-        if self.is_linear and not is_lost and self._grow_on_physics(stage):
+        may_grow = self.is_linear and not is_lost and has_more_to_find(self.space, stage)
+        if may_grow and grow(self.space, stage):
             return
         if is_wanting and is_hopeful and refine(self.space, self.space.left_over()):
             return
         # where the data alone were fitted far better, another start may be; else least score wins
         self.is_over = not (is_lost and self.start_again())
-
-    def _grow_on_physics(self, stage: Stage) -> bool:
-        """Refine where the data have more to tell that no coarser basis could follow."""
-        return has_more_to_find(self.space, stage) and grow(self.space, stage)
 
     def start_again(self) -> bool:
         """Begin once more from the data alone, coefficients found otherwise; False: none is left.

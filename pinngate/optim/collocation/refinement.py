@@ -11,17 +11,17 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from pinngate.optim.collocation.spaces import finer, refined
+from pinngate.optim.collocation.resolved import Resolved
+from pinngate.optim.collocation.spaces import coarsening_errors, finer, refined
 from pinngate.optim.collocation.stages import Stage
 from pinngate.optim.collocation.working_space import WorkingSpace
 from pinngate.optim.missed_signal import is_missing_signal
 
 Array = NDArray[np.float64]
 
-STRAINED = 0.3  # of the noise's part in the risk, from which unmet physics matters
 MOSTLY = 0.5  # of the misfit, left over by a basis that is too coarse
 FREE = 0.25  # of the functions, beyond which a fit fills its space
-UNRESOLVED = 0.3  # of the statistical error, by which a finer basis may change the fit
+MATTERS = 0.1  # of the noise's part in the risk, from which unmet physics or values matter
 
 
 def refine(space: WorkingSpace, missed: Mapping[str, Array]) -> bool:
@@ -31,7 +31,7 @@ def refine(space: WorkingSpace, missed: Mapping[str, Array]) -> bool:
 
 def grow(space: WorkingSpace, stage: Stage) -> bool:
     """Add intervals along the axes on which the data fill them; return whether there was room."""
-    missed = space.missed()
+    missed = _missed(space)
     totals = {axis: math.sqrt(float(own.sum())) for axis, own in missed.items()}
     grown = [axis for axis, total in totals.items() if total > _allowed(stage)]
     return space.change(finer(space.parts.problem, space.resolution, grown or list(totals)))
@@ -45,15 +45,15 @@ def meet_misfit(space: WorkingSpace, stage: Stage) -> bool:
     if stage.dimension > FREE * space.network.num_parameters:
         return False
     softened = stage.misfit * min(1.0, space.weight.value) ** 2
-    if is_strained(stage, softened) and space.share_left_over() > MOSTLY:
+    if is_strained(stage, softened) and _share_left_over(space) > MOSTLY:
         return refine(space, space.left_over())
-    errors = space.missed()
+    errors = _missed(space)
     return _total(errors) > _allowed(stage) and refine(space, errors)
 
 
 def is_strained(stage: Stage, misfit: float) -> bool:
     """Whether a misfit of the physics matters beside the noise's part in a stage's risk."""
-    return misfit > STRAINED * stage.freedom_in_risk
+    return misfit > MATTERS * stage.freedom_in_risk
 
 
 def is_resolved(stage: Stage, before: Stage) -> bool:
@@ -71,9 +71,24 @@ def has_more_to_find(space: WorkingSpace, stage: Stage) -> bool:
     return is_missing_signal(sets, stage.errors)
 
 
+def _missed(space: WorkingSpace) -> dict[str, Array]:
+    """Return what coarser bases would miss, by axis and interval, in the fields' size."""
+    return coarsening_errors(space.parts.problem, space.resolution, space.fields)
+
+
+def _share_left_over(space: WorkingSpace) -> float:
+    """Return the part of the physics' misfit that the basis cannot do away with."""
+    resolved = space.mixing.parts
+    if not resolved:
+        return 1.0
+    rows = space.residuals()[: space.row_weights(space.batches).observed.start]
+    rest = Resolved(resolved, 0.0)(rows)
+    return 1 - float(rest.square().sum() / rows.square().sum().clamp_min(1e-300))
+
+
 def _allowed(stage: Stage) -> float:
     """Return what a coarser basis may miss: a part of the statistical error."""
-    return UNRESOLVED * math.sqrt(stage.freedom_in_risk)
+    return math.sqrt(MATTERS * stage.freedom_in_risk)
 
 
 def _total(missed: Mapping[str, Array]) -> float:

@@ -28,8 +28,6 @@ from pinngate.optim.collocation.resolved import Resolved
 
 Array = NDArray[np.float64]
 
-FAST = 0.5  # of the highest frequency
-
 Gains = Mapping[str, Mapping[str, float]]
 """G of each axis, by term."""
 
@@ -50,7 +48,7 @@ def gains(
     smoothing = torch.as_tensor(tensor.smoothing).repeat(tensor.num_outputs)
     by_axis = zip(tensor.functions, tensor.members.T, strict=True)
     shares = np.stack([_share(functions)[members] for functions, members in by_axis])
-    is_fast = torch.as_tensor((shares <= 1).all(0) & (shares > FAST)).T
+    is_fast = torch.as_tensor((shares <= 1).all(0) & (shares > 0.5)).T
     drawn = torch.randn(len(smoothing), len(axes), generator=generator, dtype=smoothing.dtype)
     drawn *= is_fast.repeat(tensor.num_outputs, 1)
     drawn *= (2 ** len(axes) / drawn.square().sum(0)).sqrt() / smoothing[:, None]

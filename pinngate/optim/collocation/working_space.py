@@ -22,7 +22,7 @@ from pinngate.model.scales import FieldScale, Scales
 from pinngate.model.terms import problem_terms
 from pinngate.model.trefftz_basis import TrefftzBasis
 from pinngate.optim.collocation.continuation import Continuation
-from pinngate.optim.collocation.free_directions import Physics, free_directions
+from pinngate.optim.collocation.free_directions import Constraint, Physics, constraint
 from pinngate.optim.collocation.resolved import Resolved
 from pinngate.optim.collocation.spaces import (
     Resolution,
@@ -32,7 +32,7 @@ from pinngate.optim.collocation.spaces import (
     resolved_parts,
     space,
 )
-from pinngate.optim.collocation.unmet_physics import Gains, field_error, gains
+from pinngate.optim.collocation.unmet_physics import Gains, field_error
 from pinngate.optim.gauss_newton.row_balance import balanced_rows
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 from pinngate.optim.parts import Parts
@@ -61,6 +61,7 @@ class WorkingSpace:
         model: residuals of equations, conditions and observations.
         batches: nodes and data.
         constrained_at: weight of the physics that its functions obey, 0 where they need not.
+        gains: by which unmet physics is told as an error of the fields, where it is constrained.
         anchor: the weights that the ridge holds to, zeros.
     """
 
@@ -76,7 +77,7 @@ class WorkingSpace:
         self.parts, self.coefficients, self.options = parts, coefficients, options
         self.weight, self.is_linear = weight, is_linear
         self.constrained_at = 0.0
-        self._known: dict[Any, tuple[tuple[Tensor, Tensor] | None, Gains]] = {}
+        self._known: dict[Any, Constraint | None] = {}
         self.build(first_resolution(parts.problem, coefficients), dict(parts.batches.scales))
 
     def build(self, resolution: Resolution, scales: Scales) -> None:
@@ -94,7 +95,7 @@ class WorkingSpace:
         num_rows = {name: rows.stop - rows.start for name, rows in slices.items()}
         resolved = resolved_parts(problem, fields, self.model.terms, num_rows)
         self._resolved = {name: (slices[name], axes) for name, axes in resolved.items()}
-        self._gains: Gains | None = None
+        self.gains: Gains | None = None
         if self.constrained_at > 0 and self._resolved:
             self._constrain()
         self.anchor = self.theta[: self.network.num_parameters] * 0
@@ -109,26 +110,22 @@ class WorkingSpace:
         """Keep the directions that the physics leaves free, where they are a part."""
         key = (tuple(self.resolution.items()), tuple(self.scales.items()), self.constrained_at)
         if key not in self._known:
-            self._known[key] = self._free()
-        free, found = self._known[key]
-        if free is not None:
-            self._gains = found
-            self.network = TrefftzBasis(self.fields, *free)
+            num_values = self.parts.batches.num_points()["observations"]
+            physics = Physics(
+                self.trial,
+                self.batches,
+                self.row_weights(self.batches, self.constrained_at),
+                {name: axes for name, (_, axes) in self._resolved.items()},
+                num_values / self.network.unit**2,
+            )
+            reference = self.row_weights(self.batches, 1.0)
+            axes = self.parts.problem.axes
+            self._known[key] = constraint(self.fields, axes, physics, reference)
+        found = self._known[key]
+        if found is not None:
+            self.gains = found.gains
+            self.network = TrefftzBasis(self.fields, found.offset, found.directions)
             self.trial = Trial(self.model, self.network, self.coefficients)
-
-    def _free(self) -> tuple[tuple[Tensor, Tensor] | None, Gains]:
-        unit, tensor = self.network.unit, self.fields
-        physics = Physics(
-            self.model,
-            self.batches,
-            balanced_rows(self.model, self.batches, self.options, self.constrained_at, unit),
-            {name: list(axes.values()) for name, (_, axes) in self._resolved.items()},
-            self.parts.batches.num_points()["observations"] / unit**2,
-        )
-        reference = self._reference_weights()
-        axes = self.parts.problem.axes
-        found = gains(self.trial, tensor, axes, self.batches, reference)
-        return free_directions(tensor, self.coefficients, physics), found
 
     @property
     def fields(self) -> TensorBasis:
@@ -149,14 +146,10 @@ class WorkingSpace:
     def theta(self, theta: Tensor) -> None:
         assign(self.network, self.coefficients, theta)
 
-    def row_weights(self, batches: Batches) -> RowWeights:
-        """Return the weights of the rows, in units of the fields' size."""
-        unit = self.network.unit
-        return balanced_rows(self.model, batches, self.options, self.weight.value, unit)
-
-    def _reference_weights(self) -> RowWeights:
-        unit = self.network.unit
-        return balanced_rows(self.model, self.batches, self.options, 1.0, unit)
+    def row_weights(self, batches: Batches, weight: float | None = None) -> RowWeights:
+        """Return the weights of the rows, at the present weight of the physics or one given."""
+        value = self.weight.value if weight is None else weight
+        return balanced_rows(self.model, batches, self.options, value, self.network.unit)
 
     @property
     def mixing(self) -> Resolved:
@@ -167,20 +160,15 @@ class WorkingSpace:
         """Return the weighted residuals at the nodes, (N,)."""
         return weighted_residuals(*self.trial, self.batches, self.row_weights(self.batches))
 
-    @property
-    def knows_its_error(self) -> bool:
-        """Whether unmet physics is told as the error of the fields that it stands for."""
-        return self._gains is not None
-
     def misfit(self, line: Linearisation) -> float:
         """Return Σ r² of the physics at the reference weights, as a mean over the observations.
 
         Of a constrained basis the error of the fields that it stands for.
         """
-        if self._gains is not None:
-            weights = self._reference_weights()
+        if self.gains is not None:
+            weights = self.row_weights(self.batches, 1.0)
             residuals = weighted_residuals(*self.trial, self.batches, weights)
-            return field_error(self.mixing, residuals, self._gains)
+            return field_error(self.mixing, residuals, self.gains)
         total = 0.0
         for term in self.model.terms:
             if term.kind in ("equation", "condition"):
@@ -190,10 +178,6 @@ class WorkingSpace:
                 total += float(line.plain[rows].square().sum()) / weight**2
         return total / len(line.observed)
 
-    def missed(self) -> dict[str, Array]:
-        """Return what coarser bases would miss, by axis and interval, in the fields' size."""
-        return coarsening_errors(self.parts.problem, self.resolution, self.fields)
-
     def left_over(self) -> dict[str, Array]:
         """Return by axis and interval what of the physics the basis cannot do away with."""
         if not self._resolved:
@@ -201,14 +185,6 @@ class WorkingSpace:
             return coarsening_errors(problem, self.resolution, self.fields, is_of_derivatives=True)
         found = self.mixing.left_over(self.residuals())
         return by_interval(self.resolution, self.fields, found)
-
-    def share_left_over(self) -> float:
-        """Return the part of the physics' misfit that the basis cannot do away with."""
-        if not self._resolved:
-            return 1.0
-        rows = self.residuals()[: self.row_weights(self.batches).observed.start]
-        rest = Resolved(self._resolved, 0.0)(rows)
-        return 1 - float(rest.square().sum() / rows.square().sum().clamp_min(1e-300))
 
     def change(self, resolution: Resolution) -> bool:
         """Carry the fields over to another resolution; return whether there was room."""

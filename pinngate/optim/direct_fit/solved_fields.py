@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from pinngate.expression import Expression
 from pinngate.model.channels.plan import Orders
-from pinngate.model.tangents import TangentNetwork
+from pinngate.model.tangent_network import TangentNetwork
 from pinngate.optim.direct_fit.marched_states import CannotMarch
 from pinngate.optim.direct_fit.through_solver import DirectFit
 from pinngate.statement.derivatives import Derivative

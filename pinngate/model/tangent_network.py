@@ -38,7 +38,7 @@ class TangentNetwork(Network):
 
     @abstractmethod
     def values(self, points: Tensor, orders: Orders) -> tuple[Tensor, Tensor]:
-        """Return ∂^α of the outputs at points (N, axes), (N, F), and of their tangents, (N, F, M)."""
+        """Return ∂^α of the outputs at points (N, axes), (N, F), and tangents, (N, F, M)."""
 
     @property
     def is_shallow(self) -> bool:
