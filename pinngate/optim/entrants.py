@@ -70,7 +70,7 @@ def with_solver(parts: Parts, divisions: Sequence[Division]) -> tuple[Division, 
     one function of the initial state does.
     """
     solver = Division({SOLVER: None})
-    if len(parts.problem.axes) > 1 and _is_of_few_values(parts) and is_linear(parts.problem):
+    if len(parts.problem.axes) > 1 and is_linear(parts.problem):
         return (*divisions[:1], solver, *divisions[1:])
     return (solver, *divisions)
 
