@@ -133,6 +133,7 @@ def _smallest(rows: Tensor, factor: Tensor, to_orthonormal: Tensor, limit: float
         found = torch.linalg.solve_triangular(triangle, found, upper=True, left=False)
         _, values, right = torch.linalg.svd(rows @ found, full_matrices=False)
         kept = values.square() < limit
+        kept[-1] = True  # where the physics says all, the direction of which it says least
         if not kept.all():
             return found @ right[kept].T
         count *= 2

@@ -86,6 +86,22 @@ def test_what_is_said_twice_does_no_harm() -> None:
     assert once.network.num_parameters == twice.network.num_parameters
 
 
+def test_where_nothing_is_free_the_equations_say_all() -> None:
+    x = np.linspace(0.05, 0.95, 40)
+    values = np.sin(np.pi * x) + 0.2 * np.random.default_rng(2).standard_normal(40)
+    solution = pinngate.solve(
+        pinngate.Problem(
+            domain={"x": [0, 1]},
+            unknowns=["u"],
+            equations=["u_xx = -pi**2*sin(pi*x)"],
+            conditions=["u = 0 at x = 0", "u = 0 at x = 1"],
+            observations=[pinngate.Observations("u", x, values)],
+        )
+    )
+    places = np.linspace(0, 1, 50)
+    assert np.abs(solution(places)["u"] - np.sin(np.pi * places)).max() < 1e-3
+
+
 @pytest.mark.parametrize("source", [0.0, 100.0])
 def test_fits_are_those_of_the_whole_basis(source: float, monkeypatch: pytest.MonkeyPatch) -> None:
     problem = helmholtz(12.0, 600, source=source)
