@@ -147,8 +147,7 @@ class Ascent:
         if self.best is None or not self.has_answer or stage.score < self.best.score:
             self.best, self.is_lost, self.has_answer, self.num_vain = stage, is_lost, True, 0
         is_hopeful = self.num_vain < (MOST_LOST if is_lost else MOST_VAIN)
-        is_settled = self.is_settled or self.space.gains is not None
-        is_wanting = is_strained(stage, stage.misfit) or is_lost or not is_settled
+        is_wanting = is_strained(stage, stage.misfit) or is_lost or not self.is_settled
         may_grow = self.is_linear and not is_lost and has_more_to_find(self.space, stage)
         if may_grow and grow(self.space, stage):
             return
