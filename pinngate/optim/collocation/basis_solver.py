@@ -29,6 +29,7 @@ from pinngate.optim.collocation.basis_linearisation import BasisLinearisation
 from pinngate.optim.collocation.continuation import Continuation
 from pinngate.optim.collocation.stage_iteration import StageIteration
 from pinngate.optim.collocation.stages import Stage
+from pinngate.optim.collocation.tempering import Tempering
 from pinngate.optim.collocation.working_space import WorkingSpace
 from pinngate.optim.gauss_newton.data_noise import DataNoise, Verdict
 from pinngate.optim.gauss_newton.iterate import figures_of, log_row, variance_of
@@ -71,6 +72,7 @@ class Collocation:
             self.space, self.noise, self.form, is_linear=is_linear_problem
         )
         self.stage = StageIteration(self.space, self.noise, is_linear=is_linear_problem)
+        self.tempering = Tempering(self.stage, is_on=options.mechanisms.octaves)
         self.ascent = Ascent(self.space, is_linear=is_linear_problem, restore=self.stage.restore)
         self.unit = self.network.unit
 
@@ -116,8 +118,10 @@ class Collocation:
         )
         row["functions"] = float(self.network.num_parameters)
         if self.stage.is_at_rest(fit, figures):
-            noise = math.sqrt(variance_of(line.observed, fit))
-            self._end_stage(self.stage.reached(fit, figures), noise)
+            variance = variance_of(line.observed, fit)
+            reached = self.stage.reached(fit, figures)
+            if not self.tempering.begin(line, variance, reached):
+                self._end_stage(self.tempering.end(reached), math.sqrt(variance))
         else:
             row["gain_ratio"] = self.stage.descend(line)
             verdict = self.noise.update(line, fit, is_full=self.weight.is_at_goal)
@@ -193,6 +197,8 @@ class Collocation:
             "theta": self.space.theta,
             "resolution": dict(self.space.resolution),
             "constrained_at": self.space.constrained_at,
+            "tempering": self.space.tempering,
+            "untempered": None if (before := self.tempering.before) is None else before.to_state(),
             "scales": {name: (f.size, f.centre) for name, f in self.space.scales.items()},
             "noise": self.noise.state_dict(),
             "ascent": self.ascent.state_dict(),
@@ -206,6 +212,9 @@ class Collocation:
         self.noise.load_state_dict(state["noise"])
         self.ascent.load_state_dict(state["ascent"])
         self.space.constrained_at = state["constrained_at"]
+        self.space.tempering = state["tempering"]
+        before = state["untempered"]
+        self.tempering.before = None if before is None else Stage.of(before)
         self.space.build(dict(state["resolution"]), scales)
         self.space.theta = state["theta"]
         self.stage.load_state_dict(state)

@@ -57,7 +57,7 @@ class Constraint:
 
     Attributes:
         offset: w₀ (P,), see `TrefftzBasis`.
-        directions: Z (P, f).
+        directions: Z (P, f), smooth ones first.
         gains: by which unmet physics is told as an error of the fields.
     """
 
@@ -103,6 +103,8 @@ def _free(tensor: TensorBasis, physics: Physics) -> tuple[Tensor, Tensor] | None
     for _ in range(2):  # the second time for what the shift has left
         offset -= torch.cholesky_solve(rows.T @ (sources[:, None] + rows @ offset), factor)
     directions = torch.linalg.qr(free / scale[:, None]).Q
+    smooth = smoothing[:, None] * directions
+    directions = directions @ torch.linalg.eigh(smooth.T @ smooth).eigenvectors.flip(1)
     offset /= scale[:, None]
     offset -= directions @ (directions.T @ offset)
     return offset[:, 0], directions

@@ -94,11 +94,12 @@ class StageIteration:
             fit.effective_dimension,
             self.noise.state_dict(),
             self.space.constrained_at,
+            self.space.tempering,
         )
 
     def restore(self, stage: Stage) -> None:
         """Come back to a stage: its basis and weights, its ridge and noise."""
-        self.space.constrained_at = stage.constrained_at
+        self.space.constrained_at, self.space.tempering = stage.constrained_at, stage.tempering
         self.space.build(stage.resolution, stage.scales)
         self.space.theta = stage.theta
         self.ridge, self.damping = stage.ridge, 0.0

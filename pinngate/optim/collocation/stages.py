@@ -32,6 +32,7 @@ class Stage:
     dimension: float
     noise: dict[str, Any]
     constrained_at: float
+    tempering: Tensor | None
 
     @property
     def score(self) -> float:

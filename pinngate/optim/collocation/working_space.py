@@ -61,6 +61,7 @@ class WorkingSpace:
         model: residuals of equations, conditions and observations.
         batches: nodes and data.
         constrained_at: weight of the physics that its functions obey, 0 where they need not.
+        tempering: factors of the directions that it has, (f,), None where they have none.
         gains: by which unmet physics is told as an error of the fields, where it is constrained.
         anchor: the weights that the ridge holds to, zeros.
     """
@@ -77,6 +78,7 @@ class WorkingSpace:
         self.parts, self.coefficients, self.options = parts, coefficients, options
         self.weight, self.is_linear = weight, is_linear
         self.constrained_at = 0.0
+        self.tempering: Tensor | None = None
         self._known: dict[Any, Constraint | None] = {}
         self.build(first_resolution(parts.problem, coefficients), dict(parts.batches.scales))
 
@@ -124,8 +126,17 @@ class WorkingSpace:
         found = self._known[key]
         if found is not None:
             self.gains = found.gains
-            self.network = TrefftzBasis(self.fields, found.offset, found.directions)
+            factors = 1.0 if self.tempering is None else self.tempering
+            self.network = TrefftzBasis(self.fields, found.offset, found.directions * factors)
             self.trial = Trial(self.model, self.network, self.coefficients)
+
+    def temper(self, factors: Tensor) -> None:
+        """Scale the directions of a constrained basis (f,); the fields stay as they are."""
+        theta = self.theta
+        self.tempering = factors
+        self.build(self.resolution, self.scales)
+        theta[: len(factors)] /= factors
+        self.theta = theta
 
     @property
     def fields(self) -> TensorBasis:
@@ -208,8 +219,10 @@ class WorkingSpace:
     def _carry_over(self, resolution: Resolution, scales: Scales) -> bool:
         """Build anew and take over the fields; return False where too many functions are free."""
         before, own, theta = self.network, (self.resolution, self.scales), self.theta
+        tempering, self.tempering = self.tempering, None
         self.build(resolution, scales)
         if self.network.num_parameters > MOST_FUNCTIONS:
+            self.tempering = tempering
             self.build(*own)
             self.theta = theta
             return False

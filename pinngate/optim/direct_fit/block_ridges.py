@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinngate.inference.averaging import shares
-from pinngate.optim.direct_fit.octaves import octave_strengths, octaves
+from pinngate.inference.octaves import octave_strengths, octaves
 from pinngate.optim.direct_fit.weighted_functions import SPLINE, Block
 
 Array = NDArray[np.float64]

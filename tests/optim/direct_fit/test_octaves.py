@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from pinngate.optim.direct_fit.octaves import octave_strengths, octaves
+from pinngate.inference.octaves import octave_strengths, octaves
 
 
 @pytest.mark.parametrize(("start", "count"), [(0, 1), (3, 2), (0, 13), (5, 16)])
