@@ -76,7 +76,7 @@ def compared(k: float, seed: int) -> dict[str, float]:
     ours = solution(x=across, y=along)["u"] - truth
     deviation = solution.std(x=across, y=along)["u"]
 
-    def relative(error: Array, rows: Array) -> float:
+    def relative(error: Array, rows: NDArray[np.bool_]) -> float:
         return float(np.linalg.norm(error[rows]) / np.linalg.norm(truth[rows]))
 
     everywhere = np.ones(len(truth), dtype=bool)

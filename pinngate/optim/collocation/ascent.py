@@ -144,7 +144,8 @@ class Ascent:
         self.is_exact = True
         is_lost = self.soft is not None and is_worse(stage.errors, self.soft.errors)
         self.num_vain += 1
-        if self.best is None or not self.has_answer or stage.score < self.best.score:
+        best = self.best if self.has_answer else None
+        if best is None or _is_better(stage, best, is_constrained=self.space.gains is not None):
             self.best, self.is_lost, self.has_answer, self.num_vain = stage, is_lost, True, 0
         is_hopeful = self.num_vain < (MOST_LOST if is_lost else MOST_VAIN)
         is_wanting = is_strained(stage, stage.misfit) or is_lost or not self.is_settled
@@ -232,6 +233,17 @@ _PLAIN = (
     "is_settled",
     "is_over",
 )
+
+
+def _is_better(stage: Stage, best: Stage, *, is_constrained: bool) -> bool:
+    """Whether a stage takes the place of the best so far: its score is less, and no chance.
+
+    Of a constrained basis the unmet physics is told as an error; where it is none to speak of, more
+    functions have to pay by the paired difference of their leave-one-out errors.
+    """
+    if stage.score >= best.score or not is_constrained or is_strained(best, best.misfit):
+        return stage.score < best.score
+    return is_worse(best.errors, stage.errors, share=0.0)
 
 
 def _scan(space: WorkingSpace) -> None:
