@@ -239,11 +239,12 @@ def _is_better(stage: Stage, best: Stage, *, is_constrained: bool) -> bool:
     """Whether a stage takes the place of the best so far: its score is less, and no chance.
 
     Of a constrained basis the unmet physics is told as an error; where it is none to speak of, more
-    functions have to pay by the paired difference of their leave-one-out errors.
+    functions have to pay: by a standard error of the difference of paired leave-one-out errors.
     """
     if stage.score >= best.score or not is_constrained or is_strained(best, best.misfit):
         return stage.score < best.score
-    return is_worse(best.errors, stage.errors, share=0.0)
+    difference = best.errors.square() - stage.errors.square()
+    return float(difference.mean()) > float(difference.std()) / math.sqrt(len(difference))
 
 
 def _scan(space: WorkingSpace) -> None:

@@ -53,11 +53,11 @@ class Continuation:
         self.factor = min(self.factor * FACTOR, MOST_FACTOR) if num_steps <= 1 else FACTOR
 
 
-def is_worse(errors: Tensor, before: Tensor, share: float = MATTERS) -> bool:
+def is_worse(errors: Tensor, before: Tensor) -> bool:
     """Whether leave-one-out errors (n,) are worse than others of the same observations.
 
-    Judged by the paired difference e² − e'² against its standard error, and against a share of that
-    of the risk.
+    Judged by the paired difference e² − e'² against its standard error, and against that of the
+    risk.
     """
     squares, reference = errors.square(), before.square()
     difference = squares - reference
@@ -67,4 +67,4 @@ def is_worse(errors: Tensor, before: Tensor, share: float = MATTERS) -> bool:
     if len(errors) < 2:
         return mean > 0
     paired, own = float(difference.std()) / root, float(reference.std()) / root
-    return mean > SIGNIFICANT * paired and mean > share * own
+    return mean > SIGNIFICANT * paired and mean > MATTERS * own
