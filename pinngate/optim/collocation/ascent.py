@@ -21,6 +21,7 @@ from pinngate.optim.collocation.refinement import (
     has_more_to_find,
     is_resolved,
     is_strained,
+    left_over,
     meet_misfit,
     refine,
 )
@@ -152,7 +153,7 @@ class Ascent:
         may_grow = self.is_linear and not is_lost and has_more_to_find(self.space, stage)
         if may_grow and grow(self.space, stage):
             return
-        if is_wanting and is_hopeful and refine(self.space, self.space.left_over()):
+        if is_wanting and is_hopeful and refine(self.space, left_over(self.space)):
             return
         # where the data alone were fitted far better, another start may be; else least score wins
         self.is_over = not (is_lost and self.start_again())

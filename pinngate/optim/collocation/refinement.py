@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinngate.optim.collocation.resolved import Resolved
-from pinngate.optim.collocation.spaces import coarsening_errors, finer, refined
+from pinngate.optim.collocation.spaces import by_interval, coarsening_errors, finer, refined
 from pinngate.optim.collocation.stages import Stage
 from pinngate.optim.collocation.working_space import WorkingSpace
 from pinngate.optim.missed_signal import is_missing_signal
@@ -27,6 +27,15 @@ MATTERS = 0.1  # of the noise's part in the risk, from which unmet physics or va
 def refine(space: WorkingSpace, missed: Mapping[str, Array]) -> bool:
     """Refine the basis where it is not resolved; return whether there was room."""
     return space.change(refined(space.resolution, missed))
+
+
+def left_over(space: WorkingSpace) -> dict[str, Array]:
+    """Return by axis and interval what of the physics the basis cannot do away with."""
+    if not space.mixing.parts:
+        problem = space.parts.problem
+        return coarsening_errors(problem, space.resolution, space.fields, is_of_derivatives=True)
+    found = space.mixing.left_over(space.residuals())
+    return by_interval(space.resolution, space.fields, found)
 
 
 def grow(space: WorkingSpace, stage: Stage) -> bool:
@@ -46,7 +55,7 @@ def meet_misfit(space: WorkingSpace, stage: Stage) -> bool:
         return False
     softened = stage.misfit * min(1.0, space.weight.value) ** 2
     if is_strained(stage, softened) and _share_left_over(space) > MOSTLY:
-        return refine(space, space.left_over())
+        return refine(space, left_over(space))
     errors = _missed(space)
     return _total(errors) > _allowed(stage) and refine(space, errors)
 

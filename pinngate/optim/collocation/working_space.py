@@ -26,8 +26,6 @@ from pinngate.optim.collocation.free_directions import Constraint, Physics, cons
 from pinngate.optim.collocation.resolved import Resolved
 from pinngate.optim.collocation.spaces import (
     Resolution,
-    by_interval,
-    coarsening_errors,
     first_resolution,
     resolved_parts,
     space,
@@ -188,14 +186,6 @@ class WorkingSpace:
                 rows = line.weights.slices[term.name]
                 total += float(line.plain[rows].square().sum()) / weight**2
         return total / len(line.observed)
-
-    def left_over(self) -> dict[str, Array]:
-        """Return by axis and interval what of the physics the basis cannot do away with."""
-        if not self._resolved:
-            problem = self.parts.problem
-            return coarsening_errors(problem, self.resolution, self.fields, is_of_derivatives=True)
-        found = self.mixing.left_over(self.residuals())
-        return by_interval(self.resolution, self.fields, found)
 
     def change(self, resolution: Resolution) -> bool:
         """Carry the fields over to another resolution; return whether there was room."""
