@@ -120,3 +120,22 @@ def test_it_takes_over_another_network() -> None:
     points[:, 1] += 1.0
     other.fit_to(made, points)
     assert torch.allclose(other(points), made(points), atol=1e-6)
+
+
+@pytest.mark.parametrize("layout", ["scattered", "lines", "parts of lines"])
+@pytest.mark.parametrize("orders", [(0, 0), (2, 1)])
+def test_combinations_are_those_of_the_products(layout: str, orders: tuple[int, int]) -> None:
+    basis = TensorBasis([(0, 2), (1, 3)], [Splines(np.linspace(-1, 1, 5)), Trigonometric(7)], 1)
+    generator = torch.Generator().manual_seed(0)
+    weights = torch.randn(len(basis.members), 3, generator=generator, dtype=torch.float64)
+    points = 1 + torch.rand(700, 2, generator=generator, dtype=torch.float64)
+    if layout != "scattered":
+        ends = [
+            torch.linspace(low, high, 17, dtype=torch.float64) for low, high in ((0, 2), (1, 3))
+        ]
+        points = torch.cartesian_prod(*ends)
+    if layout == "parts of lines":
+        points = points[5:190]
+    expected = basis.products(points, orders) @ weights
+    found = basis.combined(points, orders, weights)
+    assert torch.allclose(found, expected, rtol=1e-10, atol=1e-10 * float(expected.abs().max()))

@@ -7,8 +7,11 @@ import pytest
 import torch
 
 import pinngate
+from pinngate.linear.jacobian import weighted_residuals
 from pinngate.model.trefftz_basis import TrefftzBasis
 from pinngate.optim.collocation.basis_solver import Collocation
+from pinngate.optim.collocation.spaces import evenly
+from pinngate.optim.collocation.unmet_physics import field_error
 from pinngate.optim.collocation.working_space import WorkingSpace
 from pinngate.optim.entrants import BASIS
 from pinngate.runs.training import begin
@@ -141,3 +144,35 @@ def test_a_run_is_resumed_bitwise() -> None:
 
 def many_values() -> pinngate.Problem:
     return helmholtz(30.0, 2500)
+
+
+def test_unmet_physics_is_told_as_an_error_of_about_its_size() -> None:
+    """Bases of two sizes on values without noise, where all of the error is what physics leaves."""
+    x, y = np.random.default_rng(0).uniform(size=(2, 2500))
+    problem = pinngate.Problem(
+        domain={"x": [0, 1], "y": [0, 1]},
+        unknowns=["u"],
+        equations=["u_xx + u_yy + 1600*u = 0"],
+        observations=[pinngate.Observations("u", {"x": x, "y": y}, plane_waves(x, y, 40.0))],
+    )
+    told, true = [], []
+    for count in (9, 13):
+        space = constrained(problem)
+        space.change(finer_evenly(space, count))
+        rows = space.network.values(torch.as_tensor(np.stack([x, y], 1)), (0, 0))[1][:, 0].detach()
+        target = torch.as_tensor(plane_waves(x, y, 40.0))
+        fit = torch.linalg.lstsq(rows, target, driver="gelsd").solution
+        with torch.no_grad():
+            space.network.numbers.copy_(fit)
+        size = float(target.square().mean().sqrt())
+        true.append(float((rows @ fit - target).square().mean().sqrt()) / size)
+        weights = space.row_weights(space.batches, 1.0)
+        plain = weighted_residuals(*space.trial, space.batches, weights)
+        told.append(np.sqrt(field_error(space.mixing, plain.detach(), space.gains)))
+    assert true[1] < true[0] / 3
+    for ours, actual in zip(told, true, strict=True):
+        assert actual / 10 < ours < 10 * actual
+
+
+def finer_evenly(space: WorkingSpace, count: int) -> dict:
+    return {axis: evenly(space.parts.problem, axis, count) for axis in space.resolution}
