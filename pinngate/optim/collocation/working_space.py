@@ -96,7 +96,8 @@ class WorkingSpace:
         resolved = resolved_parts(problem, fields, self.model.terms, num_rows)
         self._resolved = {name: (slices[name], axes) for name, axes in resolved.items()}
         self.gains: Gains | None = None
-        if self.constrained_at > 0 and self._resolved:
+        equations = {t.name for t in self.model.terms if t.kind == "equation"}
+        if self.constrained_at > 0 and equations <= self._resolved.keys():
             self._constrain()
         self.anchor = self.theta[: self.network.num_parameters] * 0
 
