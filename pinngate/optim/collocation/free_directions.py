@@ -92,7 +92,11 @@ def _free(tensor: TensorBasis, physics: Physics) -> tuple[Tensor, Tensor] | None
         tensor.layer.bias.zero_()
     rows, sources = _resolved_rows(tensor, physics)
     smoothing = torch.as_tensor(tensor.smoothing).repeat(tensor.num_outputs)
-    scale = rows.norm(dim=0).clamp_min(1e-300)
+    if not bool(torch.isfinite(rows).all() and rows.any()):
+        return None
+    norms = rows.norm(dim=0) / smoothing
+    floor = math.sqrt(torch.finfo(rows.dtype).eps) * norms.max()
+    scale = smoothing * norms.clamp_min(floor)  # functions that the physics does not see stay small
     rows /= scale
     factor = _factorised(rows)
     limit = PINNED * physics.num_values / 2 ** len(tensor.functions)
@@ -111,7 +115,7 @@ def _free(tensor: TensorBasis, physics: Physics) -> tuple[Tensor, Tensor] | None
 
 
 def _factorised(rows: Tensor) -> Tensor:
-    """Return the Cholesky factor of BᵀB, whose columns have length one, shifted by rounding."""
+    """Return the Cholesky factor of BᵀB, columns of length one at most, shifted by rounding."""
     gram = rows.T @ rows
     shift = torch.finfo(rows.dtype).eps
     while True:

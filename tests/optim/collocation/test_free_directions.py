@@ -146,6 +146,39 @@ def many_values() -> pinngate.Problem:
     return helmholtz(30.0, 2500)
 
 
+def test_functions_that_the_equation_does_not_see_are_free() -> None:
+    """Of Laplace' equation 1, x, y and xy; they leave the others as exact as they are."""
+    x, y = np.random.default_rng(0).uniform(size=(2, 2500))
+    space = constrained(
+        pinngate.Problem(
+            domain={"x": [0, 1], "y": [0, 1]},
+            unknowns=["u"],
+            equations=["u_xx + u_yy = 0"],
+            observations=[pinngate.Observations("u", {"x": x, "y": y}, x + np.exp(x) * np.sin(y))],
+        )
+    )
+    points = torch.as_tensor(np.stack([x, y], 1))
+    rows = space.network.values(points, (0, 0))[1][:, 0].detach()
+    for values in (np.ones(len(x)), x, x * y, np.exp(x) * np.sin(y), x**2 - y**2):
+        target = torch.as_tensor(values)
+        fit = torch.linalg.lstsq(rows, target, driver="gelsd").solution
+        assert float((rows @ fit - target).abs().max()) < 1e-5
+
+
+def test_coefficients_that_are_not_finite_are_told() -> None:
+    x = np.linspace(0.1, 0.9, 30)
+    problem = pinngate.Problem(
+        domain={"x": [0, 1]},
+        unknowns=["u"],
+        equations=["u_xx + log(x - 0.5)*u = 0"],
+        observations=[pinngate.Observations("u", x, np.sin(x))],
+    )
+    space = begin(problem).stepper.solvers[BASIS].space
+    space.weight.value = 200.0
+    space.constrain()
+    assert not isinstance(space.network, TrefftzBasis)
+
+
 def test_unmet_physics_is_told_as_an_error_of_about_its_size() -> None:
     """Bases of two sizes on values without noise, where all of the error is what physics leaves."""
     x, y = np.random.default_rng(0).uniform(size=(2, 2500))
