@@ -67,8 +67,8 @@ def collect(problem: Problem, truth: Truth | None, seed: int) -> list[Observatio
             raise DataError(f"{name}: synthetic observations need a truth")
         else:
             made = _synthetic(problem, stated, name, truth, seed)
-        follows = made.law is not None or made.censoring is not None
-        sets.append(made if follows else replace(made, group=stated.group))
+        is_own = made.std is not None or made.law is not None or made.censoring is not None
+        sets.append(made if is_own else replace(made, group=stated.group))
     return sets
 
 

@@ -12,6 +12,7 @@ from pinngate.expression.own_function import OwnFunction
 from pinngate.expression.paired import PAIRED, Paired
 from pinngate.expression.parser import parse, parse_equation
 from pinngate.expression.piecewise import Piecewise
+from pinngate.expression.program import Program
 from pinngate.expression.table_function import Tabulated
 from pinngate.expression.tree import (
     CONSTANTS,
@@ -60,6 +61,7 @@ __all__ = [
     "OwnFunction",
     "Paired",
     "Piecewise",
+    "Program",
     "Tabulated",
     "UnknownSpline",
     "add",

@@ -7,6 +7,7 @@ import operator
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 from pinngate.errors import ExpressionError, nearest
@@ -25,12 +26,18 @@ from pinngate.expression.tree import (
     rebuild,
 )
 
+
+def _raised(base: Any, exponent: Any) -> Any:
+    is_whole = isinstance(exponent, float) and exponent.is_integer()
+    return base ** (int(exponent) if is_whole else exponent)
+
+
 _OPERATIONS = {
     "+": operator.add,
     "-": operator.sub,
     "*": operator.mul,
     "/": operator.truediv,
-    "**": operator.pow,
+    "**": _raised,
 }
 _SCALAR: dict[str, Any] = {name: getattr(math, name) for name in FUNCTIONS if hasattr(math, name)}
 _SCALAR["abs"] = abs
@@ -105,24 +112,31 @@ def _schedule(expression: Expression) -> list[Step]:
 
 def _value(part: Expression, inner: list[Any], values: Mapping[str, Any], namespace: Any) -> Any:
     """Return the value of one part from those of its operands."""
+    if isinstance(part, Number):
+        return part.value
+    if isinstance(part, Name):
+        return named_value(part, values)
+    return operation(part, namespace)(*inner)
+
+
+def operation(part: Expression, namespace: Any) -> Callable[..., Any]:
+    """Return the function that makes a part, neither name nor number, of its operands."""
     match part:
-        case Number():
-            return part.value
-        case Name():
-            return _named(part, values)
         case Binary(symbol):
-            a, b = inner
-            if symbol == "**" and isinstance(b, float) and b.is_integer():
-                b = int(b)
-            return _OPERATIONS[symbol](a, b)
+            return _OPERATIONS[symbol]
         case Call(function):
-            return _called(function, inner[0], namespace)
+            return partial(_called, function, namespace)
         case Applied(own, _, by):
-            return own.evaluate(inner, by)
+            return lambda *inner: own.evaluate(list(inner), by)
     raise AssertionError(part)
 
 
-def _named(name: Name, values: Mapping[str, Any]) -> Any:
+def named_value(name: Name, values: Mapping[str, Any]) -> Any:
+    """Return what a name stands for.
+
+    Raises:
+        ExpressionError: it has no value.
+    """
     if name.id in values:
         return values[name.id]
     if name.id in CONSTANTS:
@@ -135,7 +149,7 @@ def _named(name: Name, values: Mapping[str, Any]) -> Any:
     )
 
 
-def _called(function: str, argument: Any, namespace: Any) -> Any:
+def _called(function: str, namespace: Any, argument: Any) -> Any:
     if isinstance(argument, float):
         return _SCALAR[function](argument)
     if function in _COMPOSED:

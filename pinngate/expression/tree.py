@@ -18,6 +18,7 @@ FUNCTIONS = (
     "exp", "log", "sqrt", "abs", "sign", "heaviside",
     "sech", "arcsin", "arccos", "arctan", "erf", "floor",
 )  # fmt: skip
+MOST_SUMMANDS = 64
 RESERVED = FUNCTIONS[:12]  # what nothing else can be called; files with a constant `floor` go on
 
 
@@ -278,16 +279,29 @@ def with_tables(expression: Expression, tables: Mapping[str, Applied]) -> Expres
 
 
 def summands(expression: Expression) -> list[Expression]:
-    """Return what an expression is a sum or a difference of, without the signs."""
+    """Return what an expression is a sum or a difference of, without the signs.
+
+    Products of sums are multiplied out, up to `MOST_SUMMANDS` of one product.
+    """
     found: list[Expression] = []
     waiting = [expression]
     while waiting:
         node = waiting.pop()
         if isinstance(node, Binary) and node.operator in "+-":
             waiting += [node.right, node.left]
+        elif isinstance(node, Binary) and node.operator in "*/":
+            found += _multiplied_out(node)
         else:
             found.append(node)
     return found
+
+
+def _multiplied_out(node: Binary) -> list[Expression]:
+    left = summands(node.left)
+    right = summands(node.right) if node.operator == "*" else [node.right]
+    if not 1 < len(left) * len(right) <= MOST_SUMMANDS:
+        return [node]
+    return [Binary(node.operator, a, b) for a in left for b in right]
 
 
 def applied_functions(expression: Expression) -> list[str]:

@@ -110,7 +110,8 @@ def checksum(state: Any) -> str:
             case torch.Tensor():
                 array = value.detach().cpu().contiguous()
                 digest.update(f"{array.dtype} {tuple(array.shape)}\0".encode())
-                digest.update(array.reshape(-1).view(torch.uint8).numpy().tobytes())
+                if array.numel():
+                    digest.update(array.reshape(-1).view(torch.uint8).numpy().tobytes())
             case dict():
                 digest.update(f"{len(value)}\0".encode())
                 waiting += [part for item in value.items() for part in item]

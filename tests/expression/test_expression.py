@@ -149,7 +149,7 @@ def test_names_compare_without_their_place() -> None:
 
 def test_summands_are_the_terms_of_a_sum() -> None:
     found = summands(parse("u_t - k*(u_xx + u_yy) + 3"))
-    assert [to_text(part) for part in found] == ["u_t", "k*(u_xx + u_yy)", "3"]
+    assert [to_text(part) for part in found] == ["u_t", "k*u_xx", "k*u_yy", "3"]
     assert summands(parse("u*v")) == [parse("u*v")]
 
 

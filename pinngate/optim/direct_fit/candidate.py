@@ -28,7 +28,7 @@ from pinngate.optim.direct_fit.outlying_residuals import has_outliers
 from pinngate.optim.direct_fit.solved_fields import SolvedFields
 from pinngate.optim.direct_fit.started_fit import started_fit
 from pinngate.optim.direct_fit.tangent_model import TangentModel
-from pinngate.optim.direct_fit.through_solver import DirectFit
+from pinngate.optim.direct_fit.through_solver import DirectFit, restored_fit
 from pinngate.optim.gauss_newton.data_noise import DataNoise
 from pinngate.optim.gauss_newton.solver_options import GaussNewtonOptions
 from pinngate.optim.gauss_newton.stopping import Stopping
@@ -184,12 +184,18 @@ class ThroughSolver:
             self.tangents.complete(posterior)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return whether it was solved: the same data give the same answer."""
-        return {"iteration": self.iteration, "reason": self.reason}
+        """Return whether it was solved, and the fit in numbers."""
+        numbers = None if self.fit is None else self.fit.kept
+        return {"iteration": self.iteration, "reason": self.reason, "fit": numbers}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Solve again where that was done."""
+        """Take the fit again from its numbers, or solve once more where it has kept none."""
         self.iteration, self.reason = state["iteration"], state["reason"]
         if self.reason in (CONVERGED, COARSE, POOR):
-            self.coefficients = self.parts.coefficients()
-            self._take(self._fitted())
+            self.coefficients, parts = self.parts.coefficients(), self.parts
+            numbers = state.get("fit")
+            self._take(
+                self._fitted()
+                if numbers is None
+                else restored_fit(parts.problem, parts.batches.sets, self.coefficients, numbers)
+            )

@@ -7,6 +7,7 @@ beyond that are zero, and the solver goes no further.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -98,15 +99,37 @@ class FittedRecord:
         self.resolution = self.model.adapted_resolution(solution, num_nodes, tolerance)
         self._last = None
 
+    @property
+    def variances(self) -> Array:
+        """The variance of the set that each value belongs to, (n,)."""
+        sizes = [len(data.values) for data in self.sets]
+        return np.repeat(np.square(self._spreads), sizes)
+
     def end_at(self, share: float) -> int:
         """Let the record end at a share of the time axis; return how many values are left."""
         start, end = self.model.problem.domain["t"]
         self.model.horizon = start + share * (end - start)
-        column = self.model.problem.axes.index("t")
-        times = np.concatenate([data.points[:, column] for data in self.sets])
-        self.noise.active = times <= self.model.horizon
+        self.noise.active = self._times <= self.model.horizon
         self._last = None
         return int(self.noise.active.sum())
+
+    def share_of(self, count: int) -> float:
+        """Return the share of the time axis that holds so many of the first values."""
+        start, end = self.model.problem.domain["t"]
+        times = np.sort(self._times)
+        return float((times[min(count, len(times)) - 1] - start) / (end - start))
+
+    def share_before(self, marked: NDArray[np.bool_]) -> float:
+        """Return the share of the time axis up to the last value before all that are marked."""
+        start, end = self.model.problem.domain["t"]
+        earliest = self._times[marked].min(initial=np.inf)
+        last = self._times[self._times < earliest].max(initial=start)
+        return float((last - start) / (end - start)) if np.isfinite(earliest) else 1.0
+
+    @cached_property
+    def _times(self) -> Array:
+        column = self.model.problem.axes.index("t")
+        return np.concatenate([data.points[:, column] for data in self.sets])
 
     def has_pattern(self, found: Iterate) -> bool:
         """Whether neighbouring residuals of a set share more than a pattern of the noise's size."""
@@ -119,10 +142,24 @@ class FittedRecord:
         return False
 
     def unexplained(self, found: Iterate) -> float:
-        """Return the largest share of its variance that a set leaves unexplained."""
-        pairs = zip(self.noise.parts, self._spreads, strict=True)
-        left = [float(np.square(found.residual[part] / s).mean()) for part, s in pairs]
-        return max(x for x, data in zip(left, self.sets, strict=True) if not data.is_prior)
+        """Return the largest share of its variance that a set leaves unexplained so far."""
+        shares = [0.0]
+        for part, spread, data in zip(self.noise.parts, self._spreads, self.sets, strict=True):
+            count = int(self.noise.active[part].sum())
+            if count and not data.is_prior:
+                shares.append(float(np.square(found.residual[part] / spread).sum() / count))
+        return max(shares)
+
+    def unlikeliness(self, found: Iterate) -> float:
+        """Return −2 log L of all values, that of a set without stated noise at its likeliest."""
+        total = 0.0
+        for part, spread, data in zip(self.noise.parts, self._spreads, self.sets, strict=True):
+            size = spread if data.std is None else data.std
+            squares = np.square(found.residual[part] / size)
+            is_stated = data.std is not None or data.is_prior
+            left = max(float(squares.mean()), float(np.finfo(float).tiny))
+            total += len(squares) * (left if is_stated else np.log(left))
+        return float(total)
 
 
 def _largest(values: Array) -> float:

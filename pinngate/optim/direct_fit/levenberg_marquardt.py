@@ -16,10 +16,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
+from scipy.stats import chi2
 
 from pinngate.data.censoring import Censoring, likeliest_std
 from pinngate.data.observations import ObservationSet
 from pinngate.data.priors import LEAST_SPREAD
+from pinngate.inference.misfit import LEVEL
 from pinngate.optim.direct_fit.block_ridges import SMALL, Ridges
 from pinngate.optim.direct_fit.roughness import chosen, restricted
 
@@ -54,7 +56,7 @@ class NoiseScales:
     """Standard deviations of all values; those of sets that state none follow the residuals.
 
     Where noise follows what is measured (`data.noise_law`), they follow the fit as well; sets of
-    one group share theirs.
+    one group share theirs unless they clearly `differ`.
 
     Args:
         sets: the observations, one below the other.
@@ -172,11 +174,32 @@ class NoiseScales:
         if first.is_roughness or (is_spread and leverage is None):
             return
         rows = self._rows_of(group)
-        taken = 0.0 if leverage is None else float(leverage[rows].sum())
-        count = float(self.active[rows].sum())
-        free = max(count - taken, np.finfo(float).eps * count)
+        taken = np.zeros(len(residual)) if leverage is None else leverage
+        own_sets = [self.parts[k] for k in own]
+        counts = np.array([float((self.active[p] - taken[p]).sum()) for p in own_sets])
+        counts = np.maximum(counts, np.finfo(float).eps * len(rows))
+        squares = np.array([np.square(residual[part]).sum() for part in own_sets])
         least = LEAST_SPREAD if is_spread else max(self._least[k] for k in own)
-        self.values[rows] = max(np.sqrt(np.square(residual[rows]).sum() / free), least)
+        if not is_spread and differ(squares, counts):
+            for part, square, count in zip(own_sets, squares, counts, strict=True):
+                self.values[part] = max(np.sqrt(square / max(count, 1.0)), least)
+            return
+        self.values[rows] = max(np.sqrt(squares.sum() / counts.sum()), least)
+
+
+def differ(squares: Array, counts: Array) -> bool:
+    """Whether sums of squares (k,) of so many free values (k,) are of noises that clearly differ.
+
+    By the likelihood ratio with Bartlett's correction: Σ ν_k log(s²/s_k²)/c against χ² of k − 1
+    (M. S. Bartlett, Proc. R. Soc. A 160, 1937, 268-282).
+    """
+    told = (counts > 1) & (squares > 0)
+    nu, s = counts[told], squares[told]
+    if len(nu) < 2:
+        return False
+    ratio = float((nu * np.log(s.sum() / nu.sum() * nu / s)).sum())
+    correction = 1 + ((1 / nu).sum() - 1 / nu.sum()) / (3 * (len(nu) - 1))
+    return bool(chi2.sf(ratio / correction, len(nu) - 1) < LEVEL)
 
 
 class LevenbergMarquardt:

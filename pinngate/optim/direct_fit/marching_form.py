@@ -16,14 +16,12 @@ from dataclasses import dataclass
 from pinngate.expression import (
     Expression,
     Name,
-    coefficients_of,
-    divide,
     names,
-    negate,
     substitute,
     subtract,
 )
 from pinngate.limits.modes import conditions_on
+from pinngate.optim.direct_fit.initial_conditions import initial_states
 from pinngate.optim.direct_fit.marched_states import CannotMarch, MarchedStates
 from pinngate.optim.direct_fit.opened_brackets import OpenedBrackets, guarded
 from pinngate.statement.coefficient_fields import searched
@@ -71,7 +69,9 @@ class MarchingForm:
         self.brackets = opened.found
         self._space_orders = {f: self._space_order(f, residuals) for f in problem.unknowns}
         self.open_ends = self._open_ends()
-        self.rows = (*self._inside(residuals), *self._at_ends())
+        inside = list(self._inside(residuals))
+        self._initial = initial_states(problem, self.states, {r.state: r.residual for r in inside})
+        self.rows = (*inside, *self._at_ends())
 
     @property
     def marched(self) -> tuple[tuple[str, int], ...]:
@@ -97,16 +97,11 @@ class MarchingForm:
         return any(map(self.states.is_quasilinear, expressions))
 
     def stated_initial(self, state: int) -> Expression | None:
-        """Return what the conditions say of a state at the initial time, None where nothing."""
-        problem, name = self.problem, self.states.name(*self.states.all[state])
-        for condition in problem.conditions:
-            if condition.where != Plane("t", problem.domain["t"][0]):
-                continue
-            residual = searched(problem, condition.residual)
-            linear, rest = coefficients_of(residual, {name})
-            if set(linear) == {name} and not self.states.named_in(rest):
-                return divide(negate(rest), linear[name])
-        return None
+        """Return what the conditions say of a state at the initial time, None where nothing.
+
+        It may name other states, of which they say nothing.
+        """
+        return self._initial.get(state)
 
     def _space_order(self, field: str, residuals: list[Expression]) -> int:
         """Return the highest derivative of a field along the space axis."""

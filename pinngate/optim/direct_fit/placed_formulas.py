@@ -16,7 +16,8 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
-from pinngate.expression import ZERO, Expression, differentiate, evaluate, names
+from pinngate.expression import ZERO, Expression, differentiate, names
+from pinngate.expression.program import Program
 from pinngate.optim.direct_fit.marched_states import MarchedStates, Symbol
 from pinngate.optim.direct_fit.opened_brackets import BRACKET
 from pinngate.reference.stencils import Line, stencil_weights
@@ -48,6 +49,27 @@ class Sampled:
     weights: Array
     is_rate: bool
 
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether it is a state or a rate itself, no difference."""
+        return self.weights.shape[1] == 1 and bool((self.weights == 1).all())
+
+    def entries(self, slope: Array) -> Array:
+        """Return a slope in it (m, s) as one in the states or rates that make it, (m width, s)."""
+        if self.is_plain:
+            return slope
+        return (slope[:, None] * self.weights[..., None]).reshape(-1, slope.shape[1])
+
+
+@dataclass(frozen=True)
+class Values:
+    """What a formula and its slopes come to, (m, times) each; slopes by name."""
+
+    value: Array
+    in_samples: Mapping[str, Array]
+    in_brackets: Mapping[str, Array]
+    in_parameters: Mapping[str, Array]
+
 
 @dataclass(frozen=True)
 class Formula:
@@ -72,10 +94,44 @@ class Formula:
         """Every name in it."""
         return tuple(names(self.expression))
 
-    def at(self, expression: Expression, known: Mapping[str, Any], num_times: int) -> Array:
-        """Return an expression's values (m, times)."""
-        value = np.asarray(evaluate(expression, known, np), dtype=float)
-        return np.broadcast_to(value, (len(self.places), num_times))
+    @cached_property
+    def _program(self) -> Program:
+        slopes = [*self.in_samples.values(), *self.in_brackets.values()]
+        return Program([self.expression, *slopes], np)
+
+    @cached_property
+    def _whole_program(self) -> Program:
+        groups = (self.in_samples, self.in_brackets, self.in_parameters)
+        return Program([self.expression, *(e for g in groups for e in g.values())], np)
+
+    @cached_property
+    def _short_program(self) -> Program:
+        return Program([self.expression], np)
+
+    def value(self, known: Mapping[str, Any], num_times: int) -> Array:
+        """Return its values (m, times)."""
+        return _spread(self._short_program.values(known)[0], (len(self.places), num_times))
+
+    def at(self, known: Mapping[str, Any], num_times: int, *, with_parameters: bool) -> Values:
+        """Return its values and slopes, those in what is unknown where they are wanted."""
+        program = self._whole_program if with_parameters else self._program
+        shape = len(self.places), num_times
+        rest = (_spread(value, shape) for value in program.values(known))
+        value, parameters = next(rest), self.in_parameters if with_parameters else ()
+        by_name = [
+            dict(zip(group, rest, strict=False))
+            for group in (self.in_samples, self.in_brackets, parameters)
+        ]
+        return Values(value, *by_name)
+
+
+def _spread(value: Any, shape: tuple[int, int]) -> Array:
+    """Return a number or an array as one of a shape."""
+    if isinstance(value, np.ndarray) and value.shape == shape:
+        return value
+    found = np.empty(shape)
+    found[...] = value
+    return found
 
 
 class PlacedFormulas:
@@ -105,10 +161,22 @@ class PlacedFormulas:
         self._blocks: list[scipy.sparse.csr_array] = []
         self._num_samples = 0
 
+    def sampled(self, states: Array, rates: Array) -> Array:
+        """Return the samples of all formulas from states and rates (N, s)."""
+        both = np.concatenate([states, rates])
+        return both[self._picked] if self._picked is not None else self._sampler @ both
+
     @cached_property
-    def sampler(self) -> scipy.sparse.csr_array:
+    def _sampler(self) -> scipy.sparse.csr_array:
         """The matrix that turns states above rates, (2N, s), into all samples."""
         return scipy.sparse.csr_array(scipy.sparse.vstack(self._blocks))
+
+    @cached_property
+    def _picked(self) -> Indices | None:
+        """Which states and rates the samples are, where none is a difference."""
+        rows, matrix = self._num_samples, self._sampler
+        is_picked = matrix.nnz == rows and bool((np.diff(matrix.indptr) == 1).all())
+        return matrix.indices if is_picked and bool((matrix.data == 1).all()) else None
 
     def make(self, expression: Expression, places: Array, *, is_staggered: bool) -> Formula:
         """Return an expression as a formula at places (m,), between the nodes or on them."""

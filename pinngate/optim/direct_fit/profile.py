@@ -18,14 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinngate.optim.direct_fit.fitted_record import FittedRecord
-from pinngate.optim.direct_fit.levenberg_marquardt import Iterate
+from pinngate.optim.direct_fit.levenberg_marquardt import MOST_TRIED, Iterate
 
 Array = NDArray[np.float64]
 
 LINEAR = 0.05  # standard deviation of a raw coefficient, of size one, below which none is asked for
 WIDEST = 10.0  # the same, above which none is: the data do not tell
 ACCURACY = 0.1  # of the root of the rise of the loss over t
-MOST_SOLUTIONS = 12  # for one end; what has not risen by then has no end
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ class Profile:
         step = sign * quantile * self.covariance[:, k] / np.sqrt(self.covariance[k, k])
         length, theta, longest = 1.0, self.found.theta + step, np.inf
         before, at, there = 0.0, 0.0, self.found.theta
-        for _ in range(MOST_SOLUTIONS):
+        for _ in range(MOST_TRIED):
             rise, promised, moved = self._rise(theta, k)
             if promised > ACCURACY * quantile**2:  # the others are still on their way
                 theta = moved

@@ -18,9 +18,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
-import scipy.sparse
 from numpy.typing import NDArray
 
 from pinngate.optim.direct_fit.semidiscrete import Linear, SemiDiscrete
@@ -85,12 +85,17 @@ class March:
         return 3 * step[:, None] + np.arange(4), _lagrange(at, order) / width[:, None] ** order
 
 
+@cache
+def _polynomials(order: int) -> Array:
+    """Return the coefficients, one column each, of ∂^order of Lagrange's at 0 and the stages."""
+    powers = np.vander(np.concatenate([[0.0], NODES]), len(NODES) + 1, increasing=True)
+    return np.asarray(np.polynomial.polynomial.polyder(np.linalg.inv(powers), order))
+
+
 def _lagrange(at: Array, order: int) -> Array:
     """Return the weights of values at 0 and the stages for ∂^order at places (m,) of [0, 1]."""
-    powers = np.vander(np.concatenate([[0.0], NODES]), 4, increasing=True)
-    basis = np.linalg.inv(powers)  # columns are the polynomials' coefficients
-    derivative = np.polynomial.polynomial.polyder(basis, order) if order else basis
-    return np.asarray(np.polynomial.polynomial.polyvander(at, len(derivative) - 1) @ derivative)
+    coefficients = _polynomials(order)
+    return np.asarray(np.vander(at, len(coefficients), increasing=True) @ coefficients)
 
 
 class RadauMarch:
@@ -106,6 +111,7 @@ class RadauMarch:
         self.system, self.tolerance = system, tolerance
         self._bands = StageBands(system)
         self._by_state = system.numbers
+        self._rated = np.unique(system.rate_entries[0], return_index=True)
         self._is_linear = system.form.is_linear
         self._floors = 1e-3 * floors
         self._last: tuple[float, Array] | None = None
@@ -210,7 +216,7 @@ class RadauMarch:
             change = factored.solve(-linear.residual.ravel()).reshape(-1, STAGES).T
             stages = stages + change
             scale = self._scale(u, stages)
-            size = max(self._norm(c, scale) for c in change)
+            size = self._norm(change, scale)
             if not np.isfinite(size):
                 return None
             if size < NEWTON or self._is_linear:
@@ -230,7 +236,7 @@ class RadauMarch:
         """Return the norm of the embedded error estimate; one is the tolerance."""
         at = np.clip(np.array([t]), *self._clip)
         rate = -(EMBEDDED @ (stages - u)) / h
-        residual = self.system.linearised(at, u[:, None], rate[:, None]).residual[:, 0]
+        residual = self.system.residual(at, u[:, None], rate[:, None])[:, 0]
         if not np.isfinite(residual).all():
             return np.inf
         return self._norm(self._bands.single(linear, h).solve(-residual), scale)
@@ -249,7 +255,9 @@ class RadauMarch:
         return self.tolerance * np.maximum(size, 1e-300)
 
     def _norm(self, v: Array, scale: Array) -> float:
-        return float(np.sqrt(np.square(v[self._by_state] / scale[:, None]).mean(axis=1)).max())
+        """Return the largest root mean square over nodes, of all states and of all rows (…, N)."""
+        squares = np.square(v[..., self._by_state] / scale[:, None]).sum(axis=-1)
+        return float(np.sqrt(squares.max() / self._by_state.shape[1]))
 
     def _tangents(self, t: float, h: float, u: Array, before: Array, step: _Step) -> Array:
         """Return ∂V/∂θ (3, N, P)."""
@@ -260,13 +268,10 @@ class RadauMarch:
         if not np.isfinite(linear.by_parameter).all():
             raise MarchFailed("the equations have no finite derivative by a parameter")
         factored = step.factored if self._is_linear else self._bands.stages(linear, h)
-        row, column = system.rate_entries
-        bounds = np.searchsorted(row, np.arange(system.size + 1))
         right = -linear.by_parameter
-        for i in range(STAGES):
-            shape = (system.size, system.size)
-            mass = scipy.sparse.csr_array((linear.by_rate[:, i], column, bounds), shape=shape)
-            right[:, i] += (INVERSE[i].sum() / h) * (mass @ before)
+        rows, starts = self._rated
+        pulled = linear.by_rate[:, :, None] * before[system.rate_entries[1]][:, None]
+        right[rows] += np.add.reduceat(pulled, starts) * (INVERSE.sum(axis=1) / h)[:, None]
         found = factored.solve(right.reshape(STAGES * system.size, -1))
         return np.asarray(found.reshape(system.size, STAGES, -1).transpose(1, 0, 2))
 

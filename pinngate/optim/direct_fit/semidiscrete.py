@@ -16,13 +16,13 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
-from pinngate.expression import Expression
 from pinngate.optim.direct_fit.marching_form import MarchingForm, Row
 from pinngate.optim.direct_fit.opened_brackets import Bracket
 from pinngate.optim.direct_fit.placed_formulas import (
     Formula,
     Parameters,
     PlacedFormulas,
+    Values,
 )
 from pinngate.reference.stencils import Line
 
@@ -125,10 +125,10 @@ class SemiDiscrete:
 
         Cost: a pass through every formula and each of its slopes, on arrays (n, s).
         """
-        samples = self._formulas.sampler @ np.concatenate([states, rates])
-        inside = {name: self._formulas.known(f, samples, t) for name, f in self._insides.items()}
-        brackets = {
-            name: f.at(f.expression, inside[name], len(t)) for name, f in self._insides.items()
+        samples = self._formulas.sampled(states, rates)
+        inside = {
+            name: f.at(self._formulas.known(f, samples, t), len(t), with_parameters=with_parameters)
+            for name, f in self._insides.items()
         }
         residual = np.zeros(states.shape)
         slopes = np.zeros((*states.shape, self._parameters.count)) if with_parameters else None
@@ -136,34 +136,46 @@ class SemiDiscrete:
         by_rate: list[Array] = [np.empty((0, len(t)))]
         for row in self._rows:
             known = self._formulas.known(row.formula, samples, t)
-            known |= {name: d.matrix @ brackets[name] for name, d in row.differences.items()}
-            residual[row.numbers] = row.formula.at(row.formula.expression, known, len(t))
-            for is_rate, values in self._values(row, known, inside, len(t)):
+            known |= {name: d.matrix @ inside[name].value for name, d in row.differences.items()}
+            found = row.formula.at(known, len(t), with_parameters=with_parameters)
+            residual[row.numbers] = found.value
+            for is_rate, values in self._values(row, found, inside):
                 (by_rate if is_rate else by_state).append(values)
             if slopes is not None:
-                self._add_parameters(slopes, row, known, inside, t)
+                self._add_parameters(slopes, row, found, inside, t)
         state_values, rate_values = np.concatenate(by_state), np.concatenate(by_rate)
         return Linear(
             residual, state_values[self._state_order], rate_values[self._rate_order], slopes
         )
 
+    def residual(self, t: Array, states: Array, rates: Array) -> Array:
+        """Return the residuals of `linearised` alone, (N, s)."""
+        samples = self._formulas.sampled(states, rates)
+        inside = {
+            name: f.value(self._formulas.known(f, samples, t), len(t))
+            for name, f in self._insides.items()
+        }
+        residual = np.zeros(states.shape)
+        for row in self._rows:
+            known = self._formulas.known(row.formula, samples, t)
+            known |= {name: d.matrix @ inside[name] for name, d in row.differences.items()}
+            residual[row.numbers] = row.formula.value(known, len(t))
+        return residual
+
     def _values(
-        self, row: _PlacedRow, known: Known, inside: Mapping[str, Known], s: int
+        self, row: _PlacedRow, found: Values, inside: Mapping[str, Values]
     ) -> Iterator[tuple[bool, Array]]:
         """Yield entries (…, s) of a row's Jacobian, in the order of `_entries`."""
-        formula = row.formula
-        for name, slope in formula.in_samples.items():
-            sampled = formula.samples[name]
-            c = formula.at(slope, known, s)
-            yield sampled.is_rate, (c[:, None] * sampled.weights[..., None]).reshape(-1, s)
-        for outer, slope in formula.in_brackets.items():
-            difference, c = row.differences[outer], formula.at(slope, known, s)
-            inner = difference.inside
-            for name, inner_slope in inner.in_samples.items():
+        for name, c in found.in_samples.items():
+            sampled = row.formula.samples[name]
+            yield sampled.is_rate, sampled.entries(c)
+        for outer, c in found.in_brackets.items():
+            difference = row.differences[outer]
+            for name, slope in inside[outer].in_samples.items():
                 _, weights = difference.chained[name]
-                d = inner.at(inner_slope, inside[outer], s)[difference.index]
+                d = slope[difference.index]
                 product = c[:, None, None] * d[:, :, None] * weights[..., None]
-                yield False, product.reshape(-1, s)
+                yield False, product.reshape(-1, c.shape[1])
 
     def _entries(self, is_rate: bool) -> Iterator[Entries]:
         """Yield numbers of rows and columns of the Jacobian's entries."""
@@ -187,27 +199,19 @@ class SemiDiscrete:
         return order, (rows[order], columns[order])
 
     def _add_parameters(
-        self, slopes: Array, row: _PlacedRow, known: Known, inside: Mapping[str, Known], t: Array
+        self, slopes: Array, row: _PlacedRow, found: Values, inside: Mapping[str, Values], t: Array
     ) -> None:
         """Add a row's slopes in θ, those through its brackets too, to (N, s, P)."""
-        formula = row.formula
-        for name, slope in formula.in_parameters.items():
-            part, varied = self._varied(formula, name, slope, known, t)
-            slopes[row.numbers, :, part] += varied
-        for outer, slope in formula.in_brackets.items():
-            difference, c = row.differences[outer], formula.at(slope, known, len(t))
-            inner = difference.inside
-            for name, inner_slope in inner.in_parameters.items():
-                part, varied = self._varied(inner, name, inner_slope, inside[outer], t)
+        for name, slope in found.in_parameters.items():
+            part, basis = self._parameters.slopes(name, t, row.formula.places)
+            slopes[row.numbers, :, part] += slope[..., None] * basis
+        for outer, c in found.in_brackets.items():
+            difference = row.differences[outer]
+            for name, slope in inside[outer].in_parameters.items():
+                part, basis = self._parameters.slopes(name, t, difference.inside.places)
+                varied = slope[..., None] * basis
                 differed = difference.matrix @ varied.reshape(len(varied), -1)
                 slopes[row.numbers, :, part] += c[..., None] * differed.reshape(*c.shape, -1)
-
-    def _varied(
-        self, formula: Formula, name: str, slope: Expression, known: Known, t: Array
-    ) -> tuple[slice, Array]:
-        """Return a part of θ and ∂(formula)/∂ it through one name, (m, s, k)."""
-        part, basis = self._parameters.slopes(name, t, formula.places)
-        return part, formula.at(slope, known, len(t))[..., None] * basis
 
     def _inside(self, bracket: Bracket) -> Formula:
         places = self._middles.nodes if bracket.is_staggered else self.line.nodes

@@ -21,7 +21,6 @@ from torch import Tensor, nn
 from pinngate.expression import Expression
 from pinngate.model.channels.plan import Orders
 from pinngate.model.tangent_network import TangentNetwork
-from pinngate.optim.direct_fit.marched_states import CannotMarch
 from pinngate.optim.direct_fit.through_solver import DirectFit
 from pinngate.statement.derivatives import Derivative
 from pinngate.statement.logarithmic_axes import in_axes
@@ -94,12 +93,12 @@ class SolvedFields(TangentNetwork):
     def _flux(
         self, fit: DirectFit, inside: Expression, orders: Orders, places: Array
     ) -> tuple[Array, Array]:
-        """Return the inside of a bracket and its tangents; its derivatives, which nothing asks for.
+        """Return the inside of a bracket and its tangents.
 
-        Equations hold already, and conditions that name them are not for the solver.
+        Zeros in place of its derivatives: equations alone name them, and those hold already.
         """
         if sum(orders):
-            raise CannotMarch("a derivative of a bracket with a step has no value at a point")
+            return np.zeros(len(places)), np.zeros((len(places), fit.unknowns.count))
         return fit.flux(inside, places)
 
     def _free(

@@ -2,16 +2,14 @@
 
 Least squares from a bad start ends in the nearest minimum: ten cycles of an oscillation fitted
 with a wrong rate come out flat. Where the first fit leaves most of the data unexplained, the
-record is fitted from its beginning on, doubling its length, each fit the start of the next; where
-that does not help either, one or two positive coefficients are searched for in half-decades. The
-best fit counts. Then the solver is refined until that moves nothing. Between
-`levenberg_marquardt` and `through_solver`.
+record is fitted from its beginning on, each fit the start of the next one, which is twice as long
+or ends where the last no longer foresees it; where that does not help either, decades around the
+start are searched (`other_starts`). The best fit counts. Then the solver is refined until that
+moves nothing. Between `levenberg_marquardt` and `through_solver`.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,9 +17,11 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
 from pinngate.optim.direct_fit.block_ridges import Ridges
+from pinngate.optim.direct_fit.exact_model import MOST_STEPS
 from pinngate.optim.direct_fit.fitted_record import POOR, TOLERANCE, FittedRecord
 from pinngate.optim.direct_fit.levenberg_marquardt import Iterate, LevenbergMarquardt
 from pinngate.optim.direct_fit.marched_states import CannotMarch
+from pinngate.optim.direct_fit.other_starts import OtherStarts
 
 Array = NDArray[np.float64]
 
@@ -29,9 +29,8 @@ MOST_NODES = 2400
 FINER = 2.5  # times smaller an error at least, from one resolution to the next
 SHIFT = 0.25  # of a standard deviation: what the error of the solver may move
 FIRST_RIDGE = 0.1
-HORIZONS = (1 / 16, 1 / 8, 1 / 4, 1 / 2)  # of the record
 FEWEST_VALUES = 3  # for each number that is free, in a part of the record
-DECADES = {1: 10.0, 2: 2.0}  # how far half-decades are searched, by number of coefficients
+NUM_PLACES = 64  # tried elsewhere
 STARTS = 3  # refitted of the best places among them; as many that end alike confirm the end
 ALIKE = 0.01  # of what is left unexplained, in ends that are the same
 
@@ -56,16 +55,25 @@ class StagedSearch:
         record: data and solutions.
         max_iterations: of each run of least squares.
         has_octaves: of the ridges.
+        is_polish: whether it starts from another candidate's answer: no other start is looked for.
 
     Attributes:
         ridges: of the blocks of θ.
         steps: the runs of least squares, with their count.
         error: of the solver, after `run`.
+        left: what the ends of its searches left unexplained.
     """
 
     def __init__(
-        self, record: FittedRecord, max_iterations: int, *, has_octaves: bool = True
+        self,
+        record: FittedRecord,
+        max_iterations: int,
+        *,
+        has_octaves: bool = True,
+        is_polish: bool = False,
     ) -> None:
+        self._is_polish = is_polish
+        self._starts = OtherStarts(record)
         self.record, self.max_iterations = record, max_iterations
         self._unknowns = unknowns = record.model.unknowns
         self.ridges = Ridges(
@@ -77,7 +85,7 @@ class StagedSearch:
         )
         self.steps = LevenbergMarquardt(record.at, record.noise, self.ridges, unknowns.length)
         self.error = SolverError(np.inf, np.inf)
-        self._left: list[float] = []
+        self.left: list[float] = []
 
     def run(self, theta: Array) -> Iterate:
         """Return the best iterate from a start, on a resolution whose error is small.
@@ -91,16 +99,33 @@ class StagedSearch:
         if record.at(theta) is not None:
             record.adapt(theta, record.num_nodes, TOLERANCE)
         found = self._ended(self.steps.run(theta, self.max_iterations))
-        for another in (self._grown, self._scanned):
-            if found is not None and not self.is_poor(found):
-                break
-            found = self._better(found, another(theta, found))
+        if not self._is_polish:
+            found = self._from_elsewhere(theta, found)
         if found is None:
             raise CannotMarch("no solution was found from the start")
         record.adapt(found.theta, record.num_nodes, TOLERANCE)
         found = self.steps.run(found.theta, self.max_iterations) or found
         is_lost = record.unexplained(found) > POOR and not record.has_one_minimum
         return found if is_lost else self._refined(found)
+
+    def _from_elsewhere(self, theta: Array, found: Iterate | None) -> Iterate | None:
+        """Return the best of a fit and of those from other starts.
+
+        Even a good one of ordinary equations is compared with those from around it: data may be
+        explained by a minimum that is not the least.
+        """
+        if found is not None and not self.is_poor(found):
+            if self.record.model.form.axis is not None or self.record.has_one_minimum:
+                return found
+            num = min(NUM_PLACES, 2 * MOST_STEPS // self.record.solution(found.theta).num_steps)
+            return self._better(found, self._scanned(found.theta, 1.0, num))
+        found = self._better(found, self._grown(theta))
+        if found is not None and not self.is_poor(found):
+            return found
+        center = theta.copy()
+        if found is not None:
+            center[self._unknowns.scalars.stop :] = found.theta[self._unknowns.scalars.stop :]
+        return self._better(found, self._scanned(center, self._starts.reach, NUM_PLACES))
 
     def is_poor(self, found: Iterate) -> bool:
         """Whether a fit leaves most of a set's variance, or a pattern that other starts may not."""
@@ -111,70 +136,63 @@ class StagedSearch:
     @property
     def _is_confirmed(self) -> bool:
         """Whether several starts came to the best end."""
-        best = (1 + ALIKE) * min(self._left, default=np.inf)
-        return sum(left <= best for left in self._left) >= STARTS
+        best = (1 + ALIKE) * min(self.left, default=np.inf)
+        return sum(left <= best for left in self.left) >= STARTS
 
     def _ended(self, found: Iterate | None) -> Iterate | None:
         """Note what the end of a search from one start leaves unexplained."""
         if found is not None:
-            self._left.append(self.record.unexplained(found))
+            self.left.append(self.record.unexplained(found))
         return found
 
     def _better(self, one: Iterate | None, other: Iterate | None) -> Iterate | None:
+        """Return the likelier of two fits, the first where they are alike."""
         if one is None or other is None:
             return one or other
-        return one if self.record.unexplained(one) <= self.record.unexplained(other) else other
+        least = self.record.unlikeliness(one) - ALIKE * len(one.residual)
+        return other if self.record.unlikeliness(other) < least else one
 
-    def _grown(self, theta: Array, _: Iterate | None) -> Iterate | None:
-        """Return the fit to a record that grows from its beginning."""
-        at, found = theta, None
-        for share in (*HORIZONS, 1.0):
-            count = self.record.end_at(share)
-            if share < 1 and count < FEWEST_VALUES * self._unknowns.num_free:
-                continue
+    def _grown(self, theta: Array) -> Iterate | None:
+        """Return the fit to a record that grows from its beginning, as far as it is foreseen."""
+        record, at = self.record, theta
+        share = record.share_of(FEWEST_VALUES * self._unknowns.num_free)
+        record.end_at(share)
+        while True:
             found = self.steps.run(at, self.max_iterations)
-            at = at if found is None else found.theta
-        return self._ended(found)
-
-    def _scanned(self, theta: Array, found: Iterate | None) -> Iterate | None:
-        """Return the best fit from the best places in half-decades of the coefficients."""
-        base = theta if found is None else found.theta
-        tried = [
-            here for t in self._decades(theta, base) if (here := self.record.at(t)) is not None
-        ]
-        tried.sort(key=self._promise)
-        best = None
-        for here in tried[:STARTS]:
-            best = self._better(best, self._ended(self.steps.run(here.theta, self.max_iterations)))
-            if best is not None and not self.is_poor(best):
+            if found is None or share >= 1 or record.unexplained(found) > POOR:
                 break
+            at, before = found.theta, share
+            share = self._foreseen(found, share)
+            if share <= before:
+                break
+        record.end_at(1.0)
+        return None if found is None else self._ended(record.at(found.theta))
+
+    def _foreseen(self, found: Iterate, share: float) -> float:
+        """Let the record end where its fit no longer foresees it, at most twice as far on.
+
+        There the variance of a forecast is no longer small beside that of the data. Return the
+        share of the time axis.
+        """
+        record = self.record
+        root = root_of_covariance(
+            found.jacobian / record.noise.values[:, None], self.ridges.diagonal
+        )
+        further = min(1.0, 2 * share)
+        record.end_at(further)
+        here = record.at(found.theta)
+        if here is not None:
+            doubt = np.square(here.jacobian @ root).sum(axis=1)
+            further = min(further, record.share_before(doubt > POOR * record.variances))
+            record.end_at(further)
+        return further
+
+    def _scanned(self, center: Array, reach: float, num: int) -> Iterate | None:
+        """Return the best fit from the most promising places around one, see `OtherStarts`."""
+        best = None
+        for here in self._starts.best(center, reach, num, self.ridges.diagonal)[:STARTS]:
+            best = self._better(best, self._ended(self.steps.run(here.theta, self.max_iterations)))
         return best
-
-    def _decades(self, theta: Array, base: Array) -> Iterator[Array]:
-        unknowns = self._unknowns
-        stated = unknowns.coefficients.specifications
-        if len(stated) not in DECADES or not all(c.is_positive for c in stated):
-            return
-        reach = DECADES[len(stated)]
-        half = np.log(10) * np.arange(-reach, reach + 0.1, 0.5)
-        for shift in itertools.product(half, repeat=len(stated)):
-            tried = base.copy()
-            tried[unknowns.scalars] = theta[unknowns.scalars] + shift
-            yield tried
-
-    def _promise(self, here: Iterate) -> float:
-        """Return the loss at the best initial state and functions of the linearised problem."""
-        at = self._unknowns.scalars.stop
-        std = self.record.noise.values
-        j = here.jacobian[:, at:] / std[:, None]
-        ridge = np.sqrt(self.ridges.diagonal[at:])
-        rows = np.concatenate([j, np.diag(ridge)])
-        right = np.concatenate([here.residual / std, ridge * here.theta[at:]])
-        if not rows.shape[1]:
-            return float(right @ right)
-        change, *_ = np.linalg.lstsq(rows, -right, rcond=1e-12)
-        with np.errstate(over="ignore"):  # a place that is far off
-            return float(np.square(rows @ change + right).sum())
 
     def _refined(self, found: Iterate) -> Iterate:
         """Refine the solver until its error moves little.

@@ -56,7 +56,10 @@ def started_fit(
     sets = parts.batches.sets
     if not parts.problem.has_time:
         return steady_fit(parts.problem, sets, coefficients)
-    return direct_fit(parts.problem, sets, coefficients, guess, has_octaves=has_octaves)
+    is_polish = start is not None
+    return direct_fit(
+        parts.problem, sets, coefficients, guess, has_octaves=has_octaves, is_polish=is_polish
+    )
 
 
 def stated_guess(problem: Problem) -> Guess | None:

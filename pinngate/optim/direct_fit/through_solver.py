@@ -11,17 +11,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pinngate.data.observations import ObservationSet
-from pinngate.errors import InputError
-from pinngate.expression import ZERO, Expression, coefficients_of, constant_value
+from pinngate.expression import Expression
 from pinngate.inference.draws import SampledPosterior
 from pinngate.model.coefficients import Coefficients
 from pinngate.optim.direct_fit.exact_model import ExactModel, Solution
+from pinngate.optim.direct_fit.first_values import first_values, state_sizes
 from pinngate.optim.direct_fit.fitted_record import POOR, TOLERANCE, FittedRecord
+from pinngate.optim.direct_fit.kept_search import kept, rebuilt
 from pinngate.optim.direct_fit.levenberg_marquardt import Iterate
 from pinngate.optim.direct_fit.marched_states import CannotMarch
 from pinngate.optim.direct_fit.marching_form import MarchingForm
@@ -85,6 +87,7 @@ class DirectFit:
         rows: the linear model that intervals come from.
         theta: all that was searched for (P,), the raw coefficients first.
         sampled: what draws tell of it, which then is what is told; None where there are none.
+        kept: what `restored_fit` makes the same of; None where it cannot.
     """
 
     raw: Array
@@ -110,6 +113,7 @@ class DirectFit:
     _solution: Solution = field(repr=False)
     _root: Array = field(repr=False)
     sampled: SampledPosterior | None = None
+    kept: dict[str, Any] | None = field(repr=False, default=None)
 
     @property
     def description(self) -> str:
@@ -196,6 +200,7 @@ def direct_fit(
     *,
     max_iterations: int = 40,
     has_octaves: bool = True,
+    is_polish: bool = False,
 ) -> DirectFit:
     """Fit a problem to its data through a solver.
 
@@ -208,6 +213,7 @@ def direct_fit(
             zeros.
         max_iterations: steps of the search on each resolution.
         has_octaves: whether each octave of a function has its part in the ridge.
+        is_polish: of `StagedSearch`.
 
     Raises:
         CannotMarch: the problem is none that this solver takes, or no solution was found.
@@ -218,13 +224,13 @@ def direct_fit(
     if not sets:
         raise CannotMarch("there are no observations")
     form = MarchingForm(problem)
-    sizes = _state_sizes(form, sets)
-    guess = start if start is not None else _first_values(form, sets)
+    sizes = state_sizes(form, sets)
+    guess = start if start is not None else first_values(form, sets)
     fineness = 1
     while True:
         unknowns = Unknowns(form, coefficients, sizes, fineness)
         record = FittedRecord(ExactModel(form, unknowns, sizes), sets)
-        search = StagedSearch(record, max_iterations, has_octaves=has_octaves)
+        search = StagedSearch(record, max_iterations, has_octaves=has_octaves, is_polish=is_polish)
         theta = unknowns.start(guess)
         if start is not None:
             _take_functions(unknowns, theta, start)
@@ -234,6 +240,26 @@ def direct_fit(
         if found.is_poor or found.largest_share < 0.5 or not has_values:
             return found
         fineness *= 2
+
+
+def restored_fit(
+    problem: Problem,
+    sets: Sequence[ObservationSet],
+    coefficients: Coefficients,
+    numbers: Mapping[str, Any],
+) -> DirectFit:
+    """Return a fit again from the numbers that it kept.
+
+    Args: as of `direct_fit`.
+        numbers: its `kept`.
+
+    Raises:
+        CannotMarch: the problem is another one.
+
+    Cost: one march.
+    """
+    search, found = rebuilt(problem, sets, coefficients, numbers)
+    return answer_of(search, found, time.perf_counter() - numbers["seconds"])
 
 
 def solved_from(
@@ -265,7 +291,7 @@ def solved_from(
         form.stated_initial(k) is None for k in range(len(form.states.all))
     ):
         raise CannotMarch("the initial state beyond the open end is not known")
-    sizes = _state_sizes(form, sets)
+    sizes = state_sizes(form, sets)
     unknowns = Unknowns(form, coefficients, sizes, fineness=2)
     record = FittedRecord(ExactModel(form, unknowns, sizes), sets)
     theta = unknowns.start(outputs)
@@ -296,6 +322,8 @@ def answer_of(search: StagedSearch, found: Iterate, began: float) -> DirectFit:
         began: when, by `time.perf_counter`.
     """
     record, ridges = search.record, search.ridges
+    seconds = time.perf_counter() - began
+    numbers = kept(search, found.theta, seconds)
     model, noise, solution = record.model, record.noise, record.solution(found.theta)
     unknowns = model.unknowns
     for _ in range(2):  # the noise is freed of what the fit takes, and the fit follows it
@@ -323,7 +351,7 @@ def answer_of(search: StagedSearch, found: Iterate, began: float) -> DirectFit:
         is_poor=search.is_poor(found),
         is_converged=search.steps.has_converged,
         iterations=search.steps.iterations,
-        seconds=time.perf_counter() - began,
+        seconds=seconds,
         num_nodes=solution.num_nodes,
         num_steps=solution.num_steps,
         solver_error=search.error,
@@ -332,6 +360,7 @@ def answer_of(search: StagedSearch, found: Iterate, began: float) -> DirectFit:
             found.jacobian, found.residual, std, ridges.diagonal, noise.counts, noise.free
         ),
         theta=found.theta,
+        kept=numbers,
         _model=model,
         _record=record,
         _solution=solution,
@@ -339,43 +368,4 @@ def answer_of(search: StagedSearch, found: Iterate, began: float) -> DirectFit:
     )
 
 
-def _first_values(form: MarchingForm, sets: Sequence[ObservationSet]) -> Guess | None:
-    """Return the least fields that agree with the first value of each set, as a constant guess.
-
-    For ordinary differential equations, from what is linear in the fields.
-    """
-    problem = form.problem
-    if form.axis is not None:
-        return None
-    rows, right = [np.zeros(len(problem.unknowns))], [0.0]
-    for data in (one.as_measured for one in sets):
-        linear, rest = coefficients_of(data.expression, set(problem.unknowns))
-        parts = [linear.get(f, ZERO) for f in problem.unknowns]
-        first = int(np.argmin(data.points[:, 0]))
-        known = {**problem.constants, "t": float(data.points[first, 0])}
-        try:
-            row = np.array([constant_value(part, known) for part in parts])
-            value = float(data.values[first]) - constant_value(rest, known)
-        except InputError:
-            continue
-        size = max(float(np.abs(row).max()), 1e-300)
-        rows.append(row / size)
-        right.append(value / size)
-    guess = np.linalg.lstsq(np.array(rows), np.array(right), rcond=1e-10)[0]
-    return lambda points: np.repeat(guess[None], len(points), axis=0)
-
-
-def _state_sizes(form: MarchingForm, sets: Sequence[ObservationSet]) -> Array:
-    """Return a size of each state: of the observed field, that over the duration for rates."""
-    start, end = form.problem.domain["t"]
-    seen: dict[str, float] = {}
-    for data in (one.as_measured for one in sets):
-        if data.is_of_field:
-            size = float(np.abs(data.values).max())
-            seen[data.of] = max(seen.get(data.of, 0.0), size)
-    typical = max(seen.values(), default=1.0) or 1.0
-    sizes = [(seen.get(f, 0.0) or typical) / (end - start) ** j for f, j in form.states.all]
-    return np.array(sizes)
-
-
-__all__ = ["DirectFit", "SolverError", "answer_of", "direct_fit"]
+__all__ = ["DirectFit", "SolverError", "answer_of", "direct_fit", "restored_fit", "solved_from"]

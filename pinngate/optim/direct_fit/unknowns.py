@@ -9,15 +9,16 @@ the variable in which they are searched for, and unknown initial states over the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pinngate.classical.baseline import fixed_ends
 from pinngate.errors import InputError
-from pinngate.expression import Expression, differentiate, evaluate, names
+from pinngate.expression import Expression
 from pinngate.model.coefficients import Coefficients
+from pinngate.optim.direct_fit.begun_states import BegunStates
 from pinngate.optim.direct_fit.marched_states import CannotMarch
 from pinngate.optim.direct_fit.positive_map import positive_map
 from pinngate.optim.direct_fit.weighted_functions import AxisBasis, Block
@@ -78,6 +79,7 @@ class Unknowns:
         self, form: SearchedForm, coefficients: Coefficients, sizes: Array, fineness: int = 1
     ) -> None:
         self.form, self.problem, self.coefficients = form, form.problem, coefficients
+        self.fineness = fineness
         self._num_breaks = {k: 1 + fineness * (n - 1) for k, n in NUM_BREAKS.items()}
         self._at = 0
         self.scalars = self._take(len(coefficients.names))
@@ -186,26 +188,14 @@ class Unknowns:
 
     def initial_state(self, theta: Array, x: Array) -> tuple[Array, Array]:
         """Return the states at places (n,) at the initial time, (S, n), and ∂/∂θ (S, n, P)."""
-        seen = self.at(theta)
-        start = np.array([self.problem.domain["t"][0]])
         values = np.zeros((len(self.form.marched), len(x)))
         slopes = np.zeros((*values.shape, self.count))
+        for k, block in self.initial.items():
+            values[k], slopes[k][:, block.part] = block.state(theta[block.part], x)
+        begun = BegunStates(self.problem, self.form.marched, self.at(theta), x)
         for k, stated in self._stated.items():
-            if stated is None:
-                block = self.initial[k]
-                values[k], slopes[k][:, block.part] = block.state(theta[block.part], x)
-                continue
-            known: dict[str, Any] = {**self.problem.constants, "t": float(start[0])}
-            if self.form.axis is not None:
-                known[self.form.axis] = x
-            own = {n: seen.values(n, start, x) for n in names(stated) if n not in known}
-            known |= {n: np.ravel(v) for n, v in own.items() if v is not None}
-            values[k] = evaluate(stated, known, np)
-            for name, value in own.items():
-                if value is not None:
-                    columns, basis = seen.slopes(name, start, x)
-                    slope = np.asarray(evaluate(differentiate(stated, name), known, np))
-                    slopes[k][:, columns] += slope.reshape(-1, 1) * basis[:, 0]
+            if stated is not None:
+                values[k], slopes[k] = begun.formula(stated, values, slopes)
         return values, slopes
 
     def scalar_values(self, theta: Array) -> tuple[Array, Array]:

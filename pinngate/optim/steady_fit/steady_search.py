@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 from pinngate.optim.direct_fit.fitted_record import FittedRecord
 from pinngate.optim.direct_fit.levenberg_marquardt import Iterate
 from pinngate.optim.direct_fit.marched_states import CannotMarch
-from pinngate.optim.direct_fit.staged_search import MOST_NODES, SHIFT, SolverError, StagedSearch
+from pinngate.optim.direct_fit.staged_search import (
+    MOST_NODES,
+    NUM_PLACES,
+    SHIFT,
+    SolverError,
+    StagedSearch,
+)
 from pinngate.optim.steady_fit.steady_model import SteadyModel
 
 Array = NDArray[np.float64]
@@ -65,7 +71,7 @@ class SteadySearch(StagedSearch):
         """
         found = self._ended(self.steps.run(theta, self.max_iterations))
         if found is None or self.is_poor(found):
-            found = self._better(found, self._scanned(theta, found))
+            found = self._better(found, self._scanned(theta, self._starts.reach, NUM_PLACES))
         if found is None:
             raise CannotMarch("no solution was found from the start")
         return found if self.record.unexplained(found) > 1 else self._refined(found)

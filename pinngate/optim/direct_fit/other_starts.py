@@ -1,0 +1,88 @@
+"""Places where a search may begin again: decades around one, the most promising first.
+
+Positive coefficients and initial values that no sensor sees vary over decades, evenly as Sobol's
+points do. A place promises what is left at the best initial state and functions of the problem
+linearised there. Beside `levenberg_marquardt`, below `staged_search`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats.qmc import Sobol
+
+from pinngate.optim.direct_fit.fitted_record import FittedRecord
+from pinngate.optim.direct_fit.levenberg_marquardt import Iterate
+
+Array = NDArray[np.float64]
+
+MOST_DECADES = 10.0  # searched around one coefficient, a quarter of that around each of two
+UNSEEN = 1e-6  # of the size of what is seen: the least where unseen fields may begin
+
+
+class OtherStarts:
+    """The places of one problem.
+
+    Args:
+        record: data and solutions.
+    """
+
+    def __init__(self, record: FittedRecord) -> None:
+        self.record = record
+        unknowns, seen = record.model.unknowns, {data.of for data in record.sets}
+        stated = enumerate(unknowns.coefficients.specifications, unknowns.scalars.start)
+        self._positive = [k for k, coefficient in stated if coefficient.is_positive]
+        fields = [field for field, _ in record.model.form.marched]
+        numbers = [(k, b) for k, b in unknowns.initial.items() if b.basis is None]
+        self._unseen = [block.part.start for k, block in numbers if fields[k] not in seen]
+
+    @property
+    def reach(self) -> float:
+        """Decades that are searched around the start: of one coefficient, more."""
+        return MOST_DECADES / max(1, len(self._positive)) ** 2
+
+    def best(self, center: Array, reach: float, num: int, ridge: Array) -> list[Iterate]:
+        """Return places with a solution, the most promising first.
+
+        Args:
+            center: a place (P,).
+            reach: in decades of the positive coefficients.
+            num: of the places.
+            ridge: the diagonal of Λ, (P,).
+
+        Cost: `num` marches.
+        """
+        places = self._places(center, reach, num)
+        tried = [here for place in places if (here := self.record.at(place)) is not None]
+        return sorted(tried, key=lambda here: self._promise(here, ridge))
+
+    def _places(self, center: Array, reach: float, num: int) -> Iterator[Array]:
+        positive, unseen = self._positive, self._unseen
+        if not positive and not unseen:
+            return
+        with warnings.catch_warnings(action="ignore", category=UserWarning):  # no power of two
+            points = Sobol(len(positive) + len(unseen), scramble=False).random(num)
+        for point in points:
+            place = center.copy()
+            place[positive] += reach * np.log(10) * (2 * point[: len(positive)] - 1)
+            place[unseen] = UNSEEN ** point[len(positive) :]
+            yield place
+
+    def _promise(self, here: Iterate, ridge: Array) -> float:
+        """Return the loss at the best initial state and functions of the linearised problem."""
+        at = self.record.model.unknowns.scalars.stop
+        std = self.record.noise.values
+        root = np.sqrt(ridge[at:])
+        rows = np.concatenate([here.jacobian[:, at:] / std[:, None], np.diag(root)])
+        right = np.concatenate([here.residual / std, root * here.theta[at:]])
+        if not rows.shape[1]:
+            return float(right @ right)
+        change, *_ = np.linalg.lstsq(rows, -right, rcond=1e-12)
+        with np.errstate(over="ignore"):  # a place that is far off
+            return float(np.square(rows @ change + right).sum())
+
+
+__all__ = ["UNSEEN", "OtherStarts"]
