@@ -14,6 +14,7 @@ from pinngate.errors import InputError, Span, nearest
 from pinngate.expression import Expression, names
 from pinngate.expression.parser import NONE, Functions
 from pinngate.statement.checks.amounts import refuse_large
+from pinngate.statement.checks.called_fields import check_delays
 from pinngate.statement.checks.condition_sections import build_conditions
 from pinngate.statement.checks.conserved_section import build_conserved
 from pinngate.statement.checks.declarations import declare_names
@@ -104,6 +105,7 @@ def build(
         positive=scope.positive,
         conserved=conserved,
     )
+    check_delays(scope, statement)
     if not observations:
         require_determined(source, statement)
     return statement, scope.files
