@@ -20,6 +20,7 @@ from pinngate.expression import (
     CONSTANTS,
     ONE,
     Applied,
+    Binary,
     Call,
     Expression,
     Name,
@@ -108,7 +109,10 @@ def _delay(
     slopes, rest = coefficients_of(time, {TIME})
     if slopes.get(TIME) != ONE:
         raise fault("it is not at t less a number")
-    delay = -constant_value(rest, constants)
+    try:
+        delay = -constant_value(rest, constants)
+    except ExpressionError as error:
+        raise fault(f"{error.what}") from None
     if delay <= 0:
         raise fault("that is now" if delay == 0 else "that is in the future")
     return delay
@@ -153,6 +157,9 @@ def past_of(
     if len(stated) != 1 or not stated <= {*unknowns} & set(slopes):
         return None
     (field,) = stated
+    match residual:
+        case Binary("-", Name(), right) if field not in names(right):
+            return field, right  # as it was typed
     return field, divide(negate(rest), slopes[field])
 
 
