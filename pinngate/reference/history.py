@@ -19,7 +19,7 @@ from pinngate.expression import Expression
 from pinngate.reference.evolution import evaluated
 from pinngate.reference.known import Array
 from pinngate.statement.delay_kinks import delay_kinks
-from pinngate.statement.delays import TIME, delayed_values, past_formulas
+from pinngate.statement.delays import TIME, delayed_values
 from pinngate.statement.kinks import MOST_STOPS
 from pinngate.statement.problem import Problem
 

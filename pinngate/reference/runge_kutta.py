@@ -2,8 +2,9 @@
 
 The equations are solved for the highest derivatives (`evolution`) and integrated by scipy's
 explicit Runge–Kutta method of eighth order, or by an implicit one where that stalls on stiffness;
-delayed values by the method of steps (`history`). Two tolerances are compared for the error estimate. Source: E. Hairer, S. P. Nørsett, G. Wanner,
-Solving Ordinary Differential Equations I (1993), section II.5 (DOP853).
+delayed values by the method of steps (`history`). Two tolerances are compared for the error
+estimate. Source: E. Hairer, S. P. Nørsett, G. Wanner, Solving Ordinary Differential Equations I
+(1993), sections II.5 (DOP853) and II.17 (delays).
 """
 
 from __future__ import annotations
@@ -17,7 +18,13 @@ import numpy as np
 from scipy.integrate import solve_ivp
 
 from pinngate.errors import InputError, SolveError
-from pinngate.reference.evolution import Evolution, evaluated, evolution, initial_state, known_values
+from pinngate.reference.evolution import (
+    Evolution,
+    evaluated,
+    evolution,
+    initial_state,
+    known_values,
+)
 from pinngate.reference.history import History, stops
 from pinngate.reference.known import Array, Initial, Reference
 from pinngate.statement.delays import past_formulas

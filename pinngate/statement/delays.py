@@ -85,7 +85,9 @@ def with_delays(
 Fault = Callable[..., ExpressionError]
 
 
-def _fault(part: Applied, field: str, why: str, expected: str = "", hint: str = "") -> ExpressionError:
+def _fault(
+    part: Applied, field: str, why: str, expected: str = "", hint: str = ""
+) -> ExpressionError:
     return ExpressionError(
         f"{field}({to_text(part.arguments[0])}) is not followed: {why}",
         expected=expected or f"the field at t less a positive number, such as {field}(t - 0.1)",
@@ -124,8 +126,7 @@ def _refuse_names(unknown: Collection[str], estimated: Collection[str], fault: F
             raise fault(
                 f"the delay '{name}' is estimated, and delays are stated",
                 "a number, or a constant",
-                "state several delays as `candidates`, whose `constants` differ, and let "
-                "`pinngate compare` choose",
+                "`candidates` with `constants` of their own state several, and the data choose",
             )
         raise fault(f"'{name}' is no constant")
 

@@ -50,8 +50,9 @@ def parse_derivative(
         return Derivative(name, (0,) * len(axes))
     if name.endswith(")"):
         found = _DELAYED.fullmatch(name)
-        is_field = found is not None and found["field"] in unknowns
-        return Derivative(found["field"], (0,), float(found["delay"])) if is_field else None
+        if found is None or found["field"] not in unknowns:
+            return None
+        return Derivative(found["field"], (0,), float(found["delay"]))
     stem, underscore, letters = name.rpartition("_")
     along = spelled(letters, axes)
     if not underscore or stem not in unknowns or not along:

@@ -74,8 +74,7 @@ def check_past(scope: Scope, residual: Expression, place: Place) -> None:
             "the past is that of one unknown",
             span=scope.source.span(place),
             expected=f"{scope.unknowns[0]} = a formula of t, constants and coefficients",
-            hint="other knowledge at the start is a condition at t = "
-            f"{scope.domain['t'][0]:g}",
+            hint=f"other knowledge at the start is a condition at t = {scope.domain['t'][0]:g}",
         )
 
 

@@ -1,4 +1,4 @@
-"""The planes on which conditions hold and points lie: ``x = 0``, windows: ``and t > 1``, and the past.
+"""Planes on which conditions hold and points lie, ``x = 0``, windows, ``and t > 1``, the past.
 
 Above `scope`, part of `building`.
 """

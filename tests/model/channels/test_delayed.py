@@ -42,9 +42,7 @@ def test_the_jacobian_is_that_of_finite_differences(kind: str) -> None:
         truth={"constants": {"k": 1}, "solver": "runge-kutta", "clean": {"u": 1, "v": 1}},
     )
     network, coefficients = trial_space(kind), Coefficients(problem.coefficients, torch.float64)
-    model = ResidualModel(
-        [t for t in problem_terms(problem, []) if t.kind == "equation"], problem
-    )
+    model = ResidualModel([t for t in problem_terms(problem, []) if t.kind == "equation"], problem)
     points = torch.linspace(0.0, 9.0, 14, dtype=torch.float64)[:, None]
     batches = {term.name: Batch(points) for term in model.terms}
     weights = row_weights(model, batches, {t.name: 1.0 for t in model.terms})
