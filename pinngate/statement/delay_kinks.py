@@ -8,6 +8,8 @@ Beside `kinks`, whose places are the first ones.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pinngate.expression import Name, Number, substitute, subtract
 from pinngate.statement.delays import TIME, delayed_values, past_formulas
 from pinngate.statement.kinks import MOST_KNOTS, SAME, kink_places, kinks_of
@@ -22,24 +24,26 @@ def delay_kinks(problem: Problem, smoothest: int) -> dict[float, int]:
         smoothest: continuous derivatives from which on there is no kink. Of more than
             `MOST_KNOTS` places the least smooth count.
     """
-    values = delayed_values(problem)
-    if not values:
+    delays = sorted({value.delay for value in delayed_values(problem).values()})
+    if not delays:
         return {}
     low, high = problem.domain[TIME]
     gain = _least_order(problem)
-    delays = sorted({value.delay for value in values.values()})
     known = {low: 0} | dict.fromkeys(kink_places(problem)[TIME], gain - 1)
-    waiting = list(known.items()) + [(p, gain - 1) for p in _of_pasts(problem)]
+    waiting = [*known.items(), *((place, gain - 1) for place in _of_pasts(problem))]
     found: dict[float, int] = {}
     while waiting and len(found) < MOST_KNOTS:
-        waiting.sort(key=lambda kink: kink[::-1])
-        place, smoothness = waiting.pop(0)
-        if any(abs(place - other) <= SAME * (high - low) for other in found):
-            continue
-        found[place] = smoothness
-        later = [(place + delay, smoothness + gain) for delay in delays]
-        waiting += [(p, s) for p, s in later if p < high and s < smoothest]
+        place, smoothness = min(waiting, key=lambda kink: kink[::-1])
+        waiting.remove((place, smoothness))
+        if not _is_among(found, place, SAME * (high - low)):
+            found[place] = smoothness
+            later = [(place + delay, smoothness + gain) for delay in delays]
+            waiting += [(p, s) for p, s in later if p < high and s < smoothest]
     return {place: smoothness for place, smoothness in found.items() if place not in known}
+
+
+def _is_among(places: Iterable[float], place: float, gap: float) -> bool:
+    return any(abs(place - other) <= gap for other in places)
 
 
 def _least_order(problem: Problem) -> int:

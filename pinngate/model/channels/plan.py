@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -297,15 +297,19 @@ def _build(
         rewritten.append(expression)
     named = _derivatives_of(rewritten, unknowns, axes)
     derivatives = _closed_downwards([d.orders for d in named.values()], operators, len(axes))
-    delays = tuple(sorted({d.delay for d in named.values() if d.delay}))
-    first = len(derivatives) + len(operators)
-    symbols = {}
-    for name, d in named.items():
-        channel = first + delays.index(d.delay) if d.delay else derivatives.index(d.orders)
-        symbols[name] = (channel, unknowns.index(d.field))
+    delays = _delays(named.values())
+    channels: list[Orders | Operator | float] = [*derivatives, *operators, *delays]
+    symbols = {
+        name: (channels.index(d.delay or d.orders), unknowns.index(d.field))
+        for name, d in named.items()
+    }
     for name, (place, field) in collapsed.items():
         symbols[name] = (len(derivatives) + place, field)
     return Plan(axes, derivatives, tuple(operators), tuple(rewritten), symbols, delays)
+
+
+def _delays(named: Iterable[Derivative]) -> tuple[float, ...]:
+    return tuple(sorted({derivative.delay for derivative in named if derivative.delay}))
 
 
 def _derivatives_of(

@@ -105,10 +105,15 @@ def build(
         positive=scope.positive,
         conserved=conserved,
     )
-    check_delays(scope, statement)
-    if not observations:
-        require_determined(source, statement)
+    _check_whole(scope, statement)
     return statement, scope.files
+
+
+def _check_whole(scope: Scope, statement: Statement) -> None:
+    """Refuse delays beside what they cannot stand beside, and fields that nothing determines."""
+    check_delays(scope, statement)
+    if not statement.observations:
+        require_determined(scope.source, statement)
 
 
 def _amounts(events: Iterable[Event]) -> list[Expression]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from pinngate.errors import InputError, nearest
 from pinngate.statement.checks.called_fields import check_past
-from pinngate.statement.checks.planes import read_past, read_window
+from pinngate.statement.checks.planes import read_where
 from pinngate.statement.checks.schema import ConditionSection
 from pinngate.statement.checks.scope import Scope
 from pinngate.statement.checks.source import Place
@@ -67,9 +67,7 @@ def _place(
     if section.on is None:
         if section.where is None:
             raise _missing(scope, "where", place)
-        inner = (*place, "where")
-        past = read_past(scope, section.where, inner)
-        return past or read_window(scope, section.where, inner), ()
+        return read_where(scope, section.where, (*place, "where")), ()
     if section.where is not None:
         raise InputError(
             "a condition has both 'where' and 'on'",

@@ -52,7 +52,16 @@ def read_plane(scope: Scope, text: str, place: Place) -> Plane:
     return Plane(axis, value)
 
 
-def read_past(scope: Scope, text: str, place: Place) -> Plane | None:
+def read_where(scope: Scope, text: str, place: Place) -> Plane | Window:
+    """Read a plane, a window or a past.
+
+    Raises:
+        InputError: it is none of them.
+    """
+    return _past(scope, text, place) or read_window(scope, text, place)
+
+
+def _past(scope: Scope, text: str, place: Place) -> Plane | None:
     """Read ``t <= 0``; None of any other text.
 
     Raises:
@@ -126,4 +135,4 @@ def _bound(scope: Scope, text: str, place: Place) -> tuple[str, float, float]:
     return (axis, -math.inf, value) if below else (axis, value, math.inf)
 
 
-__all__ = ["ROUNDING", "read_past", "read_plane", "read_window"]
+__all__ = ["ROUNDING", "read_plane", "read_where", "read_window"]
