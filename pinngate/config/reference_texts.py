@@ -145,7 +145,8 @@ TRUTH = """\
 The formulas of `truth` may use the axes, the constants, and those coefficients whose true values
 are stated. With `solver` the domain needs the axis `t`, and the formulas in `clean` hold at its
 start. `finite-difference` takes one or two space axes, `spectral` one, periodic or with fields (or
-slopes) zero at the ends, `cole-hopf` Burgers' equation, `runge-kutta` problems in `t` alone.
+slopes) zero at the ends, `cole-hopf` Burgers' equation, `runge-kutta` problems in `t` alone,
+delays among them.
 """
 
 FORMULAS = f"""\
@@ -174,11 +175,30 @@ write a narrow pulse, `exp(-((x - a)/w)**2/2)/(w*sqrt(2*pi))`, or, where the pul
 jump, the step into its bracket, `(u_x + heaviside(x - a))_x`. In `observations.of` no flux is made:
 declare one more unknown and state its equation.
 
+In problems whose only axis is `t` an equation may hold an unknown at an earlier time, `u(t - 0.1)`
+or `u(t - tau)` with a constant `tau`: several delays, several unknowns, nonlinearly. A delay is a
+positive number that is stated; where it is not known, state several as `candidates` with
+`constants` of their own and let the data choose. Before the start an unknown is what a condition on
+the past says, a formula of `t`, constants and coefficients, which is the initial condition as well;
+without one it is constant, at its value at the start, be that stated or not:
+
+```yaml
+domain: {{t: [0, 30]}}
+constants: {{tau: 2}}
+equations: ["u_t = r*u*(1 - u(t - tau)/K)"]
+conditions:
+  - {{where: t <= 0, equation: u = 0.5 + 0.1*t}}    # or t = 0: constant before it
+```
+
+Delayed derivatives, `u_t(t - 1)`, delays in other formulas than equations, and delays beside
+events, spreads and unknown functions of fields are refused.
+
 | where | what a formula may name |
 |---|---|
 | `constants` | constants stated before it |
 | bounds, shapes, `where`, `noise`, `estimate`, `truth.constants` | constants |
 | `equations`, `conditions` | unknowns, derivatives, axes, constants, inputs, coefficients |
+| `equations` | also delayed values of unknowns |
 | `conditions` with `on` | also the outward unit normal: `n_x`, `n_y`, `n_z` |
 | `boundaries.<name>.where` | space axes and constants |
 | `truth` of a coefficient field | its own axes, constants, coefficients with a true value |

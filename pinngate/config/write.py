@@ -248,7 +248,7 @@ def _with_data_of(stated: StatedObservations, whole: StatedObservations) -> Stat
 
 
 def _plane_text(plane: Plane) -> str:
-    return f"{plane.axis} = {number_text(plane.value)}"
+    return f"{plane.axis} {'<=' if plane.is_past else '='} {number_text(plane.value)}"
 
 
 def _where_text(where: Plane | Window) -> str:

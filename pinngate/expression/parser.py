@@ -199,7 +199,8 @@ class _Reader:
         if name in self.functions:
             own = OwnFunction(name, self.functions[name])
             self.check_count(node, own)
-            return Applied(own, tuple(self.read(argument) for argument in node.args))
+            arguments = tuple(self.read(argument) for argument in node.args)
+            return Applied(own, arguments, offset=self.place(node)[0])
         if name in PAIRED:
             return self.paired(node, name)
         if name not in FUNCTIONS:

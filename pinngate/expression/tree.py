@@ -105,18 +105,20 @@ class Applied(Composite):
 
     It is one of the caller's own, a table, one of `paired`, or one that is to be found.
 
-    `by` holds the indices of the arguments by which it is differentiated, in ascending order.
+    `by` holds the indices of the arguments by which it is differentiated, in ascending order;
+    `offset` is as that of a `Call`.
     """
 
     function: OwnFunction | Tabulated | Paired | UnknownSpline | Piecewise
     arguments: tuple[Expression, ...]
     by: tuple[int, ...] = ()
+    offset: int = NOWHERE
 
     def __post_init__(self) -> None:
         self._note_hash(self.function, self.arguments, self.by)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return Applied, (self.function, self.arguments, self.by)
+        return Applied, (self.function, self.arguments, self.by, self.offset)
 
 
 Expression = Number | Name | Binary | Call | Applied
@@ -360,7 +362,7 @@ def shifted(expression: Expression, by: int) -> Expression:
                 made[id(part)] = Call(part.function, made[id(part.argument)], part.offset + by)
             case Applied():
                 arguments = tuple(made[id(argument)] for argument in part.arguments)
-                made[id(part)] = replace(part, arguments=arguments)
+                made[id(part)] = replace(part, arguments=arguments, offset=part.offset + by)
             case _:
                 made[id(part)] = part
     return made[id(expression)]
@@ -383,7 +385,7 @@ def rebuild(expression: Expression, change: Callable[[Expression], Expression]) 
             return replace(expression, argument=argument)
         case Applied():
             arguments = tuple(change(argument) for argument in expression.arguments)
-            return Applied(expression.function, arguments, expression.by)
+            return replace(expression, arguments=arguments)
     return expression
 
 

@@ -91,7 +91,7 @@ class Splines:
         ]
         ends = np.full(DEGREE + 1, 1.0)
         self.knots = np.concatenate([-ends, *inner, ends])
-        points, weights = self._gauss(DEGREE + 1)
+        points, weights = self._gauss([DEGREE + 1] * (len(self.breaks) - 1))
         size = len(self.knots) - DEGREE - 1
         self.splines = BSpline(self.knots, np.eye(size), DEGREE)
         mass = self._gram(self.splines(points), weights)
@@ -104,11 +104,13 @@ class Splines:
     def _gram(values: Array, weights: Array) -> Array:
         return values.T @ (weights[:, None] * values)
 
-    def _gauss(self, count: int) -> tuple[Array, Array]:
-        x, w = np.polynomial.legendre.leggauss(count)
+    def _gauss(self, counts: Sequence[int]) -> tuple[Array, Array]:
+        """Return the nodes and weights of Gauss's rule, so many between each two breaks."""
+        rules = {count: np.polynomial.legendre.leggauss(count) for count in set(counts)}
         low, half = self.breaks[:-1], np.diff(self.breaks) / 2
-        points = low[:, None] + half[:, None] * (1 + x)
-        return points.ravel(), (half[:, None] * w).ravel()
+        points = [a + h * (1 + rules[n][0]) for a, h, n in zip(low, half, counts, strict=True)]
+        weights = [h * rules[n][1] for h, n in zip(half, counts, strict=True)]
+        return np.concatenate(points), np.concatenate(weights)
 
     def values(self, points: Array, order: int) -> Array:
         """Return derivatives of an order at points (N,): (N, m)."""
@@ -124,6 +126,20 @@ class Splines:
         return found
 
     def nodes(self) -> tuple[Array, Array]:
-        """Return Gauss points between the breaks, about two for each function."""
-        share = len(self.frequencies) / (len(self.breaks) - 1)
-        return self._gauss(math.ceil(2 * share))
+        """Return Gauss points between the breaks, about two for each function.
+
+        Between two kinks a spline is one of its own, and no fewer see it there; more than exact
+        quadrature takes would tell nothing.
+        """
+        num_intervals = len(self.breaks) - 1
+        average = math.ceil(2 * len(self.frequencies) / num_intervals)
+        counts: list[int] = []
+        for length in self._between_kinks():
+            own = math.ceil(2 * (length + DEGREE) / length)
+            counts += [max(average, min(own, DEGREE + 1))] * length
+        return self._gauss(counts)
+
+    def _between_kinks(self) -> list[int]:
+        """Return the numbers of intervals between multiple knots, from left to right."""
+        places, counts = np.unique(self.knots, return_counts=True)
+        return np.diff(np.searchsorted(self.breaks, places[counts > 1])).tolist()

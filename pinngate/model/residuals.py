@@ -128,8 +128,14 @@ def _estimated(problem: Problem) -> tuple[str, ...]:
 
 def _equation_block(equations: Sequence[Term], problem: Problem) -> Block:
     residuals = [t.residual for t in equations]
-    plan = plan_channels(residuals, problem.outputs, problem.axes, _estimated(problem))
+    plan = plan_channels(
+        residuals, problem.outputs, problem.axes, _estimated(problem), start=_start(problem)
+    )
     return Block(plan, tuple(equations), plan.residuals, True)
+
+
+def _start(problem: Problem) -> float:
+    return next(iter(problem.domain.values()))[0]
 
 
 def _blocks_by_channels(terms: Iterable[Term], problem: Problem) -> list[Block]:
@@ -142,14 +148,15 @@ def _blocks_by_channels(terms: Iterable[Term], problem: Problem) -> list[Block]:
             problem.axes,
             _estimated(problem),
             is_collapsing=False,
+            start=_start(problem),
         )
-        merged.setdefault(plan.derivatives, []).append((term, plan))
+        merged.setdefault((plan.derivatives, plan.delays), []).append((term, plan))
     blocks = []
     for group in merged.values():
         plans = [plan for _, plan in group]
         symbols = {name: place for plan in plans for name, place in plan.symbols.items()}
         residuals = tuple(plan.residuals[0] for plan in plans)
-        joint = Plan(problem.axes, plans[0].derivatives, (), residuals, symbols)
+        joint = replace(plans[0], residuals=residuals, symbols=symbols)
         blocks.append(Block(joint, tuple(t for t, _ in group), residuals, False))
     return blocks
 

@@ -14,6 +14,7 @@ from pinngate.expression import Call, Expression, Name, multiply, negate, subtra
 from pinngate.model.real_domain import kept_real
 from pinngate.model.scales import Scales, characteristic_size, common_size, levelled
 from pinngate.statement.coefficient_fields import searched
+from pinngate.statement.delays import with_past
 from pinngate.statement.problem import Problem
 
 if TYPE_CHECKING:
@@ -94,7 +95,8 @@ def problem_terms(
         return kept_real(problem, searched(problem, stated), scales)
 
     def term(kind: Kind, k: int, stated: Expression, called: str = "") -> Term:
-        stated = levelled(problem, stated, scales) if kind == "equation" else stated
+        if kind == "equation":
+            stated = levelled(problem, with_past(problem, stated), scales)
         size = characteristic_size(problem, stated, scales)
         return Term(f"{called or kind}_{k}", kind, real(stated), size / unit)
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pinngate.expression import Expression, differentiate, evaluate, names
 from pinngate.model.channels.plan import Plan
-from pinngate.model.channels.propagate import LayerFactors, Propagation, backward
+from pinngate.model.channels.propagate import LayerFactors, Propagation, backward, folded
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.row_weights import unit_factor
 from pinngate.model.terms import Batch, Term
@@ -155,22 +155,6 @@ def _mean(evaluation: TermEvaluation, weights: Tensor) -> TermEvaluation:
     )
 
 
-def _folded(factors: LayerFactors, num_nodes: int) -> LayerFactors:
-    """Return the factors of rows of several nodes: the nodes become channels of their row.
-
-    The bias gradient is channel 0 alone, so its adjoints are summed there, and the other nodes
-    carry their inputs' difference from the first: Σ_q d_q a_qᵀ = (Σ d_q) a_1ᵀ + Σ d_q (a_q − a_1)ᵀ.
-    """
-    if num_nodes == 1:
-        return factors
-    d, a = (
-        t.unflatten(1, (-1, num_nodes)).transpose(1, 2) for t in (factors.adjoints, factors.inputs)
-    )
-    adjoints = [d[0].sum(0, keepdim=True), d[0, 1:], d[1:].flatten(0, 1)]
-    inputs = [a[0, :1], a[0, 1:] - a[0, :1], a[1:].flatten(0, 1)]
-    return LayerFactors(torch.cat(adjoints), torch.cat(inputs))
-
-
 @dataclass(frozen=True)
 class Tile:
     """Some points of some terms, propagated; `backward` gives each term's gradient factors."""
@@ -205,6 +189,6 @@ class Tile:
                 adjoints[channel, span, f] += at_nodes * slope
         factors = backward(self.propagation, adjoints)
         return [
-            (e, m, [_folded(LayerFactors(d[:, span], a[:, span]), e.num_nodes) for d, a in factors])
+            (e, m, [folded(LayerFactors(d[:, span], a[:, span]), e.num_nodes) for d, a in factors])
             for e, m, span in zip(self.evaluations, multipliers, self.spans, strict=True)
         ]

@@ -5,6 +5,7 @@ Whether its truth solves it is for `truth_check`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 from pinngate.expression import Binary, Expression, names, tables_in
@@ -15,6 +16,7 @@ from pinngate.statement.coefficient_fields import searched
 from pinngate.statement.components import (
     single_coefficients,
 )
+from pinngate.statement.delays import delayed_values, past_formulas
 from pinngate.statement.kinks import kink_places, oblique_kinks
 from pinngate.statement.problem import (
     Coefficient,
@@ -26,6 +28,7 @@ from pinngate.statement.problem import (
 )
 
 MOST_SHOWN = 8  # kinks on an axis
+_WORD = re.compile(r"\w+")
 
 
 def describe(problem: Problem) -> Iterator[tuple[str, str]]:
@@ -199,6 +202,17 @@ def _synthetic(observed: SyntheticObservations) -> str:
     return f"{line}, {noise.kind} noise{size}{noise.details}"
 
 
+def _delays(problem: Problem) -> Iterator[str]:
+    """Yield what delayed values were before the start."""
+    values = delayed_values(problem).values()
+    pasts = past_formulas(problem)
+    for field in dict.fromkeys(value.field for value in values):
+        own = ", ".join(f"{v.delay:g}" for v in values if v.field == field)
+        start = problem.domain["t"][0]
+        past = to_text(pasts[field]) if field in pasts else f"what it is at t = {start:g}"
+        yield f"{field} by {own}; before t = {start:g} it is {past}"
+
+
 def _truth(problem: Problem) -> Iterator[str]:
     truth = problem.truth
     if truth is None:
@@ -211,6 +225,7 @@ def _truth(problem: Problem) -> Iterator[str]:
 
 def _unused(problem: Problem) -> Iterator[str]:
     used = {n for r in _expressions(problem) for n in names(r)}
+    used |= {n for e in problem.equations for n in _WORD.findall(e.text)}  # those of delays
     for name in sorted(set(problem.constants) - used):
         yield f"the constant {name} is not used"
     tables = {t.function.name for r in _expressions(problem) for t in tables_in(r)}
@@ -227,6 +242,7 @@ _SECTIONS: tuple[tuple[str, Callable[[Problem], Iterator[str]]], ...] = (
     ("inputs", _inputs),
     ("estimate", _estimated),
     ("equations", _equations),
+    ("delays", _delays),
     ("kinks", _kinks),
     ("channels", _channels),
     ("conditions", _conditions),

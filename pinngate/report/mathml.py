@@ -25,6 +25,7 @@ from pinngate.expression import (
 )
 from pinngate.expression.printing import to_text
 from pinngate.report.notation import GREEK, split_name
+from pinngate.statement.delays import earlier
 from pinngate.statement.derivatives import parse_derivative, spelled
 from pinngate.statement.field_functions import callable_in
 from pinngate.statement.problem import Problem
@@ -59,7 +60,8 @@ def equation(text: str, residual: Expression, problem: Problem, *, is_bare: bool
     """
     left, equals, right = text.partition("=")
     try:
-        known = callable_in(problem.functions, problem.field_functions)
+        fields = dict.fromkeys(problem.unknowns, earlier)
+        known = {**callable_in(problem.functions, problem.field_functions), **fields}
         sides = parse(left, known), parse(right, known) if right.strip() else Number(0.0)
     except ExpressionError:
         sides = residual, Number(0.0)
@@ -119,6 +121,9 @@ def _name(name: str, problem: Problem) -> str:
     if name == "pi":
         return f"<mi>{GREEK['pi']}</mi>"
     derivative = parse_derivative(name, problem.outputs, problem.axes)
+    if derivative is not None and derivative.delay:
+        time = f"{_identifier(problem.axes[0])}<mo>−</mo>{_number(derivative.delay)[0]}"
+        return f"{_identifier(derivative.field)}<mo>&#x2061;</mo><mo>(</mo>{time}<mo>)</mo>"
     if derivative is None or not derivative.order:
         return _identifier(name)
     along = spelled(name.rpartition("_")[2], problem.axes)
@@ -217,7 +222,7 @@ _BINARY: dict[str, Callable[[Expression, Expression, Problem], Written]] = {
 def _own_function(node: Applied, problem: Problem) -> Written:
     marks = "".join(f"<mo>∂</mo><mn>{k + 1}</mn>" for k in node.by)
     listed = "<mo>,</mo>".join(_write(argument, problem)[0] for argument in node.arguments)
-    head = f"{marks}<mi>{escape(node.function.name)}</mi>"
+    head = f"{marks}{_identifier(node.function.name)}"
     return f"{head}<mo>&#x2061;</mo><mo>(</mo>{listed}<mo>)</mo>", _POWER
 
 

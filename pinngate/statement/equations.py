@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from pinngate.expression import Expression, Name, subtract
@@ -18,13 +18,17 @@ from pinngate.statement.shapes import WHOLE
 
 @dataclass(frozen=True)
 class Plane:
-    """The part of the domain's closure where one axis has one value, ``x = 0``."""
+    """The part of the domain's closure where one axis has one value, ``x = 0``.
+
+    With `is_past` also what is before it, ``t <= 0``, which delayed values look at.
+    """
 
     axis: str
     value: float
+    is_past: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
-        return f"{self.axis} = {self.value:g}"
+        return f"{self.axis} {'<=' if self.is_past else '='} {self.value:g}"
 
 
 @dataclass(frozen=True)

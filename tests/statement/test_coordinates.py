@@ -118,7 +118,7 @@ truth: {u: exp(-s*t)}
         ({"domain": {"r": {"bounds": (0, 2), "log": True}, "t": (0, 1)}}, "has no logarithm"),
         ({"domain": {"r": (1, 2), "t": {"bounds": (1, 2), "log": True}}}, "time is not searched"),
         ({"coordinates": {"r": "other"}}, "no part in a Laplacian"),
-        ({"equations": ["u_t = -u(t - 0.1) + u_r"]}, "'u' is called like a function"),
+        ({"equations": ["u_t = -u(t - 0.1) + u_r"]}, "delays are for problems whose only axis"),
     ],
 )
 def test_what_cannot_be_is_refused(change: dict[str, object], words: str) -> None:

@@ -11,14 +11,17 @@ point, because L[Wz] = W L[z] and
 holds the lower derivatives only (forward Laplacian and collapsed Taylor mode: arXiv 2307.08214,
 2505.13644). Heat and Burgers need three channels in place of four, Kuramoto–Sivashinsky five in
 place of six.
+
+Delayed values are channels too, the last ones: each is the value at an earlier place, where
+everything is propagated as well (`delayed`).
 """
 
 from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 
 from pinngate.expression import ZERO, Expression, Name, add, coefficients_of, names, substitute
@@ -44,6 +47,8 @@ class Plan:
         operators: collapsed channels, numbered after the plain ones.
         residuals: the residuals, rewritten in the names of `symbols`.
         symbols: name in a residual → (channel, field).
+        delays: of the last channels.
+        start: of the one axis along which values are delayed; they are constant before it.
     """
 
     axes: tuple[str, ...]
@@ -51,11 +56,13 @@ class Plan:
     operators: tuple[Operator, ...]
     residuals: tuple[Expression, ...]
     symbols: dict[str, tuple[int, int]]
+    delays: tuple[float, ...] = ()
+    start: float = 0.0
 
     @property
     def num_channels(self) -> int:
         """Number of channels C; the cost of a layer is proportional to it."""
-        return len(self.derivatives) + len(self.operators)
+        return len(self.derivatives) + len(self.operators) + len(self.delays)
 
     @property
     def order(self) -> int:
@@ -70,7 +77,7 @@ class Plan:
             "collapsed(" + ", ".join(derivative_name_of(o, self.axes) for o, _ in op.terms) + ")"
             for op in self.operators
         )
-        return plain + collapsed
+        return plain + collapsed + tuple(f"delayed by {delay:g}" for delay in self.delays)
 
 
 def derivative_name_of(orders: Orders, axes: tuple[str, ...]) -> str:
@@ -120,6 +127,7 @@ def plan_channels(
     estimated: Sequence[str] = (),
     *,
     is_collapsing: bool = True,
+    start: float = 0.0,
 ) -> Plan:
     """Plan the channels for residuals that are evaluated at the same points.
 
@@ -130,6 +138,7 @@ def plan_channels(
         estimated: names of coefficients that are being inferred: a derivative multiplied by one is
             needed by itself (it is the coefficient's own gradient) and is never collapsed.
         is_collapsing: False gives the textbook set.
+        start: of the first axis, before which delayed values are constant.
 
     Returns:
         The plan with the fewest channels; among equals the one that collapses least.
@@ -140,7 +149,8 @@ def plan_channels(
     for number, residual in enumerate(residuals) if is_collapsing else ():
         for field, terms in _collapsible(residual, unknowns, axes, estimated).items():
             candidates.append(Candidate(number, field, terms))
-    return _build(residuals, unknowns, axes, _worthwhile(residuals, unknowns, axes, candidates))
+    chosen = _worthwhile(residuals, unknowns, axes, candidates)
+    return replace(_build(residuals, unknowns, axes, chosen), start=start)
 
 
 @dataclass(frozen=True)
@@ -287,12 +297,19 @@ def _build(
         rewritten.append(expression)
     named = _derivatives_of(rewritten, unknowns, axes)
     derivatives = _closed_downwards([d.orders for d in named.values()], operators, len(axes))
+    delays = _delays(named.values())
+    channels: list[Orders | Operator | float] = [*derivatives, *operators, *delays]
     symbols = {
-        name: (derivatives.index(d.orders), unknowns.index(d.field)) for name, d in named.items()
+        name: (channels.index(d.delay or d.orders), unknowns.index(d.field))
+        for name, d in named.items()
     }
     for name, (place, field) in collapsed.items():
         symbols[name] = (len(derivatives) + place, field)
-    return Plan(axes, derivatives, tuple(operators), tuple(rewritten), symbols)
+    return Plan(axes, derivatives, tuple(operators), tuple(rewritten), symbols, delays)
+
+
+def _delays(named: Iterable[Derivative]) -> tuple[float, ...]:
+    return tuple(sorted({derivative.delay for derivative in named if derivative.delay}))
 
 
 def _derivatives_of(

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from pinngate.expression import evaluate
+from pinngate.model.channels.delayed import side_by_side, spread, with_earlier
 from pinngate.model.channels.plan import Orders, Plan
 
 if TYPE_CHECKING:
@@ -62,10 +63,14 @@ class Tape(Protocol):
 
 @dataclass(frozen=True)
 class Propagation:
-    """The result of `forward`: outputs (C, N, fields) and the tape of each part of the network."""
+    """The result of `forward`: outputs (C, N, fields) and the tape of each part of the network.
+
+    The last `num_delays` channels are values at earlier places, at which the tapes are as well.
+    """
 
     outputs: Tensor
     tapes: Sequence[Tape]
+    num_delays: int = 0
 
 
 def forward(
@@ -84,13 +89,15 @@ def forward(
         units.
     """
     with torch.no_grad():
-        columns = {axis: points[:, k] for k, axis in enumerate(plan.axes)}
+        places = with_earlier(points, plan.delays, plan.start)
+        columns = {axis: places[:, k] for k, axis in enumerate(plan.axes)}
         operators = _operators(plan, {**values, **columns})
-        channels = Channels(plan, points, operators)
+        channels = Channels(plan, places, operators)
         tapes = [part.propagate(channels) for part in network.networks]
     outputs = [tape.outputs for tape in tapes]
     joined = outputs[0] if len(outputs) == 1 else torch.cat(outputs, 2)
-    return Propagation(joined, tapes)
+    num_delays = len(plan.delays)
+    return Propagation(side_by_side(joined, num_delays), tapes, num_delays)
 
 
 def backward(propagation: Propagation, adjoints: Tensor) -> list[LayerFactors]:
@@ -109,11 +116,28 @@ def backward(propagation: Propagation, adjoints: Tensor) -> list[LayerFactors]:
     factors: list[LayerFactors] = []
     begin = 0
     with torch.no_grad():
+        spread_out = spread(adjoints, propagation.num_delays)
         for tape in propagation.tapes:
             size = tape.outputs.shape[2]
-            factors += tape.backward(adjoints[:, :, begin : begin + size])
+            factors += tape.backward(spread_out[:, :, begin : begin + size])
             begin += size
-    return factors
+    return [folded(own, 1 + propagation.num_delays) for own in factors]
+
+
+def folded(factors: LayerFactors, num_nodes: int) -> LayerFactors:
+    """Return the factors of rows of several nodes: the nodes become channels of their row.
+
+    The bias gradient is channel 0 alone, so its adjoints are summed there, and the other nodes
+    carry their inputs' difference from the first: Σ_q d_q a_qᵀ = (Σ d_q) a_1ᵀ + Σ d_q (a_q − a_1)ᵀ.
+    """
+    if num_nodes == 1:
+        return factors
+    d, a = (
+        t.unflatten(1, (-1, num_nodes)).transpose(1, 2) for t in (factors.adjoints, factors.inputs)
+    )
+    adjoints = [d[0].sum(0, keepdim=True), d[0, 1:], d[1:].flatten(0, 1)]
+    inputs = [a[0, :1], a[0, 1:] - a[0, :1], a[1:].flatten(0, 1)]
+    return LayerFactors(torch.cat(adjoints), torch.cat(inputs))
 
 
 def _operators(plan: Plan, values: Mapping[str, float | Tensor]) -> list[Sum]:

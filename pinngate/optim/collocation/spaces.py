@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pinngate.expression import Expression, evaluate
-from pinngate.model.axis_functions import AxisFunctions, Splines, Trigonometric
+from pinngate.model.axis_functions import DEGREE, AxisFunctions, Splines, Trigonometric
 from pinngate.model.bases import TensorBasis
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import JointNetwork, Network
@@ -20,6 +20,7 @@ from pinngate.model.scales import Scales
 from pinngate.model.terms import Term
 from pinngate.optim.collocation.resolved import resolved_on
 from pinngate.statement.axis_places import at_share, share_at
+from pinngate.statement.delay_kinks import delay_kinks
 from pinngate.statement.kinks import kink_places
 from pinngate.statement.problem import Plane, Problem
 
@@ -68,10 +69,11 @@ def evenly(problem: Problem, axis: str, count: int) -> tuple[float, ...] | int:
     return tuple(sorted([-1.0, *inner, *places, 1.0]))
 
 
-def kinks(problem: Problem, axis: str) -> list[float]:
-    """Return the places of kinks on the axis scaled to [−1, 1]."""
-    places = kink_places(problem).get(axis, ())
-    return [float(2 * share_at(problem.domain[axis], k) - 1) for k in places]
+def kinks(problem: Problem, axis: str) -> dict[float, int]:
+    """Return the kinks on the axis scaled to [−1, 1]: place → continuous derivatives there."""
+    found = dict.fromkeys(kink_places(problem).get(axis, ()), highest_order(problem, axis) - 1)
+    found = delay_kinks(problem, DEGREE - 1) | found
+    return {float(2 * share_at(problem.domain[axis], k) - 1): s for k, s in found.items()}
 
 
 def _source(
@@ -224,8 +226,7 @@ def axis_functions(problem: Problem, axis: str, breaks: tuple[float, ...] | int)
     """Return the functions of an axis at a resolution, with a knot wherever a kink is."""
     if isinstance(breaks, int):
         return Trigonometric(2 * breaks + 1)
-    order = highest_order(problem, axis)
-    return Splines(breaks, dict.fromkeys(kinks(problem, axis), order - 1))
+    return Splines(breaks, kinks(problem, axis))
 
 
 def space(problem: Problem, resolution: Resolution, scales: Scales) -> Network:

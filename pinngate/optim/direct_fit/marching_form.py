@@ -26,6 +26,7 @@ from pinngate.optim.direct_fit.marched_states import CannotMarch, MarchedStates
 from pinngate.optim.direct_fit.opened_brackets import OpenedBrackets, guarded
 from pinngate.statement.coefficient_fields import searched
 from pinngate.statement.condition_windows import with_joined_windows
+from pinngate.statement.delays import delayed_values
 from pinngate.statement.derivatives import total_derivative
 from pinngate.statement.problem import Plane, Problem
 
@@ -188,6 +189,7 @@ def _refuse(problem: Problem) -> None:
         "it has more than one space axis": len(problem.space_axes) > 1,
         "its domain is no box": problem.geometry is not None,
         "it is periodic in time": "t" in problem.periodic,
+        "it holds values at earlier times": bool(delayed_values(problem)),
         f"it has {len(problem.equations)} equations for {len(problem.unknowns)} unknowns": (
             len(problem.equations) != len(problem.unknowns)
         ),

@@ -14,6 +14,7 @@ from pinngate.errors import InputError, Span, nearest
 from pinngate.expression import Expression, names
 from pinngate.expression.parser import NONE, Functions
 from pinngate.statement.checks.amounts import refuse_large
+from pinngate.statement.checks.called_fields import check_delays
 from pinngate.statement.checks.condition_sections import build_conditions
 from pinngate.statement.checks.conserved_section import build_conserved
 from pinngate.statement.checks.declarations import declare_names
@@ -104,9 +105,15 @@ def build(
         positive=scope.positive,
         conserved=conserved,
     )
-    if not observations:
-        require_determined(source, statement)
+    _check_whole(scope, statement)
     return statement, scope.files
+
+
+def _check_whole(scope: Scope, statement: Statement) -> None:
+    """Refuse delays beside what they cannot stand beside, and fields that nothing determines."""
+    check_delays(scope, statement)
+    if not statement.observations:
+        require_determined(scope.source, statement)
 
 
 def _amounts(events: Iterable[Event]) -> list[Expression]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pinngate.errors import InputError, nearest
-from pinngate.statement.checks.planes import read_window
+from pinngate.statement.checks.called_fields import check_past
+from pinngate.statement.checks.planes import read_where
 from pinngate.statement.checks.schema import ConditionSection
 from pinngate.statement.checks.scope import Scope
 from pinngate.statement.checks.source import Place
-from pinngate.statement.equations import BoundaryPart, Condition, Where
+from pinngate.statement.equations import BoundaryPart, Condition, Plane, Where
 from pinngate.statement.shapes import Geometry
 
 
@@ -43,6 +44,8 @@ def build_conditions(
         if section.equation is None:
             raise _missing(scope, "equation", place)
         residual = scope.residual(section.equation, (*place, "equation"), "a condition", normal)
+        if isinstance(where, Plane) and where.is_past:
+            check_past(scope, residual, (*place, "equation"))
         found.append(Condition(where, " ".join(section.equation.split()), residual))
     return tuple(found), tuple(periodic)
 
@@ -64,7 +67,7 @@ def _place(
     if section.on is None:
         if section.where is None:
             raise _missing(scope, "where", place)
-        return read_window(scope, section.where, (*place, "where")), ()
+        return read_where(scope, section.where, (*place, "where")), ()
     if section.where is not None:
         raise InputError(
             "a condition has both 'where' and 'on'",

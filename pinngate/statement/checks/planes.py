@@ -1,4 +1,4 @@
-"""The planes on which conditions hold and points lie: ``x = 0``, and windows: ``and t > 1``.
+"""Planes on which conditions hold and points lie, ``x = 0``, windows, ``and t > 1``, the past.
 
 Above `scope`, part of `building`.
 """
@@ -14,6 +14,7 @@ from pinngate.statement.checks.source import Place
 from pinngate.statement.equations import Plane, Window
 
 ROUNDING = 1e-12  # of the length of an axis: a bound typed with the digits of a double is the bound
+_UP_TO = re.compile(r"(?P<axis>\s*\w+\s*)<=(?P<value>[^<>=]+)")
 
 
 def read_plane(scope: Scope, text: str, place: Place) -> Plane:
@@ -49,6 +50,36 @@ def read_plane(scope: Scope, text: str, place: Place) -> Plane:
             expected=f"{axis} goes from {low:g} to {high:g}",
         )
     return Plane(axis, value)
+
+
+def read_where(scope: Scope, text: str, place: Place) -> Plane | Window:
+    """Read a plane, a window or a past.
+
+    Raises:
+        InputError: it is none of them.
+    """
+    return _past(scope, text, place) or read_window(scope, text, place)
+
+
+def _past(scope: Scope, text: str, place: Place) -> Plane | None:
+    """Read ``t <= 0``; None of any other text.
+
+    Raises:
+        InputError: it does not end at the start.
+    """
+    found = _UP_TO.fullmatch(text)
+    if found is None:
+        return None
+    plane = read_plane(scope, f"{found['axis']} ={found['value']}", place)
+    start = scope.domain[plane.axis][0]
+    if plane.axis != "t" or plane.value != start:
+        raise InputError(
+            f"'{' '.join(text.split())}' is no past",
+            span=scope.source.span(place),
+            expected=f"t <= {scope.domain.get('t', (0.0,))[0]:g}, all times up to the start, "
+            "or a plane such as x = 0",
+        )
+    return Plane("t", start, is_past=True)
 
 
 def read_window(scope: Scope, text: str, place: Place) -> Plane | Window:
@@ -104,4 +135,4 @@ def _bound(scope: Scope, text: str, place: Place) -> tuple[str, float, float]:
     return (axis, -math.inf, value) if below else (axis, value, math.inf)
 
 
-__all__ = ["ROUNDING", "read_plane", "read_window"]
+__all__ = ["ROUNDING", "read_plane", "read_where", "read_window"]

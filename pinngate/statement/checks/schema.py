@@ -57,7 +57,8 @@ class ConditionSection(Section):
     where: PlaneText | None = Field(
         None,
         description="the plane on which it holds: one axis of the domain and its value; with "
-        "bounds of other axes a part of it, `x = 0 and t > 1 and y < 0.5`",
+        "bounds of other axes a part of it, `x = 0 and t > 1 and y < 0.5`; with delays also the "
+        "past, `t <= 0`, at whose end it is the initial condition",
     )
     equation: EquationText | None = Field(
         None,
@@ -258,7 +259,7 @@ class ProblemFile(Section):
         default_factory=list,
         description="`left = right`, or one expression with `= 0` understood; derivatives are "
         "the field, an underscore and axes: `u_t`, `u_xx`, `u_xt`, up to fourth order; "
-        "`(a*u_x)_x` is the derivative of a bracket",
+        "`(a*u_x)_x` is the derivative of a bracket; `u(t - 0.1)` is a delayed value, see below",
         json_schema_extra={"default": "those of each of `candidates`, else required"},
     )
     conditions: list[ConditionSection] = Field(

@@ -32,6 +32,7 @@ from pinngate.expression import (
     with_tables,
 )
 from pinngate.statement.brackets import Brackets
+from pinngate.statement.checks.called_fields import called_fields, followed, of_called_derivative
 from pinngate.statement.checks.data_files import data_file
 from pinngate.statement.checks.source import Place, Source
 from pinngate.statement.checks.undefined_parts import refuse_undefined
@@ -161,9 +162,10 @@ class Scope:
         """
         if not isinstance(text, str):
             return Number(text)
-        return self._parsed(text, place, is_equation=False)
+        return self._parsed(text, place, "")
 
-    def _parsed(self, text: str, place: Place, *, is_equation: bool) -> Expression:
+    def _parsed(self, text: str, place: Place, context: str) -> Expression:
+        """Parse a formula, of a residual in its `context`."""
         for letter in re.finditer(r"[^\x00-\x7f]", text):
             ascii_form = _TYPED.get(letter[0], "")
             raise InputError(
@@ -173,16 +175,18 @@ class Scope:
                 hint=f"write {ascii_form}" if ascii_form else "",
             )
         line, own = re.sub(r"\s", " ", text), self.field_functions
-        known = callable_in(self.functions, own)
+        called = called_fields(line, self.unknowns)
+        known = {**callable_in(self.functions, own), **called}
         try:
-            read = parse_equation(line, known) if is_equation else parse(line, known)
+            read = parse_equation(line, known) if context else parse(line, known)
+            read = followed(read, called, self, is_equation=context == "an equation")
             typed = with_laplacians(as_typed(read, own), self.axes, self.kinds)
-            if is_equation:
+            if context:
                 return typed
             self._check_brackets(typed, place)
             return Brackets((), self.axes).expanded(typed)
         except ExpressionError as error:
-            raise self.locate(_of_delay(error, self.unknowns), place) from None
+            raise self.locate(of_called_derivative(error, self), place) from None
 
     def locate(self, error: ExpressionError, place: Place) -> InputError:
         """Return the error at its place in the file."""
@@ -259,7 +263,7 @@ class Scope:
             InputError: it does not parse, names what is not declared, or a derivative of an order
                 above four or of a step, or holds no field at all.
         """
-        typed = with_tables(self._parsed(text, place, is_equation=True), self.tables)
+        typed = with_tables(self._parsed(text, place, context), self.tables)
         self._check_brackets(typed, place)
         further = tuple(further)
         expression, fluxes = _expanded(self, typed, place, context, further)
@@ -355,22 +359,6 @@ class Scope:
             expected=expected,
             hint=hint,
         )
-
-
-def _of_delay(error: ExpressionError, unknowns: tuple[str, ...]) -> ExpressionError:
-    """Return the fault of calling a field: a delay, or a value at a place, is not followed."""
-    called = error.what.removeprefix("unknown function ").strip("'")
-    if called not in unknowns or called == error.what:
-        return error
-    return ExpressionError(
-        f"'{called}' is called like a function: values at another time, such as "
-        f"{called}(t - 0.1), are not followed",
-        expected="fields and derivatives at the place of the equation",
-        hint="a chain of further unknowns, such as w_t = (u - w)/tau, stands for a distributed "
-        "delay",
-        offset=error.offset,
-        length=error.length,
-    )
 
 
 def _called(scope: Scope) -> set[str]:
