@@ -84,7 +84,9 @@ def _given(
     """Return the state that a condition gives, and what it is."""
     named = states.named_in(residual)
     is_of_states = not any(s.is_rate or s.order for s in named.values())
-    highest_first = sorted(named.items(), key=lambda pair: -states.all[pair[1].state][1])
+    highest_first = sorted(
+        named.items(), key=lambda pair: (-states.all[pair[1].state][1], pair[1].state)
+    )
     for name, symbol in highest_first if is_of_states else ():
         linear, rest = coefficients_of(residual, {name})
         if set(linear) == {name} and not (states.named_in(linear[name]) or name in names(rest)):

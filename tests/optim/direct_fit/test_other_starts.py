@@ -1,0 +1,108 @@
+"""Minima that are not the least, fields that begin at zero, and records that grow."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.integrate import solve_ivp
+
+import pinngate
+from pinngate.optim.direct_fit.fitted_record import FittedRecord
+from pinngate.optim.direct_fit.other_starts import OtherStarts
+from tests.optim.direct_fit.problems import fitted, model_of, sets_of
+
+
+def room(seed: int) -> pinngate.Problem:
+    """A room in balance whose heater is turned up: C and R have two minima."""
+    heat_capacity, resistance, times = 5e6, 0.004, np.linspace(3600, 14400, 25)
+    end, start = 5 + 6000 * resistance, 5 + 2000 * resistance
+    clean = end + (start - end) * np.exp(-times / (heat_capacity * resistance))
+    values = clean + 0.2 * np.random.default_rng(seed).standard_normal(25)
+    return pinngate.Problem(
+        domain={"t": [0, 14400]},
+        unknowns=["T"],
+        equations=["C*T_t = (5 - T)/R + 6000"],
+        conditions=["(5 - T)/R + 2000 = 0 at t = 0"],
+        estimate={
+            "C": pinngate.Unknown(1e6, positive=True),
+            "R": pinngate.Unknown(1e-3, positive=True),
+        },
+        observations=[pinngate.Observations("T", times, values)],
+    )
+
+
+def test_the_least_of_two_minima_is_found() -> None:
+    for seed in range(3):
+        capacity, deviation = fitted(room(seed)).coefficients["C"]
+        assert abs(capacity - 5e6) < 4 * deviation
+
+
+def test_unseen_fields_do_not_begin_where_rates_have_no_effect() -> None:
+    times = np.arange(2.0, 121.0, 2.0)
+
+    def rates(_: float, y: np.ndarray) -> list[float]:
+        new = 0.6 * y[0] * y[2] / 5e6
+        return [-new, new - 0.25 * y[1], 0.25 * y[1] - 0.2 * y[2], 0.25 * y[1]]
+
+    start = [5e6, 100, 80, 0]
+    clean = solve_ivp(rates, (0, 120), start, t_eval=times, rtol=1e-9, atol=1e-3).y[3]
+    values = clean + 7000 * np.random.default_rng(1).standard_normal(len(times))
+    problem = pinngate.Problem(
+        domain={"t": [0, 120]},
+        unknowns=["S", "E", "I", "K"],
+        constants={"N": 5e6, "sigma": 0.25},
+        equations=[
+            "S_t = -beta*S*I/N",
+            "E_t = beta*S*I/N - sigma*E",
+            "I_t = sigma*E - gamma*I",
+            "K_t = sigma*E",
+        ],
+        conditions=["S = N at t = 0", "K = 0 at t = 0"],
+        estimate={
+            "beta": pinngate.Unknown(1, positive=True),
+            "gamma": pinngate.Unknown(0.5, positive=True),
+        },
+        observations=[pinngate.Observations("K", times, values)],
+    )
+    found = fitted(problem)
+    assert not found.is_poor
+    for name, truth in (("beta", 0.6), ("gamma", 0.2)):
+        value, deviation = found.coefficients[name]
+        assert abs(value - truth) < 4 * deviation
+
+
+def test_places_fill_decades_of_positive_coefficients_alone() -> None:
+    problem = pinngate.Problem(
+        domain={"t": [0, 1]},
+        unknowns=["u", "w"],
+        equations=["u_t = -k*u + b*w", "w_t = -w"],
+        conditions=["u = 1 at t = 0"],
+        estimate={"k": pinngate.Unknown(1, positive=True), "b": pinngate.Unknown(0.5)},
+        observations=[pinngate.Observations("u", [0.5, 1], [0.6, 0.4])],
+    )
+    model = model_of(problem)
+    starts = OtherStarts(FittedRecord(model, sets_of(problem)))
+    center = np.array([0.3, 0.7, 0.2])
+    found = np.array(list(starts._places(center, 2.0, 64)))
+    assert found.shape == (64, 3)
+    assert (found[:, 1] == 0.7).all()
+    np.testing.assert_allclose(found[:, 0].min(), 0.3 - 2 * np.log(10))
+    assert found[:, 0].max() > 0.3 + 1.9 * np.log(10)
+    assert found[:, 2].min() < 3e-6
+    assert found[:, 2].max() == 1.0
+
+
+def test_a_growing_record_follows_many_cycles_from_a_wrong_rate() -> None:
+    times = np.linspace(0, 60, 400)
+    rng = np.random.default_rng(3)
+    values = np.cos(2.0 * times) * np.exp(-0.01 * times) + 0.1 * rng.standard_normal(400)
+    problem = pinngate.Problem(
+        domain={"t": [0, 60]},
+        unknowns=["u"],
+        equations=["u_tt + 2*d*u_t + k*u = 0"],
+        estimate={"d": pinngate.Unknown(0.1), "k": pinngate.Unknown(1.5, positive=True)},
+        observations=[pinngate.Observations("u", times, values)],
+    )
+    found = fitted(problem)
+    stiffness, deviation = found.coefficients["k"]
+    assert abs(stiffness - (4 + 0.01**2)) < 4 * deviation
+    assert found.unexplained < 0.1
