@@ -106,7 +106,8 @@ def _entries(problem: Problem, findings: list[Finding]) -> Iterator[tuple[str, s
         work = multiply_adds(problem, *shape) * options.iterations
         yield "solve", f"{name}, {options.iterations} iterations on {device}"
         yield "cost", f"{work / 1e9:.3g} billion multiply-adds on collocation points"
-    yield "memory", f"{rounded_text(memory.num_bytes)} at most, {memory.describe()}"
+    if memory.num_bytes:
+        yield "memory", f"{rounded_text(memory.num_bytes)} at most, {memory.describe()}"
 
 
 def _device(options: OptimizerOptions) -> str:

@@ -25,7 +25,7 @@ def singular_ends(problem: Problem) -> Iterator[tuple[str, str]]:
     """
     for number, equation in enumerate(problem.equations, 1):
         for axis, ends in problem.domain.items():
-            for end in ends:
+            for end in ends[axis in problem.coordinates :]:  # at a centre fields are smooth
                 if _is_singular(problem, equation, axis, end):
                     yield f"equation_{number}", f"{axis} = {end:g}"
 

@@ -117,7 +117,8 @@ class StagedSearch:
         if found is not None and not self.is_poor(found):
             if self.record.model.form.axis is not None or self.record.has_one_minimum:
                 return found
-            num = min(NUM_PLACES, 2 * MOST_STEPS // self.record.solution(found.theta).num_steps)
+            num_steps = self.record.solution(found.theta).num_steps
+            num = min(NUM_PLACES, MOST_STEPS // (2 * num_steps))
             return self._better(found, self._scanned(found.theta, 1.0, num))
         found = self._better(found, self._grown(theta))
         if found is not None and not self.is_poor(found):
