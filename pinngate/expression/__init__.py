@@ -42,7 +42,7 @@ from pinngate.expression.tree import (
     transformed,
     with_tables,
 )
-from pinngate.expression.unknown_spline import UnknownSpline
+from pinngate.expression.unknown_spline import Knots, UnknownSpline
 
 __all__ = [
     "CONSTANTS",
@@ -55,6 +55,7 @@ __all__ = [
     "Binary",
     "Call",
     "Expression",
+    "Knots",
     "Name",
     "Number",
     "OwnFunction",

@@ -206,7 +206,11 @@ class SemiDiscrete:
         self, formula: Formula, name: str, slope: Expression, known: Known, t: Array
     ) -> tuple[slice, Array]:
         """Return a part of θ and ∂(formula)/∂ it through one name, (m, s, k)."""
-        part, basis = self._parameters.slopes(name, t, formula.places)
+        spline = formula.splines.get(name)
+        if spline is not None:
+            part, basis = spline.part, spline.slopes(known)
+        else:
+            part, basis = self._parameters.slopes(name, t, formula.places)
         return part, formula.at(slope, known, len(t))[..., None] * basis
 
     def _inside(self, bracket: Bracket) -> Formula:
