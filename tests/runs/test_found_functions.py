@@ -205,7 +205,7 @@ def test_a_folder_keeps_a_law_of_two(ageing: Solution, tmp_path: Path) -> None:
     again = pinngate.load_solution(folder)
     for name in ("f", "f_std", "f_at_S", "f_seen_t"):
         np.testing.assert_array_equal(again.judged.solution[name], ageing.judged.solution[name])
-    asked = {"S": 2.0, "t": 0.5}
+    asked = {"S": 2.4, "t": 0.5}
     assert again.function("f", **asked).value == pytest.approx(ageing.function("f", **asked).value)
     read = ageing.to_xarray()
     assert read["f"].dims == ("f_at_S", "f_at_t")
