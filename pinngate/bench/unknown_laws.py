@@ -102,7 +102,7 @@ def assay(random: np.random.Generator) -> Problem:
 def feeding(random: np.random.Generator) -> Problem:
     """Return N' = 1.2 N (1 − N/4) − f N P, P' = 0.6 f N P − 0.4 P from two starts, f(N, P).
 
-    40 values of each with 0.02 of noise.
+    40 values of each with 0.01 of noise.
     """
 
     def rate(_: float, state: Array) -> list[float]:
@@ -111,7 +111,7 @@ def feeding(random: np.random.Generator) -> Problem:
         return [1.2 * prey * (1 - prey / 4) - found, 0.6 * found - 0.4 * predators]
 
     times = np.linspace(0, 12, 40)
-    runs = {"many": [4.0, 0.3], "few": [1.0, 2.0]}
+    runs = {"few": [0.5, 0.5], "many": [3.5, 2.5]}
     clean = {name: _solved(rate, start, times) for name, start in runs.items()}
     return pinngate.Problem(
         domain={"t": [0, 12]},
@@ -125,7 +125,7 @@ def feeding(random: np.random.Generator) -> Problem:
                 "name": name,
                 "observations": [
                     pinngate.Observations(
-                        of, {"t": times}, values + 0.02 * random.standard_normal(len(times))
+                        of, {"t": times}, values + 0.01 * random.standard_normal(len(times))
                     )
                     for of, values in zip("NP", states, strict=True)
                 ],
