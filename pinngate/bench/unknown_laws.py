@@ -1,7 +1,8 @@
 """How well unknown functions of fields are found: ``python -m pinngate.bench.unknown_laws``.
 
 A pendulum with a law of friction that nobody named, the decay of a substrate with an unknown law of
-its rate, and a migration assay with two unknown functions, a diffusivity and a growth law. Data
+its rate, a migration assay with two unknown functions, a diffusivity and a growth law, and two
+populations with a law of both that says how fast predators find prey. Data
 come from an independent solver. Tables go to a folder as CSV; `results/notation` holds them.
 """
 
@@ -98,7 +99,43 @@ def assay(random: np.random.Generator) -> Problem:
     )
 
 
-LAWS = {"pendulum": pendulum, "substrate": substrate, "assay": assay}
+def feeding(random: np.random.Generator) -> Problem:
+    """Return N' = 1.2 N (1 − N/4) − f N P, P' = 0.6 f N P − 0.4 P from two starts, f(N, P).
+
+    40 values of each with 0.01 of noise.
+    """
+
+    def rate(_: float, state: Array) -> list[float]:
+        prey, predators = state
+        found = 1.6 / (1 + 0.8 * prey + predators) * prey * predators
+        return [1.2 * prey * (1 - prey / 4) - found, 0.6 * found - 0.4 * predators]
+
+    times = np.linspace(0, 12, 40)
+    runs = {"few": [0.5, 0.5], "many": [3.5, 2.5]}
+    clean = {name: _solved(rate, start, times) for name, start in runs.items()}
+    return pinngate.Problem(
+        domain={"t": [0, 12]},
+        unknowns=["N", "P"],
+        equations=["N_t = 1.2*N*(1 - N/4) - f(N, P)*N*P", "P_t = 0.6*f(N, P)*N*P - 0.4*P"],
+        estimate={
+            "f": pinngate.Unknown(0.5, over=["N", "P"], positive=True, truth="1.6/(1 + 0.8*N + P)")
+        },
+        experiments=[
+            {
+                "name": name,
+                "observations": [
+                    pinngate.Observations(
+                        of, {"t": times}, values + 0.01 * random.standard_normal(len(times))
+                    )
+                    for of, values in zip("NP", states, strict=True)
+                ],
+            }
+            for name, states in clean.items()
+        ],
+    )
+
+
+LAWS = {"pendulum": pendulum, "substrate": substrate, "assay": assay, "feeding": feeding}
 
 
 def runs(make: Callable[[np.random.Generator], Problem], seeds: int) -> Iterator[dict[str, Any]]:

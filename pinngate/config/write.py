@@ -40,7 +40,7 @@ from pinngate.statement.problem import (
     Truth,
 )
 from pinngate.statement.shapes import Ball, Box, Ellipse, Geometry, Part, Polygon, Shape
-from pinngate.statement.unknown_quantities import Pieces
+from pinngate.statement.unknown_quantities import NUM_KNOTS, FieldFunction, Pieces
 from pinngate.tables.clock import Clock
 from pinngate.tables.in_memory import InMemoryTable
 
@@ -314,11 +314,24 @@ def _coefficient(coefficient: Coefficient | CoefficientField) -> _Line:
     if isinstance(coefficient, Pieces):
         breaks = zip(values.pop("over"), values.pop("breaks"), strict=True)
         values["pieces"] = _Line({axis: list(own) for axis, own in breaks})
+    if isinstance(coefficient, FieldFunction):
+        values |= _of_function(coefficient)
+        del values["ranges"]
     if isinstance(coefficient, CoefficientField) and coefficient.truth is not None:
         values["truth"] = to_text(coefficient.truth)
     if coefficient.lower == 0.0:
         values = {"initial": values["initial"], "positive": True} | values | {"lower": None}
     return _present(values)
+
+
+def _of_function(function: FieldFunction) -> dict[str, Any]:
+    """Return range and knots of a function of fields, as far as they are no defaults."""
+    each = zip(function.over, function.ranges, strict=True)
+    stated: Any = _Line({over: list(ends) for over, ends in each if ends is not None})
+    if len(function.over) == 1:
+        stated = stated.get(function.over[0])
+    is_usual = set(function.knots) == {NUM_KNOTS[len(function.over)]}
+    return {"range": stated or None, "knots": None if is_usual else list(function.knots)}
 
 
 def _event(event: Event) -> _Line:

@@ -1,4 +1,7 @@
-"""Over which range an unknown function of a field is searched for: that of the measured values."""
+"""Over which range an unknown function of a field is searched for: that of the measured values.
+
+Of an argument that is an axis, that of the axis.
+"""
 
 from __future__ import annotations
 
@@ -27,15 +30,21 @@ def with_ranges(problem: Problem, sets: Sequence[ObservationSet]) -> Problem:
     Raises:
         DataError: a function states none, and nothing measures what it is a function of.
     """
-    ranges = {f.name: f.range or _measured(problem, sets, f) for f in problem.field_functions}
+    ranges = {
+        f.name: tuple(
+            ends or problem.domain.get(over) or _measured(problem, sets, f, k)
+            for k, (over, ends) in enumerate(zip(f.over, f.ranges, strict=True))
+        )
+        for f in problem.field_functions
+    }
     return placed(problem, ranges) if ranges else problem
 
 
 def _measured(
-    problem: Problem, sets: Sequence[ObservationSet], function: FieldFunction
+    problem: Problem, sets: Sequence[ObservationSet], function: FieldFunction, argument: int
 ) -> tuple[float, float]:
-    """Return the range of the values of what a function is of, and a little more."""
-    places = places_of(problem, function.name)
+    """Return the range of the values of one of its arguments, and a little more."""
+    places = {places[argument]: None for places in places_of(problem, function.name)}
     seen = [data.as_measured for data in sets if data.mean is None]
     values = [data.values for data in seen if data.expression in places]
     low, high = _ends(np.concatenate([np.zeros(0), *values]))
@@ -43,9 +52,15 @@ def _measured(
         over = ", ".join(map(to_text, places))
         raise DataError(
             f"no data tell the range of {over}, of which '{function.name}' is a function",
-            expected=f"observations of {over}, or a range: {{{function.name}: {{range: [0, 1]}}}}",
+            expected=f"observations of {over}, or a range: {_stated(function, argument)}",
         )
     return low - BEYOND * (high - low), high + BEYOND * (high - low)
+
+
+def _stated(function: FieldFunction, argument: int) -> str:
+    """Return how a file states the range of an argument."""
+    own = "[0, 1]" if len(function.over) == 1 else f"{{{function.over[argument]}: [0, 1]}}"
+    return f"{{{function.name}: {{range: {own}}}}}"
 
 
 def _ends(values: NDArray[np.float64]) -> tuple[float, float]:

@@ -7,7 +7,7 @@ data. Beside `observations`; training sees both.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,11 +47,7 @@ def prior_sets(problem: Problem) -> list[ObservationSet]:
     found = [_set_of(problem, coefficient, prior) for coefficient, prior in stated]
     members = [(spread, member) for spread in problem.spreads for member in spread.members]
     found += [_member_of(problem, spread, member) for spread, member in members]
-    return found + [
-        _bend_of(problem, function, k)
-        for function in problem.field_functions
-        for k in range(1, len(function.weights) - 1)
-    ]
+    return found + [own for f in problem.field_functions for own in _bends_of(problem, f)]
 
 
 def conserved_sets(
@@ -106,24 +102,30 @@ def _spread(problem: Problem, stated: Conserved) -> Array:
     return np.stack([m.ravel() for m in np.meshgrid(*columns, indexing="ij")], axis=1)
 
 
-def _bend_of(problem: Problem, function: FieldFunction, k: int) -> ObservationSet:
-    """Return what is known of three neighbouring weights: they lie near a straight line.
+def _bends_of(problem: Problem, function: FieldFunction) -> Iterator[ObservationSet]:
+    """Yield what is known of three neighbouring weights: they lie near a straight line.
 
     How near, the group of all of them tells, as for coefficients that spread: the prior is that of
-    a cubic smoothing spline.
+    a cubic smoothing spline, or of a tensor product of two whose bends along both arguments are of
+    one size (P. H. C. Eilers, B. D. Marx, Chemom. Intell. Lab. Syst. 66, 2003, 159-174).
     """
-    left, middle, right = (Name(name) for name in function.weights[k - 1 : k + 2])
-    return ObservationSet(
-        f"smooth_{function.name}_{k}",
-        f"smoothness of {function.name}",
-        np.array([[low for low, _ in problem.domain.values()]]),
-        np.zeros(1),
-        source=f"smoothness of {function.name}",
-        quantity=add(subtract(left, multiply(Number(2.0), middle)), right),
-        is_prior=True,
-        is_roughness=True,
-        group=f"smoothness of {function.name}",
-    )
+    weights = np.reshape(np.array(function.weights, dtype=object), function.knots)
+    group = f"smoothness of {function.name}"
+    for k, over in enumerate(function.over):
+        lines = np.moveaxis(weights, k, -1)
+        triples = np.lib.stride_tricks.sliding_window_view(lines, 3, axis=-1).reshape(-1, 3)
+        for i, (left, middle, right) in enumerate(map(Name, triple) for triple in triples):
+            yield ObservationSet(
+                f"smooth_{function.name}_{over}_{i}",
+                group,
+                np.array([[low for low, _ in problem.domain.values()]]),
+                np.zeros(1),
+                source=group,
+                quantity=add(subtract(left, multiply(Number(2.0), middle)), right),
+                is_prior=True,
+                is_roughness=True,
+                group=group,
+            )
 
 
 def _member_of(problem: Problem, spread: Spread, member: str) -> ObservationSet:

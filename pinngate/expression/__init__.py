@@ -43,7 +43,7 @@ from pinngate.expression.tree import (
     transformed,
     with_tables,
 )
-from pinngate.expression.unknown_spline import UnknownSpline
+from pinngate.expression.unknown_spline import Knots, UnknownSpline
 
 __all__ = [
     "CONSTANTS",
@@ -56,6 +56,7 @@ __all__ = [
     "Binary",
     "Call",
     "Expression",
+    "Knots",
     "Name",
     "Number",
     "OwnFunction",

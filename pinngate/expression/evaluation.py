@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import operator
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from functools import partial
@@ -66,7 +65,12 @@ def evaluate(expression: Expression, values: Mapping[str, Any], namespace: Any) 
     """
     quiet = getattr(namespace, "errstate", None)  # who asks looks for what is not finite
     with nullcontext() if quiet is None else quiet(all="ignore"):
-        return deque(evaluated_parts(expression, values, namespace), maxlen=1)[0][1]
+        results: list[Any] = []
+        for part, inner, spent in _schedule(expression):
+            results.append(_value(part, [results[k] for k in inner], values, namespace))
+            for k in spent:
+                results[k] = None
+        return results[-1]
 
 
 def evaluated_parts(

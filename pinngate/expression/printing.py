@@ -61,8 +61,9 @@ def _render(node: Expression, written: Written) -> tuple[str, int]:
         ):  # a table is named without its axes
             axes = "".join(written[id(arguments[k])][0] for k in by)
             return f"{name}_{axes}" if axes else name, _ATOM
-        case Applied(UnknownSpline(name=name), (*_, place), ()):
-            return f"{name}({written[id(place)][0]})", _ATOM
+        case Applied(UnknownSpline(name=name) as own, arguments, ()):  # without its weights
+            places = ", ".join(written[id(a)][0] for a in arguments[own.count :])
+            return f"{name}({places})", _ATOM
         case Applied(Piecewise(name=name), _, ()):
             return name, _ATOM
         case Applied(applied, arguments, by):

@@ -38,7 +38,8 @@ def _field(archive: RunArchive, suffix: str) -> str:
     values = archive.solution.get(name)
     if values is None:
         return ""
-    axes = [axis for axis in archive.problem.axes if axis in archive.solution]
+    own = dict(archive.varying()).get(name, archive)
+    axes = [axis for axis in own.problem.axes if axis in own.solution]
     told = f"{name} over {' and '.join(axes)}, from {_range(values)}"
     std = archive.std(name)
     if std is not None and np.isfinite(std).any():

@@ -105,12 +105,12 @@ class RunArchive:
         return replace(self, problem=problem, metrics=metrics, observations={})
 
     def of_field_function(self, function: FieldFunction) -> RunArchive:
-        """Return a function of a field as the unknown of a run whose axis is that field."""
-        (over,) = function.over
-        at = self.solution[f"{function.name}_at"]
+        """Return a function of fields as the unknown of a run whose axes are these."""
+        at = {o: self.solution[n] for o, n in zip(function.over, function.places, strict=True)}
         own = self.of_coefficient_field(replace(function, over=()))
-        problem = changed(own.problem, domain={over: (float(at[0]), float(at[-1]))})
-        return replace(own, problem=problem, solution={**self.solution, over: at})
+        domain = {over: (float(places[0]), float(places[-1])) for over, places in at.items()}
+        problem = changed(own.problem, domain=domain)
+        return replace(own, problem=problem, solution={**self.solution, **at})
 
     def varying(self) -> list[tuple[str, RunArchive]]:
         """Return what varies among the coefficients, by name, each as the unknown of a run."""
@@ -291,7 +291,7 @@ def _read_solution(path: Path, problem: Problem) -> dict[str, NDArray[np.float64
         raise InputError(f"{path} cannot be read: {error.what}", hint=error.hint) from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
-    absent = [name for name in (*problem.axes, *problem.shown_outputs) if name not in arrays]
+    absent = [name for name in _needed_arrays(problem) if name not in arrays]
     if absent:
         raise InputError(
             f"{path} lacks {', '.join(absent)}",
@@ -299,9 +299,16 @@ def _read_solution(path: Path, problem: Problem) -> dict[str, NDArray[np.float64
         )
     axes_of = dict.fromkeys(problem.unknowns, problem.axes)
     axes_of |= {field.name: field.over for field in (*problem.coefficient_fields, *problem.pieces)}
+    axes_of |= {f.name: f.places for f in problem.field_functions}
     for unknown, axes in axes_of.items():
         _check_shapes(path, arrays, unknown, axes)
     return arrays
+
+
+def _needed_arrays(problem: Problem) -> list[str]:
+    """Return the names of the arrays that every run has."""
+    functions = [name for f in problem.field_functions for name in (f.name, *f.places)]
+    return [*problem.axes, *problem.shown_outputs, *functions]
 
 
 def _check_shapes(

@@ -64,7 +64,16 @@ def _plane(archive: RunArchive, unknown: str) -> Figure:
     draw_row(figure, plots[:1], archive, cuts, estimate)
     if std is not None:
         draw_row(figure, plots[1:], archive, cuts, _std_image(unknown, std))
+    for plot in plots:
+        _draw_seen(plot, archive, unknown, cuts[0])
     return figure
+
+
+def _draw_seen(plot: Axes, archive: RunArchive, unknown: str, cut: Cut) -> None:
+    """Draw where the fit was, of a function of two fields."""
+    x, y = (archive.solution.get(f"{unknown}_seen_{axis}") for axis in cut.free)
+    if x is not None and y is not None:
+        plot.plot(x, y, ls="none", marker=".", ms=1.4, mew=0, color=INK, alpha=0.7)
 
 
 def _planes(archive: RunArchive, unknown: str) -> Figure:

@@ -95,12 +95,17 @@ def _estimated(problem: Problem) -> Iterator[str]:
         over = ", ".join(f.over)
         yield f"{f.name}({over}), a field starting at {f.initial:g}{_bounds(f)}"
     for g in problem.field_functions:
-        lives = "the range of the data" if g.range is None else "{:g} to {:g}".format(*g.range)
-        yield (
-            f"{g.name}({g.over[0]}), a function of a field on {lives}, starting at "
-            f"{g.initial:g}{_bounds(g)}"
-        )
+        lives = ", ".join(_lives(problem, *each) for each in zip(g.over, g.ranges, strict=True))
+        places = " × ".join(map(str, g.knots))
+        yield f"{g.call}, {lives}, {places} places, starting at {g.initial:g}{_bounds(g)}"
     yield from _pieces(problem)
+
+
+def _lives(problem: Problem, over: str, ends: tuple[float, float] | None) -> str:
+    """Return on what range a function of fields is searched for along one argument."""
+    ends = ends or problem.domain.get(over)
+    where = "the range of the data" if ends is None else "{:g} to {:g}".format(*ends)
+    return f"a function of {over} on {where}"
 
 
 def _pieces(problem: Problem) -> Iterator[str]:

@@ -45,7 +45,8 @@ CAPTIONS = {
         "The coefficient",
         "The estimated coefficient over its axes and its standard deviation. Where the fields have "
         "no slope for it to act on, and at the edges, the data say little of it: there the "
-        "deviation grows and the estimate falls back towards its initial value.",
+        "deviation grows and the estimate falls back towards its initial value. Of a function of "
+        "two fields, dots are where the fit was; what is white it never came near.",
     ),
     "fit": (
         "The fit to the data",

@@ -81,7 +81,7 @@ def numbers(problem: Problem) -> Iterator[Line]:
 
 def _bounds(c: Coefficient | CoefficientField) -> Iterator[str]:
     if isinstance(c, CoefficientField):
-        yield f"{_kind_of(c)} {', '.join(c.over)}"
+        yield f"{_kind_of(c)} {' and '.join(c.over)}"
     yield f"starting from {significant(c.initial, 6)}"
     if c.is_positive:
         yield "kept positive"

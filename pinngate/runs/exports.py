@@ -198,8 +198,7 @@ def dataset(
     shape = tuple(len(values) for values in axes.values())
     is_grid = any(np.shape(values) == shape for values in fields.values())
     dims = tuple(axes) if is_grid else ("point",)
-    over = {field.name: field.over for field in (*problem.coefficient_fields, *problem.pieces)}
-    over |= {f.name: (f"{f.name}_at",) for f in problem.field_functions}
+    over = _own_axes(problem)
 
     def own_dims(name: str, values: Array) -> tuple[str, ...]:
         """Coefficient fields of some axes alone lie on the grid of these."""
@@ -225,6 +224,15 @@ def dataset(
             "source": f"pinngate {__version__}, problem {problem.name}",
         },
     )
+
+
+def _own_axes(problem: Problem) -> dict[str, tuple[str, ...]]:
+    """Return the dimensions of what does not lie on the grid of the fields."""
+    over = {field.name: field.over for field in (*problem.coefficient_fields, *problem.pieces)}
+    for f in problem.field_functions:
+        over |= {f.name: f.places} | {name: (name,) for name in f.places}
+        over |= dict.fromkeys(f.seen, (f"{f.name}_seen",))
+    return over
 
 
 __all__ = [

@@ -16,10 +16,12 @@ from pinngate.errors import InputError
 from pinngate.inference.draws import joint_draws
 from pinngate.inference.posterior import student_quantile
 from pinngate.inference.uncertainty import Uncertainty
+from pinngate.runs.found_functions import FunctionValues
 from pinngate.runs.judgement import Judged, deviations
 from pinngate.runs.metrics import Z_95
 from pinngate.runs.training import Session, limited_threads
 from pinngate.solution.coefficients_found import Estimate, Estimates, covariance_of
+from pinngate.solution.functions_found import function_at
 from pinngate.solution.places import Places, places
 from pinngate.statement.coefficient_fields import ends_of, values_and_slopes
 from pinngate.statement.piece_values import on_pieces
@@ -193,6 +195,26 @@ class Solution:
             {name: values.reshape(num, *where.shape) for name, values in fields.items()},
             {name: values[:, k] for k, name in enumerate(names)},
         )
+
+    def function(
+        self, name: str, *, extrapolate: bool = False, **arguments: ArrayLike
+    ) -> FunctionValues:
+        """Return an unknown function of fields, ``solution.function("f", u=…, v=…)``.
+
+        Args:
+            name: of the function.
+            extrapolate: whether values and bands are told where the fit never was, too, by how
+                smooth the function is; NaN stands there else.
+            arguments: one number or array for each of its arguments; they broadcast.
+
+        Returns:
+            `value`, `std` and the ends `lower` and `upper` of pointwise 95 % intervals, which keep
+            the bounds; but for the first None without a posterior.
+
+        Raises:
+            InputError: there is no such function, or its arguments are others.
+        """
+        return function_at(self, name, arguments, extrapolate=extrapolate)
 
     @cached_property
     def coefficients(self) -> Estimates:

@@ -39,10 +39,11 @@ class Unknown:
         lower: lower bound.
         upper: upper bound.
         over: the axis or axes with which the coefficient varies; or an unknown, or a derivative of
-            one, of which it is a function.
+            one, of which it is a function; or two of these, or one and an axis.
         pieces: axes with the number of equal cells along each, ``{"x": 8, "y": 8}``, or the places
             where cells end, ``{"t": [14, 30]}``: the coefficient is constant on each of them.
-        range: of that unknown, where no data tell it, ``(0, 2)``.
+        range: of that unknown, where no data tell it, ``(0, 2)``; of two, ``{"u": (0, 2)}``.
+        knots: how many places a function of unknowns has along each of them, 12 or 8 by default.
         truth: the true value, used only to report the error; of a field, a formula in its axes.
         prior: what is known beforehand of a number or of each piece, ``{"mean": 2, "std": 0.3}``
             or, of a positive number, ``{"median": 2, "factor": 1.5}``.
@@ -58,8 +59,9 @@ class Unknown:
     truth: Number | None = None
     prior: Mapping[str, Number] | None = None
     each: bool | Mapping[str, bool] | None = None
-    range: Sequence[Number] | None = None
+    range: Sequence[Number] | Mapping[str, Sequence[Number]] | None = None
     pieces: Mapping[str, int | Sequence[Number]] | None = None
+    knots: int | Sequence[int] | None = None
 
     def keys_given(self) -> dict[str, Any]:
         """Return the mapping that says the same in a problem file."""

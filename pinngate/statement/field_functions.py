@@ -1,14 +1,14 @@
 """Unknown functions of fields, ``D(u)``: what stands for them in formulas, and their range.
 
-A function f of a field is what a coefficient field is (`coefficient_fields`), with a spline S of
-the field as its free variable, see `free_variables`. The weights of S are
-coefficients of the problem that start at zero and that no result shows; how rough S is,
-`data.priors` measures. Below the checks; `placed_functions` says on which range S lives.
+A function f of a field, or of two or of a field and an axis, is what a coefficient field is
+(`coefficient_fields`), with a spline S of these as its free variable, see `free_variables`. The
+weights of S are coefficients of the problem that start at zero and that no result shows; how rough
+S is, `data.priors` measures. Below the checks; `placed_functions` says on which range S lives.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pinngate.errors import ExpressionError
@@ -36,7 +36,7 @@ def weights_of(functions: Iterable[FieldFunction]) -> tuple[Coefficient, ...]:
 
 def callable_in(functions: Functions, own: Iterable[FieldFunction]) -> Functions:
     """Return what formulas may call: the Laplacian, `functions`, and those of fields."""
-    fields = {f.name: _at_one_place for f in own}
+    fields: Functions = {f.name: _STANDING[len(f.over)] for f in own}
     return {LAPLACIAN: stands_for_laplacian, **functions, **fields}
 
 
@@ -45,23 +45,37 @@ def _at_one_place(place: Any) -> Any:
     return place
 
 
+def _at_two_places(place: Any, _: Any) -> Any:
+    """Stand for a function of two arguments."""
+    return place
+
+
+_STANDING: Mapping[int, Callable[..., Any]] = {1: _at_one_place, 2: _at_two_places}
+
+
 def as_typed(expression: Expression, functions: Iterable[FieldFunction]) -> Expression:
     """Return what `written` does of a formula that was typed.
 
     Raises:
-        ExpressionError: a function of a field stands at anything but that field.
+        ExpressionError: a function of a field stands at anything but its own arguments.
     """
-    functions = tuple(functions)
-    over = {f.name: Name(f.over[0]) for f in functions}
+    by_name = {f.name: f for f in functions}
     for part in parts(expression):
         match part:
-            case Applied(OwnFunction(name), (place,)) if over.get(name, place) != place:
-                raise ExpressionError(
-                    f"'{name}' is estimated as a function of {over[name].id}",
-                    expected=f"{name}({over[name].id})",
-                    offset=min(names(place).values(), default=0),
-                )
-    return written(expression, functions)
+            case Applied(OwnFunction(name), places) if name in by_name:
+                _refuse_elsewhere(by_name[name], places)
+    return written(expression, by_name.values())
+
+
+def _refuse_elsewhere(function: FieldFunction, places: Sequence[Expression]) -> None:
+    """Refuse a call at anything but its own arguments, in their order."""
+    for over, place in zip(function.over, places, strict=True):
+        if place != Name(over):
+            raise ExpressionError(
+                f"'{function.name}' is estimated as a function of {' and '.join(function.over)}",
+                expected=function.call,
+                offset=min(names(place).values(), default=0),
+            )
 
 
 def written(expression: Expression, functions: Iterable[FieldFunction]) -> Expression:
@@ -70,16 +84,16 @@ def written(expression: Expression, functions: Iterable[FieldFunction]) -> Expre
 
     def change(part: Expression) -> Expression:
         match part:
-            case Applied(OwnFunction(name), (place,)) if name in by_name:
-                return value_at(by_name[name], place)
+            case Applied(OwnFunction(name), places) if name in by_name:
+                return value_at(by_name[name], *places)
         return part
 
     return transformed(expression, change) if by_name else expression
 
 
-def value_at(function: FieldFunction, place: Expression) -> Expression:
-    """Return a function of a field at an expression."""
-    arguments = (*map(Name, function.weights), place)
+def value_at(function: FieldFunction, *places: Expression) -> Expression:
+    """Return a function of a field at an expression for each of its arguments."""
+    arguments = (*map(Name, function.weights), *places)
     return substitute(value_of(function), {function.name: Applied(function.spline, arguments)})
 
 

@@ -6,9 +6,9 @@ the data are; the truth takes its place where a reference is computed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeGuard
+from typing import Any
 
 from pinngate.expression import (
     Applied,
@@ -26,22 +26,25 @@ from pinngate.statement.free_variables import free_variable
 from pinngate.statement.problem import Problem, changed
 from pinngate.statement.unknown_quantities import FieldFunction
 
+Ranges = tuple[tuple[float, float], ...]
 
-def places_of(statement: Statement, name: str) -> tuple[Expression, ...]:
-    """Return at what a function stands in the equations: a field, one for each experiment."""
+
+def places_of(statement: Statement, name: str) -> tuple[tuple[Expression, ...], ...]:
+    """Return at what a function stands in the equations: its arguments, of each experiment."""
     found = (part for residual in statement.solved_residuals for part in parts(residual))
-    return tuple(dict.fromkeys(p.arguments[-1] for p in found if _is_of(p, name)))
+    return tuple(dict.fromkeys(place for part in found for place in _places(part, name)))
 
 
-def _is_of(part: Expression, name: str) -> TypeGuard[Applied]:
-    if not isinstance(part, Applied):
-        return False
-    return isinstance(part.function, UnknownSpline) and part.function.name == name
+def _places(part: Expression, name: str) -> Iterator[tuple[Expression, ...]]:
+    """Yield the arguments of a function where a part of a formula is one."""
+    match part:
+        case Applied(UnknownSpline(name=own) as spline, arguments) if own == name:
+            yield arguments[spline.count :]
 
 
-def placed(problem: Problem, ranges: Mapping[str, tuple[float, float]]) -> Problem:
+def placed(problem: Problem, ranges: Mapping[str, Ranges]) -> Problem:
     """Return the problem with its functions of fields on these ranges, by their names."""
-    functions = tuple(replace(f, range=ranges[f.name]) for f in problem.field_functions)
+    functions = tuple(replace(f, ranges=ranges[f.name]) for f in problem.field_functions)
     splines = {f.name: f.spline for f in functions}
 
     def change(part: Expression) -> Expression:
@@ -58,8 +61,8 @@ def with_true_functions(problem: Problem) -> Problem:
 
     def change(part: Expression) -> Expression:
         match part:
-            case Applied(UnknownSpline(name=name), (*_, place), by) if name in known:
-                return _true_spline(known[name], place, len(by))
+            case Applied(UnknownSpline(name=name) as own, arguments, by) if name in known:
+                return _true_spline(known[name], arguments[own.count :], own.orders(by))
         return part
 
     return _without(_changed_formulas(problem, change), known)
@@ -75,13 +78,15 @@ def _without(problem: Problem, known: Container[str]) -> Problem:
     )
 
 
-def _true_spline(function: FieldFunction, place: Expression, order: int) -> Expression:
-    """Return ∂^order of what the spline of a function truly is, at a place."""
-    (over,) = function.over
+def _true_spline(
+    function: FieldFunction, places: Sequence[Expression], orders: Sequence[int]
+) -> Expression:
+    """Return a derivative of what the spline of a function truly is, at its places."""
     found = free_variable(function)
-    for _ in range(order):
-        found = differentiate(found, over)
-    return substitute(found, {over: place})
+    for over, order in zip(function.over, orders, strict=True):
+        for _ in range(order):
+            found = differentiate(found, over)
+    return substitute(found, dict(zip(function.over, places, strict=True)))
 
 
 def _changed_formulas(problem: Problem, change: Callable[[Expression], Expression]) -> Problem:

@@ -9,9 +9,10 @@ import itertools
 import math
 from dataclasses import dataclass
 
-from pinngate.expression import Applied, Expression, Name, Piecewise, UnknownSpline
+from pinngate.expression import Applied, Expression, Knots, Name, Piecewise, UnknownSpline
 
-NUM_WEIGHTS = 12  # of a function of a field; how many of them count, its smoothness tells
+# along each argument of a function of a field, by their number; how many count, smoothness tells
+NUM_KNOTS = {1: 12, 2: 8}
 
 
 @dataclass(frozen=True)
@@ -82,23 +83,47 @@ class CoefficientField:
 
 @dataclass(frozen=True)
 class FieldFunction(CoefficientField):
-    """A function to infer of a field or of a derivative, `over` its one name; else as its base.
+    """A function to infer of one or two fields, derivatives or axes, `over` their names.
 
-    Its free variable is an `UnknownSpline` of `NUM_WEIGHTS` places on `range`, which is that of the
-    measured values where none is stated. `truth` is an expression in that name and in constants.
+    One of them at least is no axis. Its free variable is an `UnknownSpline`; `truth` is an
+    expression in those names and in constants; else as its base.
+
+    Attributes:
+        ranges: of each argument; None where it is that of the measured values, or of the axis.
+        knots: how many places the spline has along each argument.
     """
 
-    range: tuple[float, float] | None = None
+    ranges: tuple[tuple[float, float] | None, ...] = (None,)
+    knots: tuple[int, ...] = (NUM_KNOTS[1],)
 
     @property
     def spline(self) -> UnknownSpline:
-        """What it is free in; on the unit interval while nobody knows its range."""
-        return UnknownSpline(self.name, NUM_WEIGHTS, *(self.range or (0.0, 1.0)))
+        """What it is free in; on the unit interval while nobody knows a range."""
+        each = zip(self.knots, self.ranges, strict=True)
+        along = tuple(Knots(count, *(ends or (0.0, 1.0))) for count, ends in each)
+        return UnknownSpline(self.name, along)
 
     @property
     def weights(self) -> tuple[str, ...]:
         """Names of its weights, which no formula can hold: ``D(0)``, ``D(1)`` …"""
-        return tuple(f"{self.name}({k})" for k in range(NUM_WEIGHTS))
+        return tuple(f"{self.name}({k})" for k in range(math.prod(self.knots)))
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Names of the arrays that hold places of its arguments, ``D_at`` or ``f_at_u`` …"""
+        if len(self.over) == 1:
+            return (f"{self.name}_at",)
+        return tuple(f"{self.name}_at_{over}" for over in self.over)
+
+    @property
+    def seen(self) -> tuple[str, ...]:
+        """Names of the arrays that hold where a function of two was visited, ``f_seen_u`` …"""
+        return tuple(f"{self.name}_seen_{over}" for over in self.over[: 2 * len(self.over) - 2])
+
+    @property
+    def call(self) -> str:
+        """How formulas call it, ``D(u)`` or ``f(u, v)``."""
+        return f"{self.name}({', '.join(self.over)})"
 
 
 @dataclass(frozen=True)

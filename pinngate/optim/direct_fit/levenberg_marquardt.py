@@ -249,9 +249,11 @@ class LevenbergMarquardt:
         """Let the noise follow the residuals; spreads, once near, those of the linearised fits."""
         self.noise.follow(here.plain.residual)
         ridge = self.ridges.diagonal
-        likelihood = restricted(here.jacobian, here.residual, here.theta, ridge)
+        groups = self.noise.roughnesses
+        rough = np.concatenate([np.zeros(0, np.intp), *groups])
+        likelihood = restricted(here.jacobian, here.residual, here.theta, ridge, rough)
         for _ in range(MOST_TRIED if is_near and self.noise.has_components else 0):
-            std = chosen(self.noise.values, self.noise.roughnesses, likelihood)
+            std = chosen(self.noise.values, groups, likelihood)
             self.noise.values = std.copy()
             fit = self.ridges.fit(here.jacobian / std[:, None], here.residual / std, here.theta)
             linear = fit.leave_one_out * (1 - fit.leverage) * std

@@ -20,6 +20,7 @@ from pinngate.expression import ZERO, Expression, differentiate, names
 from pinngate.expression.program import Program
 from pinngate.optim.direct_fit.marched_states import MarchedStates, Symbol
 from pinngate.optim.direct_fit.opened_brackets import BRACKET
+from pinngate.optim.direct_fit.placed_splines import PlacedSpline, PlacedSplines, weights_in
 from pinngate.reference.stencils import Line, stencil_weights
 
 Array = NDArray[np.float64]
@@ -63,8 +64,12 @@ class Sampled:
 
 @dataclass(frozen=True)
 class Values:
-    """What a formula and its slopes come to, (m, times) each; slopes by name."""
+    """What a formula and its slopes come to, (m, times) each; slopes by name.
 
+    `known` is what they were made of.
+    """
+
+    known: Mapping[str, Any]
     value: Array
     in_samples: Mapping[str, Array]
     in_brackets: Mapping[str, Array]
@@ -80,6 +85,7 @@ class Formula:
         in_samples: slopes in those.
         in_brackets: slopes in brackets.
         in_parameters: slopes in what is unknown.
+        splines: functions of fields that names stand for in it and in its slopes.
     """
 
     expression: Expression
@@ -88,11 +94,13 @@ class Formula:
     in_samples: Slopes
     in_brackets: Slopes
     in_parameters: Slopes
+    splines: Mapping[str, PlacedSpline]
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """Every name in it."""
-        return tuple(names(self.expression))
+        """Every name in it, and in the arguments of its functions."""
+        inside = [argument for own in self.splines.values() for argument in own.arguments]
+        return tuple(dict.fromkeys(n for e in (self.expression, *inside) for n in names(e)))
 
     @cached_property
     def _program(self) -> Program:
@@ -122,7 +130,7 @@ class Formula:
             dict(zip(group, rest, strict=False))
             for group in (self.in_samples, self.in_brackets, parameters)
         ]
-        return Values(value, *by_name)
+        return Values(known, value, *by_name)
 
 
 def _spread(value: Any, shape: tuple[int, int]) -> Array:
@@ -160,6 +168,7 @@ class PlacedFormulas:
         self._accuracy = accuracy
         self._blocks: list[scipy.sparse.csr_array] = []
         self._num_samples = 0
+        self._splines = PlacedSplines(self._weight)
 
     def sampled(self, states: Array, rates: Array) -> Array:
         """Return the samples of all formulas from states and rates (N, s)."""
@@ -182,12 +191,26 @@ class PlacedFormulas:
         """Return an expression as a formula at places (m,), between the nodes or on them."""
         symbols = self._states.named_in(expression)
         samples = {n: self._sampled(s, places, is_staggered) for n, s in symbols.items()}
+        shown = self._splines.named(expression)
+        splines = self._splines.within([shown])
         groups: tuple[dict[str, Expression], ...] = ({}, {}, {})
-        for name in names(expression):
-            slope, group = differentiate(expression, name), self._group(name, symbols)
-            if slope != ZERO and group is not None:
-                groups[group][name] = slope
-        return Formula(expression, places, samples, *groups)
+        groups[2].update({name: differentiate(shown, name) for name in splines})
+        for name in names(expression).keys() - weights_in(expression):
+            group = self._group(name, symbols)
+            slope = ZERO if group is None else differentiate(expression, name)
+            if group is not None and slope != ZERO:
+                groups[group][name] = self._splines.named(slope)
+        every = [shown, *(slope for group in groups for slope in group.values())]
+        by_sample, by_bracket, by_parameter = groups
+        splines = self._splines.within(every)
+        return Formula(shown, places, samples, by_sample, by_bracket, by_parameter, splines)
+
+    def _weight(self, name: str) -> tuple[int, float]:
+        """Return the place of a weight in θ, and its value."""
+        nowhere = np.zeros(1)
+        value = self._parameters.values(name, nowhere, nowhere)
+        assert isinstance(value, float)
+        return self._parameters.slopes(name, nowhere, nowhere)[0].start, value
 
     def _group(self, name: str, symbols: Mapping[str, Symbol]) -> int | None:
         if name in symbols:
@@ -207,8 +230,9 @@ class PlacedFormulas:
         for name in formula.names:
             if name in formula.samples:
                 known[name] = samples[formula.samples[name].part]
-            elif name in formula.in_parameters:
+            elif name in formula.in_parameters and name not in formula.splines:
                 known[name] = self._parameters.values(name, t, formula.places)
+        known |= {name: spline.value(known) for name, spline in formula.splines.items()}
         return known
 
     def differences(

@@ -2,13 +2,15 @@
 
 With all rows in units of their noise s, the Jacobian J and the ridge Λ,
 
-    −2 log L = 2 Σ log s + log det(JᵀJ + Λ) + min ‖r + Jδ‖² + (θ + δ)ᵀΛ(θ + δ)
+    −2 log L = 2 Σ log s − log pdet(BᵀB) + log det(JᵀJ + Λ) + min ‖r + Jδ‖² + (θ + δ)ᵀΛ(θ + δ)
 
-The noise s of the rows that measure roughness is taken where L·√s is largest. L alone is often
-largest at zero, a straight line, where the data tell little; its band would be too narrow. The root
-is a gamma prior of shape 3/2 without a scale, half as strong as that of the source: Y. Chung,
-S. Rabe-Hesketh, V. Dorie, A. Gelman, J. Liu, Psychometrika 78, 2013, 685-709. Below
-`levenberg_marquardt`.
+Σ goes over what was measured, and B are the rows that measure roughness: those along the two
+arguments of a function are more than it has weights, so that their density is that of BᵀB where it
+is not zero (S. N. Wood, J. R. Statist. Soc. B 73, 2011, 3-36). The noise s of the rows that measure
+roughness is taken where L·√s is largest. L alone is often largest at zero, a straight line, where
+the data tell little; its band would be too narrow. The root is a gamma prior of shape 3/2 without a
+scale, half as strong as that of the source: Y. Chung, S. Rabe-Hesketh, V. Dorie, A. Gelman, J. Liu,
+Psychometrika 78, 2013, 685-709. Below `levenberg_marquardt`.
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ def _with(std: Array, rows: Rows, factor: float) -> Array:
 
 
 def restricted(
-    jacobian: Array, residual: Array, theta: Array, ridge: Array
+    jacobian: Array, residual: Array, theta: Array, ridge: Array, rough: Rows
 ) -> Callable[[Array], float]:
     """Return −2 log L as a function of the standard deviations (n,), but for a constant.
 
@@ -56,9 +58,13 @@ def restricted(
         residual: (n,), both in the units of the values.
         theta: θ, (P,).
         ridge: Λ, (P,).
+        rough: the rows that measure roughness.
 
     Cost: n P² of each call.
     """
+    measured = np.delete(np.arange(len(residual)), rough)
+    bends = jacobian[rough]
+    rank = int(np.linalg.matrix_rank(bends)) if len(rough) else 0
 
     def likelihood(std: Array) -> float:
         j, r = jacobian / std[:, None], residual / std
@@ -69,7 +75,9 @@ def restricted(
         values = np.maximum(values, np.finfo(float).eps)
         gained = np.square(vectors.T @ slope) / values
         loss = float(r @ r + ridge @ np.square(theta) - gained.sum())
-        return float(2 * np.log(std).sum() + np.log(values).sum() + 2 * np.log(size).sum() + loss)
+        known = np.linalg.svd(bends / std[rough, None], compute_uv=False)[:rank]
+        scales = np.log(std[measured]).sum() - np.log(known).sum() + np.log(size).sum()
+        return float(2 * scales + np.log(values).sum() + loss)
 
     return likelihood
 

@@ -203,15 +203,22 @@ class SemiDiscrete:
     ) -> None:
         """Add a row's slopes in θ, those through its brackets too, to (N, s, P)."""
         for name, slope in found.in_parameters.items():
-            part, basis = self._parameters.slopes(name, t, row.formula.places)
+            part, basis = self._varied(row.formula, name, found.known, t)
             slopes[row.numbers, :, part] += slope[..., None] * basis
         for outer, c in found.in_brackets.items():
             difference = row.differences[outer]
             for name, slope in inside[outer].in_parameters.items():
-                part, basis = self._parameters.slopes(name, t, difference.inside.places)
+                part, basis = self._varied(difference.inside, name, inside[outer].known, t)
                 varied = slope[..., None] * basis
                 differed = difference.matrix @ varied.reshape(len(varied), -1)
                 slopes[row.numbers, :, part] += c[..., None] * differed.reshape(*c.shape, -1)
+
+    def _varied(self, formula: Formula, name: str, known: Known, t: Array) -> tuple[slice, Array]:
+        """Return a part of θ and ∂(a name)/∂ it, (m or 1, s or 1, k)."""
+        spline = formula.splines.get(name)
+        if spline is not None:
+            return spline.part, spline.slopes(known)
+        return self._parameters.slopes(name, t, formula.places)
 
     def _inside(self, bracket: Bracket) -> Formula:
         places = self._middles.nodes if bracket.is_staggered else self.line.nodes

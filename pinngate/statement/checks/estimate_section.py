@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pinngate.errors import InputError
+from pinngate.statement.checks.function_section import is_of_field, read_function
 from pinngate.statement.checks.pieces_section import read_breaks
 from pinngate.statement.checks.schema_estimate import EstimateSection
 from pinngate.statement.checks.scope import Scope
 from pinngate.statement.checks.source import Place
 from pinngate.statement.checks.truth_section import RESERVED
-from pinngate.statement.derivatives import parse_derivative
 from pinngate.statement.unknown_quantities import (
     Coefficient,
     CoefficientField,
@@ -90,8 +90,8 @@ def _number(
 def _varying(
     scope: Scope, section: EstimateSection, place: Place, values: Mapping[str, float]
 ) -> CoefficientField:
-    """Return a function of axes, of a field, or on pieces."""
-    name, listed = str(place[-1]), section.over or []
+    """Return a function of axes, of fields, or on pieces."""
+    name = str(place[-1])
     own = values["initial"], values.get("lower"), values.get("upper")
     found: CoefficientField
     if section.pieces is not None:
@@ -102,51 +102,24 @@ def _varying(
         _refuse_outside(scope, found, place)
         return found
     _refuse_prior(scope, section, place)
-    if any(parse_derivative(over, scope.unknowns, scope.axes) for over in listed):
-        _refuse_several(scope, listed, place)
-        ends = _range(scope, section, place)
-        found = FieldFunction(name, (listed[0],), *own, range=ends)
+    if is_of_field(scope, section):
+        found = read_function(scope, section, place, values)
     else:
-        _refuse_range(scope, section, place, "varies with an axis")
-        found = CoefficientField(name, _over(scope, listed, (*place, "over")), *own)
+        _refuse_range(scope, section, place, "varies with axes alone")
+        over = _over(scope, section.over or [], (*place, "over"))
+        found = CoefficientField(name, over, *own)
     _refuse_outside(scope, found, place)
     return found
 
 
-def _refuse_several(scope: Scope, listed: list[str], place: Place) -> None:
-    """Refuse a function of a field and of something else."""
-    if len(listed) > 1:
-        raise InputError(
-            f"'{place[-1]}' is a function of {len(listed)} things, one of them a field",
-            span=scope.source.span((*place, "over")),
-            expected="a function of one field, or of axes alone",
-            hint="a product or a sum of functions of one field each may say the same",
-        )
-
-
 def _refuse_range(scope: Scope, section: EstimateSection, place: Place, what: str) -> None:
-    if section.range is not None:
-        raise InputError(
-            f"'{place[-1]}' {what} and has a range",
-            span=scope.source.key((*place, "range")),
-            expected="a range of a function of a field",
-        )
-
-
-def _range(scope: Scope, section: EstimateSection, place: Place) -> tuple[float, float] | None:
-    """Read the range of a function of a field."""
-    at = (*place, "range")
-    ends = [scope.number(v, (*at, i), "the range") for i, v in enumerate(section.range or [])]
-    if not ends:
-        return None
-    low, high = ends
-    if low >= high:
-        raise InputError(
-            f"the range of '{place[-1]}' goes from {low:g} to {high:g}",
-            span=scope.source.span(at),
-            expected="[low, high] with low below high",
-        )
-    return low, high
+    for key, words in (("range", "a range"), ("knots", "knots")):
+        if getattr(section, key) is not None:
+            raise InputError(
+                f"'{place[-1]}' {what} and has {words}",
+                span=scope.source.key((*place, key)),
+                expected=f"{words} of a function of a field",
+            )
 
 
 def _values(scope: Scope, section: EstimateSection, place: Place) -> dict[str, float]:

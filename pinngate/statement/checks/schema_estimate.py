@@ -8,11 +8,13 @@ from pydantic import BeforeValidator, Field
 
 from pinngate.statement.checks.schema_kinds import (
     Cells,
+    Interval,
     Kind,
     Name,
     NumberOrFormula,
     Section,
     listed,
+    whole,
 )
 
 
@@ -44,8 +46,8 @@ class EachSection(Section):
 class EstimateSection(Section):
     """A coefficient to infer together with the fields: a number, or a function.
 
-    With `over` it varies smoothly with axes, or is a function of a field; with `pieces` it is
-    constant on the cells of some axes.
+    With `over` it varies smoothly with axes, or is a function of one or two fields; with `pieces`
+    it is constant on the cells of some axes.
 
     A number or a formula alone, `{kappa: 0.1}`, is its `initial`.
     """
@@ -55,20 +57,38 @@ class EstimateSection(Section):
         list[Name] | None,
         BeforeValidator(listed),
         Field(min_length=1),
-        Kind("an axis, a list of axes, or an unknown"),
+        Kind("an axis or an unknown, or a list of them"),
     ] = Field(
         None,
         description="the axes with which it varies: it is then a field, whose derivatives such as "
         "`a_x` may stand in the equations. Or one of the unknowns, or a derivative of one: it is "
-        "then a function of that, which equations call, `a(u)`",
+        "then a function of that, which equations call, `a(u)`. Or two of these, or one and an "
+        "axis, `[u, v]`, `[u, x]`: a function of two arguments, called in this order, `a(u, v)`",
         json_schema_extra={"default": "none, a number"},
     )
-    range: list[NumberOrFormula] | None = Field(
+    range: (
+        Annotated[
+            Interval | dict[str, Interval],
+            Kind("[low, high], or a mapping of arguments to such lists"),
+        ]
+        | None
+    ) = Field(
         None,
-        min_length=2,
-        max_length=2,
-        description="of a function of a field: `[low, high]` of that field; without it, the range "
-        "of the measured values. Beyond it the function is constant",
+        description="of a function of a field: `[low, high]` of that field, of two arguments "
+        "`{u: [low, high]}` for each that needs one; without it, the range of the measured values, "
+        "of an axis the domain. Beyond it the function is constant along that argument",
+    )
+    knots: (
+        Annotated[
+            Annotated[int, BeforeValidator(whole)] | list[Annotated[int, BeforeValidator(whole)]],
+            Kind("a whole number, or one for each argument"),
+        ]
+        | None
+    ) = Field(
+        None,
+        description="of a function of fields: how many places of a spline it has along each "
+        "argument. How rough it is, the data tell; more places let it bend more often",
+        json_schema_extra={"default": "12, along each of two arguments 8"},
     )
     pieces: (
         Annotated[

@@ -179,6 +179,32 @@ NONLINEAR = {
         "conditions": ["u = x at t = 0", "u = 0 at x = 0", "u_x = exp(-t) at x = 1"],
         "estimate": {"q": pinngate.Unknown(0.3, positive=True, over="x")},
     },
+    "law of a field and a place": {
+        "equations": ["u_t = (q(u, x)*u_x)_x + g(u)"],
+        "conditions": ["u = x at t = 0", "u = 0 at x = 0", "u_x = exp(-t) at x = 1"],
+        "estimate": {
+            "q": pinngate.Unknown(
+                0.3, positive=True, over=["u", "x"], range={"u": [-1, 2]}, knots=[5, 4]
+            ),
+            "g": pinngate.Unknown(0.1, over="u", range=[-1, 2], knots=5),
+        },
+    },
+    "law of two fields": {
+        "unknowns": ["u", "w"],
+        "equations": ["u_t = k*u_xx - f(u, w)", "w_t = 0.5*u_xx + f(u, w)"],
+        "conditions": [
+            "u = 1 + 0.2*cos(pi*x) at t = 0",
+            "w = 0.5 at t = 0",
+            "u_x = 0 at x = 0",
+            "u_x = 0 at x = 1",
+        ],
+        "estimate": {
+            "k": 0.1,
+            "f": pinngate.Unknown(
+                0.2, lower=-1, upper=2, over=["u", "w"], range={"u": [0, 2], "w": [0, 2]}, knots=5
+            ),
+        },
+    },
 }
 
 
