@@ -104,8 +104,9 @@ equations:
 OBSERVATIONS = """\
 Every entry is one instrument: its noise is estimated from its own residuals, or taken from `noise`
 or its `_std` column where one of them states it. Sets of several experiments that see the same and
-state nothing share their noise, unless their residuals clearly differ. Places that were measured
-several times tell the noise whatever the model (`replicates` in `metrics.json`).
+state nothing share their noise, unless their residuals clearly differ and no coefficient spreads
+between them. Places that were measured several times tell the noise whatever the model
+(`replicates` in `metrics.json`).
 
 Text files are read as programs write them: cells separated by `,`, `;` or a tab, decimal commas
 where commas do not separate, lines with `#` and empty lines before the header (or the header itself

@@ -110,6 +110,10 @@ def _pieces(body: str) -> list[str]:
 
 
 def _identifier(name: str) -> str:
+    own, _, experiment = name.partition("__")
+    if own and experiment:
+        above = f"<mrow><mo>(</mo><mi>{escape(experiment)}</mi><mo>)</mo></mrow>"
+        return f"<msup>{_identifier(own)}{above}</msup>"
     stem, subscript = split_name(name)
     if not subscript:
         return f"<mi>{escape(stem)}</mi>"

@@ -30,11 +30,17 @@ def split_name(name: str) -> tuple[str, str]:
 
 
 def mathtext(name: str) -> str:
-    """Return a name as matplotlib mathtext; words of several letters stand upright."""
+    """Return a name as matplotlib mathtext; words of several letters stand upright.
+
+    What belongs to an experiment, ``N__few``, has its name above.
+    """
 
     def face(text: str) -> str:
         return text if len(text) == 1 else rf"\mathrm{{{text}}}".replace("_", r"\_")
 
+    own, _, experiment = name.partition("__")
+    if own and experiment:
+        return rf"{mathtext(own)[:-1]}^{{({face(experiment)})}}$"
     stem, subscript = split_name(name)
     return f"${face(stem)}_{{{face(subscript)}}}$" if subscript else f"${face(stem)}$"
 

@@ -8,6 +8,7 @@ import pytest
 
 from pinngate.expression import FUNCTIONS, parse, parse_equation
 from pinngate.report import mathml
+from pinngate.report.notation import mathtext
 from tests.report.conftest import heat_problem
 
 
@@ -82,3 +83,10 @@ def test_equation_keeps_its_sides() -> None:
 def test_a_text_that_does_not_parse_shows_its_residual() -> None:
     markup = mathml.equation("<script> is zero", parse("u_t"), heat_problem())
     assert _plain(markup) == "u_{t}=0"
+
+
+def test_what_belongs_to_an_experiment_has_its_name_above() -> None:
+    assert _plain(mathml.symbol("N__few")) == "N^{(few)}"
+    assert _plain(mathml.symbol("k_1__few")) == "k_{1}^{(few)}"
+    assert mathtext("N__few") == r"$N^{(\mathrm{few})}$"
+    assert mathtext("k_1__a") == "$k_{1}^{(a)}$"

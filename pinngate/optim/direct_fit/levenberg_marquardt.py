@@ -56,7 +56,7 @@ class NoiseScales:
     """Standard deviations of all values; those of sets that state none follow the residuals.
 
     Where noise follows what is measured (`data.noise_law`), they follow the fit as well; sets of
-    one group share theirs unless they clearly `differ`.
+    one group share theirs unless they clearly `differ` and no coefficient spreads between them.
 
     Args:
         sets: the observations, one below the other.
@@ -180,7 +180,7 @@ class NoiseScales:
         counts = np.maximum(counts, np.finfo(float).eps * len(rows))
         squares = np.array([np.square(residual[part]).sum() for part in own_sets])
         least = LEAST_SPREAD if is_spread else max(self._least[k] for k in own)
-        if not is_spread and differ(squares, counts):
+        if not self.has_components and differ(squares, counts):
             for part, square, count in zip(own_sets, squares, counts, strict=True):
                 self.values[part] = max(np.sqrt(square / max(count, 1.0)), least)
             return
