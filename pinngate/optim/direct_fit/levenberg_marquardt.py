@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
-from scipy.stats import chi2
+from scipy.special import chdtrc
 
 from pinngate.data.censoring import Censoring, likeliest_std
 from pinngate.data.observations import ObservationSet
@@ -199,7 +199,7 @@ def differ(squares: Array, counts: Array) -> bool:
         return False
     ratio = float((nu * np.log(s.sum() / nu.sum() * nu / s)).sum())
     correction = 1 + ((1 / nu).sum() - 1 / nu.sum()) / (3 * (len(nu) - 1))
-    return bool(chi2.sf(ratio / correction, len(nu) - 1) < LEVEL)
+    return bool(chdtrc(len(nu) - 1, ratio / correction) < LEVEL)
 
 
 class LevenbergMarquardt:

@@ -7,12 +7,12 @@ linearised there. Beside `levenberg_marquardt`, below `staged_search`.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from scipy.stats.qmc import Sobol
+from torch.quasirandom import SobolEngine
 
 from pinngate.optim.direct_fit.fitted_record import FittedRecord
 from pinngate.optim.direct_fit.levenberg_marquardt import Iterate
@@ -63,8 +63,8 @@ class OtherStarts:
         positive, unseen = self._positive, self._unseen
         if not positive and not unseen:
             return
-        with warnings.catch_warnings(action="ignore", category=UserWarning):  # no power of two
-            points = Sobol(len(positive) + len(unseen), scramble=False).random(num)
+        engine = SobolEngine(len(positive) + len(unseen))
+        points = engine.draw(num, dtype=torch.float64).numpy()
         for point in points:
             place = center.copy()
             place[positive] += reach * np.log(10) * (2 * point[: len(positive)] - 1)
