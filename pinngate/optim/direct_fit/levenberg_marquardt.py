@@ -24,6 +24,7 @@ from pinngate.data.priors import LEAST_SPREAD
 from pinngate.inference.misfit import LEVEL
 from pinngate.optim.direct_fit.block_ridges import SMALL, Ridges
 from pinngate.optim.direct_fit.roughness import chosen, restricted
+from pinngate.optim.gauss_newton.trust_region import LEAST_DAMPING
 
 Array = NDArray[np.float64]
 MOST_TRIED = 12  # choices of ridges, after which they stay, and lengths of one step
@@ -280,20 +281,29 @@ class LevenbergMarquardt:
         gram, slope = j.T @ j, j.T @ r + ridge * here.theta
         size = np.maximum(gram.diagonal(), 1e-12 * gram.diagonal().max(initial=1e-300))
         before, predicted = self.loss(here.residual, here.theta), np.inf
-        for _ in range(MOST_TRIED):
+
+        def proposed(damping: float) -> tuple[Array, float]:
+            """Return a change, and the decrease of the loss that it promises."""
             change = _solved(gram + np.diag(ridge + damping * size), -slope)
             change = change / max(1.0, self.length(change))
             curved = change @ (gram @ change) + ridge @ np.square(change)
-            predicted = float(-2 * slope @ change - curved)
+            return change, float(-2 * slope @ change - curved)
+
+        # in a narrow valley the damping alone may promise nothing: that is no minimum
+        while damping > LEAST_DAMPING and proposed(damping)[1] < SMALL:
+            damping = max(0.01 * damping, LEAST_DAMPING)
+        for _ in range(MOST_TRIED):
+            change, predicted = proposed(damping)
             tried = self.model(here.theta + change) if predicted > 0 else None
             if tried is not None:
                 gain = before - self.loss(tried.residual, tried.theta)
                 if gain > 0 or predicted < SMALL:
                     is_good = gain > 0.5 * predicted
-                    return tried, max(damping / 5, 1e-9) if is_good else damping, predicted
+                    damping = max(damping / 5, LEAST_DAMPING) if is_good else damping
+                    return tried, damping, predicted
             if predicted < SMALL:
                 return here, damping, predicted
-            damping = max(4 * damping, 1e-4)
+            damping *= 10
         return None, damping, predicted
 
 

@@ -40,6 +40,11 @@ class OtherStarts:
         self._unseen = [block.part.start for k, block in numbers if fields[k] not in seen]
 
     @property
+    def are_few(self) -> bool:
+        """Whether 64 places tell something of all decades: of one or two coefficients."""
+        return len(self._positive) in (1, 2)
+
+    @property
     def reach(self) -> float:
         """Decades that are searched around the start: of one coefficient, more."""
         return MOST_DECADES / max(1, len(self._positive)) ** 2

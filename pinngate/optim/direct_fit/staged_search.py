@@ -117,16 +117,19 @@ class StagedSearch:
         if found is not None and not self.is_poor(found):
             if self.record.model.form.axis is not None or self.record.has_one_minimum:
                 return found
-            num_steps = self.record.solution(found.theta).num_steps
-            num = min(NUM_PLACES, MOST_STEPS // (2 * num_steps))
-            return self._better(found, self._scanned(found.theta, 1.0, num))
+            most = MOST_STEPS // (4 * self.record.solution(found.theta).num_steps)
+            places = min(NUM_PLACES, most)
+            return self._better(found, self._scanned(found.theta, 1.0, places, most // STARTS))
         found = self._better(found, self._grown(theta))
         if found is not None and not self.is_poor(found):
+            return found
+        if not self._starts.are_few:
             return found
         center = theta.copy()
         if found is not None:
             center[self._unknowns.scalars.stop :] = found.theta[self._unknowns.scalars.stop :]
-        return self._better(found, self._scanned(center, self._starts.reach, NUM_PLACES))
+        at = center, self._starts.reach, NUM_PLACES
+        return self._better(found, self._scanned(*at, self.max_iterations))
 
     def is_poor(self, found: Iterate) -> bool:
         """Whether a fit leaves most of a set's variance, or a pattern that other starts may not."""
@@ -158,22 +161,25 @@ class StagedSearch:
         record, at = self.record, theta
         share = record.share_of(FEWEST_VALUES * self._unknowns.num_free)
         record.end_at(share)
+        was_good = False
         while True:
             found = self.steps.run(at, self.max_iterations)
-            if found is None or share >= 1 or record.unexplained(found) > POOR:
+            if found is None or share >= 1:
                 break
+            is_good = record.unexplained(found) <= POOR
             at, before = found.theta, share
-            share = self._foreseen(found, share)
-            if share <= before:
+            share = self._foreseen(found, share) if is_good else min(1.0, 2 * share)
+            if share <= before or (was_good and not is_good):
                 break
+            record.end_at(share)
+            was_good = is_good
         record.end_at(1.0)
         return None if found is None else self._ended(record.at(found.theta))
 
     def _foreseen(self, found: Iterate, share: float) -> float:
-        """Let the record end where its fit no longer foresees it, at most twice as far on.
+        """Return up to which share of the time axis a fit foresees the data, at most twice as far.
 
-        There the variance of a forecast is no longer small beside that of the data. Return the
-        share of the time axis.
+        Beyond, the variance of its forecast is no longer small beside that of the data.
         """
         record = self.record
         root = root_of_covariance(
@@ -185,14 +191,13 @@ class StagedSearch:
         if here is not None:
             doubt = np.square(here.jacobian @ root).sum(axis=1)
             further = min(further, record.share_before(doubt > POOR * record.variances))
-            record.end_at(further)
         return further
 
-    def _scanned(self, center: Array, reach: float, num: int) -> Iterate | None:
-        """Return the best fit from the most promising places around one, see `OtherStarts`."""
+    def _scanned(self, center: Array, reach: float, num: int, most: int) -> Iterate | None:
+        """Return the best fit of so many steps from the most promising places around one."""
         best = None
         for here in self._starts.best(center, reach, num, self.ridges.diagonal)[:STARTS]:
-            best = self._better(best, self._ended(self.steps.run(here.theta, self.max_iterations)))
+            best = self._better(best, self._ended(self.steps.run(here.theta, most)))
         return best
 
     def _refined(self, found: Iterate) -> Iterate:

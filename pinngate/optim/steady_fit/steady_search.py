@@ -71,7 +71,8 @@ class SteadySearch(StagedSearch):
         """
         found = self._ended(self.steps.run(theta, self.max_iterations))
         if found is None or self.is_poor(found):
-            found = self._better(found, self._scanned(theta, self._starts.reach, NUM_PLACES))
+            at = theta, self._starts.reach, NUM_PLACES
+            found = self._better(found, self._scanned(*at, self.max_iterations))
         if found is None:
             raise CannotMarch("no solution was found from the start")
         return found if self.record.unexplained(found) > 1 else self._refined(found)
