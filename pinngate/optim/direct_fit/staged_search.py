@@ -117,7 +117,7 @@ class StagedSearch:
         if found is not None and not self.is_poor(found):
             if self.record.model.form.axis is not None or self.record.has_one_minimum:
                 return found
-            most = MOST_STEPS // (4 * self.record.solution(found.theta).num_steps)
+            most = MOST_STEPS // (8 * self.record.solution(found.theta).num_steps)
             places = min(NUM_PLACES, most)
             return self._better(found, self._scanned(found.theta, 1.0, places, most // STARTS))
         found = self._better(found, self._grown(theta))
