@@ -187,7 +187,18 @@ def _determined(
         said.append(f"the data do not tell {listed(rest)}{only}")
     if known:
         said[-1] += f", only {listed(known)}"
+    if said_of_few := _too_few(session):
+        said.append(said_of_few)
     return {"determined": not said, "determined_words": "; ".join(said) or None}
+
+
+def _too_few(session: Session) -> str:
+    """Return in words that values, what is known beforehand among them, are fewer than numbers."""
+    num_values = sum(len(data.values) for data in session.observations)
+    told = told_by_data(session.problem)
+    if not 0 < num_values < len(told):
+        return ""
+    return f"{num_values} value{'s' * (num_values > 1)} cannot tell {len(told)} coefficients"
 
 
 def _fields(

@@ -157,3 +157,17 @@ def test_a_rate_without_effect_has_no_interval() -> None:
 def test_noise_that_is_stated_wrong_is_told(std: float, is_told: bool) -> None:
     metrics = pinngate.solve(decaying("u_t = -a*u", "a", std=std)).metrics
     assert any("noise" in reason for reason in metrics["reasons"]) == is_told
+
+
+def test_fewer_values_than_coefficients_tell_none_of_them() -> None:
+    problem = pinngate.Problem(
+        domain={"t": [0, 1]},
+        unknowns=["u"],
+        equations=["u_t = a - b*u"],
+        conditions=["u = 0 at t = 0"],
+        estimate={"a": pinngate.Unknown(1, positive=True), "b": pinngate.Unknown(1, positive=True)},
+        observations=[pinngate.Observations("u", [1.0], [0.5], noise={"std": 0.01})],
+    )
+    metrics = pinngate.solve(problem).metrics
+    assert metrics["determined"] is False
+    assert "1 value cannot tell 2 coefficients" in metrics["determined_words"]
