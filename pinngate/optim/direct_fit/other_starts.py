@@ -66,7 +66,7 @@ class OtherStarts:
 
     def _places(self, center: Array, reach: float, num: int) -> Iterator[Array]:
         positive, unseen = self._positive, self._unseen
-        if not positive and not unseen:
+        if num < 1 or not (positive or unseen):
             return
         engine = SobolEngine(len(positive) + len(unseen))
         points = engine.draw(num, dtype=torch.float64).numpy()

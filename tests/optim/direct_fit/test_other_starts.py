@@ -89,6 +89,7 @@ def test_places_fill_decades_of_positive_coefficients_alone() -> None:
     assert found[:, 0].max() > 0.3 + 1.9 * np.log(10)
     assert found[:, 2].min() < 3e-6
     assert found[:, 2].max() == 1.0
+    assert list(starts._places(center, 2.0, 0)) == []  # marches too long for any
 
 
 def test_a_growing_record_follows_many_cycles_from_a_wrong_rate() -> None:
