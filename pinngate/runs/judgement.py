@@ -187,9 +187,18 @@ def _determined(
         said.append(f"the data do not tell {listed(rest)}{only}")
     if known:
         said[-1] += f", only {listed(known)}"
-    if said_of_few := _too_few(session):
-        said.append(said_of_few)
+    said += [line for line in (_too_few(session), _other_answers(session)) if line]
     return {"determined": not said, "determined_words": "; ".join(said) or None}
+
+
+def _other_answers(session: Session) -> str:
+    """Return in words that other answers explain the data nearly as well."""
+    fit = getattr(session.stepper.network, "fit", None)
+    told = [
+        ", ".join(f"{name} = {value:.3g}" for name, value in rival.items())
+        for rival in (() if fit is None else fit.rivals)
+    ]
+    return f"the data are explained nearly as well by {'; or '.join(told)}" if told else ""
 
 
 def _too_few(session: Session) -> str:

@@ -57,6 +57,7 @@ def kept(search: StagedSearch, theta: Array, seconds: float) -> dict[str, Any] |
         "tolerance": record.resolution.tolerance,
         "fineness": record.model.unknowns.fineness,
         "left": list(search.left),
+        "rests": [(torch.as_tensor(np.array(at)), value) for at, value in search.rests],
         "iterations": steps.iterations,
         "has_converged": steps.has_converged,
         "error": [search.error.values, search.error.shift],
@@ -93,6 +94,7 @@ def rebuilt(
     search = StagedSearch(record, max_iterations=0)
     search.ridges.strengths, search.ridges.rungs = found["strengths"], found["rungs"]
     search.ridges.tempering, search.left = found["tempering"], list(state["left"])
+    search.rests = [(at.numpy(), value) for at, value in state["rests"]]
     search.steps.iterations = state["iterations"]
     search.steps.has_converged = state["has_converged"]
     search.error = SolverError(*state["error"])

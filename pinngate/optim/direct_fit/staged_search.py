@@ -15,7 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
+from scipy.special import chdtri
 
+from pinngate.inference.misfit import LEVEL
 from pinngate.optim.direct_fit.block_ridges import Ridges
 from pinngate.optim.direct_fit.exact_model import MOST_STEPS
 from pinngate.optim.direct_fit.fitted_record import POOR, TOLERANCE, FittedRecord
@@ -62,6 +64,7 @@ class StagedSearch:
         steps: the runs of least squares, with their count.
         error: of the solver, after `run`.
         left: what the ends of its searches left unexplained.
+        rests: θ and −2 log L where they came to rest.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class StagedSearch:
         self.steps = LevenbergMarquardt(record.at, record.noise, self.ridges, unknowns.length)
         self.error = SolverError(np.inf, np.inf)
         self.left: list[float] = []
+        self.rests: list[tuple[Array, float]] = []
 
     def run(self, theta: Array) -> Iterate:
         """Return the best iterate from a start, on a resolution whose error is small.
@@ -147,6 +151,30 @@ class StagedSearch:
         """Note what the end of a search from one start leaves unexplained."""
         if found is not None:
             self.left.append(self.record.unexplained(found))
+            if self.steps.has_converged:
+                self.rests.append((found.theta, self.record.unlikeliness(found)))
+        return found
+
+    def rivals(self, theta: Array, deviations: Array) -> list[Array]:
+        """Return other places of rest that the data do not tell from the answer, (P,) each.
+
+        Twice the logarithm of the likelihood is less than χ² of one number at one per cent below
+        the best there, and a coefficient as many of its deviations away.
+
+        Args:
+            theta: the answer, (P,).
+            deviations: of its numbers, (P,).
+        """
+        clear = float(chdtri(1, LEVEL))
+        least, own = min((u for _, u in self.rests), default=0.0), self._unknowns.scalars
+        found: list[Array] = []
+        for other, unlikeliness in sorted(self.rests, key=lambda rest: rest[1]):
+            apart = [
+                np.square((other - one)[own]) > clear * np.square(deviations[own])
+                for one in (theta, *found)
+            ]
+            if unlikeliness < least + clear and all(map(np.any, apart)):
+                found.append(other)
         return found
 
     def _better(self, one: Iterate | None, other: Iterate | None) -> Iterate | None:

@@ -87,6 +87,7 @@ class DirectFit:
         rows: the linear model that intervals come from.
         theta: all that was searched for (P,), the raw coefficients first.
         sampled: what draws tell of it, which then is what is told; None where there are none.
+        rivals: other answers that explain the data nearly as well: values of coefficients by name.
         kept: what `restored_fit` makes the same of; None where it cannot.
     """
 
@@ -113,6 +114,7 @@ class DirectFit:
     _solution: Solution = field(repr=False)
     _root: Array = field(repr=False)
     sampled: SampledPosterior | None = None
+    rivals: Sequence[Mapping[str, float]] = ()
     kept: dict[str, Any] | None = field(repr=False, default=None)
 
     @property
@@ -338,6 +340,7 @@ def answer_of(search: StagedSearch, found: Iterate, began: float) -> DirectFit:
     deviations = np.abs(slopes) * np.linalg.norm(raw, axis=1)
     named = zip(unknowns.coefficients.names, values.tolist(), deviations.tolist(), strict=True)
     by_set = list(zip(record.sets, noise.parts, strict=True))
+    others = search.rivals(found.theta, np.linalg.norm(root, axis=1))
     left_out = fit.leave_one_out
     return DirectFit(
         raw=found.theta[unknowns.scalars].copy(),
@@ -360,12 +363,21 @@ def answer_of(search: StagedSearch, found: Iterate, began: float) -> DirectFit:
             found.jacobian, found.residual, std, ridges.diagonal, noise.counts, noise.free
         ),
         theta=found.theta,
+        rivals=[_named(unknowns, other) for other in others],
         kept=numbers,
         _model=model,
         _record=record,
         _solution=solution,
         _root=root,
     )
+
+
+def _named(unknowns: Unknowns, theta: Array) -> dict[str, float]:
+    """Return the values of the coefficients that a problem shows, by name."""
+    shown = {c.name for c in unknowns.problem.shown_coefficients}
+    values = unknowns.scalar_values(theta)[0].tolist()
+    pairs = zip(unknowns.coefficients.names, values, strict=True)
+    return {name: value for name, value in pairs if name in shown}
 
 
 __all__ = ["DirectFit", "SolverError", "answer_of", "direct_fit", "restored_fit", "solved_from"]

@@ -107,3 +107,42 @@ def test_a_growing_record_follows_many_cycles_from_a_wrong_rate() -> None:
     stiffness, deviation = found.coefficients["k"]
     assert abs(stiffness - (4 + 0.01**2)) < 4 * deviation
     assert found.unexplained < 0.1
+
+
+def daughter(seed: int) -> pinngate.Problem:
+    """A daughter in balance when the supply is cut: two pairs of rates explain it alike."""
+    k1, k2, times = 0.3, 0.1, np.linspace(2, 20, 18)
+    start = 0.2 / k1 + 4.0
+    rest = start - 0.2 / k1
+
+    def clean(t: np.ndarray) -> np.ndarray:
+        level, part = 0.2 / k2, k1 * rest / (k2 - k1)
+        begun = k1 * start / k2  # B_t = 0
+        return level + part * np.exp(-k1 * t) + (begun - level - part) * np.exp(-k2 * t)
+
+    values = clean(times) + 0.05 * np.random.default_rng(seed).standard_normal(len(times))
+    return pinngate.Problem(
+        domain={"t": [0, 20]},
+        unknowns=["A", "B"],
+        equations=["A_t = 0.2 - k1*A", "B_t = k1*A - k2*B"],
+        conditions=["B_t = 0 at t = 0"],
+        estimate={
+            "k1": pinngate.Unknown(1, positive=True),
+            "k2": pinngate.Unknown(1, positive=True),
+        },
+        observations=[pinngate.Observations("B", times, values)],
+    )
+
+
+def test_an_answer_that_is_as_likely_is_told() -> None:
+    """Whichever of the two is taken, the truth is the answer or among the others."""
+    for seed in range(4):
+        found = fitted(daughter(seed))
+        value, deviation = found.coefficients["k1"]
+        others = [rival["k1"] for rival in found.rivals]
+        near = [abs(k1 - 0.3) < 4 * max(deviation, 0.02) for k1 in (value, *others)]
+        assert any(near)
+
+
+def test_a_single_minimum_has_no_rivals() -> None:
+    assert list(fitted(room(0)).rivals) == []
