@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from pinngate.data.observations import ObservationSet
 from pinngate.data.quantities import mean_nodes
-from pinngate.expression import Expression, differentiate, evaluate, names
+from pinngate.expression import Expression, names
+from pinngate.optim.direct_fit.chain_rule import chain_rule
 from pinngate.optim.direct_fit.jumps import Jumps, jump_times
 from pinngate.optim.direct_fit.marched_states import CannotMarch, Symbol
 from pinngate.optim.direct_fit.marching_form import MarchingForm
@@ -262,13 +263,7 @@ class ExactModel:
         found = {name: pair for name, pair in seen.items() if pair is not None}
         known: dict[str, Any] = {**problem.constants}
         known |= {axis: points[:, k] for k, axis in enumerate(problem.axes)}
-        known |= {name: value for name, (value, _) in found.items()}
-        total = np.zeros((len(points), self.unknowns.count))
-        for name, (_, slopes) in found.items():
-            outer = evaluate(differentiate(expression, name), known, np)
-            total += np.broadcast_to(outer, len(points))[:, None] * slopes
-        value = np.asarray(evaluate(expression, known, np), dtype=float)
-        return np.broadcast_to(value, (len(points),)), total
+        return chain_rule(expression, found, known, (len(points), self.unknowns.count))
 
     def _named(
         self, solution: Solution, theta: Array, name: str, points: Array

@@ -233,14 +233,15 @@ class LevenbergMarquardt:
             if is_near and choices < MOST_TRIED:
                 choices += 1
                 self._choose(here)
-            following, damping, promised = self._step(here, damping)
+            following, damping, promised, whole = self._step(here, damping)
             if following is None:
                 self.has_converged = promised < 10 * SMALL
                 return here
             before = self.loss(here.residual, here.theta)
             gain = before - self.loss(following.residual, following.theta)
             here = following
-            if is_near and (promised < SMALL or (gain < SMALL and promised < 10 * SMALL)):
+            is_rest = promised < SMALL or (gain < SMALL and promised < 10 * SMALL)
+            if is_near and is_rest and whole < 10 * SMALL:
                 self.has_converged = True
                 return here
             is_near = is_near or promised < NEAR * before
@@ -274,8 +275,11 @@ class LevenbergMarquardt:
         std = self.noise.values
         self.ridges.choose(here.jacobian / std[:, None], here.residual / std, here.theta)
 
-    def _step(self, here: Iterate, damping: float) -> tuple[Iterate | None, float, float]:
-        """Return the next iterate, None where there is none, the damping and what was promised."""
+    def _step(self, here: Iterate, damping: float) -> tuple[Iterate | None, float, float, float]:
+        """Return the next iterate, None where there is none, the damping and what was promised.
+
+        Last what a step without damping promises: in a narrow valley far more.
+        """
         std, ridge = self.noise.values, self.ridges.diagonal
         j, r = here.jacobian / std[:, None], here.residual / std
         gram, slope = j.T @ j, j.T @ r + ridge * here.theta
@@ -289,7 +293,7 @@ class LevenbergMarquardt:
             curved = change @ (gram @ change) + ridge @ np.square(change)
             return change, float(-2 * slope @ change - curved)
 
-        # in a narrow valley the damping alone may promise nothing: that is no minimum
+        _, whole = proposed(LEAST_DAMPING)
         while damping > LEAST_DAMPING and proposed(damping)[1] < SMALL:
             damping = max(0.01 * damping, LEAST_DAMPING)
         for _ in range(MOST_TRIED):
@@ -300,11 +304,11 @@ class LevenbergMarquardt:
                 if gain > 0 or predicted < SMALL:
                     is_good = gain > 0.5 * predicted
                     damping = max(damping / 5, LEAST_DAMPING) if is_good else damping
-                    return tried, damping, predicted
+                    return tried, damping, predicted, whole
             if predicted < SMALL:
-                return here, damping, predicted
+                return here, damping, predicted, whole
             damping *= 10
-        return None, damping, predicted
+        return None, damping, predicted, whole
 
 
 def _solved(matrix: Array, right: Array) -> Array:

@@ -18,7 +18,7 @@ from pinngate.classical.baseline import fixed_ends
 from pinngate.errors import InputError
 from pinngate.expression import Expression
 from pinngate.model.coefficients import Coefficients
-from pinngate.optim.direct_fit.begun_states import BegunStates
+from pinngate.optim.direct_fit.instant_formulas import InstantFormulas
 from pinngate.optim.direct_fit.marched_states import CannotMarch
 from pinngate.optim.direct_fit.positive_map import positive_map
 from pinngate.optim.direct_fit.weighted_functions import AxisBasis, Block
@@ -192,10 +192,11 @@ class Unknowns:
         slopes = np.zeros((*values.shape, self.count))
         for k, block in self.initial.items():
             values[k], slopes[k][:, block.part] = block.state(theta[block.part], x)
-        begun = BegunStates(self.problem, self.form.marched, self.at(theta), x)
+        start = self.problem.domain["t"][0]
+        formulas = InstantFormulas(self.problem, self.form.marched, self.at(theta), start, x)
         for k, stated in self._stated.items():
             if stated is not None:
-                values[k], slopes[k] = begun.formula(stated, values, slopes)
+                values[k], slopes[k] = formulas.at(stated, values, slopes)
         return values, slopes
 
     def scalar_values(self, theta: Array) -> tuple[Array, Array]:

@@ -1,6 +1,7 @@
-"""States that conditions at the initial time give as formulas, with their slopes in θ.
+"""Formulas of states and what is unknown at one instant, at all places, with their slopes in θ.
 
-Below `unknowns`, which knows the states that are free.
+What conditions say of states at the initial time, and what events do to them. Over `chain_rule`,
+below `unknowns` and `jumps`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pinngate.expression import Expression, differentiate, evaluate, names
+from pinngate.expression import Expression, names
+from pinngate.optim.direct_fit.chain_rule import chain_rule
 from pinngate.optim.direct_fit.placed_formulas import Parameters
 from pinngate.statement.derivatives import Derivative, derivative_name
 from pinngate.statement.problem import Problem
@@ -19,13 +21,14 @@ from pinngate.statement.problem import Problem
 Array = NDArray[np.float64]
 
 
-class BegunStates:
-    """Formulas at the initial time at places of the space axis.
+class InstantFormulas:
+    """Formulas at one time and places of the space axis.
 
     Args:
         problem: the problem.
         marched: fields and orders in time of the states.
         parameters: what is unknown.
+        t: the time.
         x: the places, (n,).
     """
 
@@ -34,21 +37,21 @@ class BegunStates:
         problem: Problem,
         marched: Sequence[tuple[str, int]],
         parameters: Parameters,
+        t: float,
         x: Array,
     ) -> None:
-        self.problem, self.parameters, self.x = problem, parameters, x
-        self._start = np.array([problem.domain["t"][0]])
-        self._known: dict[str, Any] = {**problem.constants, "t": float(self._start[0])}
+        self.parameters, self.x, self._time = parameters, x, np.array([t])
+        self._known: dict[str, Any] = {**problem.constants, "t": t}
         for axis in problem.space_axes:
             self._known[axis] = x
         self._states = {_name(f, order, problem): k for k, (f, order) in enumerate(marched)}
 
-    def formula(self, stated: Expression, states: Array, tangents: Array) -> tuple[Array, Array]:
-        """Return a formula's values (n,) and its slopes in θ (n, P): the chain rule.
+    def at(self, stated: Expression, states: Array, tangents: Array) -> tuple[Array, Array]:
+        """Return a formula's values (n,) and its slopes in θ (n, P).
 
         Args:
-            stated: it names free states, what is unknown and what is known.
-            states: the free ones, (S, n).
+            stated: it names states, what is unknown and what is known.
+            states: (S, n).
             tangents: ∂/∂θ of those, (S, n, P).
         """
         found = {}
@@ -57,20 +60,14 @@ class BegunStates:
                 found[name] = states[self._states[name]], tangents[self._states[name]]
             elif name not in self._known and (own := self._unknown(name)) is not None:
                 found[name] = own
-        known = self._known | {name: value for name, (value, _) in found.items()}
-        slopes = np.zeros((len(self.x), self.parameters.count))
-        for name, (_, slope) in found.items():
-            outer = np.asarray(evaluate(differentiate(stated, name), known, np), dtype=float)
-            slopes += outer.reshape(-1, 1) * slope
-        value = np.asarray(evaluate(stated, known, np), dtype=float)
-        return np.broadcast_to(value, self.x.shape), slopes
+        return chain_rule(stated, found, self._known, tangents.shape[1:])
 
     def _unknown(self, name: str) -> tuple[Array, Array] | None:
         """Return a coefficient or a function at the places, and its slopes."""
-        value = self.parameters.values(name, self._start, self.x)
+        value = self.parameters.values(name, self._time, self.x)
         if value is None:
             return None
-        columns, basis = self.parameters.slopes(name, self._start, self.x)
+        columns, basis = self.parameters.slopes(name, self._time, self.x)
         slopes = np.zeros((len(self.x), self.parameters.count))
         slopes[:, columns] = basis[:, 0]
         return np.broadcast_to(np.ravel(value), self.x.shape), slopes
@@ -81,4 +78,4 @@ def _name(field: str, order: int, problem: Problem) -> str:
     return derivative_name(Derivative(field, orders), problem.axes)
 
 
-__all__ = ["BegunStates"]
+__all__ = ["InstantFormulas"]
