@@ -27,7 +27,7 @@ from pinngate.reference.stencils import Line
 from pinngate.statement.problem import Problem
 
 Array = NDArray[np.float64]
-ARRAYS = ("theta", "noise", "nodes", "strengths", "rungs", "tempering")
+ARRAYS = ("theta", "chosen", "noise", "nodes", "strengths", "rungs", "tempering")
 
 
 def kept(search: StagedSearch, theta: Array, seconds: float) -> dict[str, Any] | None:
@@ -46,6 +46,7 @@ def kept(search: StagedSearch, theta: Array, seconds: float) -> dict[str, Any] |
     line, steps = record.resolution.line, search.steps
     arrays = {
         "theta": theta,
+        "chosen": theta if search.chosen is None else search.chosen,
         "noise": record.noise.values,
         "nodes": line.nodes,
         "strengths": ridges.strengths,
@@ -95,6 +96,7 @@ def rebuilt(
     search.ridges.strengths, search.ridges.rungs = found["strengths"], found["rungs"]
     search.ridges.tempering, search.left = found["tempering"], list(state["left"])
     search.rests = [(at.numpy(), value) for at, value in state["rests"]]
+    search.chosen = found["chosen"]
     search.steps.iterations = state["iterations"]
     search.steps.has_converged = state["has_converged"]
     search.error = SolverError(*state["error"])

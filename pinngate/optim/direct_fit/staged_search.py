@@ -65,6 +65,7 @@ class StagedSearch:
         error: of the solver, after `run`.
         left: what the ends of its searches left unexplained.
         rests: θ and −2 log L where they came to rest.
+        chosen: θ of the best of them, before the solver was refined.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class StagedSearch:
         self.error = SolverError(np.inf, np.inf)
         self.left: list[float] = []
         self.rests: list[tuple[Array, float]] = []
+        self.chosen: Array | None = None
 
     def run(self, theta: Array) -> Iterate:
         """Return the best iterate from a start, on a resolution whose error is small.
@@ -107,6 +109,7 @@ class StagedSearch:
             found = self._from_elsewhere(theta, found)
         if found is None:
             raise CannotMarch("no solution was found from the start")
+        self.chosen = found.theta
         record.adapt(found.theta, record.num_nodes, TOLERANCE)
         found = self.steps.run(found.theta, self.max_iterations) or found
         is_lost = record.unexplained(found) > POOR and not record.has_one_minimum
@@ -155,23 +158,24 @@ class StagedSearch:
                 self.rests.append((found.theta, self.record.unlikeliness(found)))
         return found
 
-    def rivals(self, theta: Array, deviations: Array) -> list[Array]:
-        """Return other places of rest that the data do not tell from the answer, (P,) each.
+    def rivals(self, deviations: Array) -> list[Array]:
+        """Return other places of rest that the data do not tell from the chosen one, (P,) each.
 
         Twice the logarithm of the likelihood is less than χ² of one number at one per cent below
         the best there, and a coefficient as many of its deviations away.
 
         Args:
-            theta: the answer, (P,).
-            deviations: of its numbers, (P,).
+            deviations: of the numbers of the answer, (P,).
         """
         clear = float(chdtri(1, LEVEL))
         least, own = min((u for _, u in self.rests), default=0.0), self._unknowns.scalars
         found: list[Array] = []
+        if self.chosen is None:
+            return found
         for other, unlikeliness in sorted(self.rests, key=lambda rest: rest[1]):
             apart = [
                 np.square((other - one)[own]) > clear * np.square(deviations[own])
-                for one in (theta, *found)
+                for one in (self.chosen, *found)
             ]
             if unlikeliness < least + clear and all(map(np.any, apart)):
                 found.append(other)

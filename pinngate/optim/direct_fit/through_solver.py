@@ -340,7 +340,7 @@ def answer_of(search: StagedSearch, found: Iterate, began: float) -> DirectFit:
     deviations = np.abs(slopes) * np.linalg.norm(raw, axis=1)
     named = zip(unknowns.coefficients.names, values.tolist(), deviations.tolist(), strict=True)
     by_set = list(zip(record.sets, noise.parts, strict=True))
-    others = search.rivals(found.theta, np.linalg.norm(root, axis=1))
+    others = search.rivals(np.linalg.norm(root, axis=1))
     left_out = fit.leave_one_out
     return DirectFit(
         raw=found.theta[unknowns.scalars].copy(),

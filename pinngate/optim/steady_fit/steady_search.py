@@ -75,6 +75,7 @@ class SteadySearch(StagedSearch):
             found = self._better(found, self._scanned(*at, self.max_iterations))
         if found is None:
             raise CannotMarch("no solution was found from the start")
+        self.chosen = found.theta
         return found if self.record.unexplained(found) > 1 else self._refined(found)
 
     def _refined(self, found: Iterate) -> Iterate:
