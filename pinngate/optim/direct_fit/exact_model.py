@@ -28,7 +28,7 @@ from pinngate.optim.direct_fit.node_density import (
     placed_nodes,
     probe_places,
 )
-from pinngate.optim.direct_fit.radau_march import March, MarchFailed, RadauMarch
+from pinngate.optim.direct_fit.radau_march import NO_LENGTH, March, MarchFailed, RadauMarch
 from pinngate.optim.direct_fit.semidiscrete import SemiDiscrete
 from pinngate.optim.direct_fit.unknowns import Unknowns
 from pinngate.reference.stencils import Line, stencil_weights
@@ -74,14 +74,18 @@ class Solution:
         """
         form, line = self.system.form, self.system.line
         axes = form.problem.axes
-        row, in_time = self.march.weights(points[:, axes.index("t")], int(symbol.is_rate))
+        t = points[:, axes.index("t")]
         numbers = self.system.numbers[symbol.state]
         if form.axis is None:
-            index, in_space = np.zeros((len(points), 1), np.intp), np.ones((len(points), 1))
+            window = np.searchsorted(line.nodes, t - self.march.ends[0], side="right") - 1
+            window = np.maximum(window, 0)
+            t = t - line.nodes[window]
+            index, in_space = window[:, None], np.ones((len(points), 1))
         else:
             width = min(4 + symbol.order + symbol.order % 2, len(line.nodes))
             index, offset = line.stencils(points[:, axes.index(form.axis)], width)
             in_space = stencil_weights(offset, symbol.order)
+        row, in_time = self.march.weights(t, int(symbol.is_rate))
         columns = row[:, :, None] * self.system.size + numbers[index][:, None, :]
         weights = in_time[:, :, None] * in_space[:, None, :]
         starts = np.arange(len(points) + 1) * (weights.size // max(1, len(points)))
@@ -102,7 +106,11 @@ class ExactModel:
     Attributes:
         accuracy: order of the differences in space.
         horizon: where a solution ends in time, the end of the domain but for parts of a record.
+        windowing: coordinates of θ in windows, see `JoinedModel`.
     """
+
+    windowing: Any = None
+    growth = 0.0
 
     def __init__(self, form: MarchingForm, unknowns: Unknowns, sizes: Array) -> None:
         self.form, self.unknowns, self.sizes = form, unknowns, sizes
@@ -175,31 +183,69 @@ class ExactModel:
         Raises:
             MarchFailed: there is none.
         """
-        parameters = self.unknowns.at(theta)
-        start, _ = self.problem.domain["t"]
+        with np.errstate(all="ignore"):
+            values, slopes = self.unknowns.initial_state(theta, resolution.line.nodes)
+        return self.marched(theta, resolution, values, slopes)
+
+    def marched(
+        self,
+        theta: Array,
+        resolution: Resolution,
+        values: Array,
+        slopes: Array,
+        length: float | None = None,
+    ) -> Solution:
+        """Return the march from states at the initial time, up to `horizon`.
+
+        Nodes of ordinary equations are windows, by their times after the initial one.
+
+        Args:
+            theta: (P,).
+            resolution: of the march.
+            values: states at its nodes, (S, n).
+            slopes: their tangents, (S, n, P) or, by further numbers too, (S, n, P + …).
+            length: of a window; None for what makes up the whole.
+
+        Raises:
+            MarchFailed: there is none.
+        """
+        start, num_more = self.problem.domain["t"][0], slopes.shape[2] - self.unknowns.count
+        parameters = self.unknowns.at(theta, num_more)
+        offsets = resolution.line.nodes if self.form.axis is None else np.zeros(1)
+        length = length or (self.horizon - start) / len(offsets)
         with np.errstate(all="ignore"):
             system = SemiDiscrete(self.form, resolution.line, parameters, self.accuracy)
-            values, slopes = self.unknowns.initial_state(theta, resolution.line.nodes)
             initial = np.zeros(system.size)
-            tangents = np.zeros((system.size, self.unknowns.count))
+            tangents = np.zeros((system.size, slopes.shape[2]))
             for k in range(system.num_states):
                 initial[system.numbers[k]] = values[k]
                 tangents[system.numbers[k]] = slopes[k]
             if not np.isfinite(initial).all():
                 raise MarchFailed("the initial state is not finite")
             march = RadauMarch(system, resolution.tolerance, self.sizes)
+            events = Jumps(system, parameters).after if self._jumps else None
             found = march.run(
                 initial,
                 tangents,
-                (start, self.horizon),
-                [stop for stop in self._stops if stop < self.horizon],
+                (start, start + length),
+                self._within(self._stops, offsets, length),
                 self._most_steps,
-                [knot for knot in self._knots if knot < self.horizon],
-                Jumps(system, parameters).after if self._jumps else None,
+                self._within(self._knots, offsets, length),
+                events,
                 self._jumps,
             )
-        self._most_steps = min(self._most_at_first, max(500, 5 * found.num_steps))
+        in_all = found.num_steps * len(offsets)
+        self._most_steps = min(self._most_at_first, max(500, 5 * in_all))
         return Solution(system, found)
+
+    def _within(self, times: Sequence[float], offsets: Array, length: float) -> list[float]:
+        """Return times that lie in a window, as times of the first one."""
+        start = self.problem.domain["t"][0]
+        after = np.subtract.outer(np.array(times) - start, offsets)
+        near = NO_LENGTH * length
+        inside = np.unique(after[(after > near) & (after < length - near)])
+        apart = np.diff(inside, prepend=0.0) > near
+        return [start + float(t) for t in inside[apart]]
 
     def describe(self, solution: Solution) -> str:
         """Return how it was solved, one sentence, and where the domain was taken to go on."""

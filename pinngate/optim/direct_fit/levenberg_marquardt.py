@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,12 +37,14 @@ class Iterate:
     """A place θ (P,), residuals (n,) in data units and their Jacobian (n, P).
 
     Where values are bounds, rows are `censoring.CensoredRows`, made of the iterate `before`.
+    `frame` is what the model calls the coordinates θ.
     """
 
     theta: Array
     residual: Array
     jacobian: Array
     before: Iterate | None = None
+    frame: Any = None
 
     @property
     def plain(self) -> Iterate:
@@ -96,7 +99,7 @@ class NoiseScales:
             residual[part], self.counts[part] = rows.residual, rows.count
             self.free[part] = rows.is_free
             jacobian[part] *= rows.slope[:, None]
-        return Iterate(plain.theta, residual, jacobian, plain)
+        return Iterate(plain.theta, residual, jacobian, plain, plain.frame)
 
     def follow(self, residual: Array, leverage: Array | None = None) -> None:
         """Take the root mean square of residuals (n,), freed of what the fit took from them.

@@ -227,6 +227,8 @@ class PlacedFormulas:
         known: dict[str, Any] = self._constants | {"t": t[None, :]}
         if self._states.axis is not None:
             known[self._states.axis] = formula.places[:, None]
+        else:
+            known["t"] = formula.places[:, None] + t
         for name in formula.names:
             if name in formula.samples:
                 known[name] = samples[formula.samples[name].part]

@@ -24,6 +24,7 @@ from pinngate.optim.direct_fit.fitted_record import POOR, TOLERANCE, FittedRecor
 from pinngate.optim.direct_fit.levenberg_marquardt import Iterate, LevenbergMarquardt
 from pinngate.optim.direct_fit.marched_states import CannotMarch
 from pinngate.optim.direct_fit.other_starts import OtherStarts
+from pinngate.optim.direct_fit.unknowns import Guess
 
 Array = NDArray[np.float64]
 
@@ -57,7 +58,7 @@ class StagedSearch:
         record: data and solutions.
         max_iterations: of each run of least squares.
         has_octaves: of the ridges.
-        is_polish: whether it starts from another candidate's answer: no other start is looked for.
+        guess: fields of another candidate's answer; then no other start is looked for.
 
     Attributes:
         ridges: of the blocks of θ.
@@ -74,9 +75,9 @@ class StagedSearch:
         max_iterations: int,
         *,
         has_octaves: bool = True,
-        is_polish: bool = False,
+        guess: Guess | None = None,
     ) -> None:
-        self._is_polish = is_polish
+        self._guess = guess
         self._starts = OtherStarts(record)
         self.record, self.max_iterations = record, max_iterations
         self._unknowns = unknowns = record.model.unknowns
@@ -102,10 +103,14 @@ class StagedSearch:
             CannotMarch: no solution was found.
         """
         record = self.record
+        if self._guess is not None:
+            theta = record.joined(theta, self._guess)
         if record.at(theta) is not None:
             record.adapt(theta, record.num_nodes, TOLERANCE)
-        found = self._ended(self.steps.run(theta, self.max_iterations))
-        if not self._is_polish:
+            theta = record.joined(theta)
+        is_lost = self._guess is None and record.model.growth > 1 / TOLERANCE
+        found = None if is_lost else self._ended(self.steps.run(theta, self.max_iterations))
+        if self._guess is None:
             found = self._from_elsewhere(theta, found)
         if found is None:
             raise CannotMarch("no solution was found from the start")
@@ -125,8 +130,8 @@ class StagedSearch:
             if self.record.model.form.axis is not None or self.record.has_one_minimum:
                 return found
             most = MOST_STEPS // (8 * self.record.solution(found.theta).num_steps)
-            places = min(NUM_PLACES, most)
-            return self._better(found, self._scanned(found.theta, 1.0, places, most // STARTS))
+            around = self.record.parted(found.theta), 1.0, min(NUM_PLACES, most)
+            return self._better(found, self._scanned(*around, most // STARTS))
         found = self._better(found, self._grown(theta))
         if found is not None and not self.is_poor(found):
             return found
@@ -134,9 +139,10 @@ class StagedSearch:
             return found
         center = theta.copy()
         if found is not None:
-            center[self._unknowns.scalars.stop :] = found.theta[self._unknowns.scalars.stop :]
-        at = center, self._starts.reach, NUM_PLACES
-        return self._better(found, self._scanned(*at, self.max_iterations))
+            at = self.record.parted(found.theta)
+            center[self._unknowns.scalars.stop :] = at[self._unknowns.scalars.stop :]
+        places = center, self._starts.reach, NUM_PLACES
+        return self._better(found, self._scanned(*places, self.max_iterations))
 
     def is_poor(self, found: Iterate) -> bool:
         """Whether a fit leaves most of a set's variance, or a pattern that other starts may not."""
@@ -182,15 +188,18 @@ class StagedSearch:
         return found
 
     def _better(self, one: Iterate | None, other: Iterate | None) -> Iterate | None:
-        """Return the likelier of two fits, the first where they are alike."""
-        if one is None or other is None:
-            return one or other
-        least = self.record.unlikeliness(one) - ALIKE * len(one.residual)
-        return other if self.record.unlikeliness(other) < least else one
+        """Return the likelier of two fits, the first where they are alike, in its coordinates."""
+        found = one or other
+        if one is not None and other is not None:
+            least = self.record.unlikeliness(one) - ALIKE * len(one.residual)
+            found = other if self.record.unlikeliness(other) < least else one
+        self.record.take(None if found is None else found.frame)
+        return found
 
     def _grown(self, theta: Array) -> Iterate | None:
         """Return the fit to a record that grows from its beginning, as far as it is foreseen."""
         record, at = self.record, theta
+        record.take(None)
         share = record.share_of(FEWEST_VALUES * self._unknowns.num_free)
         record.end_at(share)
         was_good = False
@@ -199,37 +208,43 @@ class StagedSearch:
             if found is None or share >= 1:
                 break
             is_good = record.unexplained(found) <= POOR
-            at, before = found.theta, share
-            share = self._foreseen(found, share) if is_good else min(1.0, 2 * share)
+            before = share
+            at, share = self._foreseen(found, share, is_good=is_good)
             if share <= before or (was_good and not is_good):
                 break
-            record.end_at(share)
             was_good = is_good
-        record.end_at(1.0)
-        return None if found is None else self._ended(record.at(found.theta))
+        if found is None or share < 1:
+            at = record.parted(at if found is None else found.theta)
+            record.end_at(1.0)
+            return self._ended(record.at(at))
+        return self._ended(found)
 
-    def _foreseen(self, found: Iterate, share: float) -> float:
-        """Return up to which share of the time axis a fit foresees the data, at most twice as far.
+    def _foreseen(self, found: Iterate, share: float, *, is_good: bool) -> tuple[Array, float]:
+        """Return θ for a longer record, and its share of the time axis: at most twice as long.
 
-        Beyond, the variance of its forecast is no longer small beside that of the data.
+        A good fit is followed as far as the variance of its forecast is small beside that of the
+        data.
         """
-        record = self.record
-        root = root_of_covariance(
-            found.jacobian / record.noise.values[:, None], self.ridges.diagonal
-        )
+        record, seen = self.record, self.record.noise.active
         further = min(1.0, 2 * share)
-        record.end_at(further)
-        here = record.at(found.theta)
-        if here is not None:
-            doubt = np.square(here.jacobian @ root).sum(axis=1)
-            further = min(further, record.share_before(doubt > POOR * record.variances))
-        return further
+        at = record.moved(found.theta, further)
+        here = record.at(at) if is_good else None
+        if here is None:
+            return at, further
+        known = here.jacobian[seen] / record.noise.values[seen, None]
+        root = root_of_covariance(known, self.ridges.diagonal)
+        doubt = np.square(here.jacobian @ root).sum(axis=1)
+        following = min(further, record.share_before(doubt > POOR * record.variances))
+        return record.moved(at, following), following
 
     def _scanned(self, center: Array, reach: float, num: int, most: int) -> Iterate | None:
         """Return the best fit of so many steps from the most promising places around one."""
         best = None
+        self.record.take(None)
         for here in self._starts.best(center, reach, num, self.ridges.diagonal)[:STARTS]:
-            best = self._better(best, self._ended(self.steps.run(here.theta, most)))
+            self.record.take(None)
+            at = self.record.joined(here.theta)
+            best = self._better(best, self._ended(self.steps.run(at, most)))
         return best
 
     def _refined(self, found: Iterate) -> Iterate:

@@ -23,6 +23,7 @@ from pinngate.model.coefficients import Coefficients
 from pinngate.optim.direct_fit.exact_model import ExactModel, Solution
 from pinngate.optim.direct_fit.first_values import first_values, state_sizes
 from pinngate.optim.direct_fit.fitted_record import POOR, TOLERANCE, FittedRecord
+from pinngate.optim.direct_fit.joined_model import JoinedModel
 from pinngate.optim.direct_fit.kept_search import kept, rebuilt
 from pinngate.optim.direct_fit.levenberg_marquardt import Iterate
 from pinngate.optim.direct_fit.marched_states import CannotMarch
@@ -215,7 +216,7 @@ def direct_fit(
             zeros.
         max_iterations: steps of the search on each resolution.
         has_octaves: whether each octave of a function has its part in the ridge.
-        is_polish: of `StagedSearch`.
+        is_polish: whether the start is another candidate's answer, see `StagedSearch`.
 
     Raises:
         CannotMarch: the problem is none that this solver takes, or no solution was found.
@@ -231,8 +232,9 @@ def direct_fit(
     fineness = 1
     while True:
         unknowns = Unknowns(form, coefficients, sizes, fineness)
-        record = FittedRecord(ExactModel(form, unknowns, sizes), sets)
-        search = StagedSearch(record, max_iterations, has_octaves=has_octaves, is_polish=is_polish)
+        record = FittedRecord(JoinedModel(form, unknowns, sizes), sets)
+        known = start if is_polish else None
+        search = StagedSearch(record, max_iterations, has_octaves=has_octaves, guess=known)
         theta = unknowns.start(guess)
         if start is not None:
             _take_functions(unknowns, theta, start)

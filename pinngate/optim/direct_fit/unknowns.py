@@ -149,18 +149,23 @@ class Unknowns:
                 self._guess_initial(theta, k, block, guess)
         return theta
 
-    def _guess_initial(self, theta: Array, state: int, block: Block, guess: Guess) -> None:
+    def guessed(self, state: int, guess: Guess, t: Array, places: Array | float = 0.0) -> Array:
+        """Return a state of given fields at times (n,) and places, by differences forward."""
         f, order = self.form.marched[state]
         column = self.problem.unknowns.index(f)
         start, end = self.problem.domain["t"]
         step = 1e-4 * (end - start)
+        fields = [
+            np.asarray(guess(self._points(places, t + k * step)))[:, column]
+            for k in range(order + 1)
+        ]
+        return np.asarray(np.diff(np.stack(fields), order, axis=0)[0] / step**order)
+
+    def _guess_initial(self, theta: Array, state: int, block: Block, guess: Guess) -> None:
+        start = self.problem.domain["t"][0]
 
         def values(places: Array) -> Array:
-            fields = [
-                np.asarray(guess(self._points(places, start + k * step)))[:, column]
-                for k in range(order + 1)
-            ]
-            return np.asarray(np.diff(np.stack(fields), order, axis=0)[0] / step**order)
+            return self.guessed(state, guess, np.full(len(places), start), places)
 
         if block.basis is None:
             theta[block.part] = block.free(values(np.zeros(1))) / block.size
@@ -168,10 +173,10 @@ class Unknowns:
             free = block.basis.fitted(lambda x: block.free(values(x)) - block.fixed(x))
             theta[block.part] = free / block.size
 
-    def _points(self, places: Array, t: float) -> Array:
-        columns = {"t": np.full(len(places), t)}
+    def _points(self, places: Array | float, t: Array) -> Array:
+        columns = {"t": t}
         if self.form.axis is not None:
-            columns[self.form.axis] = places
+            columns[self.form.axis] = np.broadcast_to(places, t.shape)
         return np.column_stack([columns[a] for a in self.problem.axes])
 
     def length(self, change: Array) -> float:
@@ -182,9 +187,9 @@ class Unknowns:
             longest = max(longest, 2 * np.abs(block.basis.on_nodes @ change[block.part]).max())
         return float(longest / LONGEST)
 
-    def at(self, theta: Array) -> ParametersAt:
-        """Return what formulas see of θ."""
-        return ParametersAt(self, theta)
+    def at(self, theta: Array, num_more: int = 0) -> ParametersAt:
+        """Return what formulas see of θ; tangents are by so many more numbers."""
+        return ParametersAt(self, theta, num_more)
 
     def initial_state(self, theta: Array, x: Array) -> tuple[Array, Array]:
         """Return the states at places (n,) at the initial time, (S, n), and ∂/∂θ (S, n, P)."""
@@ -218,14 +223,15 @@ class Unknowns:
 class ParametersAt:
     """`semidiscrete.Parameters` at one θ."""
 
-    def __init__(self, unknowns: Unknowns, theta: Array) -> None:
-        self._unknowns, self._theta, self.count = unknowns, theta, unknowns.count
+    def __init__(self, unknowns: Unknowns, theta: Array, num_more: int = 0) -> None:
+        self._unknowns, self._theta = unknowns, theta
+        self.count = unknowns.count + num_more
         values, slopes = unknowns.scalar_values(theta)
         self._scalars: Mapping[str, tuple[int, float, float]] = {
             name: (k, float(values[k]), float(slopes[k]))
             for k, name in enumerate(unknowns.coefficients.names)
         }
-        self._kept: dict[tuple[str, int], tuple[Array, Array]] = {}
+        self._kept: dict[tuple[str, int], tuple[Array, Array, Array]] = {}
 
     def values(self, name: str, t: Array, x: Array) -> Array | float | None:
         """Return a coefficient, or a function or its derivative (places or 1, times or 1)."""
@@ -234,10 +240,8 @@ class ParametersAt:
         found = self._block(name)
         if found is None:
             return None
-        block, order, is_in_time = found
-        rows = self._rows(name, block, order, t if is_in_time else x)
-        value = rows @ self._theta[block.part]
-        return np.asarray(value[None, :] if is_in_time else value[:, None])
+        rows = self._rows(name, *found, t, x)
+        return np.asarray(rows @ self._theta[found[0].part])
 
     def slopes(self, name: str, t: Array, x: Array) -> tuple[slice, Array]:
         """Return the part of θ that a name depends on, and its slopes."""
@@ -246,9 +250,7 @@ class ParametersAt:
             return slice(k, k + 1), np.full((1, 1, 1), slope)
         found = self._block(name)
         assert found is not None
-        block, order, is_in_time = found
-        rows = self._rows(name, block, order, t if is_in_time else x)
-        return block.part, rows[None, :, :] if is_in_time else rows[:, None, :]
+        return found[0].part, self._rows(name, *found, t, x)
 
     def _block(self, name: str) -> tuple[Block, int, bool] | None:
         problem = self._unknowns.problem
@@ -259,15 +261,23 @@ class ParametersAt:
         order = found.orders[problem.axes.index(over)]
         return self._unknowns.functions[found.field], order, over == "t"
 
-    def _rows(self, name: str, block: Block, order: int, places: Array) -> Array:
-        """Return a block's functions at places, kept for arrays that come again."""
+    def _rows(
+        self, name: str, block: Block, order: int, is_in_time: bool, t: Array, x: Array
+    ) -> Array:
+        """Return a block's functions, (places or 1, times or 1, k), kept for arrays seen before.
+
+        Of ordinary equations, places are windows, by their times after the first.
+        """
         assert block.basis is not None
-        key = (name, id(places))
+        key, sought = (name, id(x)), (t if is_in_time else x, x)
         kept = self._kept.get(key)
-        if kept is None or kept[0] is not places:
-            kept = (places, block.basis(places, order))
+        if kept is None or any(a is not b for a, b in zip(kept, sought, strict=False)):
+            is_in_space = self._unknowns.form.axis is not None
+            at = x[:, None] if not is_in_time else t[None] if is_in_space else x[:, None] + t
+            rows = block.basis(at.ravel(), order).reshape(*at.shape, -1)
+            kept = (*sought, rows)
             self._kept[key] = kept
-        return kept[1]
+        return kept[2]
 
 
 __all__ = ["Guess", "ParametersAt", "Unknowns"]

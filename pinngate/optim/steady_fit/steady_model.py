@@ -99,6 +99,7 @@ class SteadyModel:
     """
 
     accuracy = 2
+    windowing = None
 
     def __init__(self, form: SteadyForm, unknowns: Unknowns) -> None:
         self.form, self.unknowns, self.problem = form, unknowns, form.problem
