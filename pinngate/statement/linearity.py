@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from pinngate.expression import Expression, coefficients_of, names
 from pinngate.statement.problem import Problem
+from pinngate.statement.steps import has_step_of
 
 
 def has_linear_equations(problem: Problem) -> bool:
@@ -27,6 +28,6 @@ def _are_linear(problem: Problem, expressions: Iterable[Expression]) -> bool:
     for expression in expressions:
         symbols = set(problem.derivatives(expression))
         _, rest = coefficients_of(expression, symbols)
-        if symbols & set(names(rest)):
+        if symbols & set(names(rest)) or has_step_of(expression, symbols):
             return False
     return True

@@ -62,6 +62,12 @@ def step_along(expression: Expression, axis: str, varies: Callable[[str], bool])
     return None
 
 
+def has_step_of(expression: Expression, symbols: Collection[str]) -> bool:
+    """Whether a step changes with one of some names: no derivative tells of that."""
+    own = set(symbols)
+    return any(own & set(names(call.argument)) for call in calls_of(expression, STEPS))
+
+
 def _is_mod(part: Applied) -> bool:
     return part.function == Paired("mod")
 

@@ -30,6 +30,7 @@ from pinngate.optim.direct_fit.node_density import (
 )
 from pinngate.optim.direct_fit.radau_march import NO_LENGTH, March, MarchFailed, RadauMarch
 from pinngate.optim.direct_fit.semidiscrete import SemiDiscrete
+from pinngate.optim.direct_fit.switches import Switches
 from pinngate.optim.direct_fit.unknowns import Unknowns
 from pinngate.reference.stencils import Line, stencil_weights
 from pinngate.statement.axis_bounds import is_logarithmic
@@ -222,7 +223,8 @@ class ExactModel:
                 tangents[system.numbers[k]] = slopes[k]
             if not np.isfinite(initial).all():
                 raise MarchFailed("the initial state is not finite")
-            march = RadauMarch(system, resolution.tolerance, self.sizes)
+            switches = Switches(system, parameters) if self.form.switches else None
+            march = RadauMarch(system, resolution.tolerance, self.sizes, switches)
             events = Jumps(system, parameters).after if self._jumps else None
             found = march.run(
                 initial,

@@ -16,11 +16,9 @@ from numpy.typing import NDArray
 from pinngate.data.observations import ObservationSet
 from pinngate.inference.series import correlation_in_set
 from pinngate.optim.direct_fit.exact_model import Solution, stacked
-from pinngate.optim.direct_fit.joined_model import JoinedModel, Windowing
 from pinngate.optim.direct_fit.levenberg_marquardt import Iterate, NoiseScales
 from pinngate.optim.direct_fit.marched_states import CannotMarch
 from pinngate.optim.direct_fit.radau_march import MarchFailed
-from pinngate.optim.direct_fit.unknowns import Guess
 from pinngate.statement.linearity import is_linear
 
 Array = NDArray[np.float64]
@@ -53,11 +51,6 @@ class FittedRecord:
         self.resolution: Any = model.first_resolution(NUM_NODES[model.accuracy], TOLERANCE)
         self.has_one_minimum = model.form.axis is None and is_linear(model.problem)
         self._last: tuple[Solution, Iterate] | None = None
-
-    @property
-    def _has_windows(self) -> bool:
-        """Whether solutions are those of ordinary equations, which windows can be made of."""
-        return isinstance(self.model, JoinedModel) and self.model.form.axis is None
 
     @property
     def num_nodes(self) -> int:
@@ -107,45 +100,9 @@ class FittedRecord:
         self.resolution = self.model.adapted_resolution(solution, num_nodes, tolerance)
         self._last = None
 
-    def joined(self, theta: Array, guess: Guess | None = None) -> Array:
-        """Return θ in windows that begin from guessed fields or its solution, see `JoinedModel`."""
-        model = self.model
-        if not self._has_windows:
-            return theta
-        states = model.states(self.solution(theta)) if guess is None else model.guessed(guess)
+    def forget(self) -> None:
+        """Solve anew where it is asked for a solution again."""
         self._last = None
-        return np.asarray(model.joined(theta, states, self.resolution))
-
-    def moved(self, theta: Array, share: float) -> Array:
-        """Let the record end at a share of the time axis; return a solution's θ in windows there.
-
-        Raises:
-            CannotMarch: θ has no solution so far.
-        """
-        model, (start, end) = self.model, self.model.problem.domain["t"]
-        if not self._has_windows:
-            self.end_at(share)
-            return theta
-        solution, at = self.solution(theta), start + share * (end - start)
-        try:
-            states = model.extended(theta, solution, self.resolution, at)
-        except MarchFailed:
-            self.end_at(share)
-            return self.parted(theta)
-        self.end_at(share)
-        return np.asarray(model.joined(theta, states, self.resolution))
-
-    def parted(self, theta: Array) -> Array:
-        """March from the start again; return θ for that."""
-        if not self._has_windows:
-            return theta
-        self._last = None
-        return np.asarray(self.model.parted(theta))
-
-    def take(self, frame: Windowing | None) -> None:
-        """Take coordinates of θ again, None for those of a march from the start."""
-        if self.model.windowing is not frame:
-            self.model.windowing, self._last = frame, None
 
     @property
     def variances(self) -> Array:

@@ -19,26 +19,22 @@ Integral Equations (1983), 95-121 (multiple shooting). Above `exact_model`, belo
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pinngate.optim.direct_fit.exact_model import ExactModel, Resolution, Solution
+from pinngate.optim.direct_fit.exact_model import MOST_STEPS, ExactModel, Resolution, Solution
 from pinngate.optim.direct_fit.marched_states import Symbol
 from pinngate.optim.direct_fit.marching_form import MarchingForm
 from pinngate.optim.direct_fit.radau_march import MOST_NEWTON, NEWTON, MarchFailed
-from pinngate.optim.direct_fit.unknowns import Guess, Unknowns
+from pinngate.optim.direct_fit.unknowns import Guess, Unknowns, guessed
 from pinngate.reference.stencils import Line
 
 Array = NDArray[np.float64]
 States = Callable[[Array], Array]
 """times (n,) → states (n, S)."""
-
-MOST_GROWTH = 100.0  # of a change of state over a window
-MOST_WINDOWS = 1024
-FEW_STEPS = 24  # of a march: shorter windows would not pay
-PAYS = 0.75  # of the steps, that twice as many windows have to leave at most
 
 
 @dataclass(frozen=True)
@@ -132,6 +128,8 @@ class JoinedModel(ExactModel):
     def joined(self, theta: Array, states: States, resolution: Resolution) -> Array:
         """Return θ in windows as short as the growth of changes asks for, and as it pays.
 
+        A step in W windows costs about √W times as much as one in a single one.
+
         Args:
             theta: (P,).
             states: near the solution.
@@ -139,23 +137,22 @@ class JoinedModel(ExactModel):
         """
         length = self.horizon - self.problem.domain["t"][0]
         num = 1 if self.windowing is None else int(np.ceil(length / self.windowing.length - 0.5))
-        theta, best = self.parted(theta), None
-        while num < MOST_WINDOWS and not self._jumps:
+        theta, best, least = self.parted(theta), None, np.inf
+        is_one = bool(self._jumps or self.form.switches)
+        while num * len(self.sizes) < MOST_STEPS and not is_one:
             begin = self.problem.domain["t"][0] + self._offsets(num)
             q = np.concatenate([theta[self._initial], (states(begin) / self.sizes).ravel()])
-            try:
+            growth = np.inf
+            with suppress(MarchFailed):
                 windows = self._windows(theta, q, num, resolution)
-            except MarchFailed:
-                windows = None
+                growth = windows.growth
             if num == 1:
-                self.growth = np.inf if windows is None else windows.growth
-            if windows is not None and windows.growth < MOST_GROWTH:
-                steps = windows.solution.num_steps
-                if best is not None and steps > PAYS * best[2].solution.num_steps:
+                self.growth = growth
+            if growth**2 < 1 / resolution.tolerance:  # half of all digits are left
+                cost = windows.solution.num_steps * np.sqrt(num)
+                if cost >= least:
                     break
-                best = num, q, windows
-                if steps <= FEW_STEPS:
-                    break
+                best, least = (num, q, windows), cost
             num *= 2
         if best is not None and best[0] > 1:
             self.windowing = self._anchored(theta, *best)
@@ -197,12 +194,12 @@ class JoinedModel(ExactModel):
     def guessed(self, guess: Guess) -> States:
         """Return the states of given fields at times."""
         states = range(len(self.sizes))
-        return lambda t: np.stack([self.unknowns.guessed(k, guess, t) for k in states], 1)
+        return lambda t: np.stack([guessed(self.form, k, guess, t) for k in states], 1)
 
     def _offsets(self, num: int) -> Array:
         """Return where windows begin after the start, (W,)."""
         length = self.horizon - self.problem.domain["t"][0]
-        return np.arange(num) * (length / num)
+        return np.asarray(np.arange(num) * (length / num))
 
     def _anchored(self, theta: Array, num: int, q: Array, windows: Windows) -> Windowing:
         """Return coordinates about a q: θ has its initial numbers, where z is zero."""

@@ -12,12 +12,17 @@ from pinngate.errors import SolveError
 from pinngate.expression import Expression, Name, coefficients_of, differentiate, names
 from pinngate.statement.derivatives import Derivative, derivative_name, parse_derivative
 from pinngate.statement.problem import Problem
+from pinngate.statement.steps import has_step_of
 
 RATE = "rate of "
 
 
 class CannotMarch(SolveError):  # noqa: N818 - a reason, told to whoever asked
     """The reason why a problem has no direct fit."""
+
+
+class MarchFailed(Exception):  # noqa: N818 - an outcome
+    """The state grew without bound, or no step length was short enough."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,7 @@ class MarchedStates:
         """Whether an expression is linear in states, rates and other names together."""
         symbols = {*self.named_in(expression), *others}
         _, rest = coefficients_of(expression, symbols)
-        return not symbols & set(names(rest))
+        return not symbols & set(names(rest)) and not has_step_of(expression, symbols)
 
     def is_quasilinear(self, expression: Expression) -> bool:
         """Whether what multiplies a derivative in space depends on a state."""

@@ -11,7 +11,7 @@ the domain is taken to go on beyond it (`open_ends`). Above `marched_states`, be
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pinngate.expression import (
     Expression,
@@ -24,6 +24,7 @@ from pinngate.limits.modes import conditions_on
 from pinngate.optim.direct_fit.initial_conditions import initial_states
 from pinngate.optim.direct_fit.marched_states import CannotMarch, MarchedStates
 from pinngate.optim.direct_fit.opened_brackets import OpenedBrackets, guarded
+from pinngate.optim.direct_fit.switching import switch_arguments, with_switches
 from pinngate.statement.coefficient_fields import searched
 from pinngate.statement.condition_windows import with_joined_windows
 from pinngate.statement.delays import delayed_values
@@ -55,6 +56,7 @@ class MarchingForm:
         brackets: by the name that stands for each in the rows.
         open_ends: whether the domain goes on beyond its low and its high end.
         rows: for all states.
+        switches: the arguments of steps whose times are not known, see `switching`.
 
     Raises:
         CannotMarch: it is of another class, and why.
@@ -72,6 +74,8 @@ class MarchingForm:
         self.open_ends = self._open_ends()
         inside = list(self._inside(residuals))
         self._initial = initial_states(problem, self.states, {r.state: r.residual for r in inside})
+        self.switches = switch_arguments(self.states, [row.residual for row in inside])
+        inside = [replace(r, residual=with_switches(r.residual, self.switches)) for r in inside]
         self.rows = (*inside, *self._at_ends())
 
     @property

@@ -86,6 +86,7 @@ class Formula:
         in_brackets: slopes in brackets.
         in_parameters: slopes in what is unknown.
         splines: functions of fields that names stand for in it and in its slopes.
+        unknown: names of what is unknown, in the arguments of steps too.
     """
 
     expression: Expression
@@ -95,6 +96,7 @@ class Formula:
     in_brackets: Slopes
     in_parameters: Slopes
     splines: Mapping[str, PlacedSpline]
+    unknown: frozenset[str] = frozenset()
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -151,6 +153,7 @@ class PlacedFormulas:
         numbers: of every state at every node, (S, n).
         parameters: what is unknown.
         constants: known numbers.
+        sides: of switches, by name, as they are.
         accuracy: order of the differences, 2 or 4.
     """
 
@@ -161,9 +164,11 @@ class PlacedFormulas:
         numbers: Indices,
         parameters: Parameters,
         constants: Mapping[str, float],
+        sides: Mapping[str, float],
         accuracy: int,
     ) -> None:
         self._states, self._line, self._numbers = states, line, numbers
+        self._sides = sides
         self._parameters, self._constants = parameters, dict(constants)
         self._accuracy = accuracy
         self._blocks: list[scipy.sparse.csr_array] = []
@@ -195,15 +200,19 @@ class PlacedFormulas:
         splines = self._splines.within([shown])
         groups: tuple[dict[str, Expression], ...] = ({}, {}, {})
         groups[2].update({name: differentiate(shown, name) for name in splines})
+        unknown = set()
         for name in names(expression).keys() - weights_in(expression):
             group = self._group(name, symbols)
+            if group == 2:
+                unknown.add(name)
             slope = ZERO if group is None else differentiate(expression, name)
             if group is not None and slope != ZERO:
                 groups[group][name] = self._splines.named(slope)
         every = [shown, *(slope for group in groups for slope in group.values())]
         by_sample, by_bracket, by_parameter = groups
         splines = self._splines.within(every)
-        return Formula(shown, places, samples, by_sample, by_bracket, by_parameter, splines)
+        slopes = by_sample, by_bracket, by_parameter
+        return Formula(shown, places, samples, *slopes, splines, frozenset(unknown))
 
     def _weight(self, name: str) -> tuple[int, float]:
         """Return the place of a weight in θ, and its value."""
@@ -224,7 +233,7 @@ class PlacedFormulas:
 
     def known(self, formula: Formula, samples: Array, t: Array) -> dict[str, Any]:
         """Return the values of all that a formula names but brackets, at times (s,)."""
-        known: dict[str, Any] = self._constants | {"t": t[None, :]}
+        known: dict[str, Any] = {**self._constants, **self._sides, "t": t[None, :]}
         if self._states.axis is not None:
             known[self._states.axis] = formula.places[:, None]
         else:
@@ -232,7 +241,7 @@ class PlacedFormulas:
         for name in formula.names:
             if name in formula.samples:
                 known[name] = samples[formula.samples[name].part]
-            elif name in formula.in_parameters and name not in formula.splines:
+            elif name in formula.unknown:
                 known[name] = self._parameters.values(name, t, formula.places)
         known |= {name: spline.value(known) for name, spline in formula.splines.items()}
         return known

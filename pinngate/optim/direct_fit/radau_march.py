@@ -23,6 +23,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from pinngate.optim.direct_fit.marched_states import MarchFailed
 from pinngate.optim.direct_fit.semidiscrete import Linear, SemiDiscrete
 from pinngate.optim.direct_fit.stage_bands import (
     INVERSE,
@@ -32,6 +33,7 @@ from pinngate.optim.direct_fit.stage_bands import (
     Factored,
     StageBands,
 )
+from pinngate.optim.direct_fit.switches import Switches
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -45,10 +47,6 @@ FIRST_STEP = 1e-6  # of the time axis
 MOST_NEWTON = 8
 NEWTON = 0.01  # of the tolerance
 GROWTH, SHRINKAGE, SAFETY = 6.0, 0.15, 0.9
-
-
-class MarchFailed(Exception):  # noqa: N818 - an outcome
-    """The state grew without bound, or no step length was short enough."""
 
 
 @dataclass(frozen=True)
@@ -105,10 +103,17 @@ class RadauMarch:
         system: the rows.
         tolerance: of the local error, relative to the largest value of each state so far.
         floors: sizes (S,) below which a state's errors do not count, times 1e-3.
+        switches: of the rows.
     """
 
-    def __init__(self, system: SemiDiscrete, tolerance: float, floors: Array) -> None:
-        self.system, self.tolerance = system, tolerance
+    def __init__(
+        self,
+        system: SemiDiscrete,
+        tolerance: float,
+        floors: Array,
+        switches: Switches | None = None,
+    ) -> None:
+        self.system, self.tolerance, self.switches = system, tolerance, switches
         self._bands = StageBands(system)
         self._by_state = system.numbers
         self._rated = np.unique(system.rate_entries[0], return_index=True)
@@ -152,12 +157,20 @@ class RadauMarch:
         for low, high in itertools.pairwise(places):
             before = self._states[-1][-1], self._marched[-1][-1]
             self._at = before if jump is None else jump(low, *before)
-            self._stretch(low, high, is_new=low == bounds[0] or low in stops)
+            if self.switches is not None:
+                self.switches.begin(low, self._at[0])
+            at: float | None = low
+            while at is not None:
+                is_new = at > low or low == bounds[0] or low in stops
+                at = self._stretch(at, high, is_new=is_new)
         states, marched = np.concatenate(self._states), np.concatenate(self._marched)
         return March(np.array(self._ends), states, marched, jumps)
 
-    def _stretch(self, low: float, high: float, *, is_new: bool) -> None:
-        """March between two places where a step ends; a new one begins with short steps."""
+    def _stretch(self, low: float, high: float, *, is_new: bool) -> float | None:
+        """March between two places where a step ends; a new one begins with short steps.
+
+        Returns the time at which a switch has changed, None at the end.
+        """
         nothing = NO_LENGTH * self._span
         self._clip, self._last = (low + 0.1 * nothing, high - 0.1 * nothing), None
         self._take(low, low + nothing, self._step(low, nothing, exact=True))
@@ -173,10 +186,37 @@ class RadauMarch:
                 if h < nothing:
                     raise MarchFailed("the steps are too short")
                 continue
+            switched = self._switched(t, end, found)
+            if switched is not None:
+                return switched
             self._take(t, end, found)
             is_cut = end == high and end - t < h  # a short step to a stop tells less of the next
             self._length = max(h, (end - t) * factor) if is_cut else (end - t) * factor
             t, h, most = end, (end - t) * factor, GROWTH
+        return None
+
+    def _switched(self, t: float, end: float, step: _Step) -> float | None:
+        """Take the step up to the first change of a switch in it, if any, and return its time."""
+        switches, around = self.switches, np.concatenate([self._at[0][None], step.stages])
+        if switches is None:
+            return None
+
+        def state(at: float) -> Array:
+            return np.asarray(_lagrange(np.array([(at - t) / (end - t)]), 0)[0] @ around)
+
+        change = switches.first_change([t, *(t + NODES * (end - t)).tolist()], state)
+        if change is None:
+            return None
+        at, k = change
+        for is_last in (False, False, True):
+            shorter = self._step(t, at - t, exact=True)
+            if shorter is None or is_last:
+                break
+            at = float(np.clip(switches.corrected(at, shorter.stages[-1], k), t, end))
+        self._take(t, at, shorter)
+        there, tangents = self._at
+        self._at = there, switches.after(k, at, there, tangents)
+        return at
 
     def _take(self, t: float, end: float, step: _Step | None) -> None:
         """Add a step with its tangents to the march."""

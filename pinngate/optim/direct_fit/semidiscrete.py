@@ -24,6 +24,7 @@ from pinngate.optim.direct_fit.placed_formulas import (
     PlacedFormulas,
     Values,
 )
+from pinngate.optim.direct_fit.switching import SWITCH
 from pinngate.reference.stencils import Line
 
 Array = NDArray[np.float64]
@@ -88,6 +89,7 @@ class SemiDiscrete:
         numbers: of every state at every node, (S, n).
         state_entries: rows and columns of `Linear.by_state`, sorted by row.
         rate_entries: those of `Linear.by_rate`.
+        sides: of every switch, ±1, by its name; whoever marches moves them.
     """
 
     def __init__(
@@ -98,8 +100,15 @@ class SemiDiscrete:
         folded = np.minimum(2 * np.arange(n), 2 * np.arange(n)[::-1] + 1)
         position = np.arange(n) if line.period is None else folded
         self.numbers = position * self.num_states + np.arange(self.num_states)[:, None]
+        self.sides = {f"{SWITCH}{k}": 1.0 for k in range(len(form.switches))}
         self._formulas = PlacedFormulas(
-            form.states, line, self.numbers, parameters, form.problem.constants, accuracy
+            form.states,
+            line,
+            self.numbers,
+            parameters,
+            form.problem.constants,
+            self.sides,
+            accuracy,
         )
         self._middles = Line(_middles(line), line.period)
         self._insides = {name: self._inside(b) for name, b in form.brackets.items()}

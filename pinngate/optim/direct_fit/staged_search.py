@@ -18,6 +18,7 @@ from scipy.linalg import solve_triangular
 from scipy.special import chdtri
 
 from pinngate.inference.misfit import LEVEL
+from pinngate.optim.direct_fit import frames
 from pinngate.optim.direct_fit.block_ridges import Ridges
 from pinngate.optim.direct_fit.exact_model import MOST_STEPS
 from pinngate.optim.direct_fit.fitted_record import POOR, TOLERANCE, FittedRecord
@@ -104,10 +105,10 @@ class StagedSearch:
         """
         record = self.record
         if self._guess is not None:
-            theta = record.joined(theta, self._guess)
+            theta = frames.joined(record, theta, self._guess)
         if record.at(theta) is not None:
             record.adapt(theta, record.num_nodes, TOLERANCE)
-            theta = record.joined(theta)
+            theta = frames.joined(record, theta)
         is_lost = self._guess is None and record.model.growth > 1 / TOLERANCE
         found = None if is_lost else self._ended(self.steps.run(theta, self.max_iterations))
         if self._guess is None:
@@ -130,7 +131,7 @@ class StagedSearch:
             if self.record.model.form.axis is not None or self.record.has_one_minimum:
                 return found
             most = MOST_STEPS // (8 * self.record.solution(found.theta).num_steps)
-            around = self.record.parted(found.theta), 1.0, min(NUM_PLACES, most)
+            around = frames.parted(self.record, found.theta), 1.0, min(NUM_PLACES, most)
             return self._better(found, self._scanned(*around, most // STARTS))
         found = self._better(found, self._grown(theta))
         if found is not None and not self.is_poor(found):
@@ -139,7 +140,7 @@ class StagedSearch:
             return found
         center = theta.copy()
         if found is not None:
-            at = self.record.parted(found.theta)
+            at = frames.parted(self.record, found.theta)
             center[self._unknowns.scalars.stop :] = at[self._unknowns.scalars.stop :]
         places = center, self._starts.reach, NUM_PLACES
         return self._better(found, self._scanned(*places, self.max_iterations))
@@ -193,13 +194,13 @@ class StagedSearch:
         if one is not None and other is not None:
             least = self.record.unlikeliness(one) - ALIKE * len(one.residual)
             found = other if self.record.unlikeliness(other) < least else one
-        self.record.take(None if found is None else found.frame)
+        frames.take(self.record, None if found is None else found.frame)
         return found
 
     def _grown(self, theta: Array) -> Iterate | None:
         """Return the fit to a record that grows from its beginning, as far as it is foreseen."""
         record, at = self.record, theta
-        record.take(None)
+        frames.take(record, None)
         share = record.share_of(FEWEST_VALUES * self._unknowns.num_free)
         record.end_at(share)
         was_good = False
@@ -214,7 +215,7 @@ class StagedSearch:
                 break
             was_good = is_good
         if found is None or share < 1:
-            at = record.parted(at if found is None else found.theta)
+            at = frames.parted(record, at if found is None else found.theta)
             record.end_at(1.0)
             return self._ended(record.at(at))
         return self._ended(found)
@@ -227,7 +228,7 @@ class StagedSearch:
         """
         record, seen = self.record, self.record.noise.active
         further = min(1.0, 2 * share)
-        at = record.moved(found.theta, further)
+        at = frames.moved(record, found.theta, further)
         here = record.at(at) if is_good else None
         if here is None:
             return at, further
@@ -235,15 +236,15 @@ class StagedSearch:
         root = root_of_covariance(known, self.ridges.diagonal)
         doubt = np.square(here.jacobian @ root).sum(axis=1)
         following = min(further, record.share_before(doubt > POOR * record.variances))
-        return record.moved(at, following), following
+        return frames.moved(record, at, following), following
 
     def _scanned(self, center: Array, reach: float, num: int, most: int) -> Iterate | None:
         """Return the best fit of so many steps from the most promising places around one."""
         best = None
-        self.record.take(None)
+        frames.take(self.record, None)
         for here in self._starts.best(center, reach, num, self.ridges.diagonal)[:STARTS]:
-            self.record.take(None)
-            at = self.record.joined(here.theta)
+            frames.take(self.record, None)
+            at = frames.joined(self.record, here.theta)
             best = self._better(best, self._ended(self.steps.run(at, most)))
         return best
 

@@ -149,35 +149,17 @@ class Unknowns:
                 self._guess_initial(theta, k, block, guess)
         return theta
 
-    def guessed(self, state: int, guess: Guess, t: Array, places: Array | float = 0.0) -> Array:
-        """Return a state of given fields at times (n,) and places, by differences forward."""
-        f, order = self.form.marched[state]
-        column = self.problem.unknowns.index(f)
-        start, end = self.problem.domain["t"]
-        step = 1e-4 * (end - start)
-        fields = [
-            np.asarray(guess(self._points(places, t + k * step)))[:, column]
-            for k in range(order + 1)
-        ]
-        return np.asarray(np.diff(np.stack(fields), order, axis=0)[0] / step**order)
-
     def _guess_initial(self, theta: Array, state: int, block: Block, guess: Guess) -> None:
         start = self.problem.domain["t"][0]
 
         def values(places: Array) -> Array:
-            return self.guessed(state, guess, np.full(len(places), start), places)
+            return guessed(self.form, state, guess, np.full(len(places), start), places)
 
         if block.basis is None:
             theta[block.part] = block.free(values(np.zeros(1))) / block.size
         else:
             free = block.basis.fitted(lambda x: block.free(values(x)) - block.fixed(x))
             theta[block.part] = free / block.size
-
-    def _points(self, places: Array | float, t: Array) -> Array:
-        columns = {"t": t}
-        if self.form.axis is not None:
-            columns[self.form.axis] = np.broadcast_to(places, t.shape)
-        return np.column_stack([columns[a] for a in self.problem.axes])
 
     def length(self, change: Array) -> float:
         """Return how long a change of θ (P,) is: one for the longest that a step may be."""
@@ -218,6 +200,22 @@ class Unknowns:
         jacobian = np.zeros((len(places), self.count))
         jacobian[:, block.part] = slope[:, None] * rows
         return values, jacobian
+
+
+def guessed(
+    form: SearchedForm, state: int, guess: Guess, t: Array, places: Array | float = 0.0
+) -> Array:
+    """Return a state of given fields at times (n,) and places, by differences forward."""
+    (field, order), problem = form.marched[state], form.problem
+    start, end = problem.domain["t"]
+    step = 1e-4 * (end - start)
+    columns = dict.fromkeys(problem.space_axes, np.broadcast_to(places, t.shape))
+    found = []
+    for k in range(order + 1):
+        at = columns | {"t": t + k * step}
+        points = np.column_stack([at[a] for a in problem.axes])
+        found.append(np.asarray(guess(points))[:, problem.unknowns.index(field)])
+    return np.asarray(np.diff(np.stack(found), order, axis=0)[0] / step**order)
 
 
 class ParametersAt:
@@ -280,4 +278,4 @@ class ParametersAt:
         return kept[2]
 
 
-__all__ = ["Guess", "ParametersAt", "Unknowns"]
+__all__ = ["Guess", "ParametersAt", "Unknowns", "guessed"]
