@@ -9,15 +9,16 @@ from collections.abc import Sequence
 
 import torch
 
+from pinngate.optim.collocation.spaces import is_sparse, kinks
 from pinngate.optim.direct_fit.candidate import has_solver
 from pinngate.optim.divisions import Division
 from pinngate.optim.parts import Parts
+from pinngate.optim.shared_points import are_many
 from pinngate.statement.homogeneity import scaled_together
 from pinngate.statement.linearity import is_linear
 from pinngate.statement.options import RACE
 
 SOLVER, POLISH, BASIS = "solver", "polish", "basis"
-MOST_AXES = 2  # of a basis: on three, hard physics would need a product of ten thousand functions
 MANY_VALUES = 2000  # beyond, the least basis is cheaper than the least network
 
 
@@ -38,13 +39,20 @@ def _has_loose_functions(parts: Parts) -> bool:
 
 
 def is_for_basis(parts: Parts) -> bool:
-    """Whether a tensor basis races: on one or two axes, where its products are few."""
+    """Whether a tensor basis races: on one or two axes, or where linear physics leaves few free.
+
+    Of a part of the products of more axes there still are thousands: known linear equations reduce
+    them to hundreds by one factorisation, unknown or nonlinear ones ask for one at each step. Where
+    a solution may have kinks no part is near it; a part of very many values is not for a basis.
+    """
     problem, batches = parts.problem, parts.batches
     is_free = problem.solve.network == RACE and parts.own_network is None
     is_free = is_free and not problem.beyond_networks
+    if is_sparse(problem):
+        is_smooth = not any(kinks(problem, axis) for axis in problem.axes)
+        is_free = is_free and is_linear(problem) and is_smooth and not are_many(batches)
     return (
         is_free
-        and len(problem.axes) <= MOST_AXES
         and batches.num_points()["observations"] > 0
         and batches.dtype == torch.float64
         and batches.device.type == "cpu"
@@ -54,11 +62,11 @@ def is_for_basis(parts: Parts) -> bool:
 def with_basis(parts: Parts, divisions: Sequence[Division]) -> tuple[Division, ...]:
     """Return the divisions with that of the basis: first where it costs less than networks.
 
-    Where few values are all that is unknown, small networks are quick and know smooth fields better
-    than splines do; the basis follows where they do not fit.
+    Where few values are all that is unknown, and on more than two axes, small networks are quick
+    and know smooth fields better than products do; the basis follows where they do not fit.
     """
-    basis = Division({BASIS: None})
-    if len(parts.problem.axes) > 1 and _is_of_few_values(parts):
+    basis, problem = Division({BASIS: None}), parts.problem
+    if is_sparse(problem) or (len(problem.axes) > 1 and _is_of_few_values(parts)):
         return (*divisions[:1], basis, *divisions[1:])
     return (basis, *divisions)
 
