@@ -143,8 +143,6 @@ class TensorBasis(Network):
     @cached_property
     def _others(self) -> _Others:
         """The products of all axes but the first."""
-        if len(self.functions) == 1:
-            return _Others(self.members[:0], self.members[:, 0] * 0)
         return _Others(*np.unique(self.members[:, 1:], axis=0, return_inverse=True))
 
     def _along_axes(self, points: Tensor, orders: Orders) -> list[Tensor]:

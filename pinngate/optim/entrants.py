@@ -13,13 +13,14 @@ from pinngate.optim.collocation.spaces import is_sparse, kinks
 from pinngate.optim.direct_fit.candidate import has_solver
 from pinngate.optim.divisions import Division
 from pinngate.optim.parts import Parts
-from pinngate.optim.shared_points import are_many
 from pinngate.statement.homogeneity import scaled_together
 from pinngate.statement.linearity import is_linear
 from pinngate.statement.options import RACE
 
 SOLVER, POLISH, BASIS = "solver", "polish", "basis"
+MOST_AXES = 3  # of a basis
 MANY_VALUES = 2000  # beyond, the least basis is cheaper than the least network
+MOST_VALUES = 20_000  # on three axes; beyond, networks alone race, who see a part of them at first
 
 
 def is_for_solver(parts: Parts) -> bool:
@@ -39,24 +40,29 @@ def _has_loose_functions(parts: Parts) -> bool:
 
 
 def is_for_basis(parts: Parts) -> bool:
-    """Whether a tensor basis races: on one or two axes, or where linear physics leaves few free.
-
-    Of a part of the products of more axes there still are thousands: known linear equations reduce
-    them to hundreds by one factorisation, unknown or nonlinear ones ask for one at each step. Where
-    a solution may have kinks no part is near it; a part of very many values is not for a basis.
-    """
+    """Whether a tensor basis races: on one or two axes, or on three where few of it are free."""
     problem, batches = parts.problem, parts.batches
     is_free = problem.solve.network == RACE and parts.own_network is None
     is_free = is_free and not problem.beyond_networks
-    if is_sparse(problem):
-        is_smooth = not any(kinks(problem, axis) for axis in problem.axes)
-        is_free = is_free and is_linear(problem) and is_smooth and not are_many(batches)
     return (
         is_free
+        and (not is_sparse(problem) or _leaves_few_free(parts))
         and batches.num_points()["observations"] > 0
         and batches.dtype == torch.float64
         and batches.device.type == "cpu"
     )
+
+
+def _leaves_few_free(parts: Parts) -> bool:
+    """Whether equations reduce the products of three axes to hundreds by one factorisation.
+
+    Linear ones that are known do; others would ask for one of thousands at each step. Where a
+    solution may have kinks no part of all products is near it.
+    """
+    problem, count = parts.problem, parts.batches.num_points()["observations"]
+    is_smooth = not any(kinks(problem, axis) for axis in problem.axes)
+    is_small = len(problem.axes) <= MOST_AXES and count < MOST_VALUES
+    return is_small and is_smooth and is_linear(problem)
 
 
 def with_basis(parts: Parts, divisions: Sequence[Division]) -> tuple[Division, ...]:

@@ -75,12 +75,6 @@ class SharedPoints:
         self.shown = dict(state["shown"])
 
 
-def are_many(source: BatchSource) -> bool:
-    """Whether a set of values is so large that a race of networks begins with a part of it."""
-    least = 2 * POSTERIOR_POINTS * source.num_points()["collocation"]
-    return any(len(data) >= least for data in source.observations.values())
-
-
 def _parts_of(source: BatchSource) -> dict[str, Tensor]:
     """Return the rows of every large set that stand for it: at most half of them."""
     count = POSTERIOR_POINTS * source.num_points()["collocation"]

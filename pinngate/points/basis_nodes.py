@@ -23,9 +23,7 @@ from pinngate.statement.problem import Plane, Problem, Window
 Array = NDArray[np.float64]
 
 
-def node_batches(
-    source: BatchSource, functions: Mapping[str, AxisFunctions]
-) -> dict[str, Batch]:
+def node_batches(source: BatchSource, functions: Mapping[str, AxisFunctions]) -> dict[str, Batch]:
     """Return equations and conditions at the nodes, and the data in the order they were given.
 
     Args:

@@ -146,7 +146,9 @@ class Resolved:
 def _coordinates(x: Tensor, axes: Sequence[Tensor | None]) -> Tensor:
     """Return Ψᵀ x of rows x (Π nodes, …): (Π rank, …); None is an axis that stays as it is."""
     length = len(x) // math.prod(len(psi) for psi in axes if psi is not None)
-    found = x.reshape(*(length if psi is None else len(psi) for psi in axes), math.prod(x.shape[1:]))
+    found = x.reshape(
+        *(length if psi is None else len(psi) for psi in axes), math.prod(x.shape[1:])
+    )
     for place in range(len(axes) - 1, -1, -1):  # the last axis first: its part may be a few lines
         psi = axes[place]
         if psi is None:
