@@ -48,7 +48,9 @@ def made(ratio: float) -> Resolved:
 
 def triangle() -> ResolvedSpace:
     """Of polynomials of three axes those of a degree of five in all."""
-    axes = {axis: resolved_on(Legendre(7), order) for axis, order in zip("xyt", (2, 2, 1), strict=True)}
+    axes = {
+        axis: resolved_on(Legendre(7), order) for axis, order in zip("xyt", (2, 2, 1), strict=True)
+    }
     degrees = np.indices([psi.shape[1] for psi in axes.values()]).sum(0)
     return ResolvedSpace.of(axes, torch.as_tensor(degrees <= 5))
 
