@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
+from numpy.polynomial.legendre import legder, leggauss, legvander
 from numpy.typing import NDArray
 from scipy.interpolate import BSpline
 from scipy.linalg import eigh
@@ -73,6 +74,36 @@ class Trigonometric:
         return -1 + 2 * (np.arange(count) + 0.5) / count, np.full(count, 2 / count)
 
 
+class Legendre:
+    """√(j + ½) P_j, with ((1 − x²) ψ_j′)′ = −ω_j² ψ_j in place of the beam's equation.
+
+    A sum of few of them is near any smooth function, whatever it does at the ends, where modes of a
+    beam are missed by ω⁻³; so it is they that a part of all products is made of.
+
+    Args:
+        highest: degree.
+    """
+
+    def __init__(self, highest: int) -> None:
+        self.highest = highest
+        degrees = np.arange(highest + 1)
+        self.frequencies = np.sqrt(degrees * (degrees + 1.0))
+        self._sizes = np.sqrt(degrees + 0.5)
+
+    def values(self, points: Array, order: int) -> Array:
+        """Return derivatives of an order at points (N,): (N, m)."""
+        found = legder(np.diag(self._sizes), order)
+        return np.asarray(legvander(np.clip(points, -1, 1), len(found) - 1) @ found)
+
+    def derivatives(self, points: Array, order: int) -> Array:
+        """Return the polynomials of a degree lower by the order, at points (N,): (N, rank)."""
+        return self.values(points, 0)[:, : max(self.highest + 1 - order, 0)]
+
+    def nodes(self) -> tuple[Array, Array]:
+        """Return Gauss points that integrate two functions times a factor of degree `DEGREE`."""
+        return leggauss(self.highest + 1 + DEGREE // 2)
+
+
 class Splines:
     """Splines between breaks, as modes of a free beam.
 
@@ -106,7 +137,7 @@ class Splines:
 
     def _gauss(self, counts: Sequence[int]) -> tuple[Array, Array]:
         """Return the nodes and weights of Gauss's rule, so many between each two breaks."""
-        rules = {count: np.polynomial.legendre.leggauss(count) for count in set(counts)}
+        rules = {count: leggauss(count) for count in set(counts)}
         low, half = self.breaks[:-1], np.diff(self.breaks) / 2
         points = [a + h * (1 + rules[n][0]) for a, h, n in zip(low, half, counts, strict=True)]
         weights = [h * rules[n][1] for h, n in zip(half, counts, strict=True)]

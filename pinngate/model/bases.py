@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
-from itertools import accumulate
+from functools import cached_property, reduce
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ from pinngate.model.networks import Network
 Array = NDArray[np.float64]
 
 SMOOTHNESS = 3.0  # order of the Sobolev norm: that of a quintic smoothing spline
-TILE = 256  # points of combinations at a time
+TILE = 1024  # points of combinations at a time
 
 
 class TensorBasis(Network):
@@ -46,6 +46,7 @@ class TensorBasis(Network):
 
     Attributes:
         members: which function of each axis every product has, (M, axes).
+        has_member: which of all products are there, a flag for each, (m_1, m_2, ...).
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class TensorBasis(Network):
             tops = np.array([f.frequencies[-1] for f in axes]).reshape(-1, *(1,) * len(axes))
             inside = ((grids / tops) ** 2).sum(0) <= 1 + 1e-9
         self.members = np.argwhere(inside)
+        self.has_member = torch.as_tensor(inside)
         self.smoothing: Array = (1 + square[inside]) ** (-SMOOTHNESS / 2)
         layer = nn.Linear(len(self.members), num_outputs, dtype=dtype)
         nn.init.zeros_(layer.weight)
@@ -109,31 +111,39 @@ class TensorBasis(Network):
 
     def products(self, points: Tensor, orders: Orders) -> Tensor:
         """Return ∂^α of every product at points (N, axes): (N, M), in 1/(axis units)^|α|."""
-        found = torch.as_tensor(self.smoothing).to(points)
-        axes = self._along_axes(points, orders)
-        if self.is_full and len(axes) == 2:
-            return torch.einsum("ni,nj->nij", *axes).flatten(1).mul_(found)
-        for values, members in zip(axes, self.members.T, strict=True):
-            found = found * values[:, members]
-        return found
+        scale = torch.as_tensor(self.smoothing).to(points)
+        return multiplied(self._along_axes(points, orders), self.members).mul_(scale)
 
     def combined(self, points: Tensor, orders: Orders, weights: Tensor) -> Tensor:
         """Return ∂^α of combinations of the products at points (N, axes), weights (M, K): (N, K).
 
-        Cost: 2·N·M·K operations; the products themselves are not formed on two axes.
+        Along lines of points that have one place on the first axis, its functions are summed first.
+
+        Cost: 2·N·M·K operations; on lines of R products of the other axes 2·N·R·K. The products
+        themselves are formed for few points at a time.
         """
-        axes = self._along_axes(points, orders)
-        if not (self.is_full and len(axes) == 2):
-            return self.products(points, orders) @ weights
+        axes, others = self._along_axes(points, orders), self._others
         scaled = weights * torch.as_tensor(self.smoothing).to(weights)[:, None]
-        lines = scaled.view(axes[0].shape[1], -1)
+        lines = scaled.new_zeros(axes[0].shape[1] * len(others.members), weights.shape[1])
+        lines[self.members[:, 0] * len(others.members) + others.of_product] = scaled
+        lines = lines.view(axes[0].shape[1], -1)
         found = scaled.new_empty(len(points), weights.shape[1])
+        before: list[Tensor] = []
         for rows in _lines(points[:, (self.columns or [0])[0]]):
-            first = axes[0][rows] if rows.step is None else axes[0][rows.start : rows.start + 1]
-            along = (first @ lines).view(len(first), axes[1].shape[1], -1)
-            second = axes[1][rows].view(len(first), -1, axes[1].shape[1])
-            found[rows] = (second @ along).flatten(0, 1)
+            if rows.step is None:
+                found[rows] = multiplied([own[rows] for own in axes], self.members) @ scaled
+                continue
+            own = [values[rows] for values in axes[1:]]
+            if not before or not all(map(torch.equal, own, before)):
+                before, across = own, multiplied(own, others.members)
+            along = (axes[0][rows.start] @ lines).view(len(others.members), -1)
+            torch.mm(across, along, out=found[rows])
         return found
+
+    @cached_property
+    def _others(self) -> _Others:
+        """The products of all axes but the first."""
+        return _Others(*np.unique(self.members[:, 1:], axis=0, return_inverse=True))
 
     def _along_axes(self, points: Tensor, orders: Orders) -> list[Tensor]:
         """Return derivatives of the functions of each axis at the points, (N, m) each."""
@@ -179,6 +189,28 @@ class TensorBasis(Network):
             found = torch.linalg.lstsq(rows, values, driver="gelsd").solution
             self.layer.weight.copy_(found.T)
             self.layer.bias.zero_()
+
+
+@dataclass(frozen=True)
+class _Others:
+    """Products of the axes but the first: their members, and which of them every product has."""
+
+    members: NDArray[np.int64]
+    of_product: NDArray[np.int64]
+
+
+def multiplied(axes: Sequence[Tensor], members: NDArray[np.int64]) -> Tensor:
+    """Return products of functions of each axis, (N, m_a) each, by members (M, axes): (N, M).
+
+    Members stand in lexical order; those that differ in the last axis alone are its first ones.
+    """
+    found = axes[0].new_empty(len(axes[0]), len(members))
+    changes = np.flatnonzero((np.diff(members[:, :-1], axis=0) != 0).any(1)) + 1
+    for begin, end in pairwise([0, *changes.tolist(), len(members)]):
+        last = axes[-1][:, : end - begin]
+        heads = [own[:, k, None] for own, k in zip(axes[:-1], members[begin], strict=False)]
+        torch.mul(last, reduce(torch.mul, heads, last.new_ones(1)), out=found[:, begin:end])
+    return found
 
 
 def _lines(x: Tensor) -> list[slice]:

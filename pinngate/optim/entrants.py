@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import torch
 
+from pinngate.optim.collocation.spaces import is_sparse, kinks
 from pinngate.optim.direct_fit.candidate import has_solver
 from pinngate.optim.divisions import Division
 from pinngate.optim.parts import Parts
@@ -17,8 +18,9 @@ from pinngate.statement.linearity import is_linear
 from pinngate.statement.options import RACE
 
 SOLVER, POLISH, BASIS = "solver", "polish", "basis"
-MOST_AXES = 2  # of a basis: on three, hard physics would need a product of ten thousand functions
+MOST_AXES = 3  # of a basis
 MANY_VALUES = 2000  # beyond, the least basis is cheaper than the least network
+MOST_VALUES = 20_000  # on three axes; beyond, networks alone race, who see a part of them at first
 
 
 def is_for_solver(parts: Parts) -> bool:
@@ -38,27 +40,39 @@ def _has_loose_functions(parts: Parts) -> bool:
 
 
 def is_for_basis(parts: Parts) -> bool:
-    """Whether a tensor basis races: on one or two axes, where its products are few."""
+    """Whether a tensor basis races: on one or two axes, or on three where few of it are free."""
     problem, batches = parts.problem, parts.batches
     is_free = problem.solve.network == RACE and parts.own_network is None
     is_free = is_free and not problem.beyond_networks
     return (
         is_free
-        and len(problem.axes) <= MOST_AXES
+        and (not is_sparse(problem) or _leaves_few_free(parts))
         and batches.num_points()["observations"] > 0
         and batches.dtype == torch.float64
         and batches.device.type == "cpu"
     )
 
 
+def _leaves_few_free(parts: Parts) -> bool:
+    """Whether equations reduce the products of three axes to hundreds by one factorisation.
+
+    Linear ones that are known do; others would ask for one of thousands at each step. Where a
+    solution may have kinks no part of all products is near it.
+    """
+    problem, count = parts.problem, parts.batches.num_points()["observations"]
+    is_smooth = not any(kinks(problem, axis) for axis in problem.axes)
+    is_small = len(problem.axes) <= MOST_AXES and count < MOST_VALUES
+    return is_small and is_smooth and is_linear(problem)
+
+
 def with_basis(parts: Parts, divisions: Sequence[Division]) -> tuple[Division, ...]:
     """Return the divisions with that of the basis: first where it costs less than networks.
 
-    Where few values are all that is unknown, small networks are quick and know smooth fields better
-    than splines do; the basis follows where they do not fit.
+    Where few values are all that is unknown, and on more than two axes, small networks are quick
+    and know smooth fields better than products do; the basis follows where they do not fit.
     """
-    basis = Division({BASIS: None})
-    if len(parts.problem.axes) > 1 and _is_of_few_values(parts):
+    basis, problem = Division({BASIS: None}), parts.problem
+    if is_sparse(problem) or (len(problem.axes) > 1 and _is_of_few_values(parts)):
         return (*divisions[:1], basis, *divisions[1:])
     return (basis, *divisions)
 

@@ -20,7 +20,7 @@ class Mechanisms:
     Attributes:
         acceleration: steps are corrected for the curvature of the residuals.
         averaging: of a linear problem the answer is a mean over the small networks.
-        basis: on one or two axes a tensor basis races before the networks.
+        basis: a tensor basis races, on one or two axes before the networks.
         foresight: beside the best, candidates go on that foresee to be significantly better.
         octaves: in fits through a solver each octave of a function has its part in the ridge.
         ramp: the weight of the physics rises from a small part of itself.

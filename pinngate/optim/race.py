@@ -4,7 +4,8 @@ On evolutions in time and at most one space axis a fit through a solver (`direct
 but where few values of a linear problem are all that is unknown: there it follows the small
 networks. If it goes astray it starts once more from the winner of the others (`polish`). Then,
 on one or two axes, a tensor basis (`collocation`), which is exact, too; where few values are all
-that is unknown on two axes, it follows the small networks. Then two divisions of networks. The
+that is unknown on two axes, and where a linear problem on three is known but for its fields, it
+follows the small networks. Then two divisions of networks. The
 small ones, one sine layer each, are fast and enough for linear problems, where the deep ones follow
 only if the best small network cannot satisfy data and physics together, which its own misfit of the
 physics tells. With a nonlinear equation or unknown coefficients the deep ones always follow, after

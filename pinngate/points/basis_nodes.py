@@ -1,14 +1,12 @@
 """Fixed collocation points for a tensor basis: quadrature nodes that see every function.
 
 Where a network gets fresh random points, a basis gets the nodes of its own functions, so that what
-it does between them is known. On one or two axes they are a product of each axis's nodes, weighted
-so that rows add up to a mean over the domain; on more, a Sobol set of as many points for each
-function.
+it does between them is known: a product of each axis's nodes, weighted so that rows add up to a
+mean over the domain.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -19,37 +17,30 @@ from pinngate.model.axis_functions import AxisFunctions
 from pinngate.model.row_weights import ROW
 from pinngate.model.terms import Batch
 from pinngate.points.batches import BatchSource
-from pinngate.points.sampling import SobolSampler
 from pinngate.statement.axis_places import at_share
 from pinngate.statement.problem import Plane, Problem, Window
 
 Array = NDArray[np.float64]
 
-MOST_AXES = 2  # with nodes on a product; on more there would be many times the functions
-POINTS_A_FUNCTION = 2.5  # elsewhere: what a product of two axes has
 
-
-def node_batches(
-    source: BatchSource, functions: Mapping[str, AxisFunctions], num_functions: int
-) -> dict[str, Batch]:
+def node_batches(source: BatchSource, functions: Mapping[str, AxisFunctions]) -> dict[str, Batch]:
     """Return equations and conditions at the nodes, and the data in the order they were given.
 
     Args:
         source: of the problem, its data and of the points of boundaries that are no planes.
         functions: of each axis.
-        num_functions: of the basis.
     """
     problem = source.problem
     found = dict(source.twin("nodes", 1).draw_in_order())
-    inside = _nodes(source, functions, num_functions, None)
+    inside = _nodes(source, functions, None)
     for name in source.equation_names:
         found[name] = inside
     for k, condition in enumerate(problem.conditions, 1):
         where = condition.where
         if isinstance(where, Plane):
-            found[f"condition_{k}"] = _nodes(source, functions, num_functions, where)
+            found[f"condition_{k}"] = _nodes(source, functions, where)
         elif isinstance(where, Window):
-            whole = _nodes(source, functions, num_functions, where.plane)
+            whole = _nodes(source, functions, where.plane)
             found[f"condition_{k}"] = _inside(whole, where, problem)
     return found
 
@@ -70,19 +61,10 @@ def _inside(whole: Batch, window: Window, problem: Problem) -> Batch:
 def _nodes(
     source: BatchSource,
     functions: Mapping[str, AxisFunctions],
-    num_functions: int,
     plane: Plane | None,
 ) -> Batch:
     problem = source.problem
     free = [a for a in problem.axes if plane is None or a != plane.axis]
-    if len(free) > MOST_AXES:
-        count = math.ceil(POINTS_A_FUNCTION * num_functions)
-        if plane is not None:
-            count = math.ceil(count ** (len(free) / len(problem.axes)))
-        sampler = SobolSampler(
-            problem.domain, count, source.seed, f"nodes/{plane}", plane, source.region.inside
-        )
-        return Batch(sampler.draw(source.dtype, source.device))
     columns, weights = [], []
     for axis, bounds in problem.domain.items():
         if axis not in free:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pinngate.model.axis_functions import AxisFunctions, Splines, Trigonometric
+from pinngate.model.axis_functions import AxisFunctions, Legendre, Splines, Trigonometric
 from pinngate.model.bases import TensorBasis
 from pinngate.model.channels.plan import Plan
 from pinngate.model.channels.propagate import backward, forward
@@ -53,8 +53,25 @@ def test_a_kink_is_held_where_a_break_allows_it_and_nowhere_else() -> None:
     assert missed["splines"] > 1e-3
 
 
+def test_polynomials_are_orthonormal_and_derivatives_lose_their_order() -> None:
+    functions = Legendre(8)
+    x, w = functions.nodes()
+    values = functions.values(x, 0)
+    assert np.allclose(values.T @ (w[:, None] * values), np.eye(9), atol=1e-12)
+    assert not functions.values(x, 9).any()
+    for order in (1, 3):
+        span, rows = functions.derivatives(x, order), functions.values(x, order)
+        assert span.shape[1] == 9 - order
+        missed = rows - span @ np.linalg.lstsq(span, rows, rcond=None)[0]
+        assert np.abs(missed).max() < 1e-10 * np.abs(rows).max()
+        step = 1e-5
+        before, after = (functions.values(0.3 * x + s, order - 1) for s in (-step, step))
+        rows = functions.values(0.3 * x, order)
+        assert np.allclose((after - before) / (2 * step), rows, atol=1e-6 * np.abs(rows).max())
+
+
 def test_nodes_integrate() -> None:
-    for functions in FUNCTIONS.values():
+    for functions in (*FUNCTIONS.values(), Legendre(8)):
         x, w = functions.nodes()
         assert np.isclose(w.sum(), 2)
         assert np.isclose(np.sum(w * np.cos(np.pi * x) ** 2), 1)
@@ -139,3 +156,23 @@ def test_combinations_are_those_of_the_products(layout: str, orders: tuple[int, 
     expected = basis.products(points, orders) @ weights
     found = basis.combined(points, orders, weights)
     assert torch.allclose(found, expected, rtol=1e-10, atol=1e-10 * float(expected.abs().max()))
+
+
+@pytest.mark.parametrize("num_axes", [1, 3, 4])
+def test_products_are_those_of_their_members_on_any_axes(num_axes: int) -> None:
+    axes = [Legendre(6), Trigonometric(5), Legendre(4), Legendre(2)][:num_axes]
+    made = TensorBasis([(-1.0, 1.0)] * num_axes, axes, 1, is_full=False)
+    lines = torch.linspace(-0.9, 0.8, 5, dtype=torch.float64)
+    grid = torch.cartesian_prod(*[lines] * num_axes).view(-1, num_axes)
+    scattered = grid + 0.1 * torch.rand(grid.shape, generator=torch.Generator().manual_seed(0))
+    orders = (1, *(0 for _ in axes[1:]))
+    weights = torch.randn(len(made.members), 2, dtype=torch.float64)
+    for points in (grid, scattered):
+        values = [
+            own.values(points[:, k].numpy(), orders[k])[:, made.members[:, k]]
+            for k, own in enumerate(axes)
+        ]
+        expected = torch.as_tensor(np.prod(values, axis=0) * made.smoothing)
+        assert torch.allclose(made.products(points, orders), expected, atol=1e-12)
+        found = made.combined(points, orders, weights)
+        assert torch.allclose(found, expected @ weights, atol=1e-10)

@@ -83,7 +83,7 @@ class Ascent:
         self.weight.begin_again(FIRST_WEIGHT)
         self.best = self.last = self.soft = None
         self.num_vain = 0
-        self.is_exact = self.has_answer = self.is_settled = False
+        self.is_exact = self.has_answer = self.is_settled = self.is_over = False
 
     def set_goal(self, noise: float, reference: float) -> None:
         """Let the physics become exact to a small part of the noise as it was found."""

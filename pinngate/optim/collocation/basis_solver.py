@@ -125,7 +125,7 @@ class Collocation:
         else:
             row["gain_ratio"] = self.stage.descend(line)
             verdict = self.noise.update(line, fit, is_full=self.weight.is_at_goal)
-            if verdict is Verdict.GAUSSIAN:
+            if verdict is Verdict.GAUSSIAN and self.ascent.is_over:
                 self.reason = self.ascent.ending
             elif verdict is Verdict.HEAVY:
                 self.ascent.begin_anew()
@@ -146,7 +146,6 @@ class Collocation:
             return
         self.finish()
         if self.options.is_robust and not self.noise.is_judging:
-            self.ascent.is_over = False
             self.turn_robust()
         else:
             self.reason = self.ascent.ending

@@ -25,7 +25,7 @@ from pinngate.linear.forms import Trial
 from pinngate.linear.jacobian import Batches, jacobian, row_weights
 from pinngate.model.bases import TensorBasis
 from pinngate.model.row_weights import RowWeights
-from pinngate.optim.collocation.resolved import coordinates
+from pinngate.optim.collocation.resolved import ResolvedSpace
 from pinngate.optim.collocation.unmet_physics import Gains, gains
 
 PINNED = 100.0  # times what values say in all, from which the physics alone decides
@@ -40,14 +40,14 @@ class Physics:
         trial: all terms, the basis, and coefficients of which none is unknown.
         batches: points of the terms.
         weights: of their rows.
-        resolved: Ψ of each axis, by term.
+        resolved: what each term is asked to be orthogonal to.
         num_values: n, values times the square of their weight.
     """
 
     trial: Trial
     batches: Batches
     weights: RowWeights
-    resolved: Mapping[str, Mapping[str, Tensor]]
+    resolved: Mapping[str, ResolvedSpace]
     num_values: float
 
 
@@ -163,7 +163,7 @@ def _of_group(tensor: TensorBasis, physics: Physics, names: Sequence[str]) -> li
     """
     model, _, coefficients = physics.trial
     empty = {name: batch.take(slice(0, 0)) for name, batch in physics.batches.items()}
-    first, *others = physics.resolved[names[0]].values()
+    first, *others = physics.resolved[names[0]].axes.values()
     line = math.prod(len(psi) for psi in others)
     step = max(1, TILE // line)
     size = tensor.num_outputs * len(tensor.members)
@@ -176,14 +176,8 @@ def _of_group(tensor: TensorBasis, physics: Physics, names: Sequence[str]) -> li
         tensor.kept.clear()
         rows = torch.cat([jac[:, :size], residual[:, None]], 1)
         made = [
-            _projected(rows[own.slices[name]], physics.resolved[name], slice(start, start + step))
+            physics.resolved[name].coordinates(rows[own.slices[name]], slice(start, start + step))
             for name in names
         ]
         found = made if start == 0 else [a.add_(b) for a, b in zip(found, made, strict=True)]
     return found
-
-
-def _projected(rows: Tensor, axes: Mapping[str, Tensor], part: slice) -> Tensor:
-    """Return Ψᵀ of rows at a part of the nodes of the first axis."""
-    first, *others = axes.values()
-    return coordinates(rows, [first[part], *others])

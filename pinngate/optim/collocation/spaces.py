@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pinngate.expression import Expression, evaluate
-from pinngate.model.axis_functions import DEGREE, AxisFunctions, Splines, Trigonometric
+from pinngate.model.axis_functions import DEGREE, AxisFunctions, Legendre, Splines, Trigonometric
 from pinngate.model.bases import TensorBasis
 from pinngate.model.coefficients import Coefficients
 from pinngate.model.networks import JointNetwork, Network
 from pinngate.model.scales import Scales
 from pinngate.model.terms import Term
-from pinngate.optim.collocation.resolved import resolved_on
+from pinngate.optim.collocation.resolved import ResolvedSpace, resolved_on
 from pinngate.statement.axis_places import at_share, share_at
 from pinngate.statement.delay_kinks import delay_kinks
 from pinngate.statement.kinks import kink_places
@@ -27,11 +27,13 @@ from pinngate.statement.problem import Plane, Problem
 Array = NDArray[np.float64]
 
 Resolution = Mapping[str, "tuple[float, ...] | int"]
-"""Breaks of each axis scaled to [−1, 1], or wave numbers where it is periodic."""
+"""Breaks of each axis scaled to [−1, 1], or waves: for as many, periodic or not, an axis has
+2·waves + 1 smooth functions."""
 
 FIRST = {1: 12, 2: 8, 3: 4, 4: 3}  # by the number of axes
 FIRST_COEFFICIENT = 6
 GROWTH = 1.6
+MOST_WHOLE = 2  # axes with all products
 MOST_FIRST = 100  # intervals; noise-like sources are not followed
 NUM_SEEN = 512  # places at which a source is looked at
 SOURCE = 1e-3  # of its size, that may be missed of a source
@@ -59,14 +61,19 @@ def first_resolution(problem: Problem, coefficients: Coefficients) -> Resolution
 
 
 def evenly(problem: Problem, axis: str, count: int) -> tuple[float, ...] | int:
-    """Return even breaks of an axis, one at every kink."""
-    if axis in problem.periodic:
+    """Return even breaks of an axis, one at every kink; where it has waves, their number."""
+    if axis in problem.periodic or is_sparse(problem):
         return count
     gap = NEAREST * 2 / count
     places = kinks(problem, axis)
     even = np.linspace(-1, 1, count + 1)
     inner = [float(b) for b in even[1:-1] if all(abs(b - p) > gap for p in places)]
     return tuple(sorted([-1.0, *inner, *places, 1.0]))
+
+
+def is_sparse(problem: Problem) -> bool:
+    """Whether a part of all products is made: on more than two axes, where they are too many."""
+    return len(problem.axes) > MOST_WHOLE
 
 
 def kinks(problem: Problem, axis: str) -> dict[float, int]:
@@ -109,7 +116,7 @@ def _misses(problem: Problem, axis: str, count: int, values: Array) -> bool:
         return False
     breaks = evenly(problem, axis, count)
     if isinstance(breaks, int):
-        functions: AxisFunctions = Trigonometric(2 * breaks + 1)
+        functions = axis_functions(problem, axis, breaks)
     else:
         functions = Splines(breaks, dict.fromkeys(kinks(problem, axis), -1))
     x = -1 + 2 * (np.arange(NUM_SEEN) + 0.5) / NUM_SEEN
@@ -174,7 +181,7 @@ def coarsening_errors(
     for place, (axis, breaks) in enumerate(resolution.items()):
         order = highest_order(problem, axis) if is_of_derivatives else 0
         orders = tuple(order * (k == place) for k in range(len(nodes)))
-        values = (basis.products(points, orders) @ weights.T).numpy()
+        values = basis.combined(points, orders, weights.T).numpy()
         values = values.reshape(*grid[0].shape, -1)
         functions = axis_functions(problem, axis, _coarser(problem, axis, breaks))
         x, w = nodes[place]
@@ -224,9 +231,9 @@ def _coarser(
 
 def axis_functions(problem: Problem, axis: str, breaks: tuple[float, ...] | int) -> AxisFunctions:
     """Return the functions of an axis at a resolution, with a knot wherever a kink is."""
-    if isinstance(breaks, int):
-        return Trigonometric(2 * breaks + 1)
-    return Splines(breaks, kinks(problem, axis))
+    if not isinstance(breaks, int):
+        return Splines(breaks, kinks(problem, axis))
+    return Trigonometric(2 * breaks + 1) if axis in problem.periodic else Legendre(2 * breaks)
 
 
 def space(problem: Problem, resolution: Resolution, scales: Scales) -> Network:
@@ -235,7 +242,7 @@ def space(problem: Problem, resolution: Resolution, scales: Scales) -> Network:
         list(problem.domain.values()),
         [axis_functions(problem, axis, breaks) for axis, breaks in resolution.items()],
         len(problem.solved_fields),
-        is_full=len(problem.axes) <= 2,
+        is_full=not is_sparse(problem),
         output_scale=[scales[u].size for u in problem.solved_fields],
         output_shift=[scales[u].centre for u in problem.solved_fields],
     )
@@ -268,8 +275,8 @@ def highest_order(problem: Problem, axis: str, residual: Expression | None = Non
 
 def resolved_parts(
     problem: Problem, fields: TensorBasis, terms: Sequence[Term], num_rows: Mapping[str, int]
-) -> dict[str, dict[str, Tensor]]:
-    """Return Ψ of each axis for every equation and condition whose nodes are a whole product.
+) -> dict[str, ResolvedSpace]:
+    """Return what every equation and condition whose nodes are a whole product is tested by.
 
     Args:
         problem: the problem.
@@ -277,20 +284,42 @@ def resolved_parts(
         terms: of the residuals, in the order of their rows.
         num_rows: of each term.
     """
-    functions = dict(zip(problem.axes, fields.functions, strict=True))
     planes = {f"condition_{k}": c.where for k, c in enumerate(problem.conditions, 1)}
     found = {}
     for term in terms:
         plane = planes.get(term.name)
         if term.kind == "observation" or (plane is not None and not isinstance(plane, Plane)):
             continue
-        axes = {}
-        for axis, own in functions.items():
-            if plane is not None and axis == plane.axis:
-                axes[axis] = torch.ones(1, 1, dtype=torch.float64)
-                continue
-            order = 0 if plane is not None else highest_order(problem, axis, term.residual)
-            axes[axis] = resolved_on(own, order)
-        if math.prod(len(psi) for psi in axes.values()) == num_rows[term.name]:
-            found[term.name] = axes
+        made = _on_plane(problem, fields, plane) if plane else _inside(problem, fields, term)
+        if math.prod(len(psi) for psi in made.axes.values()) == num_rows[term.name]:
+            found[term.name] = made
     return found
+
+
+def _on_plane(problem: Problem, fields: TensorBasis, plane: Plane) -> ResolvedSpace:
+    """Return the products that fields are made of on a plane."""
+    axes = {
+        axis: torch.ones(1, 1, dtype=torch.float64) if axis == plane.axis else resolved_on(own, 0)
+        for axis, own in zip(problem.axes, fields.functions, strict=True)
+    }
+    start = [slice(0, psi.shape[1]) for psi in axes.values()]
+    return ResolvedSpace.of(axes, fields.has_member[tuple(start)])
+
+
+def _inside(problem: Problem, fields: TensorBasis, term: Term) -> ResolvedSpace:
+    """Return the products ψ_j of which an equation makes members of a basis, j + m ∈ Λ."""
+    axes = {
+        axis: resolved_on(own, _lost_order(problem, axis, term.residual))
+        for axis, own in zip(problem.axes, fields.functions, strict=True)
+    }
+    own = [slice(-psi.shape[1], None) for psi in axes.values()]
+    return ResolvedSpace.of(axes, fields.has_member[tuple(own)])
+
+
+def _lost_order(problem: Problem, axis: str, residual: Expression) -> int:
+    """Return m; 0 on a periodic axis where a derivative along others makes constants, too."""
+    place = problem.axes.index(axis)
+    made = [derivative.orders for derivative in problem.derivatives(residual).values()]
+    if axis in problem.periodic and any(any(o) and not o[place] for o in made):
+        return 0
+    return highest_order(problem, axis, residual)

@@ -89,12 +89,12 @@ class WorkingSpace:
         self.model = ResidualModel(problem_terms(problem, observed, scales), problem)
         fields = self.fields
         functions = dict(zip(problem.axes, fields.functions, strict=True))
-        self.batches = node_batches(source, functions, len(fields.members))
+        self.batches = node_batches(source, functions)
         self.trial = Trial(self.model, self.network, self.coefficients)
         slices = row_weights(self.model, self.batches, {}).slices
         num_rows = {name: rows.stop - rows.start for name, rows in slices.items()}
         resolved = resolved_parts(problem, fields, self.model.terms, num_rows)
-        self._resolved = {name: (slices[name], axes) for name, axes in resolved.items()}
+        self._resolved = {name: (slices[name], own) for name, own in resolved.items()}
         self.gains: Gains | None = None
         equations = {t.name for t in self.model.terms if t.kind == "equation"}
         if self.constrained_at > 0 and equations <= self._resolved.keys():
@@ -116,7 +116,7 @@ class WorkingSpace:
                 self.trial,
                 self.batches,
                 self.row_weights(self.batches, self.constrained_at),
-                {name: axes for name, (_, axes) in self._resolved.items()},
+                {name: own for name, (_, own) in self._resolved.items()},
                 num_values / self.network.unit**2,
             )
             reference = self.row_weights(self.batches, 1.0)

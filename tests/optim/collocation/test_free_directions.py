@@ -209,3 +209,39 @@ def test_unmet_physics_is_told_as_an_error_of_about_its_size() -> None:
 
 def finer_evenly(space: WorkingSpace, count: int) -> dict:
     return {axis: evenly(space.parts.problem, axis, count) for axis in space.resolution}
+
+
+def ring(axes: str) -> pinngate.Problem:
+    """A pattern that drifts over periodic axes."""
+    generator = np.random.default_rng(2)
+    points = generator.uniform(size=(600, len(axes) + 1))
+    values = np.sin(2 * np.pi * (points[:, 0] - points[:, -1]))
+    return pinngate.Problem(
+        domain={axis: [0, 1] for axis in (*axes, "t")},
+        unknowns=["u"],
+        equations=["u_t + u_x = " + ("0.01*u_xx" if axes == "x" else "0.01*(u_xx + u_yy)")],
+        conditions=[f"periodic in {axis}" for axis in axes],
+        observations=[
+            pinngate.Observations("u", points, values + 0.1 * generator.standard_normal(600))
+        ],
+    )
+
+
+@pytest.mark.parametrize("axes", ["x", "xy"])
+def test_an_evolution_on_a_ring_leaves_its_initial_state_free(axes: str) -> None:
+    """The mean obeys the equation, too, although no derivative along the ring makes a mean."""
+    space = constrained(ring(axes))
+    initial = space.fields.has_member.any(-1)
+    assert space.network.num_parameters == int(initial.sum()) + 1
+
+
+def test_tails_that_are_judged_before_it_begins_do_not_end_it() -> None:
+    solver = begin(ring("x")).stepper.solvers[BASIS]
+    assert isinstance(solver, Collocation)
+    solver.turn_robust()
+    for _ in range(60):
+        if solver.reason is None:
+            solver.step({})
+    assert solver.reason is not None
+    assert solver.ascent.has_answer
+    assert 0.005 < solver.score < 0.1

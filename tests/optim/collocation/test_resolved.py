@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -13,8 +14,8 @@ import pinngate
 from pinngate.linear.columns import JacobianColumns
 from pinngate.linear.factored import FactoredSystem
 from pinngate.linear.mixing import MixedColumns
-from pinngate.model.axis_functions import AxisFunctions, Splines, Trigonometric
-from pinngate.optim.collocation.resolved import Resolved, resolved_on
+from pinngate.model.axis_functions import AxisFunctions, Legendre, Splines, Trigonometric
+from pinngate.optim.collocation.resolved import Resolved, ResolvedSpace, resolved_on
 
 DOUBLE = torch.float64
 
@@ -41,7 +42,52 @@ def test_derivatives_of_its_own_functions_are_resolved(functions: AxisFunctions)
 
 def made(ratio: float) -> Resolved:
     x, y = resolved_on(splines(), 2), resolved_on(splines(), 1)
-    return Resolved({"equation_1": (slice(0, len(x) * len(y)), {"x": x, "y": y})}, ratio)
+    space = ResolvedSpace.of({"x": x, "y": y})
+    return Resolved({"equation_1": (slice(0, len(x) * len(y)), space)}, ratio)
+
+
+def triangle() -> ResolvedSpace:
+    """Of polynomials of three axes those of a degree of five in all."""
+    axes = {
+        axis: resolved_on(Legendre(7), order) for axis, order in zip("xyt", (2, 2, 1), strict=True)
+    }
+    degrees = np.indices([psi.shape[1] for psi in axes.values()]).sum(0)
+    return ResolvedSpace.of(axes, torch.as_tensor(degrees <= 5))
+
+
+def test_a_part_of_the_products_is_projected_on() -> None:
+    space = triangle()
+    every = math.prod(psi.shape[1] for psi in space.axes.values())
+    assert int(space.kept.sum()) == math.comb(8, 3) < every
+    torch.manual_seed(0)
+    x = torch.randn(math.prod(len(psi) for psi in space.axes.values()), 3, dtype=DOUBLE)
+    inside = space.projected(x)
+    assert torch.allclose(space.projected(inside), inside, atol=1e-12)
+    found = space.coordinates(x)
+    assert found.shape == (math.comb(8, 3), 3)
+    assert torch.allclose(found.square().sum(0), inside.square().sum(0))
+
+
+def test_coordinates_are_added_up_over_parts_of_the_first_axis() -> None:
+    space = triangle()
+    first, *others = (len(psi) for psi in space.axes.values())
+    x = torch.randn(first * math.prod(others), 2, dtype=DOUBLE)
+    line, half = math.prod(others), first // 2
+    parts = [
+        space.coordinates(x[: half * line], slice(0, half)),
+        space.coordinates(x[half * line :], slice(half, first)),
+    ]
+    assert torch.allclose(sum(parts), space.coordinates(x), atol=1e-12)
+
+
+def test_nothing_is_left_over_of_what_is_kept_and_all_else_is_seen_by_some_axis() -> None:
+    space = triangle()
+    torch.manual_seed(0)
+    x = torch.randn(math.prod(len(psi) for psi in space.axes.values()), dtype=DOUBLE)
+    inside = space.projected(x[:, None])[:, 0]
+    assert sum(float(own.sum()) for own in space.left_over(inside).values()) < 1e-20
+    outside = float((x - inside).square().sum())
+    assert sum(float(own.sum()) for own in space.left_over(x).values()) >= outside
 
 
 def test_it_is_symmetric_and_leaves_observations_alone() -> None:
@@ -58,7 +104,7 @@ def test_it_is_symmetric_and_leaves_observations_alone() -> None:
 
 def test_what_is_left_over_is_told_by_axis() -> None:
     mixing = made(0.1)
-    x, y = mixing.parts["equation_1"][1].values()
+    x, y = mixing.parts["equation_1"][1].axes.values()
     torch.manual_seed(0)
     noise = torch.randn(len(x), dtype=DOUBLE)
     rough, smooth = noise - x @ (x.T @ noise), y[:, 0]
