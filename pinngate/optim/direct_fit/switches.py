@@ -147,7 +147,7 @@ class Switches:
             linear = self.system.linearised(at, u[:, None], found[:, None])
             matrix = np.zeros((len(u), len(u)))
             np.add.at(matrix, self.system.rate_entries, linear.by_rate[:, 0])
-            change = np.linalg.solve(matrix, linear.residual[:, 0])
+            change = np.asarray(np.linalg.solve(matrix, linear.residual[:, 0]))
             found = found - change
             if not np.isfinite(found).all():
                 raise MarchFailed("the equations give no rates at a switch")
