@@ -7,6 +7,7 @@ and `through_solver`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,10 @@ from numpy.typing import NDArray
 
 from pinngate.data.observations import ObservationSet
 from pinngate.model.coefficients import Coefficients
-from pinngate.optim.direct_fit.exact_model import ExactModel, Resolution
+from pinngate.optim.direct_fit.exact_model import Resolution
 from pinngate.optim.direct_fit.first_values import state_sizes
 from pinngate.optim.direct_fit.fitted_record import FittedRecord
+from pinngate.optim.direct_fit.joined_model import JoinedModel, Windowing
 from pinngate.optim.direct_fit.levenberg_marquardt import Iterate
 from pinngate.optim.direct_fit.marched_states import CannotMarch
 from pinngate.optim.direct_fit.marching_form import MarchingForm
@@ -39,6 +41,7 @@ def kept(search: StagedSearch, theta: Array, seconds: float) -> dict[str, Any] |
         seconds: that it took.
     """
     record, ridges = search.record, search.ridges
+    frame = record.model.windowing
     if not isinstance(record.resolution, Resolution):
         return None
     if any(data.censoring is not None for data in record.sets):
@@ -63,7 +66,16 @@ def kept(search: StagedSearch, theta: Array, seconds: float) -> dict[str, Any] |
         "has_converged": steps.has_converged,
         "error": [search.error.values, search.error.shift],
         "seconds": seconds,
+        "frame": None if frame is None else _as_tensors(asdict(frame)),
     }
+
+
+def _as_tensors(numbers: Mapping[str, Any]) -> dict[str, Any]:
+    return {n: torch.as_tensor(v) if isinstance(v, np.ndarray) else v for n, v in numbers.items()}
+
+
+def _as_arrays(numbers: Mapping[str, Any]) -> dict[str, Any]:
+    return {n: v.numpy() if isinstance(v, torch.Tensor) else v for n, v in numbers.items()}
 
 
 def rebuilt(
@@ -89,7 +101,9 @@ def rebuilt(
     form = MarchingForm(problem)
     sizes = state_sizes(form, sets)
     unknowns = Unknowns(form, coefficients, sizes, state["fineness"])
-    record = FittedRecord(ExactModel(form, unknowns, sizes), sets)
+    model = JoinedModel(form, unknowns, sizes)
+    model.windowing = None if state["frame"] is None else Windowing(**_as_arrays(state["frame"]))
+    record = FittedRecord(model, sets)
     record.resolution = Resolution(Line(found["nodes"], state["period"]), state["tolerance"])
     record.noise.values = found["noise"]
     search = StagedSearch(record, max_iterations=0)

@@ -20,6 +20,7 @@ from pinngate.data.observations import ObservationSet
 from pinngate.expression import Expression
 from pinngate.inference.draws import SampledPosterior
 from pinngate.model.coefficients import Coefficients
+from pinngate.optim.direct_fit import frames
 from pinngate.optim.direct_fit.exact_model import ExactModel, Solution
 from pinngate.optim.direct_fit.first_values import first_values, state_sizes
 from pinngate.optim.direct_fit.fitted_record import POOR, TOLERANCE, FittedRecord
@@ -326,6 +327,7 @@ def answer_of(search: StagedSearch, found: Iterate, began: float) -> DirectFit:
         began: when, by `time.perf_counter`.
     """
     record, ridges = search.record, search.ridges
+    frames.take(record, found.frame)
     seconds = time.perf_counter() - began
     numbers = kept(search, found.theta, seconds)
     model, noise, solution = record.model, record.noise, record.solution(found.theta)

@@ -20,12 +20,28 @@ def again(problem: pinngate.Problem, numbers: dict) -> object:
     return restored_fit(problem, sets_of(problem), coefficients_of(problem), kept)
 
 
+def cycles() -> pinngate.Problem:
+    """Return an oscillation that is marched in windows."""
+    times = np.linspace(0.5, 40, 80)
+    values = np.cos(1.3 * times) + 0.1 * np.random.default_rng(0).standard_normal(80)
+    return pinngate.Problem(
+        domain={"t": [0, 40]},
+        unknowns=["u"],
+        equations=["u_tt + k*u = 0"],
+        conditions=["u_t = 0 at t = 0"],
+        estimate={"k": pinngate.Unknown(1.6, positive=True)},
+        observations=[pinngate.Observations("u", {"t": times}, values)],
+    )
+
+
 def test_it_is_the_same_to_the_last_digit() -> None:
-    for problem in (column(), column(is_stated=False)):
+    for problem in (column(), column(is_stated=False), cycles()):
         found = fitted(problem)
         assert found.kept is not None
+        assert (found.kept["frame"] is not None) is (problem.axes == ("t",))
         other = again(problem, found.kept)
         points = np.column_stack([np.linspace(0.05, 1, 20), np.linspace(0.5, 4, 20)])
+        points = points[:, -len(problem.axes) :]
         for one, two in (
             (found.theta, other.theta),
             (found.raw_covariance, other.raw_covariance),
