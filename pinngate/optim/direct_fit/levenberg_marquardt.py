@@ -220,17 +220,22 @@ class LevenbergMarquardt:
         self, model: Model, noise: NoiseScales, ridges: Ridges, length: Callable[[Array], float]
     ) -> None:
         self.model, self.noise, self.ridges, self.length = model, noise, ridges, length
-        self.iterations = 0
+        self.iterations = self.tried = 0
         self.has_converged = False
 
     def run(self, theta: Array, max_iterations: int) -> Iterate | None:
-        """Return the last iterate, None where the model fails at the start."""
-        here = self.model(theta)
+        """Return the last iterate, None where the model fails at the start.
+
+        Args:
+            theta: the start, (P,).
+            max_iterations: steps at most, those that are taken again counted.
+        """
+        here, last = self.model(theta), self.tried + max_iterations
         if here is None:
             return None
         damping, self.has_converged = 1e-3, False
         choices, is_near = 0, False
-        for _ in range(max_iterations):
+        while self.tried < last:
             self.iterations += 1
             here = self._follow(here, is_near=is_near)
             if is_near and choices < MOST_TRIED:
@@ -300,6 +305,7 @@ class LevenbergMarquardt:
         while damping > LEAST_DAMPING and proposed(damping)[1] < SMALL:
             damping = max(0.01 * damping, LEAST_DAMPING)
         for _ in range(MOST_TRIED):
+            self.tried += 1
             change, predicted = proposed(damping)
             tried = self.model(here.theta + change) if predicted > 0 else None
             if tried is not None:
