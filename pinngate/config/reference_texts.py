@@ -177,6 +177,12 @@ write a narrow pulse, `exp(-((x - a)/w)**2/2)/(w*sqrt(2*pi))`, or, where the pul
 jump, the step into its bracket, `(u_x + heaviside(x - a))_x`. In `observations.of` no flux is made:
 declare one more unknown and state its equation.
 
+In ordinary equations `sign` and `heaviside` may depend on unknowns and coefficients:
+`f*sign(x_t)` is dry friction, `heaviside(N - S)` a threshold, `heaviside(t - t0)` what begins at a
+time that is estimated. A fit through the solver switches them where the solution is, and follows
+how that time moves with what is searched for; a solution that slides along a switch, as a mass that
+sticks, ends it.
+
 In problems whose only axis is `t` an equation may hold an unknown at an earlier time, `u(t - 0.1)`
 or `u(t - tau)` with a constant `tau`: several delays, several unknowns, nonlinearly. A delay is a
 positive number that is stated; where it is not known, state several as `candidates` with
