@@ -7,12 +7,14 @@ some other optimizer has found, the ridge is the one of least leave-one-out risk
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from pinngate.errors import InputError
+from pinngate.inference.misfit import against_stated
 from pinngate.linear.forms import DenseForm, Form, Trial
 from pinngate.linear.jacobian import Batches, row_weights
 from pinngate.linear.linearisation import linearise
@@ -59,10 +61,16 @@ class LinearisedFit:
         count = len(self.residual) if self.counts is None else float(self.counts.sum())
         return max(1.0, count - self.observed.effective_dimension)
 
-    def variance(self, stated_std: float | None = None) -> float:
-        """Return σ̂² from the observations; never below the square of what the data state."""
-        found = self.efficiency * float(self.residual.square().sum()) / self.degrees_of_freedom
-        return found if stated_std is None else max(found, stated_std**2)
+    def noise(self, stated_std: float | None = None) -> tuple[float, float]:
+        """Return σ² and of how many degrees of freedom it is.
+
+        What the data state stands, and is known, unless the residuals are clearly larger.
+        """
+        free = self.degrees_of_freedom
+        squares = self.efficiency * float(self.residual.square().sum())
+        if stated_std is None or against_stated(squares / stated_std**2, free).is_clear:
+            return squares / free, free
+        return stated_std**2, math.inf
 
 
 def fit_at_weights(

@@ -87,10 +87,14 @@ def assess(
     return Misfit(least.ratio, min(1.0, len(found) * least.p_value), least.noise)
 
 
-def _against_stated(columns: Mapping[str, NDArray[Any]]) -> Misfit | None:
+def against_stated(total: float, free: float) -> Misfit:
     """Test Σ (r/σ)² against chi-square with n − d degrees of freedom."""
     from scipy.special import chdtrc
 
+    return Misfit(np.sqrt(total / free), float(chdtrc(free, total)), "the stated noise")
+
+
+def _against_stated(columns: Mapping[str, NDArray[Any]]) -> Misfit | None:
     std = columns.get("std")
     if std is None:
         return None
@@ -101,7 +105,7 @@ def _against_stated(columns: Mapping[str, NDArray[Any]]) -> Misfit | None:
     total = float(np.sum((residual[rows] / std[rows]) ** 2))
     tally = columns.get("tally", np.ones(len(std)))
     free = float(np.sum((tally - 1 + _free(columns))[rows]))
-    return Misfit(np.sqrt(total / free), float(chdtrc(free, total)), "the stated noise")
+    return against_stated(total, free)
 
 
 def _against_replicates(
@@ -140,4 +144,4 @@ def _free(columns: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
     return np.clip(np.nan_to_num(share, nan=1.0), 1e-6, 1.0)
 
 
-__all__ = ["Misfit", "assess", "probability"]
+__all__ = ["Misfit", "against_stated", "assess", "probability"]

@@ -353,16 +353,11 @@ def posterior_of(fit: LinearisedFit, stated_std: float | None = None) -> Posteri
 
     Args:
         fit: at the answer.
-        stated_std: noise that the data state, in the rows' units: the variance is never taken below
-            its square.
+        stated_std: noise that the data state, in the rows' units: it stands unless the residuals
+            are clearly larger.
     """
-    posterior = Posterior.of(
-        fit.system,
-        fit.ridge,
-        fit.variance(stated_std),
-        fit.degrees_of_freedom,
-        fit.observed.leverage,
-    )
+    noise = fit.noise(stated_std)
+    posterior = Posterior.of(fit.system, fit.ridge, *noise, fit.observed.leverage)
     add_sandwich(posterior, fit)
     return posterior
 

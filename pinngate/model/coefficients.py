@@ -86,7 +86,7 @@ class Coefficients(nn.Module):
             values = np.where(
                 between, lower + width * share, np.where(has_upper, upper - grown, values)
             )
-            inner = width * share * (1 - share)
+            inner = width * share * expit(-raw)
             slopes = np.where(between, inner, np.where(has_upper, -grown, slopes))
         return values, slopes
 
@@ -110,7 +110,7 @@ def _value_and_slope(c: Coefficient, size: float, raw: Tensor) -> tuple[Tensor, 
     if c.lower is not None and c.upper is not None:
         s = torch.sigmoid(raw)
         width = c.upper - c.lower
-        return c.lower + width * s, width * s * (1 - s)
+        return c.lower + width * s, width * s * torch.sigmoid(-raw)
     if c.lower is not None:
         grown = size * torch.exp(raw)
         return c.lower + grown, grown

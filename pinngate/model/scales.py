@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,8 +106,9 @@ def _scale_in_formula(
         if unknown not in names(seen) or isinstance(seen, Name):
             continue
         slope = _size_over(problem, differentiate(seen, unknown), zeros, None)
-        rest = evaluate(seen, {**problem.constants, **zeros}, np) if slope > 0 else math.nan
-        size = float(np.sqrt(np.mean((observed.values - rest) ** 2))) / (slope or 1.0)
+        places = dict(zip(problem.axes, observed.points.T, strict=True))
+        rest = _values(seen, _at_start(problem, seen) | places | zeros)
+        size = _root_mean_square(observed.values - rest) / (slope or math.inf)
         if 0 < size < math.inf:
             return FieldScale(size)
     return None
@@ -217,19 +219,34 @@ def _size_over(
     problem: Problem, expression: Expression, values: Mapping[str, float], where: Place | None
 ) -> float:
     """Return the root mean square of an expression over the domain, 0 where it has no value."""
-    known = {c.name: c.initial for c in problem.coefficients}
+    environment = {**_at_start(problem, expression), **_places(problem, where), **values}
+    return _root_mean_square(_values(expression, environment))
+
+
+def _values(expression: Expression, known: Mapping[str, Any]) -> Array:
+    """Return the values of an expression, not a number where it has none."""
+    with np.errstate(all="ignore"):
+        try:
+            return np.asarray(evaluate(expression, known, np), dtype=np.float64)
+        except (ArithmeticError, KeyError, TypeError, ValueError):
+            return np.asarray(math.nan)
+
+
+def _root_mean_square(values: Array) -> float:
+    """Return the root mean square of the finite ones, 0 where there are none."""
+    values = values[np.isfinite(values)]
+    with np.errstate(all="ignore"):
+        return float(np.sqrt(np.mean(values**2))) if values.size else 0.0
+
+
+def _at_start(problem: Problem, expression: Expression) -> dict[str, Any]:
+    """Return what an expression names beside axes: fields at zero, coefficients as they begin."""
+    known: dict[str, Any] = dict(problem.constants)
+    known |= {c.name: c.initial for c in problem.coefficients}
     # a coefficient field starts as a constant
     known |= dict.fromkeys(problem.derivatives(expression), 0.0)
     known |= {f.name: f.initial for f in problem.coefficient_fields}
-    known |= dict.fromkeys(problem.normal, 1.0)
-    environment = {**problem.constants, **known, **_places(problem, where), **values}
-    with np.errstate(all="ignore"):
-        try:
-            value = np.asarray(evaluate(expression, environment, np), dtype=np.float64)
-        except (ArithmeticError, KeyError, TypeError, ValueError):
-            return 0.0
-        value = value[np.isfinite(value)]
-        return float(np.sqrt(np.mean(value**2))) if value.size else 0.0
+    return known | dict.fromkeys(problem.normal, 1.0)
 
 
 def _places(problem: Problem, where: Place | None) -> dict[str, Array]:

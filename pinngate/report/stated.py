@@ -66,17 +66,23 @@ def equations(problem: Problem) -> list[str]:
 def numbers(problem: Problem) -> Iterator[Line]:
     """Yield the known constants and tables, and the coefficients to estimate."""
     for name, value in problem.constants.items():
-        yield Line("known: ", mathml.symbol(name), f" = {significant(value, 6)}")
+        unit = f" {problem.units.get(name, '')}".rstrip()
+        yield Line("known: ", mathml.symbol(name), f" = {significant(value, 6)}{unit}")
     for given in problem.inputs:
         own = given.function
         words = f", a table over {', '.join(given.over)} of {own.values.size:,} values from "
-        how = _BETWEEN[own.interpolation]
-        yield Line("known: ", mathml.symbol(given.name), f"{words}{given.file.name}, {how}")
+        told = f"{_unit(problem, given.name)}{words}{given.file.name}"
+        yield Line("known: ", mathml.symbol(given.name), f"{told}, {_BETWEEN[own.interpolation]}")
     estimated: list[Coefficient | CoefficientField] = [*single_coefficients(problem)]
     varying = (*problem.coefficient_fields, *problem.field_functions, *problem.pieces)
     for c in [*estimated, *varying]:
-        line = f", {', '.join(_bounds(c))}"
+        line = f"{_unit(problem, c.name)}, {', '.join(_bounds(c))}"
         yield Line("estimated from the data: ", mathml.symbol(c.name), line)
+
+
+def _unit(problem: Problem, name: str) -> str:
+    unit = problem.units.get(name, "")
+    return f" ({unit})" if unit else ""
 
 
 def _bounds(c: Coefficient | CoefficientField) -> Iterator[str]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pinngate.data.observations import ObservationSet
 from pinngate.errors import InputError
 from pinngate.expression import ZERO, coefficients_of, constant_value
+from pinngate.model.scales import field_scales
 from pinngate.optim.direct_fit.marching_form import MarchingForm
 from pinngate.optim.direct_fit.other_starts import UNSEEN
 from pinngate.optim.direct_fit.unknowns import Guess
@@ -29,12 +30,14 @@ def first_values(form: MarchingForm, sets: Sequence[ObservationSet]) -> Guess | 
     problem = form.problem
     if form.axis is not None:
         return None
+    begun = {c.name: c.initial for c in problem.coefficients}
+    begun |= {f.name: f.initial for f in problem.coefficient_fields}
     rows, right = [np.zeros(len(problem.unknowns))], [0.0]
     for data in (one.as_measured for one in sets):
         linear, rest = coefficients_of(data.expression, set(problem.unknowns))
         parts = [linear.get(f, ZERO) for f in problem.unknowns]
         first = int(np.argmin(data.points[:, 0]))
-        known = {**problem.constants, "t": float(data.points[first, 0])}
+        known = {**problem.constants, **begun, "t": float(data.points[first, 0])}
         try:
             row = np.array([constant_value(part, known) for part in parts])
             value = float(data.values[first]) - constant_value(rest, known)
@@ -51,13 +54,18 @@ def first_values(form: MarchingForm, sets: Sequence[ObservationSet]) -> Guess | 
 
 
 def state_sizes(form: MarchingForm, sets: Sequence[ObservationSet]) -> Array:
-    """Return a size of each state: of the observed field, that over the duration for rates."""
+    """Return a size of each state: of the observed field, that over the duration for rates.
+
+    Where no field is observed itself, the sizes at which they explain what is seen of them.
+    """
     start, end = form.problem.domain["t"]
     seen: dict[str, float] = {}
     for data in (one.as_measured for one in sets):
         if data.is_of_field:
             size = float(np.abs(data.values).max())
             seen[data.of] = max(seen.get(data.of, 0.0), size)
+    if not seen:
+        seen = {field: scale.size for field, scale in field_scales(form.problem, sets).items()}
     typical = max(seen.values(), default=1.0) or 1.0
     sizes = [(seen.get(f, 0.0) or typical) / (end - start) ** j for f, j in form.states.all]
     return np.array(sizes)

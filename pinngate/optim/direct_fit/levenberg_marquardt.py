@@ -23,8 +23,10 @@ from pinngate.data.censoring import Censoring, likeliest_std
 from pinngate.data.observations import ObservationSet
 from pinngate.data.priors import LEAST_SPREAD
 from pinngate.inference.misfit import LEVEL
+from pinngate.optim.direct_fit.beside_bounds import least_change, longest_steps
 from pinngate.optim.direct_fit.block_ridges import SMALL, Ridges
 from pinngate.optim.direct_fit.roughness import chosen, restricted
+from pinngate.optim.direct_fit.unknowns import Unknowns
 from pinngate.optim.gauss_newton.trust_region import LEAST_DAMPING
 
 Array = NDArray[np.float64]
@@ -213,13 +215,13 @@ class LevenbergMarquardt:
         model: what is fitted.
         noise: of the values.
         ridges: of the blocks of θ.
-        length: of a change of θ, (P,) → a number, one for the longest that a step may have.
+        unknowns: what the entries of θ are, and how far a step may go.
     """
 
     def __init__(
-        self, model: Model, noise: NoiseScales, ridges: Ridges, length: Callable[[Array], float]
+        self, model: Model, noise: NoiseScales, ridges: Ridges, unknowns: Unknowns
     ) -> None:
-        self.model, self.noise, self.ridges, self.length = model, noise, ridges, length
+        self.model, self.noise, self.ridges, self.unknowns = model, noise, ridges, unknowns
         self.iterations = self.tried = 0
         self.has_converged = False
 
@@ -293,11 +295,13 @@ class LevenbergMarquardt:
         gram, slope = j.T @ j, j.T @ r + ridge * here.theta
         size = np.maximum(gram.diagonal(), 1e-12 * gram.diagonal().max(initial=1e-300))
         before, predicted = self.loss(here.residual, here.theta), np.inf
+        room = longest_steps(self.unknowns, j)
 
         def proposed(damping: float) -> tuple[Array, float]:
             """Return a change, and the decrease of the loss that it promises."""
-            change = _solved(gram + np.diag(ridge + damping * size), -slope)
-            change = change / max(1.0, self.length(change))
+            damped = gram + np.diag(ridge + damping * size)
+            change = least_change(damped, slope, room, _solved)
+            change = change / max(1.0, self.unknowns.length(change))
             curved = change @ (gram @ change) + ridge @ np.square(change)
             return change, float(-2 * slope @ change - curved)
 

@@ -6,17 +6,20 @@ Its Applications, 1988, chapter 6): with L(θ) = ‖r/s‖² + θᵀΛθ, its en
 
     min { L(θ) : θ_k = θ̂_k ± d } − L(θ̂) = t².
 
-Between `through_solver` and `tangent_model`, which hands it to the posterior. One solution at the
-end of the linear interval says whether that is right already.
+A coefficient that lies at its bound moves as `beside_bounds` has it, and stays within. Between
+`through_solver` and `tangent_model`, which hands it to the posterior. One solution at the end of
+the linear interval says whether that is right already.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pinngate.optim.direct_fit.beside_bounds import BesideBounds, least_change
 from pinngate.optim.direct_fit.fitted_record import FittedRecord
 from pinngate.optim.direct_fit.levenberg_marquardt import MOST_TRIED, Iterate
 
@@ -54,12 +57,19 @@ class Profile:
 
         Cost: two solutions with tangents for each coefficient, up to twenty-four where it is bent.
         """
-        deviations = np.sqrt(self.covariance.diagonal())
+        deviations, at = np.sqrt(self.covariance.diagonal()), self.beside.at
+        least = 0.0 if at.any() else LINEAR
         sides = np.ones((2, len(indices)))
         for column, k in enumerate(indices):
-            if LINEAR < deviations[k] < WIDEST:
+            if at[k] or least < deviations[k] < WIDEST:
                 sides[:, column] = [self._side(k, s, quantile) for s in (-1.0, 1.0)]
         return sides
+
+    @cached_property
+    def beside(self) -> BesideBounds:
+        """The coordinates η of the profile, those of θ but beside bounds."""
+        jacobian = self.found.jacobian / self.std[:, None]
+        return BesideBounds(self.record.model.unknowns, self.found.theta, jacobian)
 
     def _side(self, k: int, sign: float, quantile: float) -> float:
         """Return the length of one side over that of the linear interval; infinite without end.
@@ -67,13 +77,22 @@ class Profile:
         A secant search for √rise = t, in which the other unknowns are foreseen from the last two
         places of the profile.
         """
-        step = sign * quantile * self.covariance[:, k] / np.sqrt(self.covariance[k, k])
-        length, theta, longest = 1.0, self.found.theta + step, np.inf
-        before, at, there = 0.0, 0.0, self.found.theta
+        start, slopes = self.beside.of(self.found.theta), self.beside.slopes(self.found.theta)
+        deviation = np.sqrt(self.covariance[k, k])
+        step = sign * quantile * slopes * self.covariance[:, k] / deviation
+        end = start.copy()
+        end[k] += self._length(start, step, k, quantile) * step[k]
+        moved = self.beside.theta(end)[k] - self.found.theta[k]
+        return float(abs(moved) / (quantile * deviation))
+
+    def _length(self, start: Array, step: Array, k: int, quantile: float) -> float:
+        """Return how many steps (P,) lead from the minimum to where the rise is t²."""
+        length, eta, longest = 1.0, start + step, np.inf
+        before, at, there = 0.0, 0.0, start
         for _ in range(MOST_TRIED):
-            rise, promised, moved = self._rise(theta, k)
+            rise, promised, moved = self._rise(eta, k)
             if promised > ACCURACY * quantile**2:  # the others are still on their way
-                theta = moved
+                eta = moved
                 continue
             root = np.sqrt(max(rise, 0.0)) / quantile
             slope = (root - at) / (length - before) if np.isfinite(rise) else np.inf
@@ -87,22 +106,28 @@ class Profile:
                 following = (min(length, before) + longest) / 2
             if np.isfinite(rise):
                 step, before, at, there = (moved - there) / (length - before), length, root, moved
-            theta, length = there + (following - before) * step, following
+            eta, length = there + (following - before) * step, following
         return length if longest < np.inf else np.inf
 
-    def _rise(self, theta: Array, k: int) -> tuple[float, float, Array]:
-        """Return the rise of the loss with θ_k held, what the others promise of it, their place."""
-        here = self.record.at(theta)
+    def _rise(self, eta: Array, k: int) -> tuple[float, float, Array]:
+        """Return the rise of the loss with η_k held, what the others promise of it, their place."""
+        here = self.record.at(self.beside.theta(eta))
         if here is None:
-            return np.inf, 0.0, self.found.theta
-        j, r = here.jacobian / self.std[:, None], here.residual / self.std
-        slope = np.delete(j.T @ r + self.ridge * theta, k)
-        gram = np.delete(np.delete(j.T @ j + np.diag(self.ridge), k, 0), k, 1)
-        change = np.linalg.lstsq(gram, -slope)[0] if len(slope) else slope
-        promised = float(-slope @ change)
-        rise = self._loss(here) - promised - self._loss(self.found)
-        return rise, promised, theta + np.insert(change, k, 0.0)
+            return np.inf, 0.0, self.beside.of(self.found.theta)
+        slopes = self.beside.slopes(here.theta)
+        j, r = here.jacobian / self.std[:, None] / slopes, here.residual / self.std
+        at = self.beside.of(here.theta)
+        room = np.stack([self.beside.low - at, self.beside.high - at])
+        room[:, k] = 0.0
+        slope = j.T @ r + self.ridge * here.theta
+        gram = j.T @ j + np.diag(self.ridge)
+        change = least_change(gram, slope, room, lambda g, right: np.linalg.lstsq(g, right)[0])
+        promised = max(0.0, -float(change @ (gram @ change + 2 * slope)))
+        return self._loss(here) - promised - self._loss(self.found), promised, at + change
 
     def _loss(self, here: Iterate) -> float:
         scaled = here.residual / self.std
         return float(scaled @ scaled + self.ridge @ np.square(here.theta))
+
+
+__all__ = ["Profile"]

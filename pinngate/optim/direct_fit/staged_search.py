@@ -89,7 +89,7 @@ class StagedSearch:
             record.noise.num_measured,
             has_octaves=has_octaves,
         )
-        self.steps = LevenbergMarquardt(record.at, record.noise, self.ridges, unknowns.length)
+        self.steps = LevenbergMarquardt(record.at, record.noise, self.ridges, unknowns)
         self.error = SolverError(np.inf, np.inf)
         self.left: list[float] = []
         self.rests: list[tuple[Array, float]] = []

@@ -38,7 +38,7 @@ def gauss_newton_posterior(
     Args:
         solver: supplies ridge, row weights and noise model.
         batches: points; more collocation points than a step's make it less dependent on their draw.
-        stated_std: noise that the data state, in data units: the variance is never taken below it.
+        stated_std: noise that the data state, in data units, see `posterior_of`.
     """
     stated = None if stated_std is None else stated_std / solver.unit
     posterior = posterior_of(gauss_newton_fit(solver, batches), stated)

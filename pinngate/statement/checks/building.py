@@ -217,13 +217,14 @@ def _refuse_solver(
 
 
 def _units(scope: Scope, stated: dict[str, str], derived: Iterable[str]) -> dict[str, str]:
-    """Read `units`; each belongs to an axis, a field, a coefficient or a derived quantity."""
-    coefficients = [*scope.coefficients, *(own.name for own in scope.pieces)]
-    known = [*scope.axes, *scope.unknowns, *coefficients, *derived]
+    """Read `units`; each belongs to an axis or to a quantity that the problem names."""
+    functions = [*scope.over, *(own.name for own in scope.field_functions), *scope.tables]
+    coefficients = [*scope.coefficients, *functions]
+    known = [*scope.axes, *scope.unknowns, *coefficients, *scope.constants, *derived]
     for name in stated:
         if name not in known:
             raise InputError(
-                f"a unit of '{name}', which is no axis and no unknown",
+                f"a unit of '{name}', which is no quantity of this problem",
                 span=scope.source.key(("units", name)),
                 expected=f"units of {', '.join(known)}",
                 hint=nearest(name, known),

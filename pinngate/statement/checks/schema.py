@@ -275,8 +275,8 @@ class ProblemFile(Section):
     )
     units: dict[str, Text] = Field(
         default_factory=dict,
-        description="units of axes, fields, coefficients and derived quantities, for reports and "
-        "NetCDF files: "
+        description="units of axes, fields, constants, inputs, coefficients and derived "
+        "quantities, for reports and NetCDF files: "
         "`{x: m, t: s, u: K}`; nothing is converted",
     )
     experiments: list[ExperimentSection] = Field(

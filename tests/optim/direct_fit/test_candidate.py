@@ -138,7 +138,7 @@ def epidemic() -> pinngate.Problem:
         unknowns=["S", "E", "I"],
         equations=["S_t = -b*S*I", "E_t = b*S*I - s*E", "I_t = s*E - g*I"],
         estimate={
-            n: pinngate.Unknown(v, positive=True) for n, v in (("b", 0.3), ("s", 0.3), ("g", 0.1))
+            n: pinngate.Unknown(v, positive=True) for n, v in (("b", 0.1), ("s", 1.0), ("g", 0.5))
         },
         observations=[
             pinngate.Observations("I", times, found[2] + 2e-3 * noise[0]),
