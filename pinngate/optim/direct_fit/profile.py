@@ -121,7 +121,7 @@ class Profile:
         room[:, k] = 0.0
         slope = j.T @ r + self.ridge * here.theta
         gram = j.T @ j + np.diag(self.ridge)
-        change = least_change(gram, slope, room, lambda g, right: np.linalg.lstsq(g, right)[0])
+        change = least_change(gram, slope, room, lambda g, b: np.asarray(np.linalg.lstsq(g, b)[0]))
         promised = max(0.0, -float(change @ (gram @ change + 2 * slope)))
         return self._loss(here) - promised - self._loss(self.found), promised, at + change
 
