@@ -46,7 +46,8 @@ class Windows:
         defects: C(q, θ), scaled, (W S,).
         by_theta: ∂C/∂θ, (W S, P).
         by_q: ∂C/∂q, (W S, A + W S).
-        growth: largest factor by which a change of state grows over a window.
+        growth: largest factor by which a change of state grows over a window, beside the largest
+            values so far, as the tolerance of the march has it.
     """
 
     solution: Solution
@@ -128,7 +129,8 @@ class JoinedModel(ExactModel):
     def joined(self, theta: Array, states: States, resolution: Resolution) -> Array:
         """Return θ in windows as short as the growth of changes asks for, and as it pays.
 
-        A step in W windows costs about √W times as much as one in a single one.
+        A step in W windows costs about √W times as much as one in a single one, and a solution in
+        windows twice as many marches.
 
         Args:
             theta: (P,).
@@ -137,7 +139,8 @@ class JoinedModel(ExactModel):
         """
         length = self.horizon - self.problem.domain["t"][0]
         num = 1 if self.windowing is None else int(np.ceil(length / self.windowing.length - 0.5))
-        theta, best, least = self.parted(theta), None, np.inf
+        theta = self.parted(theta)
+        best, least, enough = None, np.inf, np.inf
         is_one = bool(self._jumps or self.form.switches)
         while num * len(self.sizes) < MOST_STEPS and not is_one:
             begin = self.problem.domain["t"][0] + self._offsets(num)
@@ -152,9 +155,10 @@ class JoinedModel(ExactModel):
                 cost = windows.solution.num_steps * np.sqrt(num)
                 if cost >= least:
                     break
+                enough = cost if num == 1 else enough
                 best, least = (num, q, windows), cost
             num *= 2
-        if best is not None and best[0] > 1:
+        if best is not None and 2 * least < enough:
             self.windowing = self._anchored(theta, *best)
         return theta
 
@@ -230,6 +234,17 @@ class JoinedModel(ExactModel):
         found = replace(march, tangents=tangents.reshape(*march.tangents.shape[:2], count))
         return Solution(windows.solution.system, found)
 
+    def _largest(self, solution: Solution) -> Array:
+        """Return the largest values of each state before every window, and at the end, (W + 1, S).
+
+        Errors of smaller ones do not count in the march.
+        """
+        states = np.abs(solution.march.states).reshape(
+            len(solution.march.states), -1, len(self.sizes)
+        )
+        own = np.concatenate([states[:1, 0], states.max(axis=0)])
+        return np.maximum.accumulate(np.maximum(own, 1e-3 * self.sizes))
+
     def _windows(self, theta: Array, q: Array, w: int, resolution: Resolution) -> Windows:
         """March all windows from their states.
 
@@ -257,7 +272,9 @@ class JoinedModel(ExactModel):
         for k in range(1, w):
             place = slice(num + (k - 1) * size, num + k * size)
             by_q[k * size : (k + 1) * size, place] = moved[k - 1][:, count:]
-        growth = np.linalg.norm(moved[:, :, count:], 2, axis=(1, 2)).max()
+        largest = self._largest(solution) / self.sizes
+        relative = moved[:, :, count:] * largest[:-1, None, :] / largest[1:, :, None]
+        growth = np.linalg.norm(relative, 2, axis=(1, 2)).max()
         flat = by_theta.reshape(w * size, count)
         return Windows(solution, (begun - own).ravel(), flat, by_q, float(growth))
 
