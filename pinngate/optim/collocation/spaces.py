@@ -266,6 +266,16 @@ def highest_order(problem: Problem, axis: str, residual: Expression | None = Non
     return max(orders, default=0)
 
 
+def has_means(problem: Problem, axis: str, residual: Expression) -> bool:
+    """Whether an axis is periodic, and the mean of an equation over such axes holds its fields.
+
+    It does where a field is not differentiated along any of them.
+    """
+    along = [problem.axes.index(own) for own in problem.periodic]
+    found = problem.derivatives(residual).values()
+    return axis in problem.periodic and any(not any(d.orders[k] for k in along) for d in found)
+
+
 def resolved_parts(
     problem: Problem, fields: TensorBasis, terms: Sequence[Term], num_rows: Mapping[str, int]
 ) -> dict[str, dict[str, Tensor]]:
@@ -289,7 +299,8 @@ def resolved_parts(
             if plane is not None and axis == plane.axis:
                 axes[axis] = torch.ones(1, 1, dtype=torch.float64)
                 continue
-            order = 0 if plane is not None else highest_order(problem, axis, term.residual)
+            is_whole = plane is not None or has_means(problem, axis, term.residual)
+            order = 0 if is_whole else highest_order(problem, axis, term.residual)
             axes[axis] = resolved_on(own, order)
         if math.prod(len(psi) for psi in axes.values()) == num_rows[term.name]:
             found[term.name] = axes
