@@ -10,7 +10,9 @@ part,
     F r = ρ r + (1 − ρ) Π_a Q_a r,   Q_a = Ψ_a Ψ_aᵀ
 
 with Ψ_a the derivatives of order m_a of the functions of the axis, orthonormal on its nodes, and ρ
-the weight of the physics at the reference beside its present one.
+the weight of the physics at the reference beside its present one. Along a periodic axis derivatives
+lose the constant; it stays resolved where the equation holds a field that is not differentiated
+along any such axis, as k T in T_t = k (m − T), which ties m to the mean of T.
 
 Where the fields have a part Λ of the products, Q is that onto the products ψ_j of which each
 derivative ∂^α of the equation can make one, j + α ∈ Λ; of all products these are the same.

@@ -273,6 +273,16 @@ def highest_order(problem: Problem, axis: str, residual: Expression | None = Non
     return max(orders, default=0)
 
 
+def has_means(problem: Problem, axis: str, residual: Expression) -> bool:
+    """Whether an axis is periodic, and the mean of an equation over such axes holds its fields.
+
+    It does where a field is not differentiated along any of them.
+    """
+    along = [problem.axes.index(own) for own in problem.periodic]
+    found = problem.derivatives(residual).values()
+    return axis in problem.periodic and any(not any(d.orders[k] for k in along) for d in found)
+
+
 def resolved_parts(
     problem: Problem, fields: TensorBasis, terms: Sequence[Term], num_rows: Mapping[str, int]
 ) -> dict[str, ResolvedSpace]:
@@ -317,9 +327,5 @@ def _inside(problem: Problem, fields: TensorBasis, term: Term) -> ResolvedSpace:
 
 
 def _lost_order(problem: Problem, axis: str, residual: Expression) -> int:
-    """Return m; 0 on a periodic axis where a derivative along others makes constants, too."""
-    place = problem.axes.index(axis)
-    made = [derivative.orders for derivative in problem.derivatives(residual).values()]
-    if axis in problem.periodic and any(any(o) and not o[place] for o in made):
-        return 0
-    return highest_order(problem, axis, residual)
+    """Return m; 0 where an equation knows the means along a periodic axis, too."""
+    return 0 if has_means(problem, axis, residual) else highest_order(problem, axis, residual)

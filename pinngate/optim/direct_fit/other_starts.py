@@ -50,7 +50,9 @@ class OtherStarts:
         return MOST_DECADES / max(1, len(self._positive)) ** 2
 
     def best(self, center: Array, reach: float, num: int, ridge: Array) -> list[Iterate]:
-        """Return places with a solution, the most promising first.
+        """Return places with a solution: the lowest of their surroundings first, by promise.
+
+        Three of the most promising may lie in one basin; the lowest of each comes before others.
 
         Args:
             center: a place (P,).
@@ -61,10 +63,14 @@ class OtherStarts:
         Cost: `num` marches.
         """
         places = self._places(center, reach, num)
-        tried = [here for place in places if (here := self.record.at(place)) is not None]
-        return sorted(tried, key=lambda here: self._promise(here, ridge))
+        tried = [(p, here) for p, place in places if (here := self.record.at(place)) is not None]
+        if not tried:
+            return []
+        promises = np.array([self._promise(here, ridge) for _, here in tried])
+        is_lowest = lowest(np.array([point for point, _ in tried]), promises)
+        return [tried[k][1] for k in np.lexsort([promises, ~is_lowest])]
 
-    def _places(self, center: Array, reach: float, num: int) -> Iterator[Array]:
+    def _places(self, center: Array, reach: float, num: int) -> Iterator[tuple[Array, Array]]:
         positive, unseen = self._positive, self._unseen
         if num < 1 or not (positive or unseen):
             return
@@ -74,7 +80,7 @@ class OtherStarts:
             place = center.copy()
             place[positive] += reach * np.log(10) * (2 * point[: len(positive)] - 1)
             place[unseen] = UNSEEN ** point[len(positive) :]
-            yield place
+            yield point, place
 
     def _promise(self, here: Iterate, ridge: Array) -> float:
         """Return the loss at the best initial state and functions of the linearised problem."""
@@ -90,4 +96,22 @@ class OtherStarts:
             return float(np.square(rows @ change + right).sum())
 
 
-__all__ = ["UNSEEN", "OtherStarts"]
+def lowest(points: Array, values: Array) -> NDArray[np.bool_]:
+    """Return which points have a value below those of all neighbours, (n,).
+
+    Neighbours are those of the Gabriel graph: no third point lies within the sphere whose poles
+    they are (K. R. Gabriel, R. R. Sokal, Systematic Zoology 18, 1969, 259-278).
+
+    Args:
+        points: (n, d).
+        values: (n,).
+
+    Cost: n³ numbers.
+    """
+    square = np.square(points[:, None] - points).sum(-1)
+    within = square[:, None, :] + square[None, :, :] < square[:, :, None]
+    is_near = ~within.any(2) & ~np.eye(len(points), dtype=bool)
+    return np.asarray(np.all(~is_near | (values[:, None] < values), axis=1))
+
+
+__all__ = ["UNSEEN", "OtherStarts", "lowest"]

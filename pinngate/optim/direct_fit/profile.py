@@ -121,13 +121,17 @@ class Profile:
         room[:, k] = 0.0
         slope = j.T @ r + self.ridge * here.theta
         gram = j.T @ j + np.diag(self.ridge)
-        change = least_change(gram, slope, room, lambda g, b: np.asarray(np.linalg.lstsq(g, b)[0]))
+        change = least_change(gram, slope, room, _least_squares)
         promised = max(0.0, -float(change @ (gram @ change + 2 * slope)))
         return self._loss(here) - promised - self._loss(self.found), promised, at + change
 
     def _loss(self, here: Iterate) -> float:
         scaled = here.residual / self.std
         return float(scaled @ scaled + self.ridge @ np.square(here.theta))
+
+
+def _least_squares(gram: Array, right: Array) -> Array:
+    return np.asarray(np.linalg.lstsq(gram, right)[0])
 
 
 __all__ = ["Profile"]

@@ -122,20 +122,11 @@ class StagedSearch:
         return found if is_lost else self._refined(found)
 
     def _from_elsewhere(self, theta: Array, found: Iterate | None) -> Iterate | None:
-        """Return the best of a fit and of those from other starts.
-
-        Even a good one of ordinary equations is compared with those from around it: data may be
-        explained by a minimum that is not the least.
-        """
+        """Return the best of a fit and of those from other starts."""
+        if found is None or self.is_poor(found):
+            found = self._better(found, self._grown(theta))
         if found is not None and not self.is_poor(found):
-            if self.record.model.form.axis is not None or self.record.has_one_minimum:
-                return found
-            most = MOST_STEPS // (8 * self.record.solution(found.theta).num_steps)
-            around = frames.parted(self.record, found.theta), 1.0, min(NUM_PLACES, most)
-            return self._better(found, self._scanned(*around, most // STARTS))
-        found = self._better(found, self._grown(theta))
-        if found is not None and not self.is_poor(found):
-            return found
+            return self._compared(found)
         if not self._starts.are_few:
             return found
         center = theta.copy()
@@ -144,6 +135,17 @@ class StagedSearch:
             center[self._unknowns.scalars.stop :] = at[self._unknowns.scalars.stop :]
         places = center, self._starts.reach, NUM_PLACES
         return self._better(found, self._scanned(*places, self.max_iterations))
+
+    def _compared(self, found: Iterate) -> Iterate | None:
+        """Return the best of a good fit and, of ordinary equations, of those from around it.
+
+        Data may be explained by a minimum that is not the least, and by several as well.
+        """
+        if self.record.model.form.axis is not None or self.record.has_one_minimum:
+            return found
+        most = MOST_STEPS // (8 * self.record.solution(found.theta).num_steps)
+        around = frames.parted(self.record, found.theta), 1.0, min(NUM_PLACES, most)
+        return self._better(found, self._scanned(*around, most // STARTS))
 
     def is_poor(self, found: Iterate) -> bool:
         """Whether a fit leaves most of a set's variance, or a pattern that other starts may not."""
@@ -244,6 +246,8 @@ class StagedSearch:
         frames.take(self.record, None)
         for here in self._starts.best(center, reach, num, self.ridges.diagonal)[:STARTS]:
             frames.take(self.record, None)
+            if self.record.at(here.theta) is None:  # on the nodes of the search before
+                continue
             at = frames.joined(self.record, here.theta)
             best = self._better(best, self._ended(self.steps.run(at, most)))
         return best

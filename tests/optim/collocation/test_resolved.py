@@ -16,6 +16,7 @@ from pinngate.linear.factored import FactoredSystem
 from pinngate.linear.mixing import MixedColumns
 from pinngate.model.axis_functions import AxisFunctions, Legendre, Splines, Trigonometric
 from pinngate.optim.collocation.resolved import Resolved, ResolvedSpace, resolved_on
+from pinngate.optim.collocation.spaces import has_means
 
 DOUBLE = torch.float64
 
@@ -211,3 +212,51 @@ def test_a_load_thinner_than_the_intervals_finds_its_place() -> None:
         found = solution.coefficients[name]
         assert abs(found.estimate - value) < 0.3 * std
         assert found.std == pytest.approx(std, rel=0.3)
+
+
+def test_a_mean_that_the_equation_holds_is_known_as_well_as_the_data_tell_it() -> None:
+    """Of T_t = k (m + A cos ωt − T), periodic in t, m is the mean of T."""
+    t = np.arange(1.0, 24.0, 2.0)
+    rate, mean, size, omega, noise = 0.13, 14.0, 9.0, 2 * np.pi / 24, 0.3
+    angle = np.arctan2(omega, rate)
+    clean = mean + size * np.cos(angle) * np.cos(omega * t - angle)
+    problem = pinngate.Problem(
+        domain={"t": [0, 24]},
+        unknowns=["T"],
+        equations=["T_t = k*(m + 9*cos(2*pi*t/24) - T)"],
+        conditions=["periodic in t"],
+        estimate={"k": pinngate.Unknown(1, positive=True), "m": pinngate.Unknown(0)},
+        observations=[
+            pinngate.Observations(
+                "T", {"t": t}, clean + noise * np.random.default_rng(0).standard_normal(len(t))
+            )
+        ],
+    )
+    low, high = pinngate.solve(problem).coefficients["m"].interval
+    assert low < mean < high
+    assert high - low < 3 * 2 * 1.96 * noise / np.sqrt(len(t))
+
+
+@pytest.mark.parametrize(
+    ("equation", "holds"),
+    [
+        ("u_t - u_xx + k", {"x": True, "y": True, "t": False}),
+        ("u_xx + u_yy - k", {"x": False, "y": False, "t": False}),
+        ("u_xx + u_yy - k*u", {"x": True, "y": True, "t": False}),
+    ],
+)
+def test_means_over_periodic_axes_are_held_where_fields_are(
+    equation: str, holds: dict[str, bool]
+) -> None:
+    problem = pinngate.Problem(
+        domain={"x": [0, 1], "y": [0, 1], "t": [0, 1]},
+        unknowns=["u"],
+        equations=[equation],
+        conditions=["periodic in x", "periodic in y"],
+        estimate={"k": pinngate.Unknown(1)},
+        observations=[
+            pinngate.Observations("u", {"x": [0.5], "y": [0.5], "t": [0.5]}, np.array([1.0]))
+        ],
+    )
+    residual = problem.equations[0].residual
+    assert {axis: has_means(problem, axis, residual) for axis in holds} == holds

@@ -7,7 +7,7 @@ from scipy.integrate import solve_ivp
 
 import pinngate
 from pinngate.optim.direct_fit.fitted_record import FittedRecord
-from pinngate.optim.direct_fit.other_starts import OtherStarts
+from pinngate.optim.direct_fit.other_starts import OtherStarts, lowest
 from tests.optim.direct_fit.problems import fitted, model_of, sets_of
 
 
@@ -82,7 +82,7 @@ def test_places_fill_decades_of_positive_coefficients_alone() -> None:
     model = model_of(problem)
     starts = OtherStarts(FittedRecord(model, sets_of(problem)))
     center = np.array([0.3, 0.7, 0.2])
-    found = np.array(list(starts._places(center, 2.0, 64)))
+    found = np.array([place for _, place in starts._places(center, 2.0, 64)])
     assert found.shape == (64, 3)
     assert (found[:, 1] == 0.7).all()
     np.testing.assert_allclose(found[:, 0].min(), 0.3 - 2 * np.log(10))
@@ -146,3 +146,29 @@ def test_an_answer_that_is_as_likely_is_told() -> None:
 
 def test_a_single_minimum_has_no_rivals() -> None:
     assert list(fitted(room(0)).rivals) == []
+
+
+def test_the_lowest_of_each_basin_comes_first() -> None:
+    x = np.array([0.1, 0.9, 0.3, 0.5, 0.2, 0.7])[:, None]
+    values = np.array([3.0, 2.0, 2.5, 4.0, 1.0, 3.0])
+    assert lowest(x, values).tolist() == [False, True, False, False, True, False]
+    assert lowest(x[:1], values[:1]).all()
+    assert not lowest(x[:2], np.array([np.inf, np.inf])).any()
+
+
+def test_frequencies_that_sampling_does_not_tell_apart_are_found() -> None:
+    """Sampled once a unit, cos 4.085 t and cos 2.198 t are the same values."""
+    t = np.arange(25.0)
+    values = np.cos(4.085 * t + 0.4) + 0.05 * np.random.default_rng(0).standard_normal(25)
+    problem = pinngate.Problem(
+        domain={"t": [0, 24]},
+        unknowns=["u"],
+        equations=["u_tt + w**2*u = 0"],
+        estimate={"w": pinngate.Unknown(4.5, positive=True)},
+        observations=[pinngate.Observations("u", {"t": t}, values)],
+    )
+    found = fitted(problem)
+    near = np.array([found.coefficients["w"][0]])
+    others = [rival["w"] for rival in found.rivals]
+    every = np.concatenate([near, others])
+    assert np.abs(every[:, None] - [4.085, 2 * np.pi - 4.085]).min(axis=0).max() < 0.02
