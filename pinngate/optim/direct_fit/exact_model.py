@@ -102,7 +102,7 @@ class ExactModel:
     Args:
         form: the rows.
         unknowns: what θ is.
-        sizes: of the states, below whose thousandth errors do not count.
+        sizes: of the states, below whose thousandth, `floors`, errors do not count.
 
     Attributes:
         accuracy: order of the differences in space.
@@ -115,6 +115,7 @@ class ExactModel:
 
     def __init__(self, form: MarchingForm, unknowns: Unknowns, sizes: Array) -> None:
         self.form, self.unknowns, self.sizes = form, unknowns, sizes
+        self.floors = 1e-3 * sizes
         self.problem = form.problem
         kinks = kink_places(self.problem)
         self._jumps = jump_times(self.problem)
@@ -224,7 +225,7 @@ class ExactModel:
             if not np.isfinite(initial).all():
                 raise MarchFailed("the initial state is not finite")
             switches = Switches(system, parameters) if self.form.switches else None
-            march = RadauMarch(system, resolution.tolerance, self.sizes, switches)
+            march = RadauMarch(system, resolution.tolerance, self.floors, switches)
             events = Jumps(system, parameters).after if self._jumps else None
             found = march.run(
                 initial,

@@ -243,7 +243,7 @@ class JoinedModel(ExactModel):
             len(solution.march.states), -1, len(self.sizes)
         )
         own = np.concatenate([states[:1, 0], states.max(axis=0)])
-        return np.maximum.accumulate(np.maximum(own, 1e-3 * self.sizes))
+        return np.maximum.accumulate(np.maximum(own, self.floors))
 
     def _windows(self, theta: Array, q: Array, w: int, resolution: Resolution) -> Windows:
         """March all windows from their states.

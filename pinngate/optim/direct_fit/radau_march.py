@@ -102,7 +102,7 @@ class RadauMarch:
     Args:
         system: the rows.
         tolerance: of the local error, relative to the largest value of each state so far.
-        floors: sizes (S,) below which a state's errors do not count, times 1e-3.
+        floors: sizes (S,) below which a state's errors do not count.
         switches: of the rows.
     """
 
@@ -118,7 +118,7 @@ class RadauMarch:
         self._by_state = system.numbers
         self._rated = np.unique(system.rate_entries[0], return_index=True)
         self._is_linear = system.form.is_linear
-        self._floors = 1e-3 * floors
+        self._floors = floors
         self._last: tuple[float, Array] | None = None
 
     def run(
