@@ -254,7 +254,8 @@ class JoinedModel(ExactModel):
         num, count, size = len(self._initial), self.unknowns.count, len(self.sizes)
         theta = theta.copy()
         theta[self._initial] = q[:num]
-        values, slopes = self.unknowns.initial_state(theta, np.zeros(1))
+        with np.errstate(all="ignore"):
+            values, slopes = self.unknowns.initial_state(theta, np.zeros(1))
         own = q[num:].reshape(w, size)
         tangents = np.zeros((size, w, count + size))
         tangents[:, :, count:] = np.diag(self.sizes)[:, None]
@@ -274,6 +275,8 @@ class JoinedModel(ExactModel):
             by_q[k * size : (k + 1) * size, place] = moved[k - 1][:, count:]
         largest = self._largest(solution) / self.sizes
         relative = moved[:, :, count:] * largest[:-1, None, :] / largest[1:, :, None]
+        if not (np.isfinite(relative).all() and np.isfinite(by_theta).all()):
+            raise MarchFailed("a window has no finite tangents")
         growth = np.linalg.norm(relative, 2, axis=(1, 2)).max()
         flat = by_theta.reshape(w * size, count)
         return Windows(solution, (begun - own).ravel(), flat, by_q, float(growth))
