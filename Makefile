@@ -14,7 +14,7 @@ run: .venv/.installed  ## solve the first problem
 	@echo "Go on with $(BIN)/pinngate, or 'source $(BIN)/activate' and pinngate: try 'pinngate --help'."
 
 test: .venv/.tested-with  ## run the test suite
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 # CASES=1000 INTERRUPTIONS=5 DISKS=5 SOAK=1 is a short night
 CASES ?= 50000

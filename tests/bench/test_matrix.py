@@ -157,12 +157,12 @@ def test_a_worker_that_dies_or_hangs_is_a_failed_row(
     execute: object, limit: float | None, reason: str, tmp_path: Path, monkeypatch
 ) -> None:
     monkeypatch.setattr(matrix, "execute", execute)
-    suite = tiny_suite(methods={"a": Choice("adam", SMALL)}, num_seeds=2)
+    suite = tiny_suite(methods={"a": Choice("adam", SMALL)}, num_seeds=1)
     rows = run_matrix(suite, tmp_path, num_workers=2, time_limit=limit)
-    assert [row["status"] for row in rows] == ["failed", "failed"]
+    assert [row["status"] for row in rows] == ["failed"]
     assert all(reason in row["reason"] for row in rows)
-    assert len((tmp_path / "runs.jsonl").read_text().splitlines()) == 2
-    monkeypatch.setattr(matrix, "execute", _answer)  # both are done, and nothing is run again
+    assert len((tmp_path / "runs.jsonl").read_text().splitlines()) == 1
+    monkeypatch.setattr(matrix, "execute", _answer)  # it is done, and nothing is run again
     assert run_matrix(suite, tmp_path) == rows
 
 

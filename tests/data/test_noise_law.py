@@ -52,6 +52,8 @@ def test_estimates_scatter_as_they_say(noise: dict) -> None:
             problem,
             pinngate.data.observations.collect(problem, pinngate.reference.truth(problem), seed),
             pinngate.model.coefficients.Coefficients(problem.coefficients, torch.float64),
+            lambda points: 50 * np.exp(-RATE * points),
+            is_polish=True,  # near the minimum, so that no other is looked for
         )
         value, std = found.coefficients["a"]
         off.append((value - RATE) / std)

@@ -149,6 +149,11 @@ def test_rows_of_networks_are_those_of_the_solver() -> None:
         )
 
 
+def near(points: np.ndarray) -> np.ndarray:
+    """The solution: a search that starts there looks for no other minimum."""
+    return np.exp(-RATE * points)
+
+
 def test_intervals_hold_what_they_say_and_independent_noise_would_not() -> None:
     off, ignored = [], []
     for seed in range(24):
@@ -156,7 +161,8 @@ def test_intervals_hold_what_they_say_and_independent_noise_would_not() -> None:
         sets = collect(problem, truth(problem), seed)
         plain = [pinngate.data.observations.replace(made, memory=None) for made in sets]
         for data, found in ((sets, off), (plain, ignored)):
-            fit = direct_fit(problem, data, Coefficients(problem.coefficients, torch.float64))
+            coefficients = Coefficients(problem.coefficients, torch.float64)
+            fit = direct_fit(problem, data, coefficients, near, is_polish=True)
             value, deviation = fit.coefficients["a"]
             found.append((value - RATE) / deviation)
     assert abs(np.mean(off)) < 4 / np.sqrt(24)

@@ -14,6 +14,7 @@ def problem(
     equation: str, names: str = "rho mu", conditions: list[str] | None = None, of: str = "u"
 ) -> pinngate.Problem:
     places = np.linspace(0.1, 0.9, 12)
+    values = np.sin(places) + 0.02 * np.random.default_rng(0).standard_normal(12)
     return pinngate.Problem(
         name="scaled",
         domain={"x": [0, 1], "t": [0, 1]},
@@ -21,9 +22,7 @@ def problem(
         equations=[equation],
         conditions=conditions or ["u = 0 at x = 0"],
         estimate={name: pinngate.Unknown(1.0, positive=True) for name in names.split()},
-        observations=[
-            pinngate.Observations(of, {"x": places, "t": places}, np.sin(places) + 0.01 * places)
-        ],
+        observations=[pinngate.Observations(of, {"x": places, "t": places}, values)],
     )
 
 
