@@ -16,7 +16,8 @@ pinngate: 1
 name: plate
 domain: {x: [0, 1], y: [0, 1], t: [0, 1]}
 unknowns: [u]
-equations: [u_t = 0.05*(u_xx + u_yy)]
+estimate: {k: {initial: 0.05, positive: true}}
+equations: [u_t = k*(u_xx + u_yy)]
 conditions: [u = 0 at x = 0]
 observations:
   - {of: u, count: 600, layout: random, noise: {std: 0.01}}
