@@ -104,6 +104,8 @@ class Profile:
                 longest = min(longest, length)
             if following >= longest:
                 following = (min(length, before) + longest) / 2
+            if following == length:
+                break
             if np.isfinite(rise):
                 step, before, at, there = (moved - there) / (length - before), length, root, moved
             eta, length = there + (following - before) * step, following
