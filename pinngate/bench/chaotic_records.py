@@ -8,7 +8,7 @@ Solved with default settings. The table goes to a folder as CSV; `results/any-si
 from __future__ import annotations
 
 import argparse
-import csv
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,16 +19,13 @@ from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
 import pinngate
+from pinngate.bench.choosing import write_as_made
 
 Array = NDArray[np.float64]
 Rates = Callable[[float, Array], list[float]]
 
 NOISE = 0.05  # of each field's standard deviation
 TOLERANCE = 1e-12  # of the truth, in whose last digits chaos has no say up to forty units
-COLUMNS = (
-    "system", "length", "seed", "verdict", "seconds", "worst_deviations", "widest_std_percent",
-    "worst_field_error", "coverage_95",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -143,14 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
     parser.add_argument("--out", type=Path, default=Path("results/any-signal"))
     asked = parser.parse_args(arguments)
-    asked.out.mkdir(parents=True, exist_ok=True)
-    with (asked.out / "chaotic-records.csv").open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, COLUMNS)
-        writer.writeheader()
-        for row in rows(asked.systems, asked.seeds):
-            print(*row.values(), flush=True)
-            writer.writerow(row)
-            stream.flush()
+    write_as_made(rows(asked.systems, asked.seeds), asked.out / "chaotic-records.csv", math.inf)
 
 
 if __name__ == "__main__":

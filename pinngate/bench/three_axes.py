@@ -10,13 +10,14 @@ holds it.
 from __future__ import annotations
 
 import argparse
-import csv
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pinngate
+from pinngate.bench.choosing import write_as_made
 from pinngate.optim.registry import resolve
 from pinngate.optim.second_order import SecondOrder
 from pinngate.runs.judgement import judge
@@ -25,9 +26,6 @@ from pinngate.statement.problem import Problem, changed
 
 UNIT = {"x": [0, 1], "y": [0, 1], "t": [0, 1]}
 NOISE = 0.1
-COLUMNS = (
-    "problem", "seed", "basis", "error", "coverage_95", "verdict", "winner", "processor_seconds",
-)  # fmt: skip
 
 
 def _scattered(count: int) -> list[pinngate.Observations]:
@@ -133,14 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--problems", nargs="+", choices=PROBLEMS, default=list(PROBLEMS))
     parser.add_argument("--out", type=Path, default=Path("results/three-axes"))
     asked = parser.parse_args(arguments)
-    asked.out.mkdir(parents=True, exist_ok=True)
-    with (asked.out / "three-axes.csv").open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, COLUMNS)
-        writer.writeheader()
-        for row in rows(asked.problems, asked.seeds):
-            print(*row.values(), flush=True)
-            writer.writerow(row)
-            stream.flush()
+    write_as_made(rows(asked.problems, asked.seeds), asked.out / "three-axes.csv", math.inf)
 
 
 if __name__ == "__main__":

