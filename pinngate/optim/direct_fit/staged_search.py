@@ -208,7 +208,9 @@ class StagedSearch:
         was_good = False
         while True:
             found = self.steps.run(at, self.max_iterations)
-            if found is None or share >= 1:
+            if found is not None and share >= 1:
+                return self._ended(found)
+            if found is None:
                 break
             is_good = record.unexplained(found) <= POOR
             before = share
@@ -216,11 +218,9 @@ class StagedSearch:
             if share <= before or (was_good and not is_good):
                 break
             was_good = is_good
-        if found is None or share < 1:
-            at = frames.parted(record, at if found is None else found.theta)
-            record.end_at(1.0)
-            return self._ended(record.at(at))
-        return self._ended(found)
+        at = frames.parted(record, at)
+        record.end_at(1.0)
+        return self._ended(record.at(at))
 
     def _foreseen(self, found: Iterate, share: float, *, is_good: bool) -> tuple[Array, float]:
         """Return θ for a longer record, and its share of the time axis: at most twice as long.
