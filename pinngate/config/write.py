@@ -309,6 +309,7 @@ def _present(values: Mapping[str, Any]) -> _Line:
 def _coefficient(coefficient: Coefficient | CoefficientField) -> _Line:
     values = {f.name: getattr(coefficient, f.name) for f in fields(coefficient)}
     del values["name"]
+    values.pop("natural", None)
     if values.get("prior") is not None:
         values["prior"] = _prior(values["prior"])
     if isinstance(coefficient, Pieces):
@@ -316,7 +317,7 @@ def _coefficient(coefficient: Coefficient | CoefficientField) -> _Line:
         values["pieces"] = _Line({axis: list(own) for axis, own in breaks})
     if isinstance(coefficient, FieldFunction):
         values |= _of_function(coefficient)
-        del values["ranges"]
+        del values["ranges"], values["weight"]
     if isinstance(coefficient, CoefficientField) and coefficient.truth is not None:
         values["truth"] = to_text(coefficient.truth)
     if coefficient.lower == 0.0:

@@ -121,7 +121,10 @@ def _bends_of(problem: Problem, function: FieldFunction) -> Iterator[Observation
                 np.array([[low for low, _ in problem.domain.values()]]),
                 np.zeros(1),
                 source=group,
-                quantity=add(subtract(left, multiply(Number(2.0), middle)), right),
+                quantity=divide(
+                    add(subtract(left, multiply(Number(2.0), middle)), right),
+                    Number(function.weight),
+                ),
                 is_prior=True,
                 is_roughness=True,
                 group=group,

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,14 @@ from pinngate.statement.axis_bounds import half_length, logarithmic_columns
 from pinngate.statement.axis_places import at_share
 from pinngate.statement.derivatives import Derivative, parse_derivative
 from pinngate.statement.logarithmic_axes import along_search
-from pinngate.statement.problem import BoundaryPart, Plane, Problem, Window
+from pinngate.statement.problem import (
+    BoundaryPart,
+    Plane,
+    Problem,
+    Window,
+    changed,
+)
+from pinngate.statement.unknown_quantities import CoefficientField, FieldFunction
 
 Array = NDArray[np.float64]
 
@@ -301,19 +309,46 @@ def common_size(scales: Scales) -> float:
     return math.sqrt(sum(s.size**2 for s in scales.values()) / max(1, len(scales)))
 
 
-def natural_size(problem: Problem, coefficient: str, scales: Scales) -> float:
-    """Return the size at which a coefficient matters: where its term is as large as the others.
+def with_natural_sizes(problem: Problem, observations: Sequence[ObservationSet]) -> Problem:
+    """Return the problem whose functions, of axes or fields, know the size at which they matter."""
+    if not (problem.coefficient_fields or problem.field_functions):
+        return problem
+    scales = field_scales(problem, observations)
 
-    The least over the equations and conditions that hold it; 1 where none tells.
+    def sized(function: CoefficientField) -> CoefficientField:
+        return replace(function, natural=natural_size(problem, [function.name], scales, 0.0))
+
+    def weighted(function: FieldFunction) -> FieldFunction:
+        least = 1.0 if function.initial else 0.0
+        size = natural_size(problem, function.weights, scales)
+        is_free = function.lower is None or function.upper is None
+        return replace(function, weight=max(size, least) if is_free else 1.0)
+
+    return changed(
+        problem,
+        coefficient_fields=tuple(map(sized, problem.coefficient_fields)),
+        field_functions=tuple(map(weighted, problem.field_functions)),
+    )
+
+
+def natural_size(
+    problem: Problem, coefficients: Sequence[str], scales: Scales, untold: float = 1.0
+) -> float:
+    """Return the size at which coefficients matter: where their term is as large as the others.
+
+    All of one size, such as the weights of a function. The least over the equations and conditions
+    that hold them; `untold` where none tells.
     """
     told = []
     for residual in (along_search(problem, r) for r in problem.solved_residuals):
-        if coefficient not in names(residual):
+        slopes = [differentiate(residual, c) for c in set(coefficients) & set(names(residual))]
+        if not slopes:
             continue
         derivatives = _unknown_derivatives(problem, residual)
         values = {n: _derivative_size(problem, d, scales) for n, d in derivatives.items()}
-        effect = _size_over(problem, differentiate(residual, coefficient), values, None)
-        size = max(_term_sizes(problem, residual, scales, None).values(), default=0.0)
+        effect = _size_over(problem, reduce(add, slopes), values, None)
+        terms = _term_sizes(problem, residual, scales, None).values()
+        size = max(*terms, _size_over(problem, residual, {}, None), 0.0)
         if effect > 0 and size > 0:
             told.append(size / effect)
-    return min(told, default=1.0)
+    return min(told, default=untold)

@@ -124,13 +124,16 @@ class Parts:
 
     @cached_property
     def _coefficient_sizes(self) -> list[float]:
-        """Sizes of the coefficients that start at zero; weights of functions have size one."""
+        """Sizes of the coefficients that start at zero, the weights of functions among them."""
         problem, scales = self.problem, self.batches.scales
-        shown = {c.name for c in problem.shown_coefficients}
-        return [
-            natural_size(problem, c.name, scales) if c.name in shown and not c.initial else 1.0
-            for c in problem.coefficients
-        ]
+        sizes = {
+            c.name: natural_size(problem, [c.name], scales)
+            for c in problem.shown_coefficients
+            if not c.initial
+        }
+        for function in problem.field_functions:
+            sizes |= dict.fromkeys(function.weights, function.weight)
+        return [sizes.get(c.name, 1.0) for c in problem.coefficients]
 
 
 class Stepper(Protocol):

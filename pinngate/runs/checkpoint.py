@@ -21,7 +21,7 @@ from pinngate.errors import InputError, StorageError
 from pinngate.reading import what_it_is
 from pinngate.writing import write_bytes
 
-FORMAT = 3
+FORMAT = 4
 _MARKS = ("format", "problem", "checksum")
 AGAIN = "run the problem again in another folder"
 

@@ -172,7 +172,7 @@ def _deviation(
     names = session.stepper.coefficients.names
     chosen = [names.index(name) for name in function.weights]
     covariance = posterior.raw_covariance.double().cpu().numpy()[np.ix_(chosen, chosen)]
-    variance = np.einsum("ij,jk,ik->i", rows, covariance, rows)
+    variance = function.weight**2 * np.einsum("ij,jk,ik->i", rows, covariance, rows)
     return np.sqrt(np.maximum(variance, 0.0)) if np.isfinite(variance).all() else None
 
 

@@ -25,6 +25,7 @@ from pinngate.data.priors import conserved_sets, prior_sets
 from pinngate.data.quantities import mean_nodes
 from pinngate.errors import InputError, SolveError
 from pinngate.model.residuals import ResidualModel
+from pinngate.model.scales import with_natural_sizes
 from pinngate.model.terms import Batch, Term
 from pinngate.optim.parts import OwnOptimizer, Parts, Stepper
 from pinngate.optim.registry import complete, method, resolve
@@ -224,7 +225,7 @@ def _begun(
     reference = reference or truth(problem)
     if observations is None:
         observations = collect(problem, reference, solve.seed)
-    problem = with_ranges(problem, observations)
+    problem = with_natural_sizes(with_ranges(problem, observations), observations)
     batches = BatchSource(
         problem,
         [*observations, *conserved_sets(problem, observations), *prior_sets(problem)],

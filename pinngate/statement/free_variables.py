@@ -46,7 +46,7 @@ def value_of(field: CoefficientField) -> Expression:
         return add(Number(lower), multiply(Number(field.initial - lower), _grown(field)))
     if upper is not None:
         return subtract(Number(upper), multiply(Number(upper - field.initial), _grown(field)))
-    return add(Number(field.initial), multiply(Number(abs(field.initial) or 1.0), b))
+    return add(Number(field.initial), multiply(Number(field.size), b))
 
 
 def _grown(field: CoefficientField) -> Expression:
@@ -68,8 +68,7 @@ def free_variable(function: FieldFunction) -> Expression:
         return _of_grown(function.truth, function.initial, lower)
     if upper is not None:
         return _of_grown(function.truth, function.initial, upper)
-    size = abs(function.initial) or 1.0
-    return divide(subtract(function.truth, Number(function.initial)), Number(size))
+    return divide(subtract(function.truth, Number(function.initial)), Number(function.size))
 
 
 def _of_logistic(value: Expression, initial: float, lower: float, upper: float) -> Expression:
@@ -79,9 +78,10 @@ def _of_logistic(value: Expression, initial: float, lower: float, upper: float) 
 
 def _of_grown(value: Expression, initial: float, bound: float) -> Expression:
     share = divide(subtract(value, Number(bound)), Number(initial - bound))
-    grown = subtract(Call("exp", multiply(Number(SHARP), share)), ONE)
-    start = Number(math.expm1(SHARP))
-    return divide(Call("log", divide(add(grown, Number(NOTHING)), start)), Number(SHARP))
+    grown = multiply(Number(SHARP), share)
+    rest = subtract(ONE, Call("exp", negate(grown)))
+    log = add(grown, Call("log", add(rest, Number(NOTHING))))
+    return divide(subtract(log, Number(math.log(math.expm1(SHARP)))), Number(SHARP))
 
 
 __all__ = ["free_variable", "value_of"]

@@ -66,6 +66,7 @@ class CoefficientField:
     """A coefficient to infer that varies with the axes `over`; bounds as of a `Coefficient`.
 
     `truth` is an expression in those axes, in constants and in true values of coefficients.
+    `natural` is the size at which it matters in its equations, 0 while nobody knows.
     """
 
     name: str
@@ -74,6 +75,12 @@ class CoefficientField:
     lower: float | None = None
     upper: float | None = None
     truth: Expression | None = None
+    natural: float = 0.0
+
+    @property
+    def size(self) -> float:
+        """Of what it is searched in where it has no bounds: the larger of start and `natural`."""
+        return max(abs(self.initial), self.natural) or 1.0
 
     @property
     def is_positive(self) -> bool:
@@ -91,10 +98,12 @@ class FieldFunction(CoefficientField):
     Attributes:
         ranges: of each argument; None where it is that of the measured values, or of the axis.
         knots: how many places the spline has along each argument.
+        weight: the size of its weights at which it matters in its equations.
     """
 
     ranges: tuple[tuple[float, float] | None, ...] = (None,)
     knots: tuple[int, ...] = (NUM_KNOTS[1],)
+    weight: float = 1.0
 
     @property
     def spline(self) -> UnknownSpline:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
 
 import pinngate
 from pinngate.data.observations import collect
 from pinngate.expression import names, parse
-from pinngate.model.scales import field_scales
+from pinngate.model.scales import field_scales, with_natural_sizes
 from pinngate.optim.direct_fit.first_values import first_values, state_sizes
 from pinngate.optim.direct_fit.marching_form import MarchingForm
+from pinngate.statement.coefficient_fields import values_and_slopes
 
 T = np.linspace(0.0, 10.0, 21)
 U = 3.0 * np.exp(-0.5 * T)
@@ -82,3 +84,52 @@ def test_a_background_is_found() -> None:
         low, high = found[name].interval
         assert low < truth < high
         assert high - low < 0.1
+
+
+@pytest.mark.parametrize(("initial", "size"), [(0.0, 3e4), (2.0, 3e4), (1e6, 1e6)])
+def test_a_function_is_searched_for_in_the_size_at_which_it_matters(
+    initial: float, size: float
+) -> None:
+    """A flux of some 10⁴ W/m² through a plate of 40 W/(m K), that varies by kelvins."""
+    points = np.array([[0.004, 20.0], [0.01, 40.0], [0.004, 60.0]])
+    problem = pinngate.Problem(
+        domain={"x": [0, 0.02], "t": [0, 60]},
+        unknowns=["T"],
+        constants={"k": 40.0},
+        equations=["4e6*T_t = k*T_xx"],
+        conditions=["T = 20 at t = 0", "-k*T_x = q at x = 0", "T_x = 0 at x = 0.02"],
+        estimate={"q": pinngate.Unknown(initial, over="t")},
+        observations=[pinngate.Observations("T", points, [20.0, 30.0, 40.0])],
+    )
+    sized = with_natural_sizes(problem, collect(problem, None, 0)).coefficient_fields[0]
+    assert sized.size == pytest.approx(size, rel=0.1)
+    value, slope = values_and_slopes(sized, np.zeros(1))
+    assert value[0] == initial
+    assert slope[0] == sized.size
+
+
+def test_a_law_starts_anywhere() -> None:
+    """A drag of thousands of newtons is found from zero, and its band holds it."""
+    times = np.linspace(0, 60, 61)
+    rng = np.random.default_rng(0)
+
+    def drag(v: np.ndarray) -> np.ndarray:
+        return 8 * v**2
+
+    march = solve_ivp(
+        lambda t, v: (9000 - drag(v)) / 1200, (0, 60), [2.0], t_eval=times, rtol=1e-9, atol=1e-9
+    )
+    values = march.y[0] + 0.2 * rng.standard_normal(61)
+    problem = pinngate.Problem(
+        domain={"t": [0, 60]},
+        unknowns=["v"],
+        equations=["1200*v_t = 9000 - G(v)"],
+        estimate={"G": pinngate.Unknown(0, over="v")},
+        observations=[pinngate.Observations("v", {"t": times}, values)],
+    )
+    solution = pinngate.solve(problem)
+    speeds = np.linspace(4, 33, 30)
+    found = solution.function("G", v=speeds)
+    error = np.abs(found.value - drag(speeds))
+    assert (error < 3 * found.std).mean() > 0.8
+    assert error.max() < 600

@@ -6,8 +6,9 @@ nearer than the standard deviation that the coefficient would have with all othe
 
     q = exp(θ_j)  of one bound,   q = 1/(1 + exp(±θ_j))  of two, the nearer one's distance,
 
-is what the model is linear in, and no step goes beyond the bound. Below `levenberg_marquardt` and
-`profile`.
+is what the model is linear in, and no step goes beyond the bound. What has one bound and lies
+beyond its start, θ_j > 0, runs away from it and has no such coordinate. Below
+`levenberg_marquardt` and `profile`.
 """
 
 from __future__ import annotations
@@ -61,7 +62,8 @@ class BesideBounds:
 
     def __init__(self, unknowns: Unknowns, theta: Array, jacobian: Array) -> None:
         counts = beside_bounds(unknowns, jacobian)
-        self.at, self._is_between = counts > 0, counts == 2
+        self._is_between = counts == 2
+        self.at = self._is_between | ((counts == 1) & (theta < 0))
         self._sign = np.where(self._is_between & (theta > 0), -1.0, 1.0)
         nearer = -np.log(np.finfo(float).eps)  # of which nothing is left beside the fit
         reach = np.abs(theta) + nearer

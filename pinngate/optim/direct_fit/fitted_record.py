@@ -156,9 +156,14 @@ class FittedRecord:
         return max(shares)
 
     def unlikeliness(self, found: Iterate) -> float:
-        """Return −2 log L of all values, that of a set without stated noise at its likeliest."""
+        """Return −2 log L of all values, that of a set without stated noise at its likeliest.
+
+        How rough a function is has no scale of its own, and does not count.
+        """
         total = 0.0
         for part, spread, data in zip(self.noise.parts, self._spreads, self.sets, strict=True):
+            if data.is_roughness:
+                continue
             size = spread if data.std is None else data.std
             squares = np.square(found.residual[part] / size)
             is_stated = data.std is not None or data.is_prior

@@ -82,11 +82,16 @@ class NoiseScales:
         self.parts = [slice(e - len(d.values), e) for e, d in zip(ends, sets, strict=True)]
         starts = [size if d.std is None else d.std for d, size in zip(sets, sizes, strict=True)]
         sizes_of = zip(starts, sets, strict=True)
-        self.values = np.concatenate([np.broadcast_to(s, d.values.shape) for s, d in sizes_of])
+        self._starts = np.concatenate([np.broadcast_to(s, d.values.shape) for s, d in sizes_of])
+        self.values = self._starts.copy()
         self.active = np.ones(len(self.values), dtype=bool)
         self.counts = np.ones(len(self.values))
         self.free = np.ones(len(self.values), dtype=bool)
         self._least = [1e-9 * size for size in sizes]
+
+    def begin(self) -> None:
+        """Take the standard deviations of the start: nothing is known of residuals."""
+        self.values = self._starts.copy()
 
     def judged(self, here: Iterate, *, is_search: bool = True) -> Iterate:
         """Return an iterate with the rows of values that are bounds, by the present noise."""
@@ -254,7 +259,7 @@ class LevenbergMarquardt:
             if is_near and is_rest and whole < 10 * SMALL:
                 self.has_converged = True
                 return here
-            is_near = is_near or promised < NEAR * before
+            is_near = is_near or promised < NEAR * before * np.isfinite(whole)
         return here
 
     def _follow(self, here: Iterate, *, is_near: bool) -> Iterate:
@@ -288,7 +293,8 @@ class LevenbergMarquardt:
     def _step(self, here: Iterate, damping: float) -> tuple[Iterate | None, float, float, float]:
         """Return the next iterate, None where there is none, the damping and what was promised.
 
-        Last what a step without damping promises: in a narrow valley far more.
+        Last what a step without damping promises: in a narrow valley far more, where it is longer
+        than a step may be nobody knows.
         """
         std, ridge = self.noise.values, self.ridges.diagonal
         j, r = here.jacobian / std[:, None], here.residual / std
@@ -297,20 +303,22 @@ class LevenbergMarquardt:
         before, predicted = self.loss(here.residual, here.theta), np.inf
         room = longest_steps(self.unknowns, j)
 
-        def proposed(damping: float) -> tuple[Array, float]:
-            """Return a change, and the decrease of the loss that it promises."""
+        def proposed(damping: float) -> tuple[Array, float, float]:
+            """Return a change, the decrease that it promises, and how long it was before cut."""
             damped = gram + np.diag(ridge + damping * size)
             change = least_change(damped, slope, room, _solved)
-            change = change / max(1.0, self.unknowns.length(change))
+            length = self.unknowns.length(change)
+            change = change / max(1.0, length)
             curved = change @ (gram @ change) + ridge @ np.square(change)
-            return change, float(-2 * slope @ change - curved)
+            return change, float(-2 * slope @ change - curved), length
 
-        _, whole = proposed(LEAST_DAMPING)
+        _, whole, length = proposed(LEAST_DAMPING)
+        whole = float(np.where(length > 1, np.inf, whole))
         while damping > LEAST_DAMPING and proposed(damping)[1] < SMALL:
             damping = max(0.01 * damping, LEAST_DAMPING)
         for _ in range(MOST_TRIED):
             self.tried += 1
-            change, predicted = proposed(damping)
+            change, predicted, _ = proposed(damping)
             tried = self.model(here.theta + change) if predicted > 0 else None
             if tried is not None:
                 gain = before - self.loss(tried.residual, tried.theta)

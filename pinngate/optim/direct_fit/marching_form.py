@@ -27,6 +27,7 @@ from pinngate.optim.direct_fit.opened_brackets import OpenedBrackets, guarded
 from pinngate.optim.direct_fit.switching import switch_arguments, with_switches
 from pinngate.statement.coefficient_fields import searched
 from pinngate.statement.condition_windows import with_joined_windows
+from pinngate.statement.constraints import with_constraints_in_time
 from pinngate.statement.delays import delayed_values
 from pinngate.statement.derivatives import total_derivative
 from pinngate.statement.problem import Plane, Problem
@@ -63,7 +64,7 @@ class MarchingForm:
     """
 
     def __init__(self, problem: Problem) -> None:
-        problem = with_joined_windows(problem)
+        problem = with_constraints_in_time(with_joined_windows(problem))
         _refuse(problem)
         self.problem, self.states = problem, MarchedStates(problem)
         self.axis = self.states.axis

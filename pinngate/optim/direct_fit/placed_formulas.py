@@ -214,12 +214,13 @@ class PlacedFormulas:
         slopes = by_sample, by_bracket, by_parameter
         return Formula(shown, places, samples, *slopes, splines, frozenset(unknown))
 
-    def _weight(self, name: str) -> tuple[int, float]:
-        """Return the place of a weight in θ, and its value."""
+    def _weight(self, name: str) -> tuple[int, float, float]:
+        """Return the place of a weight in θ, its value and its slope there."""
         nowhere = np.zeros(1)
         value = self._parameters.values(name, nowhere, nowhere)
         assert isinstance(value, float)
-        return self._parameters.slopes(name, nowhere, nowhere)[0].start, value
+        part, slopes = self._parameters.slopes(name, nowhere, nowhere)
+        return part.start, value, float(slopes.flat[0])
 
     def _group(self, name: str, symbols: Mapping[str, Symbol]) -> int | None:
         if name in symbols:

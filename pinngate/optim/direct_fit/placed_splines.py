@@ -36,6 +36,7 @@ class PlacedSpline:
         function: of weights and arguments.
         weights: their values, (k,).
         part: which of the numbers that are searched for the weights are.
+        size: the slope of a weight in its number.
         arguments: expressions in what formulas name.
         orders: of the derivative by each of them.
     """
@@ -43,16 +44,21 @@ class PlacedSpline:
     function: UnknownSpline
     weights: Array
     part: slice
+    size: float
     arguments: tuple[Expression, ...]
     orders: tuple[int, ...]
 
     def slopes(self, known: Mapping[str, Any]) -> Array:
-        """Return what every weight adds to it, (places, times, k)."""
-        return self.function.rows([_at(a, known) for a in self.arguments], self.orders)
+        """Return the slopes in the numbers that stand for the weights, (places, times, k)."""
+        return self.size * self._rows(known)
 
     def value(self, known: Mapping[str, Any]) -> Array:
         """Return its values, (places, times)."""
-        return np.asarray(self.slopes(known) @ self.weights)
+        return np.asarray(self._rows(known) @ self.weights)
+
+    def _rows(self, known: Mapping[str, Any]) -> Array:
+        """Return what every weight adds to it, (places, times, k)."""
+        return self.function.rows([_at(a, known) for a in self.arguments], self.orders)
 
 
 def _at(argument: Expression, known: Mapping[str, Any]) -> Any:
@@ -64,10 +70,10 @@ class PlacedSplines:
     """The functions of fields in the formulas of a problem, by the names that stand for them.
 
     Args:
-        weight: name of a weight → its place in θ and its value.
+        weight: name of a weight → its place in θ, its value and its slope there.
     """
 
-    def __init__(self, weight: Callable[[str], tuple[int, float]]) -> None:
+    def __init__(self, weight: Callable[[str], tuple[int, float, float]]) -> None:
         self._weight = weight
         self._names: dict[Applied, str] = {}
         self._splines: dict[str, PlacedSpline] = {}
@@ -85,12 +91,13 @@ class PlacedSplines:
     def _entered(self, part: Applied, function: UnknownSpline) -> str:
         name = f"function {len(self._names)}"  # no formula can hold it
         own = [self._weight(n) for a in part.arguments[: function.count] for n in names(a)]
-        first = own[0][0]
+        first, _, size = own[0]
         self._names[part] = name
         self._splines[name] = PlacedSpline(
             function,
-            np.array([value for _, value in own]),
+            np.array([value for _, value, _ in own]),
             slice(first, first + function.count),
+            size,
             part.arguments[function.count :],
             function.orders(part.by),
         )

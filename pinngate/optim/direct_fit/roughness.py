@@ -30,15 +30,23 @@ Rows = NDArray[np.intp]
 def chosen(std: Array, groups: Sequence[Rows], likelihood: Callable[[Array], float]) -> Array:
     """Return the standard deviations with the best roughness within a factor of ten.
 
+    Best is the vertex of the parabola through the best of some places and its neighbours.
+
     Args:
         std: of all rows, (n,).
         groups: the rows of each function, which have one standard deviation.
         likelihood: of standard deviations (n,), −2 log L.
     """
     for rows in groups:
-        tried = [std, *(_with(std, rows, factor) for factor in NEAR)]
-        levels = [likelihood(s) - np.log(s[rows[0]]) for s in tried]
-        std = tried[int(np.argmin(levels))]
+        tried = [_with(std, rows, factor) for factor in NEAR]
+        levels = np.array([likelihood(s) - np.log(s[rows[0]]) for s in tried])
+        best = int(np.argmin(levels))
+        factor = NEAR[best]
+        if 0 < best < len(NEAR) - 1:
+            low, level, high = levels[best - 1 : best + 2]
+            move = 0.5 * (low - high) / max(low - 2 * level + high, np.finfo(float).tiny)
+            factor *= (NEAR[1] / NEAR[0]) ** np.clip(move, -0.5, 0.5)
+        std = _with(std, rows, factor)
     return std
 
 

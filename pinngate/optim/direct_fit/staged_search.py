@@ -249,6 +249,7 @@ class StagedSearch:
             if self.record.at(here.theta) is None:  # on the nodes of the search before
                 continue
             at = frames.joined(self.record, here.theta)
+            self.record.noise.begin()
             best = self._better(best, self._ended(self.steps.run(at, most)))
         return best
 

@@ -154,7 +154,8 @@ class DirectFit:
     def stretched(self, quantile: float) -> Array:
         """Return both sides of the coefficients' intervals beside the linear ones, (2, K).
 
-        Those of the weights of functions, which come last and which nobody sees, are linear.
+        Those of the weights of functions, which come last and which nobody sees, are linear, and so
+        are all of a fit that is lost.
 
         Args:
             quantile: of a 95 % interval, in standard deviations.
@@ -163,16 +164,19 @@ class DirectFit:
         """
         if self.sampled is not None:
             return self.sampled.sides(quantile)
+        scalars, shown = self.unknowns.scalars, len(self.unknowns.problem.shown_coefficients)
+        sides = np.ones((2, scalars.stop - scalars.start))
+        if not self.explains:
+            return sides
         assert self._record is not None
         last = Iterate(self.theta, self.rows.residual, self.rows.jacobian)
         is_last = not any(data.censoring for data in self._record.sets)
         found = last if is_last else self._record.at(self.theta.copy()) or last
         covariance = self._root @ self._root.T
         profile = Profile(self._record, found, self.rows.std, self.rows.ridge, covariance)
-        scalars, shown = self.unknowns.scalars, len(self.unknowns.problem.shown_coefficients)
-        sides = profile.stretched(range(scalars.start, scalars.start + shown), quantile)
-        hidden = np.ones((2, scalars.stop - scalars.start - shown))
-        return np.concatenate([sides, hidden], axis=1)
+        first = scalars.start
+        sides[:, :shown] = profile.stretched(range(first, first + shown), quantile)
+        return sides
 
     def derivative(self, wanted: Derivative, points: Array) -> tuple[Array, Array]:
         """Return a derivative of an unknown at points (n, axes), (n,), and ∂/∂θ of it, (n, P).
