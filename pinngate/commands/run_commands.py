@@ -15,6 +15,7 @@ from pinngate.commands.stated_options import (
     MemoryOption,
     ProblemArgument,
     QuietOption,
+    ReportOption,
     SetOption,
     byte_count,
     load,
@@ -40,9 +41,7 @@ def run(
     ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda")] = None,
     netcdf: Annotated[bool, typer.Option("--netcdf", help="write solution.nc too")] = False,
-    report: Annotated[
-        bool, typer.Option("--report/--no-report", help="draw figures and write report.html")
-    ] = True,
+    report: ReportOption = True,
     max_memory: MemoryOption = None,
     quiet: QuietOption = False,
     json: JsonOption = False,
@@ -69,6 +68,7 @@ def run(
 def resume(
     folder: FolderArgument,
     max_memory: MemoryOption = None,
+    report: ReportOption = True,
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:
@@ -79,7 +79,9 @@ def resume(
     from pinngate.runs.progress import ProgressDisplay
 
     with remembering(folder), ProgressDisplay(quiet) as display:
-        solution = runs.resume(folder, max_memory=allowed, on_progress=display.show)
+        solution = runs.resume(
+            folder, max_memory=allowed, on_progress=display.show, has_report=report
+        )
     show(solution, json, began)
 
 

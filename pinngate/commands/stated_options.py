@@ -59,6 +59,9 @@ FolderArgument = Annotated[
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", help="override a key, as in solve.iterations=2000")
 ]
+ReportOption = Annotated[
+    bool, typer.Option("--report/--no-report", help="draw figures and write report.html")
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="no progress")]
 JsonOption = Annotated[bool, typer.Option("--json", help="print metrics.json in place of a table")]
 PlainJsonOption = Annotated[bool, typer.Option("--json", help="print JSON in place of text")]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from operator import add
 
 import numpy as np
@@ -95,7 +95,15 @@ class _EndRows:
     operators: dict[str, csr_matrix]
 
     def right(self, t: float) -> Array:
-        return -self._evaluated(self.end.rest, t)[:, 0]
+        return -self._evaluated(self.end.rest, t)[:, 0] if self._moves else self._still
+
+    @cached_property
+    def _moves(self) -> bool:
+        return "t" in names(self.end.rest)
+
+    @cached_property
+    def _still(self) -> Array:
+        return -self._evaluated(self.end.rest, 0.0)[:, 0]
 
     def matrix(self, t: float) -> csr_matrix:
         parts = [

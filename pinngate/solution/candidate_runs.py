@@ -69,12 +69,14 @@ def run_candidates(
             raise
 
 
-def resume_candidates(problem: Problem, folder: Path, **how: Any) -> Solution:
+def resume_candidates(
+    problem: Problem, folder: Path, *, has_report: bool = True, **how: Any
+) -> Solution:
     """Solve the candidates that an interrupted run has not solved, and choose.
 
     Args and errors: as `run_candidates`; the caller holds the folder.
     """
-    return _finish(problem, folder, how)
+    return _finish(problem, folder, how, has_report)
 
 
 def _finish(

@@ -257,6 +257,7 @@ def resume(
     max_memory: int | None = None,
     on_progress: OnProgress | None = None,
     callback: Callback | None = None,
+    has_report: bool = True,
 ) -> Solution:
     """Continue an interrupted run; its numbers are bitwise those of an uninterrupted one.
 
@@ -269,6 +270,7 @@ def resume(
             solver, the numbers are those of the other form.
         on_progress: called at every logged iteration.
         callback: as in `solve`.
+        has_report: whether to draw figures and report of what is left to do.
 
     Raises:
         InputError: the folder holds no run or a finished one, or what the caller brought along
@@ -278,7 +280,7 @@ def resume(
     files.require_run(folder)
     with noted(is_waiting=False), kept(folder), _held(folder):
         if (folder / "metrics.json").exists():
-            if (folder / "report.html").exists():
+            if not has_report or (folder / "report.html").exists():
                 raise InputError(
                     f"the run in {folder} is finished",
                     hint="pinngate predict evaluates it anywhere, pinngate report draws it anew",
@@ -293,13 +295,13 @@ def resume(
 
             how: dict[str, Any] = {"network": network, "optimizer": optimizer}
             how |= {"on_progress": on_progress, "callback": callback}
-            return resume_candidates(problem, folder, **how)
+            return resume_candidates(problem, folder, has_report=has_report, **how)
         session = _session(folder, network, optimizer, functions, max_memory)
         is_told = (folder / "environment.json").exists()
         if ranks().is_first and not is_told:  # it was stopped before it wrote that
             files.write_environment(folder, session.problem)
         setup = time.perf_counter() - started
-        return _continue(folder, session, setup, on_progress, callback)
+        return _continue(folder, session, setup, on_progress, callback, has_report)
 
 
 def _session(

@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 from tests.reliability.children import Child
-from tests.reliability.small import arguments, differences
+from tests.reliability.small import arguments, differences, quick
 
 SIGNALS = {"kill -9": signal.SIGKILL, "Ctrl-C": signal.SIGINT, "SIGTERM": signal.SIGTERM}
 STATUS = {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}
@@ -25,7 +25,14 @@ def duration(optimizer: str, folder: Path) -> float:
 
 
 def interrupted(
-    optimizer: str, number: int, whole: Path, seconds: float, folder: Path, rng: Random
+    optimizer: str,
+    number: int,
+    whole: Path,
+    seconds: float,
+    folder: Path,
+    rng: Random,
+    *,
+    has_report: bool = True,
 ) -> str | None:
     """Interrupt a run until it is done; return what is wrong with it in the end, or None.
 
@@ -36,9 +43,10 @@ def interrupted(
         seconds: that that one took.
         folder: of the run; removed where all is well.
         rng: of the moments.
+        has_report: whether it draws figures and report, which takes half of its time.
     """
     said = folder.with_suffix(".txt")
-    command = arguments(optimizer, folder)
+    command = arguments(optimizer, folder, has_report=has_report)
     for count in range(MOST + 1):
         child = Child(command, said)
         if count < MOST:
@@ -50,13 +58,14 @@ def interrupted(
             break
         if status != STATUS[number] and status != -number:
             return f"status {status}: {words[-300:]}"
-        is_begun = (folder / "problem.yaml").exists() and not (folder / "report.html").exists()
+        last = "report.html" if has_report else "metrics.json"
+        is_begun = (folder / "problem.yaml").exists() and not (folder / last).exists()
         if status > 0 and is_begun and "pinngate resume" not in words:
             return f"does not say how to go on: {words[-300:]}"
-        command = ["resume", str(folder), "--quiet"]
+        command = ["resume", str(folder), "--quiet", *quick(has_report)]
         if not (folder / "problem.yaml").exists():
-            command = arguments(optimizer, folder)
-    wrong = differences(whole, folder)
+            command = arguments(optimizer, folder, has_report=has_report)
+    wrong = differences(whole, folder, has_report=has_report)
     if not wrong:
         shutil.rmtree(folder)
     return "; ".join(wrong) or None

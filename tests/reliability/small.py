@@ -25,10 +25,15 @@ COMPARED = ("fields", "risk", "coefficients", "iterations", "verdict")
 PROBLEM = "oscillator"
 
 
-def arguments(optimizer: str, folder: Path) -> list[str]:
+def arguments(optimizer: str, folder: Path, *, has_report: bool = True) -> list[str]:
     """Return the command that solves the small problem into a folder."""
     stated = [part for override in SETTINGS[optimizer] for part in ("--set", override)]
-    return ["run", PROBLEM, *stated, "--out", str(folder), "--quiet"]
+    return ["run", PROBLEM, *stated, "--out", str(folder), "--quiet", *quick(has_report)]
+
+
+def quick(has_report: bool) -> list[str]:
+    """Return the option that leaves figures and report out, where they are not wanted."""
+    return [] if has_report else ["--no-report"]
 
 
 def finished(optimizer: str, folder: Path) -> Path:
@@ -37,12 +42,14 @@ def finished(optimizer: str, folder: Path) -> Path:
     return folder
 
 
-def differences(whole: Path, other: Path) -> list[str]:
+def differences(whole: Path, other: Path, *, has_report: bool = True) -> list[str]:
     """Return what two finished runs do not have in common: files, and numbers bit by bit."""
     found = []
+    drawn = () if has_report else ("figures", "report.html")
     files = [
         {p.relative_to(folder).as_posix() for p in folder.rglob("*")} for folder in (whole, other)
     ]
+    files = [{name for name in own if not name.startswith(drawn)} for own in files]
     if files[0] != files[1]:
         found.append(f"files: {sorted(files[0] ^ files[1])}")
         if not (other / "solution.npz").exists() or not (other / "metrics.json").exists():

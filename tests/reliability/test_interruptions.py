@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from random import Random
@@ -33,8 +34,17 @@ def test_interrupted_at_random_moments_it_ends_the_same(
 ) -> None:
     optimizer, folder, seconds = whole
     rng, number = Random(f"{name} {optimizer}"), interruptions.SIGNALS[name]
+    has_report = number == signal.SIGKILL
     told = [
-        interruptions.interrupted(optimizer, number, folder, seconds, tmp_path / str(k), rng)
+        interruptions.interrupted(
+            optimizer,
+            number,
+            folder,
+            seconds if has_report else 0.5 * seconds,
+            tmp_path / str(k),
+            rng,
+            has_report=has_report,
+        )
         for k in range(COUNT)
     ]
     assert told == [None] * COUNT

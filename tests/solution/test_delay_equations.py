@@ -147,7 +147,7 @@ def test_a_network_follows_a_delay() -> None:
 
 def test_a_resumed_run_is_bitwise_the_uninterrupted_one(tmp_path: Path) -> None:
     stated = config.load(catalog.path("delayed-growth"))
-    whole = runs.run(stated, tmp_path / "whole")
+    whole = runs.run(stated, tmp_path / "whole", has_report=False)
 
     def interrupt(progress: Progress) -> None:
         if progress.iteration >= 12:

@@ -119,7 +119,7 @@ def test_resumed_run_is_bitwise_the_uninterrupted_one(
     problem: str, overrides: list[str], tmp_path: Path
 ) -> None:
     stated = config.load(config.resolve(problem), overrides=overrides)
-    whole = runs.run(stated, tmp_path / "whole")
+    whole = runs.run(stated, tmp_path / "whole", has_report=False)
 
     def interrupt(progress: Progress) -> None:
         if progress.iteration >= 11:
@@ -128,7 +128,7 @@ def test_resumed_run_is_bitwise_the_uninterrupted_one(
     with pytest.raises(Interrupted):
         runs.run(stated, tmp_path / "parts", on_progress=interrupt)
     assert not (tmp_path / "parts" / "metrics.json").exists()
-    resumed = runs.resume(tmp_path / "parts")
+    resumed = runs.resume(tmp_path / "parts", has_report=False)
     networks = (s.session.stepper.network for s in (whole, resumed))
     for a, b in zip(*(network.parameters() for network in networks), strict=True):
         assert torch.equal(a, b)

@@ -16,7 +16,10 @@ from pinngate.theory.studied_runs import study_runs
 SMALL = ["solve.network={width: 8, depth: 2, features: 2.0}", "solve.collocation=32"]
 OVERRIDES = {
     "gate": [*SMALL, "solve.optimizer=population-risk-adam", "solve.iterations=12"],
-    "ridge": ["solve.network={width: 24, depth: 1, activation: sin, features: 3}"],
+    "ridge": [
+        "solve.network={width: 24, depth: 1, activation: sin, features: 3}",
+        "solve.iterations=20",
+    ],
 }
 
 
@@ -36,7 +39,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         for name, overrides in OVERRIDES.items():
             made[name] = tmp_path_factory.mktemp("runs") / name
             settings = [part for item in overrides for part in ("--set", item)]
-            out = ("--out", str(made[name]), "--quiet")
+            out = ("--out", str(made[name]), "--quiet", "--no-report")
             call(patch, "run", "wave-noisy-ic", *out, *settings)
     return made
 
