@@ -19,7 +19,7 @@ from pinngate.optim.direct_fit.levenberg_marquardt import Iterate
 
 Array = NDArray[np.float64]
 
-MOST_DECADES = 10.0  # searched around one coefficient, a quarter of that around each of two
+MOST_DECADES = 10.0  # searched around each coefficient; of n, first a part of n⁻² of them
 UNSEEN = 1e-6  # of the size of what is seen: the least where unseen fields may begin
 
 
@@ -40,14 +40,14 @@ class OtherStarts:
         self._unseen = [block.part.start for k, block in numbers if fields[k] not in seen]
 
     @property
-    def are_few(self) -> bool:
-        """Whether 64 places tell something of all decades: of one or two coefficients."""
-        return len(self._positive) in (1, 2)
+    def reaches(self) -> list[float]:
+        """Decades to search around the start: of several coefficients fewer first, then all."""
+        count = len(self._positive)
+        return sorted({MOST_DECADES / count**2, MOST_DECADES}) if count else []
 
-    @property
-    def reach(self) -> float:
-        """Decades that are searched around the start: of one coefficient, more."""
-        return MOST_DECADES / max(1, len(self._positive)) ** 2
+    def has_idle(self, found: Iterate) -> bool:
+        """Whether a positive coefficient has no effect at all, such as a cap that is never met."""
+        return not np.any(found.jacobian[:, self._positive], axis=0).all()
 
     def best(self, center: Array, reach: float, num: int, ridge: Array) -> list[Iterate]:
         """Return places with a solution: the lowest of their surroundings first, by promise.

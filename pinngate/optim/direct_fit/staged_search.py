@@ -125,16 +125,21 @@ class StagedSearch:
         """Return the best of a fit and of those from other starts."""
         if found is None or self.is_poor(found):
             found = self._better(found, self._grown(theta))
-        if found is not None and not self.is_poor(found):
+        if found is not None and not self._is_open(found):
             return self._compared(found)
-        if not self._starts.are_few:
-            return found
         center = theta.copy()
         if found is not None:
             at = frames.parted(self.record, found.theta)
             center[self._unknowns.scalars.stop :] = at[self._unknowns.scalars.stop :]
-        places = center, self._starts.reach, NUM_PLACES
-        return self._better(found, self._scanned(*places, self.max_iterations))
+        for reach in self._starts.reaches:
+            if self._is_open(found):
+                scanned = self._scanned(center, reach, NUM_PLACES, self.max_iterations)
+                found = self._better(found, scanned)
+        return found
+
+    def _is_open(self, found: Iterate | None) -> bool:
+        """Whether other starts may do clearly better."""
+        return found is None or self.is_poor(found) or self._starts.has_idle(found)
 
     def _compared(self, found: Iterate) -> Iterate | None:
         """Return the best of a good fit and, of ordinary equations, of those from around it.

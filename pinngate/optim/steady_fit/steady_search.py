@@ -70,9 +70,10 @@ class SteadySearch(StagedSearch):
             CannotMarch: no solution was found.
         """
         found = self._ended(self.steps.run(theta, self.max_iterations))
-        if found is None or self.is_poor(found):
-            at = theta, self._starts.reach, NUM_PLACES
-            found = self._better(found, self._scanned(*at, self.max_iterations))
+        for reach in self._starts.reaches[:1]:
+            if found is None or self.is_poor(found):
+                scanned = self._scanned(theta, reach, NUM_PLACES, self.max_iterations)
+                found = self._better(found, scanned)
         if found is None:
             raise CannotMarch("no solution was found from the start")
         self.chosen = found.theta

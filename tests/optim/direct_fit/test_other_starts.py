@@ -172,3 +172,53 @@ def test_frequencies_that_sampling_does_not_tell_apart_are_found() -> None:
     others = [rival["w"] for rival in found.rivals]
     every = np.concatenate([near, others])
     assert np.abs(every[:, None] - [4.085, 2 * np.pi - 4.085]).min(axis=0).max() < 0.02
+
+
+def test_two_coefficients_are_found_many_decades_away() -> None:
+    """Enzyme kinetics in mol/l and s, from one and one."""
+    times = np.linspace(0, 2e4, 40)
+    rates = 2e-9, 5e-6
+    march = solve_ivp(
+        lambda t, s: -rates[0] * s / (rates[1] + s), (0, 2e4), [2e-5], t_eval=times, rtol=1e-9,
+        atol=1e-15,
+    )  # fmt: skip
+    values = march.y[0] + 2e-7 * np.random.default_rng(0).standard_normal(40)
+    problem = pinngate.Problem(
+        domain={"t": [0, 2e4]},
+        unknowns=["S"],
+        equations=["S_t = -V*S/(K + S)"],
+        estimate={name: pinngate.Unknown(1, positive=True) for name in ("V", "K")},
+        observations=[pinngate.Observations("S", {"t": times}, values)],
+    )
+    found = fitted(problem)
+    assert not found.is_poor
+    for name, truth in zip(("V", "K"), rates, strict=True):
+        estimate, std = found.coefficients[name]
+        assert abs(estimate - truth) < 4 * std
+        assert std < 0.5 * truth
+
+
+def test_a_cap_that_is_not_met_at_the_start_is_found() -> None:
+    times = np.linspace(0.5, 24, 48)
+
+    def rate(t: float) -> float:
+        return min(2.8 * max(0.0, np.sin(np.pi * t / 12)), 1.2)
+
+    march = solve_ivp(
+        lambda t, b: rate(t) - 0.08 * b, (0, 24), [1.0], t_eval=times, max_step=0.1, rtol=1e-8
+    )
+    values = march.y[0] + 0.1 * np.random.default_rng(0).standard_normal(48)
+    problem = pinngate.Problem(
+        domain={"t": [0, 24]},
+        unknowns=["B"],
+        equations=["B_t = min(a*max(0, sin(pi*t/12)), cap) - r*B"],
+        estimate={
+            "a": pinngate.Unknown(1, positive=True),
+            "cap": pinngate.Unknown(3, positive=True),
+            "r": pinngate.Unknown(0.05, positive=True),
+        },
+        observations=[pinngate.Observations("B", {"t": times}, values)],
+    )
+    estimate, std = fitted(problem).coefficients["cap"]
+    assert abs(estimate - 1.2) < 4 * std
+    assert std < 0.1
