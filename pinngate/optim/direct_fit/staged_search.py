@@ -176,13 +176,15 @@ class StagedSearch:
         """Return other places of rest that the data do not tell from the chosen one, (P,) each.
 
         Twice the logarithm of the likelihood is less than χ² of one number at one per cent below
-        the best there, and a coefficient as many of its deviations away.
+        the best there, and a coefficient that is shown as many of its deviations away.
 
         Args:
             deviations: of the numbers of the answer, (P,).
         """
         clear = float(chdtri(1, LEVEL))
-        least, own = min((u for _, u in self.rests), default=0.0), self._unknowns.scalars
+        least = min((u for _, u in self.rests), default=0.0)
+        first, shown = self._unknowns.scalars.start, self._unknowns.problem.shown_coefficients
+        own = slice(first, first + len(shown))
         found: list[Array] = []
         if self.chosen is None:
             return found

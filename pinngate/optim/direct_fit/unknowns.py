@@ -9,6 +9,7 @@ the variable in which they are searched for, and unknown initial states over the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -126,6 +127,14 @@ class Unknowns:
         basis = AxisBasis.of(self.problem, searched.over[0], self._num_breaks["function"])
         return Block(searched.name, self._take(basis.count), 1.0, basis)
 
+    @cached_property
+    def _bent(self) -> NDArray[np.intp]:
+        """The entries of θ that are coefficients, but for weights of functions without bounds."""
+        free = (f for f in self.problem.field_functions if f.lower is None and f.upper is None)
+        linear = {name for f in free for name in f.weights}
+        names = enumerate(self.coefficients.names, self.scalars.start)
+        return np.array([k for k, name in names if name not in linear], dtype=np.intp)
+
     @property
     def blocks(self) -> list[Block]:
         """The blocks that carry a ridge."""
@@ -162,8 +171,11 @@ class Unknowns:
             theta[block.part] = free / block.size
 
     def length(self, change: Array) -> float:
-        """Return how long a change of θ (P,) is: one for the longest that a step may be."""
-        longest = np.abs(change[self.scalars]).max(initial=0.0)
+        """Return how long a change of θ (P,) is: one for the longest that a step may be.
+
+        Of weights in which a formula is linear, damping alone says how far they go.
+        """
+        longest = np.abs(change[self._bent]).max(initial=0.0)
         for block in self.functions.values():
             assert block.basis is not None
             longest = max(longest, 2 * np.abs(block.basis.on_nodes @ change[block.part]).max())
