@@ -13,6 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
 from pinngate.expression import (
     Expression,
     Name,
@@ -122,17 +125,17 @@ class MarchingForm:
         return max(found, default=0)
 
     def _inside(self, residuals: list[Expression]) -> Iterator[Row]:
-        free = list(residuals)
-        for f, top in self.states.orders.items():
+        last = {f: self.states.number(f, top - 1) for f, top in self.states.orders.items()}
+        holds = [[self._holds_rate(r, state) for r in residuals] for state in last.values()]
+        order = np.abs(np.subtract.outer(range(len(last)), range(len(residuals))))
+        own = linear_sum_assignment(np.where(holds, order, order.size**2))[1]
+        for k, (f, top) in enumerate(self.states.orders.items()):
             for j in range(top - 1):
                 state, following = self.states.number(f, j), Name(self.states.name(f, j + 1))
                 yield Row(subtract(self.states.rate(state), following), state)
-            last = self.states.number(f, top - 1)
-            own = next((r for r in free if self._holds_rate(r, last)), None)
-            if own is None:
+            if not holds[k][own[k]]:
                 raise CannotMarch(f"no equation of its own gives the time derivative of {f}")
-            free.remove(own)
-            yield Row(own, last)
+            yield Row(residuals[own[k]], last[f])
 
     def _holds_rate(self, residual: Expression, state: int) -> bool:
         found = self.states.named_in(residual).values()

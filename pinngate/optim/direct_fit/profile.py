@@ -86,7 +86,10 @@ class Profile:
         return float(abs(moved) / (quantile * deviation))
 
     def _length(self, start: Array, step: Array, k: int, quantile: float) -> float:
-        """Return how many steps (P,) lead from the minimum to where the rise is t²."""
+        """Return how many steps (P,) lead from the minimum to where the rise is t².
+
+        The linear one where the others have not come to rest by then.
+        """
         length, eta, longest = 1.0, start + step, np.inf
         before, at, there = 0.0, 0.0, start
         for _ in range(MOST_TRIED):
@@ -109,7 +112,7 @@ class Profile:
             if np.isfinite(rise):
                 step, before, at, there = (moved - there) / (length - before), length, root, moved
             eta, length = there + (following - before) * step, following
-        return length if longest < np.inf else np.inf
+        return length if longest < np.inf or length <= 1 else np.inf
 
     def _rise(self, eta: Array, k: int) -> tuple[float, float, Array]:
         """Return the rise of the loss with η_k held, what the others promise of it, their place."""

@@ -65,3 +65,17 @@ def test_it_marches_as_the_equation_of_the_field_does() -> None:
 def test_what_jumps_has_no_rate(changes: dict[str, Any]) -> None:
     with pytest.raises(CannotMarch, match="time derivative of E"):
         MarchingForm(enzyme("E + C = E0", **changes))
+
+
+def test_equations_are_told_apart_by_their_rates() -> None:
+    """The first holds two rates, of which only one is left for it."""
+    problem = pinngate.Problem(
+        domain={"t": [0, 1]},
+        unknowns=["u", "v"],
+        equations=["u_t + v_t = -k*u", "u_t = -v"],
+        conditions=["u = 1 at t = 0", "v = 0 at t = 0"],
+        estimate={"k": pinngate.Unknown(2, positive=True)},
+        observations=[pinngate.Observations("u", [0.5, 1], [0.6, 0.4])],
+    )
+    rows = MarchingForm(problem).rows
+    assert [to_text(row.residual) for row in rows] == ["u_t - -v", "u_t + v_t - -k*u"]
