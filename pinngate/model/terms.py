@@ -95,7 +95,7 @@ def problem_terms(
         return kept_real(problem, searched(problem, stated), scales)
 
     def term(kind: Kind, k: int, stated: Expression, called: str = "") -> Term:
-        if kind == "equation":
+        if kind == "equation" and called != BELOW:
             stated = levelled(problem, with_past(problem, stated), scales)
         size = characteristic_size(problem, stated, scales)
         return Term(f"{called or kind}_{k}", kind, real(stated), size / unit)

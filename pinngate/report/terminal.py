@@ -90,6 +90,8 @@ def _derived(told: Mapping[str, Any]) -> str:
 
 
 def _function(told: Mapping[str, Any]) -> str:
+    if told["range"] is None:
+        return "without a finite value"
     low, high = told["range"]
     text = f"between {low:.4g} and {high:.4g}"
     if told["half_width"] is not None:

@@ -139,11 +139,13 @@ def _of_fields(
         solution[derived.name] = value.reshape(shape)
         if std is not None:
             solution[f"{derived.name}_std"] = std.reshape(shape)
+        seen = np.isfinite(value)
+        width = None if std is None or not seen.any() else float(quantile * std[seen].mean())
         return {
             "formula": derived.text,
             "over": list(places.free),
-            "range": [float(value.min()), float(value.max())],
-            "half_width": None if std is None else float(quantile * std.mean()),
+            "range": [float(end(value[seen])) for end in (np.min, np.max)] if seen.any() else None,
+            "half_width": width,
         }
     estimate, ends = float(value[0]), None
     if std is not None:
@@ -169,7 +171,8 @@ def _with_deviations(
         variance = member.posterior.variance_of(by_weight, by_coefficient).cpu().numpy()
         parts.append((member.share, own, variance))
     value = np.sum([share * own for share, own, _ in parts], axis=0)
-    spread = [share * (v + (own - value) ** 2) for share, own, v in parts]
+    with np.errstate(invalid="ignore"):  # where the quantity has no finite value
+        spread = [share * (v + (own - value) ** 2) for share, own, v in parts]
     quantile = posterior.members_at(network)[0].posterior.quantile
     return value, np.sqrt(np.sum(spread, axis=0)), quantile
 

@@ -8,8 +8,9 @@ from scipy.integrate import solve_ivp
 
 import pinngate
 from pinngate.data.observations import collect
-from pinngate.expression import names, parse
+from pinngate.expression import evaluate, names, parse
 from pinngate.model.scales import field_scales, with_natural_sizes
+from pinngate.model.terms import problem_terms
 from pinngate.optim.direct_fit.first_values import first_values, state_sizes
 from pinngate.optim.direct_fit.marching_form import MarchingForm
 from pinngate.statement.coefficient_fields import values_and_slopes
@@ -133,3 +134,15 @@ def test_a_law_starts_anywhere() -> None:
     error = np.abs(found.value - drag(speeds))
     assert (error < 3 * found.std).mean() > 0.8
     assert error.max() < 600
+
+
+def test_what_is_below_zero_has_a_size_along_a_logarithmic_axis() -> None:
+    problem = pinngate.Problem(
+        domain={"x": {"bounds": [1e-3, 1.0], "log": True}},
+        unknowns={"u": {"positive": True}},
+        equations=["u_xx = u"],
+        conditions=["u = 1 at x = 1e-3", "u = 0 at x = 1"],
+    )
+    (below,) = (t for t in problem_terms(problem, [], {}) if t.name == "positive_1")
+    values = {"x": np.array([0.1, 0.1]), "u": np.array([-0.5, 0.5])}
+    np.testing.assert_array_equal(evaluate(below.residual, values, np), [-0.5, 0.0])

@@ -24,6 +24,8 @@ derived:
   middle: mean(u, t)
   least: min(u, t)
   rate: -u_t
+  slope: (2 - u)/t
+  never: 1/(u - u)
 truth: {u: 2*exp(-0.6*t), constants: {k: 0.6}}
 """
 
@@ -63,6 +65,14 @@ def test_a_quantity_with_a_free_axis_is_a_function(told: tuple[dict, dict]) -> N
     assert 0 < derived["rate"]["half_width"] < 0.1
 
 
+def test_what_has_no_value_somewhere_is_told_elsewhere(told: tuple[dict, dict]) -> None:
+    derived, _ = told
+    low, high = derived["slope"]["range"]
+    assert 0 < low < high < 1.5
+    assert derived["never"]["range"] is None
+    assert derived["never"]["half_width"] is None
+
+
 def test_on_two_axes_one_is_held_and_one_is_reduced_over() -> None:
     problem = pinngate.load("heat-noisy-ic")
     text = pinngate.config.dumps(problem).replace(
@@ -81,6 +91,8 @@ def test_on_two_axes_one_is_held_and_one_is_reduced_over() -> None:
         ("late: u at t = 3", "late: w at t = 3", "unknown name 'w'"),
         ("middle: mean(u, t)", "middle: mean(u, t) at t = 1", "takes the axis t twice"),
         ("half: log", "u: log", "cannot name a derived quantity"),
+        ("least: min(u, t)", "least: 2*min(u, t)", r"inside of a formula: min\(u, t\)"),
+        ("total: integral(k*u, t)", "total: k*integral((u), t)", "integral"),
     ],
 )
 def test_a_wrong_one_is_refused(old: str, new: str, said: str) -> None:

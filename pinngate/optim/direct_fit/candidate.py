@@ -141,7 +141,8 @@ class ThroughSolver:
         fit = self._fitted()
         axes = parts.problem.axes
         time = axes.index("t") if "t" in axes else None
-        if self.options.is_robust and has_outliers(fit, parts.batches.sets, time):
+        has_others = self.options.is_robust and not parts.problem.beyond_networks
+        if has_others and has_outliers(fit, parts.batches.sets, time):
             raise CannotMarch("the noise has heavy tails, and this fit is by least squares")
         return self._take(fit).row(self.network.num_parameters, fit.coefficients)
 

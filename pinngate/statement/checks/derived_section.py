@@ -35,6 +35,13 @@ def _derived(scope: Scope, name: str, text: str, place: Place) -> Derived:
     formula, _, where = text.partition(" at ")
     at = tuple(read_plane(scope, part, place) for part in re.split(r"\s+and\s+", where) if part)
     reduction, inside, over = _reduced(formula.strip(), scope.axes)
+    if not over and (call := _inner(formula, scope.axes)):
+        raise InputError(
+            f"'{name}' reduces over an axis inside of a formula: {call}",
+            span=scope.source.span(place),
+            expected="a reduction alone, with the rest of the formula inside: integral(k*u, t)",
+            hint="max(t, u), the axis first, is the larger of both at each place",
+        )
     fixed = [plane.axis for plane in at]
     taken = [*fixed, *over]
     for k, axis in enumerate(taken):
@@ -59,6 +66,18 @@ def _reduced(formula: str, axes: tuple[str, ...]) -> tuple[str, str, tuple[str, 
     while len(parts) > 1 and parts[-1] in axes:
         over.insert(0, parts.pop())
     return (call[1], ", ".join(parts), tuple(over)) if over else ("", formula, ())
+
+
+def _inner(formula: str, axes: tuple[str, ...]) -> str:
+    """Return the first call in a formula that reduces over an axis, empty where none does."""
+    for begin in re.finditer(rf"\b(?:{'|'.join(REDUCTIONS)})\(", formula):
+        for end in re.finditer(r"\)", formula[begin.end() :]):
+            call = formula[begin.start() : begin.end() + end.end()]
+            if call.count("(") == call.count(")"):
+                if _reduced(call, axes)[2]:
+                    return call
+                break
+    return ""
 
 
 def _split(arguments: str) -> list[str] | None:
