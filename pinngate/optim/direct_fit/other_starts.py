@@ -33,6 +33,7 @@ class OtherStarts:
     def __init__(self, record: FittedRecord) -> None:
         self.record = record
         unknowns, seen = record.model.unknowns, {data.of for data in record.sets}
+        self._is_partial = unknowns.form.axis is not None
         stated = enumerate(unknowns.coefficients.specifications, unknowns.scalars.start)
         self._positive = [k for k, coefficient in stated if coefficient.is_positive]
         fields = [field for field, _ in record.model.form.marched]
@@ -41,9 +42,15 @@ class OtherStarts:
 
     @property
     def reaches(self) -> list[float]:
-        """Decades to search around the start: of several coefficients fewer first, then all."""
+        """Decades to search around the start: of several coefficients fewer first, then all.
+
+        Where marches take long, in partial equations, only around one or two and not further.
+        """
         count = len(self._positive)
-        return sorted({MOST_DECADES / count**2, MOST_DECADES}) if count else []
+        if not count or (self._is_partial and count > 2):
+            return []
+        first = MOST_DECADES / count**2
+        return [first] if self._is_partial else sorted({first, MOST_DECADES})
 
     def has_idle(self, found: Iterate) -> bool:
         """Whether a positive coefficient has no effect at all, such as a cap that is never met."""
