@@ -40,14 +40,15 @@ class OtherStarts:
         numbers = [(k, b) for k, b in unknowns.initial.items() if b.basis is None]
         self._unseen = [block.part.start for k, block in numbers if fields[k] not in seen]
 
-    @property
-    def reaches(self) -> list[float]:
-        """Decades to search around the start: of several coefficients fewer first, then all.
+    def reaches(self, found: Iterate | None) -> list[float]:
+        """Return decades to search around the start: of two coefficients fewer first, then all.
 
-        Where marches take long, in partial equations, only around one or two and not further.
+        Around more only where one of them is idle in what was found; in partial equations, whose
+        marches take long, no further than first.
         """
         count = len(self._positive)
-        if not count or (self._is_partial and count > 2):
+        is_idle = found is not None and self.has_idle(found)
+        if not count or (count > 2 and not is_idle):
             return []
         first = MOST_DECADES / count**2
         return [first] if self._is_partial else sorted({first, MOST_DECADES})

@@ -131,7 +131,7 @@ class StagedSearch:
         if found is not None:
             at = frames.parted(self.record, found.theta)
             center[self._unknowns.scalars.stop :] = at[self._unknowns.scalars.stop :]
-        for reach in self._starts.reaches:
+        for reach in self._starts.reaches(found):
             if self._is_open(found):
                 scanned = self._scanned(center, reach, NUM_PLACES, self.max_iterations)
                 found = self._better(found, scanned)

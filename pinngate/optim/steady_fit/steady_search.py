@@ -70,7 +70,7 @@ class SteadySearch(StagedSearch):
             CannotMarch: no solution was found.
         """
         found = self._ended(self.steps.run(theta, self.max_iterations))
-        for reach in self._starts.reaches[:1]:
+        for reach in self._starts.reaches(found)[:1]:
             if found is None or self.is_poor(found):
                 scanned = self._scanned(theta, reach, NUM_PLACES, self.max_iterations)
                 found = self._better(found, scanned)
