@@ -341,7 +341,8 @@ def natural_size(
     """
     told = []
     for residual in (along_search(problem, r) for r in problem.solved_residuals):
-        slopes = [differentiate(residual, c) for c in set(coefficients) & set(names(residual))]
+        held = names(residual)
+        slopes = [differentiate(residual, c) for c in coefficients if c in held]
         if not slopes:
             continue
         derivatives = _unknown_derivatives(problem, residual)
