@@ -97,9 +97,12 @@ def _given(
 
 
 def _repeated(problem: Problem, condition: Condition, residual: Expression) -> None:
-    """Let a condition that others imply pass."""
-    known = set(names(residual)) <= set(problem.constants)
-    if not known or constant_value(residual, problem.constants) != 0:
+    """Let a condition that others imply pass: whatever coefficients are, nothing is left of it."""
+    free = set(names(residual)) - set(problem.constants)
+    linear, rest = coefficients_of(residual, free)
+    parts = [rest, *linear.values()]
+    is_known = all(set(names(part)) <= set(problem.constants) for part in parts)
+    if not is_known or any(constant_value(part, problem.constants) != 0 for part in parts):
         raise CannotMarch(f"the condition {condition.text} is one too many at the initial time")
 
 

@@ -79,3 +79,16 @@ def test_equations_are_told_apart_by_their_rates() -> None:
     )
     rows = MarchingForm(problem).rows
     assert [to_text(row.residual) for row in rows] == ["u_t - -v", "u_t + v_t - -k*u"]
+
+
+def test_a_balance_may_repeat_what_is_stated_of_the_start() -> None:
+    """E = E0 follows from E + C = E0 and C = 0, whatever E0 is."""
+    changes = {
+        "conditions": ["S = 4 at t = 0", "C = 0 at t = 0", "E = E0 at t = 0"],
+        "constants": {},
+        "estimate": {"k": pinngate.Unknown(2), "E0": pinngate.Unknown(1, positive=True)},
+    }
+    form = MarchingForm(enzyme("E + C = E0", **changes))
+    assert form.stated_initial(1) is not None
+    with pytest.raises(CannotMarch, match="one too many"):
+        MarchingForm(enzyme("E + C = 2*E0", **changes))
