@@ -74,10 +74,14 @@ class Coefficients(nn.Module):
         return torch.stack(values, -1) if values else raw
 
     def mapped(self, raw: Array) -> tuple[Array, Array]:
-        """Return values and slopes at other raw numbers, all (num_coefficients,)."""
+        """Return values and slopes at other raw numbers, all (num_coefficients,).
+
+        Infinite where the exponential is; nothing marches there.
+        """
         initial, lower, upper = self._stated
         has_lower, has_upper, sizes = ~np.isnan(lower), ~np.isnan(upper), np.array(self.sizes)
-        grown = sizes * np.exp(np.where(has_lower | has_upper, raw, 0.0))
+        with np.errstate(over="ignore"):
+            grown = sizes * np.exp(np.where(has_lower | has_upper, raw, 0.0))
         values = np.where(has_lower, lower + grown, initial + sizes * raw)
         slopes = np.where(has_lower, grown, sizes)
         if has_upper.any():

@@ -54,3 +54,9 @@ def test_other_raw_numbers_are_mapped_alike() -> None:
     assert values.tolist() == pytest.approx(expected[0].tolist(), rel=1e-14)
     assert slopes.tolist() == pytest.approx(expected[1].tolist(), rel=1e-14)
     assert [len(own) for own in Coefficients([], torch.float64).mapped(values[:0])] == [0, 0]
+
+
+def test_a_place_beyond_all_numbers_is_infinite_and_says_nothing() -> None:
+    coefficients = Coefficients([Coefficient("a", 1.0, 0.0, None)], torch.float64)
+    values, slopes = coefficients.mapped(torch.tensor([1e3], dtype=torch.float64).numpy())
+    assert values.tolist() == slopes.tolist() == [float("inf")]
